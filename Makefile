@@ -1,0 +1,69 @@
+# The way in: `make setup`, then `make demo` or `make test`. Needs only Python 3.11 or 3.12 (with venv) and make.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint types check bench clean
+
+VENV_PYTHON := .venv/bin/python
+PIP_INSTALL := $(VENV_PYTHON) -m pip install --quiet --disable-pip-version-check --no-input
+PYTEST_ARGS ?=
+KEEP ?=
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+
+setup: .venv/.installed .azurite/.installed ## Install everything into .venv and .azurite (again: nothing to do)
+
+demo: setup ## Run the whole pipeline on this machine with the samples (KEEP=1 leaves it running)
+	@$(VENV_PYTHON) -m local.demo $(if $(KEEP),--keep)
+
+test: setup ## Run the tests (PYTEST_ARGS="-k name" for some of them)
+	@$(VENV_PYTHON) -m pytest $(PYTEST_ARGS)
+
+lint: .venv/.installed ## Check style and formatting
+	@$(VENV_PYTHON) -m ruff check .
+	@$(VENV_PYTHON) -m ruff format --check .
+
+types: .venv/.installed ## Check types
+	@$(VENV_PYTHON) -m mypy .
+
+check: lint types test ## Run everything that has to be clean before a commit
+
+bench: setup ## Measure speed, memory and calls against the budgets
+	@$(VENV_PYTHON) -m benchmarks
+
+clean: ## Remove what setup, tests and demo made
+	rm -rf .venv .azurite .local .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Each stamp is written last, so an installation that was cut off is done again.
+
+.venv/.installed: requirements.txt requirements-dev.txt
+	@$(find_python); \
+	if ! $(VENV_PYTHON) -c 'import pip; $(is_supported)' 2>/dev/null; then \
+	  echo "Creating .venv with $$($$python --version) ..."; \
+	  $$python -m venv --clear .venv; \
+	fi
+	@echo "Installing Python packages into .venv (a minute or two the first time) ..."
+	@$(PIP_INSTALL) --requirement requirements-dev.txt
+	@touch $@
+
+.azurite/.installed: local/azurite/package.json local/azurite/install.py | .venv/.installed
+	@$(VENV_PYTHON) -m local.azurite.install
+	@touch $@
+
+is_supported := import sys, ensurepip; assert sys.version_info[:2] in ((3, 11), (3, 12))
+
+# Sets $python to the first that runs, is of a supported version and can make virtual environments.
+define find_python
+python=""; \
+for candidate in python3 python3.11 python3.12; do \
+  if $$candidate -c '$(is_supported)' >/dev/null 2>&1; then python=$$candidate; break; fi; \
+done; \
+if [ -z "$$python" ]; then \
+  echo "No Python 3.11 or 3.12 with the venv module was found." >&2; \
+  echo "Install one, for instance on Debian: apt-get install python3 python3-venv" >&2; \
+  exit 1; \
+fi
+endef

@@ -1,0 +1,1 @@
+"""Everything a laptop needs in place of Azure; never deployed."""
