@@ -49,7 +49,7 @@ clean: ## Remove what setup, tests and demo made
 	@$(PIP_INSTALL) --requirement requirements-dev.txt
 	@touch $@
 
-.azurite/.installed: local/azurite/package.json local/azurite/install.py | .venv/.installed
+.azurite/.installed: local/azurite/package.json local/azurite/install.py .venv/.installed
 	@$(VENV_PYTHON) -m local.azurite.install
 	@touch $@
 
