@@ -1,0 +1,74 @@
+"""The command line: `python -m local.demo [--keep]`, and `python -m local.demo drop FILE...` while one is kept."""
+
+import argparse
+import os
+import signal
+import sys
+from pathlib import Path
+
+from rich.console import Console
+
+from local.azurite import AzuriteError
+from local.demo.errors import DemoError
+from local.demo.run import run
+from local.demo.services import REPOSITORY
+from local.demo.session import FOLDER, running_connection_string
+from local.demo.storage import open_account
+
+TIMEOUT_SECONDS = 300
+INTERRUPTED = 130  # what a shell reports after Ctrl-C
+
+
+def main() -> int:
+    """Do what the command line says and return the exit code."""
+    options = parser().parse_args()
+    for number in (signal.SIGTERM, signal.SIGHUP):  # leave the way Ctrl-C does, with the children stopped
+        signal.signal(number, signal.default_int_handler)
+    console = Console()
+    try:
+        if options.command == "drop":
+            drop(console, options.folder, options.files)
+            return 0
+        os.chdir(REPOSITORY)
+        return (
+            0
+            if run(console, folder=options.folder, keep=options.keep, timeout_seconds=options.timeout)
+            else 1
+        )
+    except (DemoError, AzuriteError) as error:
+        console.print(str(error), style="red", markup=False, highlight=False, soft_wrap=True)
+        return 1
+    except KeyboardInterrupt:
+        return INTERRUPTED
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    whole = argparse.ArgumentParser(
+        prog="python -m local.demo", description="Run the pipeline on this machine."
+    )
+    whole.add_argument(
+        "--keep", action="store_true", help="leave everything running afterwards, until Ctrl-C"
+    )
+    whole.add_argument(
+        "--timeout", type=float, default=TIMEOUT_SECONDS, help="seconds for the samples (%(default)s)"
+    )
+    whole.add_argument("--folder", type=Path, default=FOLDER, help="where data and logs go (%(default)s)")
+    commands = whole.add_subparsers(dest="command")
+    dropping = commands.add_parser("drop", help="drop files into the input container of the running demo")
+    dropping.add_argument("files", nargs="+", type=Path, metavar="FILE")
+    return whole
+
+
+def drop(console: Console, folder: Path, files: list[Path]) -> None:
+    """Put files into the input container of the running demo; raises DemoError for one that is none."""
+    if missing := [str(file) for file in files if not file.is_file()]:
+        raise DemoError(f"No such file: {', '.join(missing)}")
+    with open_account(running_connection_string(REPOSITORY / folder)) as account:
+        for file in files:
+            account.drop(file.name, file.read_bytes())
+            console.print(f"Dropped {file.name}", markup=False, highlight=False)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

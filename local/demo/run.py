@@ -1,0 +1,104 @@
+"""The course of the demo: start, drop, watch, show, check."""
+
+import time
+from pathlib import Path
+
+from rich.console import Console
+
+from local.demo.accounting import check_file, check_left_in_input, check_service, requests_in
+from local.demo.errors import DemoError
+from local.demo.progress import FileProgress, advance, any_going, failures, read_snapshots
+from local.demo.results import show_results
+from local.demo.services import REPOSITORY, Services, get_json, running_services
+from local.demo.session import fresh_folder, publish
+from local.demo.storage import Account, open_account, samples_in
+from local.demo.view import ProgressView, progress_view
+
+SAMPLES = REPOSITORY / "samples"
+LOOK_SECONDS = 0.25
+
+
+def run(console: Console, *, folder: Path, keep: bool, timeout_seconds: float) -> bool:
+    """Run the demo below `folder`; return whether every request is accounted for.
+
+    With `keep` everything stays up afterwards until Ctrl-C. Raises DemoError when the pipeline does not get to its end
+    within the time or something that it needs does not start.
+    """
+    with fresh_folder(folder):
+        console.print("Starting storage, batch service and Functions host ...")
+        with running_services(folder) as services, open_account(services.connection_string) as account:
+            publish(folder, services.connection_string)
+            console.print(f"Running on {services.host_kind}, {services.host_url}; logs in {folder / 'logs'}")
+            account.create_containers()
+            samples = samples_in(SAMPLES)
+            for path, content in samples.items():
+                account.drop(path, content)
+            console.print(f"Dropped {len(samples)} files into the input container.\n")
+            with progress_view(console) as view:
+                watch(view, services, account, list(samples), timeout_seconds)
+            console.print()
+            show_results(console, account)
+            wrong = check(services, account, samples)
+            report(console, wrong, samples)
+            console.print(f"Data and logs stay in {folder} until the next run; `make clean` removes them.")
+            if keep:
+                wait_for_interrupt(console, services)
+    return not wrong
+
+
+def watch(
+    view: ProgressView, services: Services, account: Account, paths: list[str], timeout_seconds: float
+) -> None:
+    """Show the progress of the dropped files until all have left the input container and no snapshot is going on."""
+    started = time.monotonic()
+    files = {path: FileProgress(path=path) for path in paths}
+    while True:
+        services.check()
+        snapshots = read_snapshots(services.host_port)
+        seconds = time.monotonic() - started
+        files = advance(files, snapshots, account.paths("input"), seconds)
+        view.show(files.values())
+        if failed := failures(snapshots):
+            raise DemoError(". ".join(failed))
+        if all(file.finished for file in files.values()) and not any_going(snapshots):
+            return
+        if seconds > timeout_seconds:
+            states = ", ".join(f"{file.path} {file.label}" for file in files.values())
+            raise DemoError(f"Not finished after {timeout_seconds:.0f} s: {states}")
+        time.sleep(LOOK_SECONDS)
+
+
+def check(services: Services, account: Account, samples: dict[str, bytes]) -> list[str]:
+    """Return what is wrong with what came back, as sentences."""
+    wrong = check_left_in_input(samples, account.paths("input"))
+    for path, content in samples.items():
+        wrong += check_file(path, content.decode(), account.returned(path))
+    return wrong + check_service(get_json(services.service_port, "/admin/counters"))
+
+
+def report(console: Console, wrong: list[str], samples: dict[str, bytes]) -> None:
+    """Say how the check went."""
+    if wrong:
+        console.print("[red]Not everything is accounted for:[/]")
+        for sentence in wrong:
+            console.print(f"  {sentence}", markup=False, soft_wrap=True)
+        return
+    asked = sum(len(requests_in(content.decode())) for content in samples.values())
+    console.print(
+        f"[green]All {asked} requests of {len(samples)} files came back exactly once, none was paid twice, "
+        "and nothing is left behind.[/]"
+    )
+
+
+def wait_for_interrupt(console: Console, services: Services) -> None:
+    """Say how to use what runs, then wait for Ctrl-C, or for a child to fail."""
+    console.print("\nEverything keeps running; Ctrl-C stops it. From another terminal:")
+    console.print("  .venv/bin/python -m local.demo drop FILE...", markup=False, soft_wrap=True)
+    console.print("or any storage tool (Storage Explorer, az storage blob) with this connection string:")
+    console.print(f"  {services.connection_string}", markup=False, soft_wrap=True)
+    try:
+        while True:
+            services.check()
+            time.sleep(LOOK_SECONDS)
+    except KeyboardInterrupt:
+        console.print("\nStopping ...")
