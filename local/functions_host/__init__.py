@@ -1,0 +1,1 @@
+"""An embedded Azure Functions host for one Python app with Durable Functions."""

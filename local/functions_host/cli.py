@@ -1,0 +1,139 @@
+"""The command line: `python -m local.functions_host`."""
+
+import argparse
+import asyncio
+import logging
+import os
+import signal
+import socket
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from local.functions_host.config import HostConfig, apply_local_settings, read_host_config
+from local.functions_host.errors import AppLoadError, ConfigError, HostError
+from local.functions_host.functions import App, AppFunction, TriggerKind
+from local.functions_host.host import Host
+from local.functions_host.loader import load_app
+from local.functions_host.logs import configure_logging, host_logger, user_traceback
+from local.functions_host.storage.database import Database
+from local.functions_host.triggers.http import route_of
+
+DEFAULT_PORT = 7071
+DEFAULT_STATE = Path(".local/functions_host")
+_log = host_logger("cli")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the host until it gets SIGINT or SIGTERM; return the exit code."""
+    options = _parser().parse_args(arguments)
+    configure_logging("INFO")
+    try:
+        asyncio.run(_run(_prepare(options)))
+    except HostError as error:
+        if error.__cause__ is not None and isinstance(error, AppLoadError):
+            print(user_traceback(error.__cause__), file=sys.stderr)
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m local.functions_host",
+        description="Run the Azure Functions app of a folder on this machine, orchestrations included.",
+    )
+    parser.add_argument(
+        "--port", type=int, help=f"port on 127.0.0.1, 0 takes a free one (default: {DEFAULT_PORT})"
+    )
+    parser.add_argument(
+        "--app", type=Path, default=Path(), help="folder of function_app.py (default: this one)"
+    )
+    parser.add_argument(
+        "--state",
+        type=Path,
+        help=f"folder for the host's state (default: {DEFAULT_STATE} in the app's folder)",
+    )
+    return parser
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Prepared:
+    """What is there before the host listens."""
+
+    app: App
+    folder: Path
+    state: Path
+    config: HostConfig
+    port: int
+
+
+def _prepare(options: argparse.Namespace) -> _Prepared:
+    folder: Path = options.app.resolve()
+    state: Path = (options.state or folder / DEFAULT_STATE).resolve()
+    if not folder.is_dir():
+        raise ConfigError(f"there is no folder {folder}")
+    os.chdir(folder)  # as in Azure, where apps open their files by relative paths
+    settings_port = apply_local_settings(folder, os.environ)
+    config = read_host_config(folder, os.environ)
+    logging.getLogger().setLevel(config.log_level)
+    if config.without_effect:
+        _log.info("host.json: no effect here: %s", ", ".join(config.without_effect))
+    return _Prepared(
+        app=load_app(folder, os.environ),
+        folder=folder,
+        state=state,
+        config=config,
+        port=next(port for port in (options.port, settings_port, DEFAULT_PORT) if port is not None),
+    )
+
+
+async def _run(prepared: _Prepared) -> None:
+    host = Host(
+        app=prepared.app,
+        app_folder=prepared.folder,
+        config=prepared.config,
+        database=Database(prepared.state / "state.sqlite3"),
+        listener=_listen(prepared.port),
+    )
+    stopped = asyncio.Event()
+    for signal_number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(signal_number, stopped.set)
+    await host.start()
+    _introduce(prepared, host.origin)
+    await stopped.wait()
+    _log.info("stopping")
+    await host.stop()
+
+
+def _listen(port: int) -> socket.socket:
+    try:
+        return socket.create_server(("127.0.0.1", port))
+    except OSError as error:
+        raise ConfigError(
+            f"cannot listen on port {port}: {error.strerror}; choose another with --port"
+        ) from error
+
+
+def _introduce(prepared: _Prepared, origin: str) -> None:
+    for kind in TriggerKind:
+        for function in prepared.app.of_kind(kind):
+            print(
+                f"  {kind.removesuffix('Trigger'):<14} {function.name}{_detail(function, prepared, origin)}"
+            )
+    print(f"State in {prepared.state}")
+    print(f"Listening on {origin}", flush=True)
+
+
+def _detail(function: AppFunction, prepared: _Prepared, origin: str) -> str:
+    trigger = function.trigger
+    match function.kind:
+        case TriggerKind.HTTP:
+            methods = ",".join(trigger.get("methods") or ["any method"])
+            return f"  [{methods}] {origin}{route_of(function, prepared.config.route_prefix)}"
+        case TriggerKind.BLOB:
+            return f"  {trigger['path']} ({trigger.get('source') or 'LogsAndContainerScan'})"
+        case TriggerKind.TIMER:
+            return f"  {trigger['schedule']}"
+        case _:
+            return ""

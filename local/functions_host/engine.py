@@ -1,0 +1,130 @@
+"""The durable engine: takes messages to turns, turns to the store, and what follows from them to their places.
+
+The store is touched on the loop's thread only; the calls of orchestrators, which are long compared to everything
+else here, happen in threads.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+from local.functions_host.activity_queue import ActivityQueue
+from local.functions_host.alarms import Alarms
+from local.functions_host.commit import Effects, TurnCommit
+from local.functions_host.config import HostConfig, VersionMatch
+from local.functions_host.functions import App
+from local.functions_host.history import RuntimeStatus
+from local.functions_host.invoke import Invoker
+from local.functions_host.logs import host_logger, user_traceback
+from local.functions_host.storage.database import Database
+from local.functions_host.storage.orchestrations import OrchestrationStore, Turn
+from local.functions_host.turn import TurnOutcome, fail_turn, run_turn
+from local.functions_host.turn_queue import TurnQueue
+
+_GRACE_SECONDS = 1.0
+_log = host_logger("engine")
+
+
+class Engine:
+    """Runs all orchestrations of one app."""
+
+    def __init__(
+        self,
+        *,
+        app: App,
+        database: Database,
+        store: OrchestrationStore,
+        invoker: Invoker,
+        config: HostConfig,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """`clock` tells seconds since 1970."""
+        self._app = app
+        self.commit = TurnCommit(database, store, config.default_version)
+        self._store = store
+        self._config = config
+        self._clock = clock
+        self._threads = ThreadPoolExecutor(config.max_concurrent_turns, thread_name_prefix="orchestrator")
+        self._turns = TurnQueue(self._take_turn, config.max_concurrent_turns)
+        self._alarms = Alarms(clock, self._turns.wake)
+        self._activities = ActivityQueue(
+            app=app,
+            invoker=invoker,
+            store=store,
+            limit=config.max_concurrent_activities,
+            clock=clock,
+            wake=self._turns.wake,
+        )
+
+    def start(self) -> None:
+        """Go on where the last host stopped, however it stopped."""
+        for instance_id, moment in self._store.wake_times():
+            self._alarms.set(moment, instance_id)
+        self._activities.add(self._store.open_activities())
+
+    def wake(self, instance_id: str) -> None:
+        """Give an instance a turn because it has a new message."""
+        self._turns.wake(instance_id)
+
+    async def stop(self) -> None:
+        """End quickly; what is not finished is in the store."""
+        self._alarms.close()
+        await asyncio.gather(self._turns.close(_GRACE_SECONDS), self._activities.close(_GRACE_SECONDS))
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    async def _take_turn(self, instance_id: str) -> None:
+        now = self._clock()
+        turn = self._store.next_turn(instance_id, now)
+        if turn is None:
+            return
+        outcome = await self._run(turn, now)
+        self._set_in_motion(self.commit.write(turn, outcome, self._clock()))
+        _log_outcome(turn, outcome)
+
+    async def _run(self, turn: Turn, now: float) -> TurnOutcome:
+        instance = turn.instance
+        function = self._app.orchestrator(instance.name)
+        if function is None:  # Azure would let the instance wait for ever
+            return fail_turn(turn, f"there is no orchestrator function named {instance.name!r}", now)
+        if not _version_matches(instance.version, self._config):
+            return fail_turn(
+                turn, f"this app does not run orchestrations of version {instance.version!r}", now
+            )
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._threads, run_turn, turn, function.call, now)
+
+    def _set_in_motion(self, effects: Effects) -> None:
+        self._activities.add(effects.activities)
+        for moment, instance_id in effects.wake:
+            self._alarms.set(moment, instance_id)
+
+
+def _version_matches(version: str, config: HostConfig) -> bool:
+    match config.version_match:
+        case VersionMatch.NONE:
+            return True
+        case VersionMatch.STRICT:
+            return version == config.default_version
+        case VersionMatch.CURRENT_OR_OLDER:
+            return _version_key(version) <= _version_key(config.default_version)
+
+
+def _version_key(version: str) -> tuple[tuple[bool, int, str], ...]:
+    """Order versions by their dotted parts, numbers by value."""
+    parts = version.split(".") if version else []
+    return tuple((part.isdigit(), int(part) if part.isdigit() else 0, part) for part in parts)
+
+
+def _log_outcome(turn: Turn, outcome: TurnOutcome) -> None:
+    instance = outcome.instance
+    if not turn.history:
+        _log.debug("%s %s started", instance.name, instance.instance_id)
+    if instance.status is RuntimeStatus.FAILED:
+        cause = outcome.failure and (outcome.failure.__cause__ or outcome.failure)
+        trace = f"\n{user_traceback(cause)}" if cause else ""
+        _log.error("%s %s: %s%s", instance.name, instance.instance_id, instance.output, trace)
+    elif instance.status.is_final:
+        level = logging.INFO if instance.parent is None else logging.DEBUG  # children may be thousands
+        _log.log(level, "%s %s %s", instance.name, instance.instance_id, instance.status.lower())

@@ -1,0 +1,1 @@
+"""What the host must not forget, in one SQLite file."""

@@ -1,0 +1,233 @@
+"""Orchestration instances: their state, history, messages and activities.
+
+Every message is a history event to be. One with an execution id is for that execution alone and is dropped when the
+instance has moved on; one without is for whatever execution the instance is in. A timer is a message that becomes
+visible later.
+"""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from local.functions_host.history import Event, EventType, RuntimeStatus
+from local.functions_host.storage.database import Database
+
+_COLUMNS = (
+    "instance_id, execution_id, name, version, status, raw_input, output, custom_status, "
+    "created_at, updated_at, parent"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Instance:
+    """One orchestration instance. JSON values are kept as text, moments in seconds since 1970."""
+
+    instance_id: str
+    execution_id: str
+    name: str
+    version: str
+    status: RuntimeStatus = RuntimeStatus.PENDING
+    raw_input: str | None = None
+    output: str | None = None
+    custom_status: str | None = None
+    created_at: float
+    updated_at: float
+    parent: Event | None = None
+    """The sub-orchestration task this instance answers."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """An event on its way to an instance."""
+
+    instance_id: str
+    event: Event
+    visible_at: float
+    execution_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """Everything one turn of an instance starts from."""
+
+    instance: Instance
+    number: int
+    """Turns of this execution before this one."""
+    history: str
+    """The events so far, as the inside of a JSON array."""
+    messages: tuple[Event, ...]
+    consumed: tuple[int, ...]
+    """Row numbers of the messages."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActivityTask:
+    """One call of an activity that has not been answered."""
+
+    seq: int
+    instance_id: str
+    execution_id: str
+    task_id: int
+    name: str
+    input: str | None
+
+
+class OrchestrationStore:
+    """Reads and writes orchestration state. Callers wrap what belongs together in `Database.transaction`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def find(self, instance_id: str) -> Instance | None:
+        """Return the instance, or None."""
+        row = self._database.row(
+            f"SELECT {_COLUMNS} FROM instances WHERE instance_id = ?",  # noqa: S608 - a constant
+            (instance_id,),
+        )
+        return None if row is None else _instance(row)
+
+    def save(self, instance: Instance) -> None:
+        """Insert the instance, or overwrite the one with its id."""
+        self._database.run(
+            f"INSERT OR REPLACE INTO instances ({_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?,?)",  # noqa: S608 - a constant
+            (
+                instance.instance_id,
+                instance.execution_id,
+                instance.name,
+                instance.version,
+                instance.status.value,
+                instance.raw_input,
+                instance.output,
+                instance.custom_status,
+                instance.created_at,
+                instance.updated_at,
+                json.dumps(instance.parent),
+            ),
+        )
+
+    def forget(self, instance_id: str) -> None:
+        """Delete the instance with history and messages. Its running activities are dropped when they answer."""
+        for table in ("instances", "history", "inbox"):
+            self._database.run(f"DELETE FROM {table} WHERE instance_id = ?", (instance_id,))  # noqa: S608 - constants
+
+    def history(self, instance_id: str) -> list[Event]:
+        """Return the events of the current execution."""
+        return list(json.loads(f"[{self._history_text(instance_id)}]"))
+
+    def clear_history(self, instance_id: str) -> None:
+        """Drop the events of the current execution."""
+        self._database.run("DELETE FROM history WHERE instance_id = ?", (instance_id,))
+
+    def append_history(self, turn: Turn, events: Iterable[Event]) -> None:
+        """Keep the events of one turn; in every later turn they count as played."""
+        played = [
+            {**event, "IsPlayed": event["EventType"] != EventType.ORCHESTRATOR_STARTED} for event in events
+        ]
+        text = json.dumps(played, separators=(",", ":"))[1:-1]
+        self._database.run(
+            "INSERT INTO history VALUES (?,?,?)", (turn.instance.instance_id, turn.number, text)
+        )
+
+    def post(self, messages: Iterable[Message]) -> None:
+        """Put messages into their instances' inboxes."""
+        for message in messages:
+            self._database.run(
+                "INSERT INTO inbox (instance_id, execution_id, visible_at, event) VALUES (?,?,?,?)",
+                (
+                    message.instance_id,
+                    message.execution_id,
+                    message.visible_at,
+                    json.dumps(message.event, separators=(",", ":")),
+                ),
+            )
+
+    def next_turn(self, instance_id: str, now: float) -> Turn | None:
+        """Collect all visible messages of an instance; None if there are none it can still use."""
+        instance = self.find(instance_id)
+        if instance is None or instance.status.is_final:
+            self._database.run("DELETE FROM inbox WHERE instance_id = ?", (instance_id,))
+            return None
+        self._database.run(
+            "DELETE FROM inbox WHERE instance_id = ? AND execution_id <> ?",
+            (instance_id, instance.execution_id),
+        )
+        rows = self._database.rows(
+            "SELECT seq, event FROM inbox WHERE instance_id = ? AND visible_at <= ? ORDER BY visible_at, seq",
+            (instance_id, now),
+        )
+        if not rows:
+            return None
+        turns = self._database.row("SELECT count(*) FROM history WHERE instance_id = ?", (instance_id,))
+        return Turn(
+            instance=instance,
+            number=turns[0],
+            history=self._history_text(instance_id),
+            messages=tuple(json.loads(event) for _, event in rows),
+            consumed=tuple(seq for seq, _ in rows),
+        )
+
+    def consume(self, turn: Turn) -> None:
+        """Delete the messages that a turn has worked off."""
+        for seq in turn.consumed:
+            self._database.run("DELETE FROM inbox WHERE seq = ?", (seq,))
+
+    def clear_inbox(self, instance_id: str) -> None:
+        """Drop all messages of an instance that has finished."""
+        self._database.run("DELETE FROM inbox WHERE instance_id = ?", (instance_id,))
+
+    def wake_times(self) -> list[tuple[str, float]]:
+        """Return every moment at which a message becomes visible, with its instance."""
+        return self._database.rows("SELECT DISTINCT instance_id, visible_at FROM inbox")
+
+    def add_activity(
+        self, instance: Instance, *, task_id: int, name: str, task_input: str | None
+    ) -> ActivityTask:
+        """Keep a call of an activity until it is answered."""
+        cursor = self._database.run(
+            "INSERT INTO activities (instance_id, execution_id, task_id, name, input) VALUES (?,?,?,?,?)",
+            (instance.instance_id, instance.execution_id, task_id, name, task_input),
+        )
+        assert cursor.lastrowid is not None
+        return ActivityTask(
+            seq=cursor.lastrowid,
+            instance_id=instance.instance_id,
+            execution_id=instance.execution_id,
+            task_id=task_id,
+            name=name,
+            input=task_input,
+        )
+
+    def open_activities(self) -> list[ActivityTask]:
+        """Return all activities without an answer, oldest first."""
+        rows = self._database.rows(
+            "SELECT seq, instance_id, execution_id, task_id, name, input FROM activities ORDER BY seq"
+        )
+        names = ("seq", "instance_id", "execution_id", "task_id", "name", "input")
+        return [ActivityTask(**dict(zip(names, row, strict=True))) for row in rows]
+
+    def answer_activity(self, task: ActivityTask, event: Event, now: float) -> None:
+        """Replace the call of an activity by its answer, in one step."""
+        with self._database.transaction():
+            self._database.run("DELETE FROM activities WHERE seq = ?", (task.seq,))
+            self.post(
+                [
+                    Message(
+                        instance_id=task.instance_id,
+                        execution_id=task.execution_id,
+                        event=event,
+                        visible_at=now,
+                    )
+                ]
+            )
+
+    def _history_text(self, instance_id: str) -> str:
+        rows = self._database.rows(
+            "SELECT events FROM history WHERE instance_id = ? ORDER BY turn", (instance_id,)
+        )
+        return ",".join(events for (events,) in rows)
+
+
+def _instance(row: tuple[object, ...]) -> Instance:
+    values = dict(zip(_COLUMNS.split(", "), row, strict=True))
+    parent, status = json.loads(str(values.pop("parent"))), RuntimeStatus(str(values.pop("status")))
+    return replace(Instance(**values), parent=parent, status=status)  # type: ignore[arg-type]  # rows are untyped
