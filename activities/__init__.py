@@ -1,0 +1,1 @@
+"""One step each: one module, one activity, one name. Every activity may run twice."""

@@ -1,0 +1,49 @@
+"""The thin shell around every activity: contract in, answer out, and no exception past it.
+
+An exception would reach the orchestrator as bare text and take the whole round with it. So a fault is an answer too; a
+surprise is logged with its traceback and answered as one, and costs only the file it is about.
+"""
+
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from domain.contracts import Answer, Fault, to_wire
+from domain.errors import PassingError, PipelineError
+
+log = logging.getLogger(__name__)
+
+
+def answering(step: Callable[[], object]) -> dict[str, Any]:
+    """Carry out a step and put its answer, or its fault, on the wire."""
+    try:
+        return _ok(step())
+    except Exception as error:  # noqa: BLE001 - the boundary: every surprise becomes an answer, none is lost
+        return _fault(error)
+
+
+async def answering_async(step: Awaitable[object]) -> dict[str, Any]:
+    """Do the same for a step that is awaited."""
+    try:
+        return _ok(await step)
+    except Exception as error:  # noqa: BLE001 - as above
+        return _fault(error)
+
+
+def _ok(answer: object) -> dict[str, Any]:
+    wire: dict[str, Any] = to_wire(Answer(ok=to_wire(answer)))
+    return wire
+
+
+def _fault(error: Exception) -> dict[str, Any]:
+    if isinstance(error, PassingError):
+        log.warning("will be tried again: %s", error)
+        fault = Fault(code=error.code, message=str(error), retry_after=error.retry_after)
+    elif isinstance(error, PipelineError):
+        log.warning("%s: %s", type(error).__name__, error)
+        fault = Fault(code=error.code, message=str(error), passing=not error.permanent)
+    else:
+        log.error("surprise", exc_info=error)
+        fault = Fault(code="surprise", message=f"{type(error).__name__}: {error}"[:2000], passing=False)
+    wire: dict[str, Any] = to_wire(Answer(fault=fault))
+    return wire

@@ -1,0 +1,70 @@
+"""The end of a file: its archived copy, then the input file and all notes about it go."""
+
+import logging
+
+import azure.durable_functions as df
+
+from activities.answering import answering
+from adapters import clients
+from adapters.storage import Container, Storage
+from adapters.work_room import WorkRoom
+from domain.contracts import FileWork, from_wire
+from domain.errors import ConflictError, NotFoundError, PassingError
+from domain.output_paths import output_paths
+from domain.settings import Settings
+
+bp = df.Blueprint()
+log = logging.getLogger(__name__)
+
+COPY_WAIT_SECONDS = 2.0
+
+
+@bp.activity_trigger(input_name="work")
+def archive_input(work: dict) -> dict:
+    """Answer None to a FileWork."""
+    return answering(
+        lambda: archive(
+            from_wire(work, FileWork),
+            storage=clients.storage(),
+            room=clients.work_room(),
+            settings=clients.settings(),
+        )
+    )
+
+
+def archive(work: FileWork, *, storage: Storage, room: WorkRoom, settings: Settings) -> None:
+    """Archive, delete, forget, in this order: whatever breaks off in between can be done again.
+
+    Raises PassingError while the archived copy is still being made.
+    """
+    held = room.read_claim(work.key)
+    if held is None:
+        return  # an earlier try came to the end
+    claim, plan = held[0], room.plan(work.key)
+    if claim.snapshot_id != work.snapshot_id or plan is None:
+        raise ConflictError(f"File {work.key} is not this snapshot's any more.")
+    paths = output_paths(settings, work.key, claim)
+    target, name = (
+        (storage.error, paths.rejected_input) if plan.rejected else (storage.processed, paths.archive)
+    )
+    if not _copied(room, work.key, target, name, claim.etag):
+        raise PassingError(
+            f"{name}: the copy is being made.", code="copy_pending", retry_after=COPY_WAIT_SECONDS
+        )
+    try:
+        storage.input.delete(claim.path, if_etag=claim.etag)
+    except NotFoundError:
+        log.info("%s was deleted while it was being worked on", claim.path)
+    except ConflictError:
+        log.info(
+            "%s was replaced while it was being worked on; the new version is a file of its own", claim.path
+        )
+    room.drop_file(work.key)
+
+
+def _copied(room: WorkRoom, key: str, target: Container, name: str, etag: str) -> bool:
+    """Tell whether the archived copy is complete; begin it unless that was done."""
+    try:
+        return room.archive(key, target, name, etag) == "success"
+    except ConflictError:  # an earlier try's copy is under way
+        return target.entry(name).copy_status == "success"

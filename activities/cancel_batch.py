@@ -1,0 +1,27 @@
+"""End a wait that the service does not end: ask for the batch's cancellation."""
+
+import logging
+
+import azure.durable_functions as df
+
+from activities.answering import answering
+from adapters import clients
+from domain.contracts import CancelRequest, from_wire
+from domain.errors import NotFoundError, RefusedError
+
+bp = df.Blueprint()
+log = logging.getLogger(__name__)
+
+
+@bp.activity_trigger(input_name="request")
+def cancel_batch(request: dict) -> dict:
+    """Answer None to a CancelRequest."""
+    return answering(lambda: cancel(from_wire(request, CancelRequest)))
+
+
+def cancel(request: CancelRequest) -> None:
+    """Ask once; polling shows what came of it."""
+    try:
+        clients.batch_api().cancel(request.batch_id)
+    except (NotFoundError, RefusedError) as error:
+        log.info("batch %s ended before it could be cancelled: %s", request.batch_id, error)

@@ -1,0 +1,257 @@
+"""Bring an ended batch home: an outcome beside each request of the shard, in order; what may end better goes on.
+
+Everything lies safely in `work/` before the ledger says so, and the service's files are deleted only after that.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+import azure.durable_functions as df
+import msgspec
+
+from activities.answer_spool import AnswerSpool
+from activities.answering import answering
+from activities.sharding import ShardWriter
+from adapters import clients
+from adapters.work_room import WorkRoom
+from domain import names
+from domain.contracts import CollectedShard, EndedBatch, OpenShard, Pause, from_wire
+from domain.errors import ConflictError, NotFoundError, PassingError, RefusedError
+from domain.outcomes import Outcome, ShardOutcome, Tally, Verdict, judge_absent
+from domain.records import BatchRecord, Collected, Ledger, PlannedShard
+from domain.regrouping import Regrouping, regroup
+from domain.request_lines import split_lines
+from domain.settings import Settings
+
+if TYPE_CHECKING:
+    from adapters.batch_api import BatchApi
+
+PATIENT_TRIES = 3  # for result files that are broken or gone; after that, what can be read has to do
+
+bp = df.Blueprint()
+log = logging.getLogger(__name__)
+
+
+class _RequestLine(msgspec.Struct):
+    custom_id: str
+
+
+_decode_request = msgspec.json.Decoder(_RequestLine).decode
+_encode = msgspec.json.Encoder().encode
+
+
+@bp.activity_trigger(input_name="ended")
+def collect_batch(ended: dict) -> dict:
+    """Answer CollectedShard to an EndedBatch."""
+    return answering(
+        lambda: Collection(
+            from_wire(ended, EndedBatch),
+            room=clients.work_room(),
+            api=clients.batch_api(),
+            settings=clients.settings(),
+            clock=time.time,
+        ).run()
+    )
+
+
+class Collection:
+    """One shard whose batch has ended, or never came to be."""
+
+    def __init__(
+        self,
+        ended: EndedBatch,
+        *,
+        room: WorkRoom,
+        api: "BatchApi",
+        settings: Settings,
+        clock: Callable[[], float],
+    ) -> None:
+        self._ended, self._shard = ended, ended.shard
+        self._room, self._api, self._settings, self._clock = room, api, settings, clock
+        self._tally = Tally()
+
+    def run(self) -> CollectedShard:
+        """Collect the shard, or finish what an earlier try began."""
+        ledger, etag = self._open_ledger()
+        if ledger.collected is None:
+            regrouping = self._regrouping(ledger.batch)
+            if regrouping and regrouping.pause:
+                return self._submit_again(ledger, etag, regrouping)
+            ledger.collected = self._collect(regrouping)
+            self._close_batch(ledger)
+            self._room.write_ledger(self._ended.key, self._shard.shard, ledger, etag)
+        self._delete_service_files(ledger)
+        return CollectedShard(
+            tally=ledger.collected.tally,
+            children=[self._child(child, ledger.collected) for child in ledger.collected.children],
+        )
+
+    def _open_ledger(self) -> tuple[Ledger, str | None]:
+        found = self._room.ledger(self._ended.key, self._shard.shard)
+        if found is None:
+            return Ledger(owner=self._ended.snapshot_id, attempt=self._shard.attempt), None
+        if found[0].owner != self._ended.snapshot_id:
+            raise ConflictError(f"Shard {self._shard.shard} belongs to {found[0].owner} now.")
+        return found
+
+    def _child(self, child: PlannedShard, collected: Collected) -> OpenShard:
+        return OpenShard(
+            shard=child.shard,
+            blob=child.blob,
+            requests=child.requests,
+            size=child.size,
+            model=self._shard.model,
+            url=self._shard.url,
+            attempt=collected.children_attempt,
+        )
+
+    # --- a batch that failed as a whole ------------------------------------------------------------------------------
+
+    def _regrouping(self, batch: BatchRecord | None) -> Regrouping | None:
+        if self._ended.status != "failed" or batch is None:
+            return None
+        faults = self._api.batch(batch.batch_id).faults
+        shards = len(self._room.ledgers(self._ended.key))
+        return regroup(faults, requests=self._shard.requests, shards=shards)
+
+    def _submit_again(self, ledger: Ledger, etag: str | None, why: Regrouping) -> CollectedShard:
+        """Close the failed batch and leave the shard as one that was never submitted; nothing was done or billed."""
+        self._close_batch(ledger)
+        if ledger.batch:
+            ledger.past_batches.append(ledger.batch)
+        ledger.batch = ledger.create_intended_at = ledger.create_in_doubt_until = None
+        self._room.write_ledger(self._ended.key, self._shard.shard, ledger, etag)
+        pause = Pause(
+            model=self._shard.model,
+            kind=why.pause or "quota",
+            message=f"{why.reason.code}: {why.reason.message}",
+        )
+        return CollectedShard(again=pause)
+
+    # --- outcomes ----------------------------------------------------------------------------------------------------
+
+    def _collect(self, regrouping: Regrouping | None) -> Collected:
+        """Write the shard's outcomes and its children; gives the counts."""
+        attempt = self._shard.attempt
+        children = self._children_writer(halve=bool(regrouping and regrouping.halve))
+        with (
+            AnswerSpool() as answers,
+            self._room.writer(names.outcomes(self._ended.key, self._shard.shard)) as outcomes,
+        ):
+            self._read_answers(answers)
+            for number, line in enumerate(self._requests(), 1):
+                custom_id = _decode_request(line).custom_id
+                verdict, answer = answers.take(custom_id) or (self._judge_unanswered(number, regrouping), b"")
+                goes_on = verdict.passing and (
+                    regrouping is not None or attempt < self._settings.max_attempts
+                )
+                if goes_on:
+                    children.add(line)
+                outcomes.write(_encode(self._outcome(custom_id, verdict, answer, passed_on=goes_on)) + b"\n")
+            if answers.strangers:
+                log.warning(
+                    "shard %s: %d answers to requests it never held", self._shard.shard, answers.strangers
+                )
+        return Collected(
+            tally=self._tally,
+            children=children.close(),
+            children_attempt=attempt if regrouping else attempt + 1,
+        )
+
+    def _children_writer(self, *, halve: bool) -> ShardWriter:
+        limit = self._settings.max_requests_per_shard
+
+        def name(number: int) -> tuple[str, str]:
+            child = names.child_shard(self._shard.shard, number)
+            return child, names.shard_file(self._ended.key, child)
+
+        return ShardWriter(
+            self._room.writer,
+            name,
+            max_requests=min(limit, -(-self._shard.requests // 2)) if halve else limit,
+            max_bytes=self._settings.max_bytes_per_shard,
+        )
+
+    def _requests(self) -> Iterator[bytes]:
+        return (line for line in self._room.lines(self._shard.blob) if line)
+
+    def _judge_unanswered(self, number: int, regrouping: Regrouping | None) -> Verdict:
+        """Judge a request without an answer, by what happened to its batch."""
+        refused = self._ended.refused
+        if refused:
+            return Verdict(custom_id="", outcome=Outcome.FAILED, code=refused.code, message=refused.message)
+        if regrouping is None:
+            return judge_absent(self._ended.status)
+        fault = regrouping.bad_lines.get(number)
+        if fault:
+            return Verdict(custom_id="", outcome=Outcome.FAILED, code=fault.code, message=fault.message)
+        again = bool(regrouping.bad_lines) or regrouping.halve
+        reason = regrouping.reason
+        return Verdict(
+            custom_id="", outcome=Outcome.FAILED, code=reason.code, message=reason.message, passing=again
+        )
+
+    def _outcome(self, custom_id: str, verdict: Verdict, answer: bytes, *, passed_on: bool) -> ShardOutcome:
+        self._tally.input_tokens += verdict.input_tokens
+        self._tally.output_tokens += verdict.output_tokens
+        if passed_on:
+            return ShardOutcome(custom_id=custom_id, passed_on=True)
+        self._tally.count(verdict.outcome, flag=verdict.flag)
+        attempts = 0 if self._ended.refused else self._shard.attempt
+        if verdict.outcome is Outcome.OK:
+            raw = msgspec.Raw(answer)
+            return ShardOutcome(
+                custom_id=custom_id, outcome=Outcome.OK, attempts=attempts, flag=verdict.flag, answer=raw
+            )
+        return ShardOutcome(
+            custom_id=custom_id,
+            outcome=verdict.outcome,
+            attempts=attempts,
+            code=verdict.code,
+            message=verdict.message,
+        )
+
+    def _read_answers(self, answers: AnswerSpool) -> None:
+        """Read both result files, whatever the batch's state says about them."""
+        for file_id in (self._ended.output_file_id, self._ended.error_file_id):
+            if file_id:
+                self._read_file(file_id, answers)
+
+    def _read_file(self, file_id: str, answers: AnswerSpool) -> None:
+        patient = self._ended.tries < PATIENT_TRIES
+        try:
+            for line in split_lines(self._api.content(file_id)):
+                try:
+                    answers.add(line)
+                except (msgspec.DecodeError, UnicodeDecodeError) as error:
+                    if patient:
+                        raise PassingError(
+                            f"A line of {file_id} is no answer: {error}", code="broken_result"
+                        ) from error
+                    log.warning("a line of %s is no answer and is left out: %s", file_id, error)
+        except NotFoundError as error:
+            if patient:
+                raise PassingError(str(error), code="result_file_gone") from error
+            log.warning("result file %s is gone; its requests will be reported as missing", file_id)
+
+    # --- the service's side ------------------------------------------------------------------------------------------
+
+    def _close_batch(self, ledger: Ledger) -> None:
+        if ledger.batch:
+            ledger.batch.status = self._ended.status
+            ledger.batch.output_file_id = self._ended.output_file_id
+            ledger.batch.error_file_id = self._ended.error_file_id
+            ledger.batch.ended_seen_at = self._clock()
+
+    def _delete_service_files(self, ledger: Ledger) -> None:
+        batches = [*ledger.past_batches, *([ledger.batch] if ledger.batch else [])]
+        files = [ledger.input_file_id]
+        for batch in batches:
+            files += [batch.input_file_id, batch.output_file_id, batch.error_file_id]
+        for file_id in dict.fromkeys(file for file in files if file):
+            try:
+                self._api.delete_file(file_id)
+            except RefusedError as error:
+                log.warning("the service keeps file %s: %s", file_id, error)

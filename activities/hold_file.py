@@ -1,0 +1,40 @@
+"""Set a file aside: it stays where it is, with all notes about it, and a later snapshot goes on with it."""
+
+import logging
+import time
+
+import azure.durable_functions as df
+
+from activities.answering import answering
+from adapters import clients
+from adapters.work_room import WorkRoom
+from domain.contracts import FileWork, from_wire
+from domain.records import Claim
+
+HOLD_SECONDS = 6 * 3600.0
+
+bp = df.Blueprint()
+log = logging.getLogger(__name__)
+
+
+@bp.activity_trigger(input_name="work")
+def hold_file(work: dict) -> dict:
+    """Answer None to a FileWork."""
+    return answering(lambda: hold(from_wire(work, FileWork), room=clients.work_room(), now=time.time()))
+
+
+def hold(work: FileWork, *, room: WorkRoom, now: float) -> None:
+    """Mark the claim: nobody takes the file again before the time is over."""
+    found = room.read_claim(work.key)
+    if found is None or found[0].snapshot_id != work.snapshot_id:
+        return  # finished or taken over: nothing of ours to hold
+    claim, etag = found
+    log.error("%s is set aside: %s", claim.path, work.reason)
+    held = Claim(
+        snapshot_id=claim.snapshot_id,
+        timestamp=claim.timestamp,
+        path=claim.path,
+        etag=claim.etag,
+        held_until=now + HOLD_SECONDS,
+    )
+    room.replace_claim(work.key, held, etag)

@@ -1,0 +1,210 @@
+"""Turn an input file into shards: stream through it once, check every line before anything is sent."""
+
+import time
+from collections.abc import Iterator
+from pathlib import PurePosixPath
+
+import azure.durable_functions as df
+
+from activities.answering import answering
+from activities.sharding import ShardWriter
+from adapters import clients
+from adapters.storage import Storage
+from adapters.work_room import WorkRoom
+from domain import error_records, names
+from domain.contracts import FileWork, PreparedFile, from_wire
+from domain.errors import InputFileError, NotFoundError
+from domain.records import Claim, Plan, PlannedShard
+from domain.request_lines import BadLine, Request, RequestChecker
+from domain.settings import Settings
+from domain.shards import ended_requests, open_shards
+
+COPY_WAIT_SECONDS = 2.0
+TABLE_SUFFIXES = frozenset({".csv", ".tsv", ".parquet", ".json", ".arrow", ".feather", ".txt", ".gz"})
+
+_LINE_CODES = frozenset(
+    {"no_requests", "file_rejected"}
+)  # refusals that come from the lines: each gets its record
+
+bp = df.Blueprint()
+
+
+@bp.activity_trigger(input_name="work")
+def prepare_file(work: dict) -> dict:
+    """Answer PreparedFile to a FileWork."""
+    return answering(
+        lambda: prepare(
+            from_wire(work, FileWork),
+            storage=clients.storage(),
+            room=clients.work_room(),
+            settings=clients.settings(),
+            now=time.time(),
+        )
+    )
+
+
+def prepare(
+    work: FileWork, *, storage: Storage, room: WorkRoom, settings: Settings, now: float
+) -> PreparedFile:
+    """Make a file's plan, or find the one made before a crash and say what is left of it."""
+    held = room.read_claim(work.key)
+    if held is None or held[0].snapshot_id != work.snapshot_id:
+        return PreparedFile(gone=True)  # finished, or taken over by another snapshot
+    claim = held[0]
+    plan = room.plan(work.key)
+    if plan is None:
+        size, copy_status = room.frozen(work.key)
+        if copy_status == "pending":
+            return PreparedFile(wait_seconds=COPY_WAIT_SECONDS)
+        if copy_status != "success":
+            room.drop_file(
+                work.key
+            )  # the file itself is untouched in the input container: the next sweep takes it
+            return PreparedFile(gone=True)
+        if size == 0 and (wait := _writing_seconds(claim, storage, settings, now)) is not None:
+            return _wait_for_content(work, room, wait)
+        plan = _make_plan(work.key, claim, size, room=room, settings=settings)
+        room.write_plan(work.key, plan)
+        return PreparedFile(requests=plan.requests, ended=_ended(plan), shards=open_shards(plan, {}))
+    ledgers = room.ledgers(work.key)
+    ended = plan.requests if plan.rejected else ended_requests(plan, ledgers)
+    return PreparedFile(requests=plan.requests, ended=ended, shards=open_shards(plan, ledgers))
+
+
+def _ended(plan: Plan) -> int:
+    return plan.requests if plan.rejected else plan.invalid
+
+
+def _writing_seconds(claim: Claim, storage: Storage, settings: Settings, now: float) -> float | None:
+    """Say how long an empty file may still be filled by its writer; 0: it is another version already; None: no more.
+
+    Writers on hierarchical accounts create a file first, with 0 bytes, and flush its content later.
+    """
+    try:
+        entry = storage.input.entry(claim.path)
+    except NotFoundError:
+        return None
+    if entry.etag != claim.etag:
+        return 0.0
+    left = entry.modified + settings.snapshot_window_seconds - now
+    return left if left > 0 else None
+
+
+def _wait_for_content(work: FileWork, room: WorkRoom, wait: float) -> PreparedFile:
+    if wait > 0:
+        return PreparedFile(wait_seconds=wait)
+    room.drop_file(
+        work.key
+    )  # content has come: the file has a new ETag, an event of its own, and a later snapshot
+    return PreparedFile(gone=True)
+
+
+def _make_plan(key: str, claim: Claim, size: int, *, room: WorkRoom, settings: Settings) -> Plan:
+    preparation = Preparation(key, claim.path, size, room=room, settings=settings)
+    try:
+        return preparation.plan()
+    except InputFileError as error:
+        return preparation.refuse(error.code, str(error))
+
+
+class Preparation:
+    """One pass, or two, through one ready-made batch file.
+
+    A file within the service's limits is checked first: where nothing in it needs changing, the frozen input itself is
+    the shard. Otherwise its good lines go into shards of their own, in a second pass; a file above the limits goes
+    there at once.
+    """
+
+    def __init__(self, key: str, path: str, size: int, *, room: WorkRoom, settings: Settings) -> None:
+        self._key, self._path, self._size = key, path, size
+        self._room, self._settings = room, settings
+
+    def plan(self) -> Plan:
+        """Check the file and say what its shards are. Raises InputFileError when the whole file is refused."""
+        self._refuse_unreadable()
+        settings = self._settings
+        whole = self._size <= settings.max_bytes_per_shard
+        plan = self._check() if whole else None
+        if plan is None or plan.requests > settings.max_requests_per_shard:
+            plan = self._write_shards()
+        if plan.invalid == plan.requests:
+            message = (
+                "No line of the file is a batch request." if plan.requests else "The file holds no request."
+            )
+            raise InputFileError(message, code="no_requests")
+        if plan.invalid and settings.on_invalid_line == "reject":
+            message = f"{plan.invalid} of {plan.requests} lines are invalid, and ON_INVALID_LINE is `reject`."
+            raise InputFileError(message, code="file_rejected")
+        return plan
+
+    def refuse(self, code: str, message: str) -> Plan:
+        """Write an error record for every line of a refused file; gives the plan that says so."""
+        plan = Plan(size=self._size, rejected=message, rejected_code=code)
+        with self._room.writer(names.invalid_lines(self._key)) as records:
+            for found in self._checked() if code in _LINE_CODES else ():
+                records.write(error_records.of_bad_line(self._path, _rejected_with_file(found, message)))
+                plan.requests += 1
+            if not plan.requests:
+                records.write(error_records.of_file(self._path, code, message))
+        plan.invalid = plan.requests
+        return plan
+
+    def _refuse_unreadable(self) -> None:
+        if self._size == 0:
+            raise InputFileError("The file is empty.", code="empty_file")
+        suffix = PurePosixPath(self._path).suffix.lower()
+        if suffix in TABLE_SUFFIXES:
+            message = f"Files of type {suffix} are not read by this version; drop ready-made batch requests as .jsonl."
+            raise InputFileError(message, code="unsupported_type")
+
+    def _checked(self, checker: RequestChecker | None = None) -> Iterator[Request | BadLine]:
+        checker = checker or RequestChecker(self._settings.azure_openai_deployment)
+        for line in self._room.lines(names.frozen_input(self._key)):
+            found = checker.check(line)
+            if found is not None:
+                yield found
+
+    def _check(self) -> Plan | None:
+        """Check a file that may be its own shard; None as soon as it turns out that it cannot be."""
+        checker = RequestChecker(self._settings.azure_openai_deployment)
+        plan = Plan(size=self._size)
+        for line in self._room.lines(names.frozen_input(self._key)):
+            found = checker.check(line)
+            if not isinstance(found, Request) or found.changed:
+                return None
+            plan.requests += 1
+        plan.model, plan.url = checker.model, checker.url
+        blob = names.frozen_input(self._key)
+        plan.shards = [PlannedShard(shard="0000", blob=blob, requests=plan.requests, size=self._size)]
+        return plan
+
+    def _write_shards(self) -> Plan:
+        checker = RequestChecker(self._settings.azure_openai_deployment)
+        plan = Plan(size=self._size)
+        shards = ShardWriter(
+            self._room.writer,
+            lambda number: (f"{number:04d}", names.shard_file(self._key, f"{number:04d}")),
+            max_requests=self._settings.max_requests_per_shard,
+            max_bytes=self._settings.max_bytes_per_shard,
+        )
+        invalid = self._room.lazy_writer(names.invalid_lines(self._key))
+        for found in self._checked(checker):
+            plan.requests += 1
+            if isinstance(found, Request):
+                shards.add(found.line)
+            else:
+                plan.invalid += 1
+                invalid.write(error_records.of_bad_line(self._path, found))
+        invalid.close()
+        plan.shards = shards.close()
+        plan.model, plan.url = checker.model, checker.url
+        return plan
+
+
+def _rejected_with_file(found: Request | BadLine, message: str) -> BadLine:
+    """Give a bad line as it is, and a good one as one that shares its file's fate."""
+    if isinstance(found, BadLine):
+        return found
+    return BadLine(
+        found.number, "file_rejected", f"The whole file was rejected: {message}", found.line, found.custom_id
+    )

@@ -1,0 +1,91 @@
+"""Take the files that are there now: claim each, and write down which ones this snapshot has."""
+
+import asyncio
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import azure.durable_functions as df
+
+from activities.answering import answering_async
+from activities.survey import Claimed, IsAlive, Survey, alive_in, survey
+from adapters import clients
+from adapters.storage import Storage
+from adapters.work_room import WorkRoom
+from domain import names
+from domain.contracts import ListedFile, Pace, SnapshotRequest, TakenFiles, from_wire
+from domain.records import Claim, InputFile
+from domain.settings import Settings
+
+PAGE_FILES = 100  # files per page of the manifest
+CLAIMS_AT_ONCE = 8
+
+bp = df.Blueprint()
+
+
+@bp.activity_trigger(input_name="request")
+@bp.durable_client_input(client_name="client")
+async def take_snapshot(request: dict, client: df.DurableOrchestrationClient) -> dict:
+    """Answer TakenFiles to a SnapshotRequest."""
+    return await answering_async(_take_snapshot(request, alive_in(client)))
+
+
+async def _take_snapshot(request: dict[str, Any], is_alive: IsAlive) -> TakenFiles:
+    settings = await asyncio.to_thread(clients.settings)
+    storage, room = await asyncio.to_thread(lambda: (clients.storage(), clients.work_room()))
+    snapshot_id = from_wire(request, SnapshotRequest).snapshot_id
+    directory = settings.input_directory
+    found = await survey(
+        storage, room, is_alive, snapshot_id=snapshot_id, directory=directory, now=time.time()
+    )
+    return await asyncio.to_thread(take, found, snapshot_id, storage=storage, room=room, settings=settings)
+
+
+def take(
+    found: Survey, snapshot_id: str, *, storage: Storage, room: WorkRoom, settings: Settings
+) -> TakenFiles:
+    """Claim what was found and write the manifest; a repetition finds its own claims and comes to the same files."""
+    with ThreadPoolExecutor(CLAIMS_AT_ONCE) as pool:
+        new = pool.map(lambda file: _claim(file, snapshot_id, storage, room), found.unclaimed)
+        taken_over = pool.map(lambda claimed: _take_over(claimed, snapshot_id, room), found.orphaned)
+        files = [*map(_listed, found.mine), *filter(None, taken_over), *filter(None, new)]
+    pages = list(_pages(files))
+    for number, page in enumerate(pages):
+        room.write_page(snapshot_id, number, page)
+    return TakenFiles(files=len(files), pages=len(pages), pace=pace_of(settings))
+
+
+def pace_of(settings: Settings) -> Pace:
+    """Fix the settings a snapshot goes by for its whole life."""
+    return Pace(
+        micro_batch_size=settings.micro_batch_size,
+        max_active_batches=settings.max_active_batches,
+        poll_min_seconds=min(settings.poll_min_seconds, settings.poll_max_seconds),
+        poll_max_seconds=max(settings.poll_min_seconds, settings.poll_max_seconds),
+        deadline_seconds=settings.deadline_hours * 3600,
+    )
+
+
+def _claim(file: InputFile, snapshot_id: str, storage: Storage, room: WorkRoom) -> ListedFile | None:
+    key = names.file_key(file.path, file.etag)
+    claim = Claim(
+        snapshot_id=snapshot_id, timestamp=names.timestamp_of(snapshot_id), path=file.path, etag=file.etag
+    )
+    won = room.claim(storage.input, file, key, claim)
+    return ListedFile(key=key, path=file.path, size=file.size) if won else None
+
+
+def _take_over(claimed: Claimed, snapshot_id: str, room: WorkRoom) -> ListedFile | None:
+    """Become the owner of a dead snapshot's file; it keeps the timestamp that names its output folders."""
+    old = claimed.claim
+    claim = Claim(snapshot_id=snapshot_id, timestamp=old.timestamp, path=old.path, etag=old.etag)
+    return _listed(claimed) if room.replace_claim(claimed.key, claim, claimed.etag) else None
+
+
+def _listed(claimed: Claimed) -> ListedFile:
+    return ListedFile(key=claimed.key, path=claimed.claim.path, size=claimed.size)
+
+
+def _pages(files: list[ListedFile]) -> Iterator[list[ListedFile]]:
+    return (files[start : start + PAGE_FILES] for start in range(0, len(files), PAGE_FILES))

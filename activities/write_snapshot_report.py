@@ -1,0 +1,20 @@
+"""Leave a summary of a finished snapshot in `work/snapshots/`, where the HTTP endpoint finds it for as long as it lies."""
+
+import azure.durable_functions as df
+
+from activities.answering import answering
+from adapters import clients
+from domain.contracts import SnapshotReport, from_wire, to_wire
+
+bp = df.Blueprint()
+
+
+@bp.activity_trigger(input_name="report")
+def write_snapshot_report(report: dict) -> dict:
+    """Answer None to a SnapshotReport."""
+    return answering(lambda: write_report(from_wire(report, SnapshotReport)))
+
+
+def write_report(report: SnapshotReport) -> None:
+    """Write the report and drop the manifest."""
+    clients.work_room().write_report(report.snapshot_id, to_wire(report))

@@ -1,0 +1,52 @@
+"""Where settings become real things. Built on first use, never at import: a failing import takes every function down."""
+
+import os
+from functools import cache
+from typing import TYPE_CHECKING
+
+from adapters.storage import Storage, open_storage
+from adapters.work_room import WorkRoom
+from domain import names
+from domain.settings import Settings
+
+if TYPE_CHECKING:
+    from adapters.batch_api import BatchApi
+
+
+@cache
+def settings() -> Settings:
+    """Give the app's settings. Raises SettingsError with every mistake."""
+    return Settings.from_env(os.environ)
+
+
+@cache
+def storage() -> Storage:
+    """Give the data account, its containers present."""
+    return open_storage(settings()).ready()
+
+
+@cache
+def work_room() -> WorkRoom:
+    """Give the pipeline's notes."""
+    return WorkRoom(storage().work)
+
+
+@cache
+def batch_api() -> "BatchApi":
+    """Give the Batch API."""
+    from adapters.batch_api import open_batch_api  # noqa: PLC0415 - the SDK takes a second to import; only some need it
+
+    told = settings()
+    return open_batch_api(
+        endpoint=told.azure_openai_endpoint,
+        api_version=told.azure_openai_api_version,
+        api_key=told.azure_openai_api_key,
+        scope=told.azure_openai_scope,
+        completion_window=told.completion_window,
+        expiry_days=told.file_expiry_days,
+    )
+
+
+def file_prefix() -> str:
+    """Give the prefix of this app's files in the service."""
+    return names.service_file_prefix(storage().account_url, settings().work_container)

@@ -1,0 +1,334 @@
+"""Azure Blob Storage, the only import of `azure.storage` and its errors: containers, blobs, conditions.
+
+Works the same on flat accounts and on hierarchical ones (ADLS Gen2), whose blobs the Blob endpoint serves as well.
+"""
+
+import base64
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import urlsplit
+
+from azure.core import MatchConditions
+from azure.core.exceptions import (
+    AzureError,
+    ClientAuthenticationError,
+    HttpResponseError,
+    ResourceExistsError,
+    ResourceModifiedError,
+    ResourceNotFoundError,
+)
+from azure.storage.blob import (
+    BlobBlock,
+    BlobClient,
+    BlobServiceClient,
+    ContainerClient,
+    ContentSettings,
+    ExponentialRetry,
+)
+
+from domain.errors import ConfigurationError, ConflictError, NotFoundError, PassingError, PipelineError
+from domain.settings import Settings
+
+BLOCK_BYTES = 8 * 1024 * 1024  # one read, one staged block: what a stream holds in memory at a time
+
+_CONFIGURATION_STATUSES = frozenset({401, 403})
+_CONFLICT_STATUSES = frozenset({409, 412})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BlobEntry:
+    """One blob as a listing shows it."""
+
+    name: str
+    size: int  # bytes
+    etag: str  # without quotes
+    modified: float  # epoch seconds
+    metadata: dict[str, str] = field(default_factory=dict)
+    copy_status: str | None = None
+
+
+class Container:
+    """One container. Names are blob names as people write them; the SDK does the quoting."""
+
+    def __init__(self, client: ContainerClient) -> None:
+        self._client = client
+        self.name: str = client.container_name
+
+    def exists(self) -> bool:
+        """Tell whether the container is there."""
+        with _translated(self.name):
+            return bool(self._client.exists())
+
+    def create(self) -> None:
+        """Create the container unless it is there."""
+        try:
+            with _translated(self.name):
+                self._client.create_container()
+        except ConflictError:
+            return  # it is there already, which is all that was asked
+
+    def list(self, prefix: str = "", *, metadata: bool = False) -> Iterator[BlobEntry]:
+        """List the blobs whose names start with `prefix`, in the order of their names."""
+        with _translated(f"{self.name}/{prefix}"):
+            include = ["metadata"] if metadata else None
+            for blob in self._client.list_blobs(name_starts_with=prefix or None, include=include):
+                yield _entry(blob)
+
+    def entry(self, name: str) -> BlobEntry:
+        """Look at one blob. Raises NotFoundError."""
+        with self._blob(name) as blob:
+            return _entry(blob.get_blob_properties())
+
+    def read(self, name: str) -> tuple[bytes, str]:
+        """Read a small blob whole; gives its bytes and its ETag. Raises NotFoundError."""
+        with self._blob(name) as blob:
+            download = blob.download_blob()
+            return download.readall(), str(download.properties.etag).strip('"')
+
+    def chunks(self, name: str) -> Iterator[bytes]:
+        """Stream a blob in pieces of at most BLOCK_BYTES. Raises NotFoundError; ConflictError if it changes meanwhile."""
+        with self._blob(name) as blob:
+            yield from blob.download_blob().chunks()
+
+    def read_range(self, name: str, offset: int, length: int) -> bytes:
+        """Read part of a blob."""
+        with self._blob(name) as blob:
+            return bytes(blob.download_blob(offset=offset, length=length).readall())
+
+    def write(self, name: str, content: bytes, *, if_absent: bool = False, if_etag: str | None = None) -> str:
+        """Write a small blob whole, replacing it unless a condition says otherwise; gives the new ETag.
+
+        Raises ConflictError when the condition does not hold.
+        """
+        conditions: dict[str, Any] = {"overwrite": not if_absent}
+        if if_etag:
+            conditions |= _only_if(if_etag)
+        with self._blob(name) as blob:
+            return str(
+                blob.upload_blob(content, content_settings=_content_settings(name), **conditions)["etag"]
+            ).strip('"')
+
+    def writer(self, name: str) -> "BlobWriter":
+        """Open a blob for streaming; it appears, replacing an older one, when the writer is closed without an error."""
+        return BlobWriter(self, name)
+
+    def lazy_writer(self, name: str) -> "LazyWriter":
+        """Open a blob for streaming that is not written at all when nothing comes."""
+        return LazyWriter(self, name)
+
+    def copy_from(
+        self,
+        source: "Container",
+        source_name: str,
+        name: str,
+        *,
+        metadata: dict[str, str],
+        source_etag: str | None = None,
+        if_absent: bool = False,
+    ) -> str:
+        """Copy a blob within the account, no bytes through here; gives `success`, or `pending` for a large one.
+
+        Raises NotFoundError for the source, ConflictError when the source has changed or the target is there already.
+        """
+        conditions: dict[str, Any] = {}
+        if source_etag:
+            condition = MatchConditions.IfNotModified
+            conditions |= {"source_etag": f'"{source_etag}"', "source_match_condition": condition}
+        if if_absent:
+            conditions["match_condition"] = MatchConditions.IfMissing
+        with self._blob(name) as blob:
+            answer = blob.start_copy_from_url(source.url_of(source_name), metadata=metadata, **conditions)
+            return str(answer.get("copy_status") or "success")
+
+    def set_metadata(self, name: str, metadata: dict[str, str], *, if_etag: str) -> None:
+        """Replace a blob's metadata. Raises ConflictError when somebody else changed the blob since."""
+        with self._blob(name) as blob:
+            blob.set_blob_metadata(metadata, **_only_if(if_etag))
+
+    def delete(self, name: str, *, if_etag: str | None = None) -> None:
+        """Delete a blob. Raises NotFoundError, and ConflictError when it is not the version meant."""
+        conditions = _only_if(if_etag) if if_etag else {}
+        with self._blob(name) as blob:
+            blob.delete_blob(delete_snapshots="include", **conditions)
+
+    def url_of(self, name: str) -> str:
+        """Give a blob's URL, quoted as the service wants it."""
+        return str(self._client.get_blob_client(name).url)
+
+    @contextmanager
+    def _blob(self, name: str) -> Iterator[BlobClient]:
+        with _translated(f"{self.name}/{name}"):
+            yield self._client.get_blob_client(name)
+
+
+class BlobWriter:
+    """Streams bytes into a block blob, holding at most one block in memory. `size` counts bytes written."""
+
+    def __init__(self, container: Container, name: str) -> None:
+        self._container, self._name = container, name
+        self._blocks: list[BlobBlock] = []
+        self._buffer = bytearray()
+        self._series = uuid.uuid4().hex  # two writers of one blob never mix their blocks
+        self.size = 0
+
+    def write(self, content: bytes) -> None:
+        """Add bytes."""
+        self._buffer += content
+        self.size += len(content)
+        if len(self._buffer) >= BLOCK_BYTES:
+            self._stage()
+
+    def close(self) -> None:
+        """Make the blob appear."""
+        if not self._blocks:
+            self._container.write(self._name, bytes(self._buffer))
+            return
+        if self._buffer:
+            self._stage()
+        with self._container._blob(self._name) as blob:  # noqa: SLF001 - the writer is part of the container
+            blob.commit_block_list(self._blocks, content_settings=_content_settings(self._name))
+
+    def _stage(self) -> None:
+        block = base64.b64encode(f"{self._series}{len(self._blocks):06d}".encode()).decode()
+        with self._container._blob(self._name) as blob:  # noqa: SLF001 - the writer is part of the container
+            blob.stage_block(block, bytes(self._buffer))
+        self._blocks.append(BlobBlock(block))
+        self._buffer.clear()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is None:
+            self.close()
+
+
+class LazyWriter:
+    """A blob that comes into being with its first byte."""
+
+    def __init__(self, container: Container, name: str) -> None:
+        self._container, self._name = container, name
+        self._writer: BlobWriter | None = None
+
+    def write(self, content: bytes) -> None:
+        """Add bytes."""
+        self._writer = self._writer or self._container.writer(self._name)
+        self._writer.write(content)
+
+    def close(self) -> str | None:
+        """Make the blob appear; gives its name, None when nothing was written."""
+        if self._writer is None:
+            return None
+        self._writer.close()
+        return self._name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Storage:
+    """The data account's four containers."""
+
+    account_url: str
+    input: Container
+    processed: Container
+    error: Container
+    work: Container
+
+    def ready(self) -> "Storage":
+        """Make sure the containers are there: created where the account is a local one.
+
+        Raises ConfigurationError naming those that are missing elsewhere.
+        """
+        missing = [c for c in (self.input, self.processed, self.error, self.work) if not c.exists()]
+        if missing and not _is_local(self.account_url):
+            names = ", ".join(container.name for container in missing)
+            raise ConfigurationError(
+                f"Containers missing in {self.account_url}: {names}. Create them.", code="no_container"
+            )
+        for container in missing:
+            container.create()
+        return self
+
+
+def open_storage(settings: Settings) -> Storage:
+    """Connect to the data account, by connection string or by identity."""
+    options: dict[str, Any] = {
+        "max_single_get_size": BLOCK_BYTES,
+        "max_chunk_get_size": BLOCK_BYTES,
+        "retry_policy": ExponentialRetry(
+            initial_backoff=1, increment_base=2, retry_total=4, random_jitter_range=1
+        ),
+        "connection_timeout": 20,
+        "read_timeout": 120,
+    }
+    if settings.storage:
+        service = BlobServiceClient.from_connection_string(settings.storage, **options)
+    else:
+        from azure.identity import DefaultAzureCredential  # noqa: PLC0415 - slow to import, not needed locally
+
+        credential = DefaultAzureCredential(managed_identity_client_id=settings.storage__client_id)
+        service = BlobServiceClient(str(settings.storage__blob_service_uri), credential=credential, **options)
+
+    def container(name: str) -> Container:
+        return Container(service.get_container_client(name))
+
+    return Storage(
+        account_url=str(service.url),
+        input=container(settings.input_container),
+        processed=container(settings.processed_container),
+        error=container(settings.error_container),
+        work=container(settings.work_container),
+    )
+
+
+def _is_local(account_url: str) -> bool:
+    return urlsplit(account_url).hostname in ("127.0.0.1", "localhost", "::1")
+
+
+def _entry(blob: Any) -> BlobEntry:
+    return BlobEntry(
+        name=blob.name,
+        size=blob.size or 0,
+        etag=str(blob.etag).strip('"'),
+        modified=blob.last_modified.timestamp(),
+        metadata=dict(blob.metadata or {}),
+        copy_status=blob.copy.status if blob.copy else None,
+    )
+
+
+def _only_if(etag: str) -> dict[str, Any]:
+    return {"etag": f'"{etag}"', "match_condition": MatchConditions.IfNotModified}
+
+
+def _content_settings(name: str) -> ContentSettings:
+    kind = "application/json" if name.endswith(".json") else "application/octet-stream"
+    return ContentSettings(content_type="application/jsonl" if name.endswith(".jsonl") else kind)
+
+
+@contextmanager
+def _translated(about: str) -> Iterator[None]:
+    """Turn the SDK's errors into ours; `about` says which blob it was."""
+    try:
+        yield
+    except AzureError as error:
+        raise _ours(error, about) from error
+
+
+def _ours(error: AzureError, about: str) -> PipelineError:
+    status = error.status_code if isinstance(error, HttpResponseError) else None
+    code = str(getattr(error, "error_code", None) or type(error).__name__)
+    first_line = str(error).split("\n", 1)[0]
+    if isinstance(error, ResourceNotFoundError):
+        return NotFoundError(f"{about}: not found.", code=code)
+    if isinstance(error, ResourceExistsError | ResourceModifiedError) or status in _CONFLICT_STATUSES:
+        return ConflictError(f"{about}: {first_line}", code=code)
+    if isinstance(error, ClientAuthenticationError) or status in _CONFIGURATION_STATUSES:
+        return ConfigurationError(
+            f"No access to {about} ({code}). Check the identity's roles or the key.", code=code
+        )
+    return PassingError(f"{about}: {first_line}", code=code)

@@ -1,0 +1,213 @@
+"""The pipeline's own notes in the work container: claims, plans, ledgers, outcomes, manifests.
+
+The claim on an input file *is* the frozen copy of it: one copy call with If-None-Match takes the file, fixes its content
+and decides between two snapshots that want it.
+"""
+
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Iterable, Iterator
+from typing import TypeVar
+from urllib.parse import quote, unquote
+
+import msgspec
+
+from adapters.blob_stream import BlobStream
+from adapters.storage import BlobWriter, Container, LazyWriter
+from domain import names
+from domain.contracts import ListedFile
+from domain.errors import ConflictError, NotFoundError
+from domain.outcomes import ShardOutcome
+from domain.records import Claim, InputFile, Ledger, Plan
+from domain.request_lines import split_lines
+
+Record = TypeVar("Record")
+
+_encode = msgspec.json.Encoder().encode
+_decode_outcome = msgspec.json.Decoder(ShardOutcome).decode
+
+
+class WorkRoom:
+    """Typed access to the work container. Raises NotFoundError for what is not there."""
+
+    def __init__(self, work: Container) -> None:
+        self._work = work
+
+    # --- claims ------------------------------------------------------------------------------------------------------
+
+    def claim(self, source: Container, file: InputFile, key: str, claim: Claim) -> bool:
+        """Freeze and claim a file in one step; False when somebody has it, or this version of it is gone."""
+        try:
+            self._work.copy_from(
+                source,
+                file.path,
+                names.frozen_input(key),
+                metadata=_claim_metadata(claim),
+                source_etag=file.etag,
+                if_absent=True,
+            )
+        except NotFoundError:
+            return False
+        except ConflictError:
+            held = self.read_claim(key)
+            return held is not None and held[0].snapshot_id == claim.snapshot_id
+        return True
+
+    def read_claim(self, key: str) -> tuple[Claim, str] | None:
+        """Give the claim on a file and its ETag, None when nobody has claimed it."""
+        try:
+            entry = self._work.entry(names.frozen_input(key))
+        except NotFoundError:
+            return None
+        return _claim_from(entry.metadata), entry.etag
+
+    def replace_claim(self, key: str, claim: Claim, etag: str) -> bool:
+        """Change a claim that has not changed since it was read; False when it has."""
+        try:
+            self._work.set_metadata(names.frozen_input(key), _claim_metadata(claim), if_etag=etag)
+        except (ConflictError, NotFoundError):
+            return False
+        return True
+
+    def claims(self) -> Iterator[tuple[str, Claim, str, int]]:
+        """List all claims: file key, claim, ETag, size in bytes."""
+        for entry in self._work.list(names.FILES, metadata=True):
+            key = names.key_of_frozen_input(entry.name)
+            if key:
+                yield key, _claim_from(entry.metadata), entry.etag, entry.size
+
+    def frozen(self, key: str) -> tuple[int, str]:
+        """Give size and copy status of a frozen input."""
+        entry = self._work.entry(names.frozen_input(key))
+        return entry.size, entry.copy_status or "success"
+
+    # --- plans and ledgers -------------------------------------------------------------------------------------------
+
+    def plan(self, key: str) -> Plan | None:
+        """Give a file's plan, None before it is complete."""
+        found = self._record(names.plan(key), Plan)
+        return found[0] if found else None
+
+    def write_plan(self, key: str, plan: Plan) -> None:
+        """Write a file's plan; from then on nothing about it is decided again."""
+        self._work.write(names.plan(key), _encode(plan))
+
+    def ledger(self, key: str, shard: str) -> tuple[Ledger, str] | None:
+        """Give a shard's ledger and its ETag, None before its first entry."""
+        return self._record(names.ledger(key, shard), Ledger)
+
+    def ledgers(self, key: str) -> dict[str, Ledger]:
+        """Give all ledgers of a file, by shard."""
+        found = {}
+        for entry in self._work.list(names.ledgers(key)):
+            shard = entry.name.removeprefix(names.ledgers(key)).removesuffix(".json")
+            if record := self._record(entry.name, Ledger):
+                found[shard] = record[0]
+        return found
+
+    def write_ledger(self, key: str, shard: str, ledger: Ledger, etag: str | None) -> str:
+        """Write a ledger that nobody else has written since (`etag` None: that did not exist); gives the new ETag.
+
+        Raises ConflictError when somebody has. An own write whose answer was lost does not count as somebody.
+        """
+        name, content = names.ledger(key, shard), _encode(ledger)
+        try:
+            return self._work.write(name, content, if_absent=etag is None, if_etag=etag)
+        except ConflictError:
+            there, current = self._work.read(name)
+            if there != content:
+                raise
+            return current
+
+    def _record(self, name: str, kind: type[Record]) -> tuple[Record, str] | None:
+        try:
+            content, etag = self._work.read(name)
+        except NotFoundError:
+            return None
+        return msgspec.json.decode(content, type=kind), etag
+
+    # --- lines -------------------------------------------------------------------------------------------------------
+
+    def lines(self, blob: str) -> Iterator[bytes]:
+        """Stream a blob line by line."""
+        return split_lines(self._work.chunks(blob))
+
+    def stream(self, blob: str, size: int) -> BlobStream:
+        """Open a blob as a file."""
+        return BlobStream(self._work, blob, size)
+
+    def writer(self, blob: str) -> BlobWriter:
+        """Open a blob for streaming."""
+        return self._work.writer(blob)
+
+    def lazy_writer(self, blob: str) -> LazyWriter:
+        """Open a blob for streaming that is not written at all when nothing comes."""
+        return self._work.lazy_writer(blob)
+
+    def outcomes(self, key: str, shard: str) -> Iterator[ShardOutcome]:
+        """Stream a shard's outcomes."""
+        return (_decode_outcome(line) for line in self.lines(names.outcomes(key, shard)))
+
+    # --- snapshots ---------------------------------------------------------------------------------------------------
+
+    def write_page(self, snapshot_id: str, page: int, files: list[ListedFile]) -> None:
+        """Write one page of a snapshot's manifest."""
+        self._work.write(names.manifest_page(snapshot_id, page), _encode(files))
+
+    def read_page(self, snapshot_id: str, page: int) -> list[ListedFile]:
+        """Read one page of a snapshot's manifest."""
+        content, _ = self._work.read(names.manifest_page(snapshot_id, page))
+        return msgspec.json.decode(content, type=list[ListedFile])
+
+    def write_report(self, snapshot_id: str, report: dict[str, object]) -> None:
+        """Write a finished snapshot's summary and drop its manifest."""
+        self._work.write(names.report(snapshot_id), _encode(report))
+        manifest = [entry.name for entry in self._work.list(f"{names.SNAPSHOTS}{snapshot_id}/files-")]
+        self.forget(manifest)
+
+    def snapshot_ids(self) -> list[str]:
+        """Name the snapshots there are notes of, newest first."""
+        found = {entry.name.split("/")[1] for entry in self._work.list(names.SNAPSHOTS)}
+        return sorted(found, reverse=True)
+
+    # --- the end -----------------------------------------------------------------------------------------------------
+
+    def archive(self, key: str, target: Container, name: str, etag: str) -> str:
+        """Copy the frozen input to its last place; gives the copy's status."""
+        return target.copy_from(
+            self._work, names.frozen_input(key), name, metadata={"source_etag": quote(etag)}
+        )
+
+    def drop_file(self, key: str) -> None:
+        """Remove all notes about a file, the claim first: without it nothing can be mistaken for unfinished work."""
+        claim = names.frozen_input(key)
+        rest = [entry.name for entry in self._work.list(f"{names.FILES}{key}/") if entry.name != claim]
+        self.forget([claim, *rest])
+
+    def forget(self, blobs: Iterable[str]) -> None:
+        """Delete blobs; one that is gone already is what was wanted."""
+        for blob in blobs:
+            try:
+                self._work.delete(blob)
+            except NotFoundError:
+                continue
+
+
+def _claim_metadata(claim: Claim) -> dict[str, str]:
+    """Write a claim as blob metadata, which is ASCII and at most 8 KB: base64 keeps the longest path below that."""
+    return {
+        "snapshot": quote(claim.snapshot_id),
+        "timestamp": quote(claim.timestamp),
+        "path": urlsafe_b64encode(claim.path.encode()).decode(),
+        "etag": quote(claim.etag),
+        "held_until": str(claim.held_until),
+    }
+
+
+def _claim_from(metadata: dict[str, str]) -> Claim:
+    return Claim(
+        snapshot_id=unquote(metadata.get("snapshot", "")),
+        timestamp=unquote(metadata.get("timestamp", "")),
+        path=urlsafe_b64decode(metadata.get("path", "")).decode(),
+        etag=unquote(metadata.get("etag", "")),
+        held_until=float(metadata.get("held_until", "0")),
+    )

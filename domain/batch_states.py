@@ -1,0 +1,100 @@
+"""What the service says about a batch, whatever the spelling of the day."""
+
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+
+
+class BatchState(StrEnum):
+    """The states the service documents, in its own spelling."""
+
+    VALIDATING = "validating"
+    FAILED = "failed"
+    IN_PROGRESS = "in_progress"
+    FINALIZING = "finalizing"
+    COMPLETED = "completed"
+    EXPIRED = "expired"
+    CANCELLING = "cancelling"
+    CANCELLED = "cancelled"
+
+
+ENDED = frozenset({BatchState.COMPLETED, BatchState.FAILED, BatchState.EXPIRED, BatchState.CANCELLED})
+KNOWN = frozenset(BatchState)
+
+
+class ValidationFault(msgspec.Struct, frozen=True):
+    """One reason why a batch failed validation; `line` counts from 1, None where the service names none."""
+
+    code: str
+    message: str
+    line: int | None = None
+
+
+class BatchView(msgspec.Struct, frozen=True, kw_only=True):
+    """A batch as the service shows it, made regular: lower-case status, None for empty ids, counts as numbers."""
+
+    batch_id: str
+    status: str
+    input_file_id: str | None = None
+    output_file_id: str | None = None
+    error_file_id: str | None = None
+    total: int = 0
+    completed: int = 0
+    failed: int = 0
+    faults: list[ValidationFault] = []
+
+    @property
+    def known(self) -> bool:
+        """Whether the status is one the service documents."""
+        return self.status in KNOWN
+
+    @property
+    def ended(self) -> bool:
+        """Whether there is nothing more to wait for; a state nobody has heard of ends when it shows result files."""
+        return self.status in ENDED or (not self.known and bool(self.output_file_id or self.error_file_id))
+
+
+def read_batch(batch: dict[str, Any]) -> BatchView:
+    """Read the service's batch object, tolerating every published variation of it."""
+    counts = batch.get("request_counts")
+    counts = counts if isinstance(counts, dict) else {}
+    return BatchView(
+        batch_id=str(batch.get("id") or ""),
+        status=_status(batch.get("status")),
+        input_file_id=batch.get("input_file_id") or None,
+        output_file_id=batch.get("output_file_id") or None,
+        error_file_id=batch.get("error_file_id") or None,
+        total=_number(counts.get("total")),
+        completed=_number(counts.get("completed")),
+        failed=_number(counts.get("failed")),
+        faults=read_faults(batch.get("errors")),
+    )
+
+
+def read_faults(errors: Any) -> list[ValidationFault]:
+    """Read the `errors` of a batch or of a refused creation: a list under `data`, or a single item."""
+    items = errors.get("data") if isinstance(errors, dict) else errors
+    items = [items] if isinstance(items, dict) else items
+    return [
+        ValidationFault(
+            str(item.get("code") or "unknown"), str(item.get("message") or ""), _line(item.get("line"))
+        )
+        for item in (items if isinstance(items, list) else [])
+        if isinstance(item, dict)
+    ]
+
+
+def _status(status: Any) -> str:
+    text = str(status or "unknown").strip().lower().replace(" ", "_")
+    return {"canceled": "cancelled", "inprogress": "in_progress", "notstarted": "validating"}.get(text, text)
+
+
+def _number(value: Any) -> int:
+    return value if isinstance(value, int) else 0
+
+
+def _line(value: Any) -> int | None:
+    """Read a line number: an int in the SDK, a string in the published schema, often null."""
+    text = str(value)
+    return int(text) if text.isdecimal() else None

@@ -1,0 +1,213 @@
+"""What crosses a durable boundary: the input and the answer of each activity, as plain JSON.
+
+Names of things travel, never contents. Instances live for days: a new field gets a default, an old one goes only when
+nothing in flight carries it. Times are epoch seconds.
+"""
+
+from typing import Any, TypeVar
+
+import msgspec
+
+from domain.outcomes import Tally
+
+Contract = TypeVar("Contract")
+
+
+def to_wire(contract: object) -> Any:
+    """Turn a contract into what the durable extension can carry."""
+    return msgspec.to_builtins(contract)
+
+
+def from_wire(wire: object, kind: type[Contract]) -> Contract:
+    """Read a contract back. Raises msgspec.ValidationError with the path of the first thing that does not fit."""
+    return msgspec.convert(wire, kind)
+
+
+class Fault(msgspec.Struct, frozen=True, kw_only=True):
+    """An activity that could not do its step this time."""
+
+    code: str
+    message: str
+    passing: bool = True  # False: trying again soon is pointless
+    retry_after: float | None = None  # seconds, when the service named them
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What every activity gives back: its own answer, or the fault that kept it from one."""
+
+    ok: Any = None
+    fault: Fault | None = None
+
+
+class Pace(msgspec.Struct, frozen=True, kw_only=True):
+    """The settings a running snapshot goes by, read once so that a changed setting does not change its past."""
+
+    micro_batch_size: int = 10
+    max_active_batches: int = 500
+    poll_min_seconds: float = 60.0
+    poll_max_seconds: float = 900.0
+    deadline_seconds: float = 48 * 3600.0
+
+
+class SnapshotRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """Input of `process_snapshot`."""
+
+    snapshot_id: str
+    settled_at: float = 0.0  # when the window is over; files that arrive later belong to the next one
+
+
+class TakenFiles(msgspec.Struct, frozen=True, kw_only=True):
+    """Answer of `take_snapshot`: the manifest's size."""
+
+    files: int
+    pages: int
+    pace: Pace
+
+
+class PageRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """Input of `list_files`."""
+
+    snapshot_id: str
+    page: int
+
+
+class PageOfFiles(msgspec.Struct, frozen=True, kw_only=True):
+    """Answer of `list_files`."""
+
+    files: list["ListedFile"]
+
+
+class ListedFile(msgspec.Struct, frozen=True, kw_only=True):
+    """One file of the manifest."""
+
+    key: str
+    path: str
+    size: int  # bytes
+
+
+class FileWork(msgspec.Struct, frozen=True, kw_only=True):
+    """Input of the activities that work on one input file as a whole."""
+
+    snapshot_id: str
+    key: str
+    reason: str | None = None  # why the file is set aside, for `hold_file`
+
+
+class OpenShard(msgspec.Struct, frozen=True, kw_only=True):
+    """A shard that still has work to do, and where it stands."""
+
+    shard: str
+    blob: str
+    requests: int
+    size: int
+    model: str
+    url: str
+    attempt: int = 1
+    batch_id: str | None = None
+    submitted_at: float | None = None
+
+
+class PreparedFile(msgspec.Struct, frozen=True, kw_only=True):
+    """Answer of `prepare_file`. `wait_seconds`: not ready yet, look again then."""
+
+    requests: int = 0
+    ended: int = 0  # requests that have their outcome already: invalid lines, shards collected before a crash
+    shards: list[OpenShard] = []
+    gone: bool = False  # replaced or deleted before its turn came; nothing to do
+    wait_seconds: float | None = None
+
+
+class ShardWork(msgspec.Struct, frozen=True, kw_only=True):
+    """Input of `submit_batch`."""
+
+    snapshot_id: str
+    key: str
+    shard: OpenShard
+
+
+class Submitted(msgspec.Struct, frozen=True, kw_only=True):
+    """Answer of `submit_batch`: one of a batch, a wait, a pause of the deployment, or a final no."""
+
+    batch_id: str | None = None
+    submitted_at: float | None = None
+    wait_seconds: float | None = None  # this shard only: its file is not processed yet, an answer was lost
+    paused: "Pause | None" = None
+    refused: Fault | None = None
+
+
+class Pause(msgspec.Struct, frozen=True, kw_only=True):
+    """No further submissions for now: to one deployment, or to the whole resource (`model` None)."""
+
+    model: str | None
+    kind: str  # "quota" or "configuration"
+    message: str
+
+
+class PollRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """Input of `poll_batches`: id -> the status known so far."""
+
+    known: dict[str, str]
+
+
+class BatchNews(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What changed about one batch."""
+
+    status: str
+    ended: bool = False
+    known: bool = True
+    output_file_id: str | None = None
+    error_file_id: str | None = None
+    done: int = 0  # requests the service has finished
+    lost: bool = False  # the service does not know this batch any more
+
+
+class PollAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """Answer of `poll_batches`: news by batch id; batches without news are left out."""
+
+    news: dict[str, BatchNews]
+
+
+class CancelRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """Input of `cancel_batch`."""
+
+    batch_id: str
+
+
+class EndedBatch(msgspec.Struct, frozen=True, kw_only=True):
+    """Input of `collect_batch`: a shard whose batch has ended, or that will never have one (`refused`)."""
+
+    snapshot_id: str
+    key: str
+    shard: OpenShard
+    status: str = "refused"
+    output_file_id: str | None = None
+    error_file_id: str | None = None
+    refused: Fault | None = None
+    tries: int = 0  # times this step has failed before
+
+
+class CollectedShard(msgspec.Struct, frozen=True, kw_only=True):
+    """Answer of `collect_batch`: counts, and what goes on."""
+
+    tally: Tally = msgspec.field(default_factory=Tally)
+    children: list[OpenShard] = []
+    again: Pause | None = None  # the batch failed as a whole without doing anything; submit the shard anew
+
+
+class WrittenOutputs(msgspec.Struct, frozen=True, kw_only=True):
+    """Answer of `write_outputs`."""
+
+    tally: Tally
+    rejected: bool = False
+
+
+class SnapshotReport(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of a snapshot: input of `write_snapshot_report`, and the orchestration's output."""
+
+    snapshot_id: str
+    files: int = 0
+    done: int = 0
+    rejected: int = 0
+    held: int = 0
+    gone: int = 0
+    tally: Tally = msgspec.field(default_factory=Tally)

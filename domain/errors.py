@@ -1,0 +1,101 @@
+"""The errors of the pipeline, named by what has to happen next.
+
+PipelineError
+├── SettingsError          the app cannot start work; every mistake in one message
+├── InputFileError         this input file cannot be processed; permanent, costs that file
+├── PassingError           a fault that passes by itself: wait and do it again
+│   └── LostAnswerError    the effect may have happened: look before doing it again
+├── QuotaFullError         no room in the service now: back-pressure, not failure
+├── ConfigurationError     someone has to change a setting, a role or a deployment
+├── RefusedError           the service says no to this content; doing it again changes nothing
+├── NotFoundError          the thing asked for is not there
+└── ConflictError          somebody else changed it first (ETag, If-None-Match)
+"""
+
+
+class PipelineError(Exception):
+    """Anything this pipeline raises on purpose. `code` is stable, the text is for people.
+
+    `permanent`: doing the same again soon ends the same way.
+    """
+
+    code = "pipeline_error"
+    permanent = True
+
+    def __init__(self, message: str, *, code: str | None = None) -> None:
+        super().__init__(message)
+        self.code = code or type(self).code
+
+
+class SettingsError(PipelineError):
+    """Settings are missing or wrong; the message lists all of them."""
+
+    code = "settings"
+
+
+class InputFileError(PipelineError):
+    """The input file as a whole cannot become requests."""
+
+    code = "input_file"
+
+
+class PassingError(PipelineError):
+    """A fault that passes by itself. `retry_after` is in seconds when the service named a time."""
+
+    code = "passing"
+    permanent = False
+
+    def __init__(self, message: str, *, code: str | None = None, retry_after: float | None = None) -> None:
+        super().__init__(message, code=code)
+        self.retry_after = retry_after
+
+
+class LostAnswerError(PassingError):
+    """The call was sent and its answer says nothing: the effect may or may not have happened.
+
+    `doubt_seconds`: how long the effect may still show up at the service.
+    """
+
+    code = "lost_answer"
+    longest_doubt_seconds = 30.0
+
+    def __init__(
+        self, message: str, *, code: str | None = None, doubt_seconds: float = longest_doubt_seconds
+    ) -> None:
+        super().__init__(message, code=code)
+        self.doubt_seconds = doubt_seconds
+
+
+class QuotaFullError(PipelineError):
+    """The service has no room now: enqueued tokens or number of files."""
+
+    code = "quota_full"
+    permanent = False
+
+
+class ConfigurationError(PipelineError):
+    """Nothing will work until somebody mends a setting, a role or a deployment; the message says which.
+
+    Not permanent: it is asked again until it is mended.
+    """
+
+    code = "configuration"
+    permanent = False
+
+
+class RefusedError(PipelineError):
+    """The service refused this content; it would refuse it again."""
+
+    code = "refused"
+
+
+class NotFoundError(PipelineError):
+    """The blob, file or batch is not there."""
+
+    code = "not_found"
+
+
+class ConflictError(PipelineError):
+    """Somebody else was first."""
+
+    code = "conflict"

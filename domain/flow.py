@@ -1,0 +1,447 @@
+"""What to do next: the rules by which a snapshot's files go from prepared to finished.
+
+A pure state machine. `next_calls` looks and changes nothing; `absorb` takes the answers of those calls; `wake_at` says
+until when nothing can be done. The orchestrator only carries calls out and answers in.
+
+    file:   PREPARE ─► RUN ─► WRITE ─► ARCHIVE ─► gone
+               └────────┴───────┴───────┴─► HOLD ─► gone          set aside, tried again by a later snapshot
+    shard:  SUBMIT ─► ACTIVE ─► COLLECT ─► gone, or children in SUBMIT
+"""
+
+from collections import Counter
+from collections.abc import Iterable
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+
+from domain.contracts import (
+    Answer,
+    BatchNews,
+    CancelRequest,
+    CollectedShard,
+    EndedBatch,
+    Fault,
+    FileWork,
+    ListedFile,
+    OpenShard,
+    Pace,
+    PageOfFiles,
+    PageRequest,
+    Pause,
+    PollAnswer,
+    PollRequest,
+    PreparedFile,
+    ShardWork,
+    SnapshotReport,
+    Submitted,
+    WrittenOutputs,
+    from_wire,
+    to_wire,
+)
+from domain.outcomes import Tally
+from domain.pacing import Pauses, PollClock, exhausted, fault_delay
+
+PATIENCE_POLLS = (
+    20  # looks at a batch in an unknown state before it is cancelled, and after a cancel before giving up
+)
+
+
+class FileStep(StrEnum):
+    """Where an input file stands."""
+
+    PREPARE = "prepare"
+    RUN = "run"
+    WRITE = "write"
+    ARCHIVE = "archive"
+    HOLD = "hold"
+
+
+class ShardStep(StrEnum):
+    """Where a shard stands."""
+
+    SUBMIT = "submit"
+    ACTIVE = "active"
+    COLLECT = "collect"
+
+
+class FileState(msgspec.Struct, kw_only=True):
+    """One input file that is being worked on."""
+
+    key: str
+    path: str
+    step: FileStep = FileStep.PREPARE
+    requests: int = 0
+    ended: int = 0  # requests that have their outcome
+    not_before: float = 0.0
+    tries: int = 0
+    rejected: bool = False
+    hold_reason: str | None = None
+
+
+class ShardState(msgspec.Struct, kw_only=True):
+    """One shard that is being worked on."""
+
+    key: str
+    shard: OpenShard
+    step: ShardStep = ShardStep.SUBMIT
+    not_before: float = 0.0
+    tries: int = 0
+    batch_id: str | None = None
+    submitted_at: float = 0.0
+    status: str = "submitted"
+    done: int = 0
+    odd_polls: int = 0
+    cancel_asked: bool = False
+    output_file_id: str | None = None
+    error_file_id: str | None = None
+    refused: Fault | None = None
+
+
+class Finished(msgspec.Struct, kw_only=True):
+    """A file that left the flow, for the progress view."""
+
+    path: str
+    state: str
+    requests: int
+
+
+class Totals(msgspec.Struct, kw_only=True):
+    """What has come out of the snapshot so far."""
+
+    done: int = 0
+    rejected: int = 0
+    held: int = 0
+    gone: int = 0
+    tally: Tally = msgspec.field(default_factory=Tally)
+
+
+class Call(msgspec.Struct, frozen=True):
+    """One activity to call. `key` and `shard` say whom its answer is about."""
+
+    activity: str
+    input: Any
+    key: str = ""
+    shard: str = ""
+
+
+class Flow(msgspec.Struct, kw_only=True):
+    """The state of one snapshot's work; small, and carried from generation to generation."""
+
+    snapshot_id: str
+    pace: Pace
+    files_total: int
+    pages: int
+    next_page: int = 0
+    backlog: list[ListedFile] = []
+    files: list[FileState] = []
+    shards: list[ShardState] = []
+    poll: PollClock = msgspec.field(default_factory=PollClock)
+    pauses: Pauses = msgspec.field(default_factory=Pauses)
+    totals: Totals = msgspec.field(default_factory=Totals)
+    recent: list[Finished] = []
+    list_tries: int = 0
+    list_not_before: float = 0.0
+    setbacks: int = 0
+
+    @property
+    def finished(self) -> bool:
+        """Whether every file of the snapshot has left the flow."""
+        return self.next_page >= self.pages and not (self.backlog or self.files or self.shards)
+
+    # --- what to do next ---------------------------------------------------------------------------------------------
+
+    def next_calls(self, now: float) -> list[Call]:
+        """Give the calls that can be made now, in a fixed order; they are independent of each other."""
+        return [
+            *self._cancels(now),
+            *self._poll(now),
+            *self._submissions(now),
+            *self._collections(now),
+            *self._file_calls(FileStep.PREPARE, "prepare_file", now),
+            *self._file_calls(FileStep.WRITE, "write_outputs", now),
+            *self._file_calls(FileStep.ARCHIVE, "archive_input", now),
+            *self._file_calls(FileStep.HOLD, "hold_file", now),
+            *self._listing(now),
+        ]
+
+    def wake_at(self, now: float) -> float:
+        """Give the next time (epoch seconds) at which something may be done, when nothing can be now.
+
+        Raises RuntimeError when there is nothing to wait for: a defect, better seen than slept over.
+        """
+        times = [file.not_before for file in self.files] + [shard.not_before for shard in self.shards]
+        times += [self.poll.next_at] if self._active() else []
+        times += self.pauses.wake_times() if any(s.step is ShardStep.SUBMIT for s in self.shards) else []
+        times.append(self.list_not_before)
+        ahead = [time for time in times if time > now]
+        if not ahead:
+            raise RuntimeError(
+                f"{self.snapshot_id}: files are left, but nothing to do and nothing to wait for."
+            )
+        return min(ahead)
+
+    def _active(self) -> list[ShardState]:
+        return [s for s in self.shards if s.step is ShardStep.ACTIVE]
+
+    def _cancels(self, now: float) -> Iterable[Call]:
+        for s in self._active():
+            overdue = now - s.submitted_at >= self.pace.deadline_seconds or s.odd_polls >= PATIENCE_POLLS
+            if s.batch_id and overdue and not s.cancel_asked and now >= s.not_before:
+                yield Call("cancel_batch", to_wire(CancelRequest(batch_id=s.batch_id)), s.key, s.shard.shard)
+
+    def _poll(self, now: float) -> Iterable[Call]:
+        known = {s.batch_id: s.status for s in self._active() if s.batch_id}
+        if known and now >= self.poll.next_at:
+            yield Call("poll_batches", to_wire(PollRequest(known=known)))
+
+    def _submissions(self, now: float) -> Iterable[Call]:
+        room = min(self.pace.micro_batch_size, self.pace.max_active_batches - len(self._active()))
+        taken: Counter[str] = Counter()
+        for s in self.shards:
+            ready = s.step is ShardStep.SUBMIT and now >= s.not_before
+            if ready and room > 0 and taken[s.shard.model] < self.pauses.width(s.shard.model, now, room):
+                taken[s.shard.model] += 1
+                room -= 1
+                work = ShardWork(snapshot_id=self.snapshot_id, key=s.key, shard=s.shard)
+                yield Call("submit_batch", to_wire(work), s.key, s.shard.shard)
+
+    def _collections(self, now: float) -> Iterable[Call]:
+        ended = [s for s in self.shards if s.step is ShardStep.COLLECT and now >= s.not_before]
+        for s in ended[: self.pace.micro_batch_size]:
+            batch = EndedBatch(
+                snapshot_id=self.snapshot_id,
+                key=s.key,
+                shard=s.shard,
+                status=s.status,
+                output_file_id=s.output_file_id,
+                error_file_id=s.error_file_id,
+                refused=s.refused,
+                tries=s.tries,
+            )
+            yield Call("collect_batch", to_wire(batch), s.key, s.shard.shard)
+
+    def _file_calls(self, step: FileStep, activity: str, now: float) -> Iterable[Call]:
+        ready = [f for f in self.files if f.step is step and now >= f.not_before]
+        for f in ready[: self.pace.micro_batch_size]:
+            work = FileWork(snapshot_id=self.snapshot_id, key=f.key, reason=f.hold_reason)
+            yield Call(activity, to_wire(work), f.key)
+
+    def _listing(self, now: float) -> Iterable[Call]:
+        if self.next_page < self.pages and not self.backlog and now >= self.list_not_before:
+            page = PageRequest(snapshot_id=self.snapshot_id, page=self.next_page)
+            yield Call("list_files", to_wire(page))
+
+    # --- what became of it -------------------------------------------------------------------------------------------
+
+    def absorb(self, calls: list[Call], answers: list[Any], now: float) -> None:
+        """Take the answers to `calls`, in the same order."""
+        self.setbacks = 0
+        for call, wire in zip(calls, answers, strict=True):
+            answer = from_wire(wire, Answer)
+            take = getattr(self, f"_take_{call.activity}")
+            take(call, answer.ok, answer.fault, now)
+        self._settle(now)
+        self._admit()
+
+    def report(self) -> SnapshotReport:
+        """Sum up."""
+        totals = self.totals
+        return SnapshotReport(
+            snapshot_id=self.snapshot_id,
+            files=self.files_total,
+            done=totals.done,
+            rejected=totals.rejected,
+            held=totals.held,
+            gone=totals.gone,
+            tally=totals.tally,
+        )
+
+    def set_back(self, now: float) -> float:
+        """Note that a whole round was lost to a surprise; give the time to begin it again from the same state."""
+        self.setbacks += 1
+        return now + fault_delay(self.setbacks, Fault(code="setback", message="A round was abandoned."))
+
+    def _file(self, key: str) -> FileState:
+        return next(f for f in self.files if f.key == key)
+
+    def _shard(self, call: Call) -> ShardState:
+        return next(s for s in self.shards if s.key == call.key and s.shard.shard == call.shard)
+
+    def _delayed(self, item: FileState | ShardState, fault: Fault, now: float) -> bool:
+        """Note a fault and wait; False when the item has had its chances."""
+        item.tries += 1
+        item.not_before = now + fault_delay(item.tries, fault)
+        return not exhausted(item.tries, fault)
+
+    def _take_list_files(self, _call: Call, ok: Any, fault: Fault | None, now: float) -> None:
+        if fault:
+            self.list_tries += 1
+            if exhausted(self.list_tries, fault):
+                raise RuntimeError(f"{self.snapshot_id}: its list of files cannot be read: {fault.message}")
+            self.list_not_before = now + fault_delay(self.list_tries, fault)
+            return
+        self.backlog = list(from_wire(ok, PageOfFiles).files)
+        self.next_page += 1
+        self.list_tries, self.list_not_before = 0, 0.0
+
+    def _take_prepare_file(self, call: Call, ok: Any, fault: Fault | None, now: float) -> None:
+        file = self._file(call.key)
+        if fault:
+            self._hold_if_exhausted(file, fault, now)
+            return
+        prepared = from_wire(ok, PreparedFile)
+        if prepared.gone:
+            self._leave(file, "gone")
+        elif prepared.wait_seconds is not None:
+            file.not_before = now + prepared.wait_seconds
+        else:
+            file.step, file.tries, file.not_before = FileStep.RUN, 0, 0.0
+            file.requests, file.ended = prepared.requests, prepared.ended
+            self.shards += [self._shard_state(file.key, shard) for shard in prepared.shards]
+            if any(shard.batch_id for shard in prepared.shards):
+                self.poll.after_submission(now, self.pace)
+
+    def _shard_state(self, key: str, shard: OpenShard) -> ShardState:
+        adopted = shard.batch_id is not None
+        return ShardState(
+            key=key,
+            shard=shard,
+            step=ShardStep.ACTIVE if adopted else ShardStep.SUBMIT,
+            batch_id=shard.batch_id,
+            submitted_at=shard.submitted_at or 0.0,
+        )
+
+    def _take_submit_batch(self, call: Call, ok: Any, fault: Fault | None, now: float) -> None:
+        s = self._shard(call)
+        if fault:
+            if not self._delayed(s, fault, now):
+                self._refuse(s, fault)
+            return
+        submitted = from_wire(ok, Submitted)
+        if submitted.batch_id:
+            s.step, s.batch_id, s.tries, s.not_before = ShardStep.ACTIVE, submitted.batch_id, 0, 0.0
+            s.submitted_at = submitted.submitted_at or now
+            self.poll.after_submission(now, self.pace)
+            self.pauses.succeeded(s.shard.model, self.pace.micro_batch_size)
+        elif submitted.refused:
+            self._refuse(s, submitted.refused)
+        elif submitted.paused:
+            self._pause(s, submitted.paused, now)
+        else:
+            s.not_before = now + (submitted.wait_seconds or 1.0)
+
+    def _refuse(self, s: ShardState, reason: Fault) -> None:
+        """Give a shard up before it became a batch; collecting writes that down for each of its requests."""
+        s.step, s.refused, s.status, s.tries, s.not_before = ShardStep.COLLECT, reason, "refused", 0, 0.0
+
+    def _pause(self, s: ShardState, why: Pause, now: float) -> None:
+        """Put a shard back to the end of the queue; set its file aside when the pause has lasted too long."""
+        pause = self.pauses.begin(why, now)
+        self.shards.remove(s)
+        if now - pause.since >= self.pace.deadline_seconds:
+            self._file(s.key).hold_reason = why.message
+        else:
+            self.shards.append(s)
+
+    def _take_poll_batches(self, _call: Call, ok: Any, fault: Fault | None, now: float) -> None:
+        news = from_wire(ok, PollAnswer).news if not fault else {}
+        progress = False
+        for s in self._active():
+            told = news.get(s.batch_id or "")
+            progress = self._hear(s, told, now) or progress
+        self.poll.after_poll(now, self.pace, progress=progress, fault=fault)
+
+    def _hear(self, s: ShardState, told: BatchNews | None, now: float) -> bool:
+        """Take what is new about one batch; True when that is progress."""
+        before = s.status
+        if told:
+            s.status, s.done = told.status, told.done
+        s.odd_polls = s.odd_polls + 1 if s.cancel_asked or (told and not told.known) or s.odd_polls else 0
+        if told and told.known and not s.cancel_asked:
+            s.odd_polls = 0
+        if (told and (told.ended or told.lost)) or (s.cancel_asked and s.odd_polls >= PATIENCE_POLLS):
+            s.step, s.tries, s.not_before = ShardStep.COLLECT, 0, 0.0
+            if told:
+                s.output_file_id, s.error_file_id = told.output_file_id, told.error_file_id
+            self.pauses.room_made(s.shard.model, now)
+        return s.status != before or s.step is not ShardStep.ACTIVE
+
+    def _take_cancel_batch(self, call: Call, _ok: Any, fault: Fault | None, now: float) -> None:
+        s = self._shard(call)
+        if s.step is not ShardStep.ACTIVE or (fault and self._delayed(s, fault, now)):
+            return  # it ended by itself in the same round, or is asked again after a while
+        s.cancel_asked, s.odd_polls, s.tries = True, 0, 0
+
+    def _take_collect_batch(self, call: Call, ok: Any, fault: Fault | None, now: float) -> None:
+        s, file = self._shard(call), self._file(call.key)
+        if fault:
+            if not self._delayed(s, fault, now):
+                self.shards.remove(s)
+                file.hold_reason = f"{fault.code}: {fault.message}"
+            return
+        collected = from_wire(ok, CollectedShard)
+        if collected.again:
+            fresh = ShardState(key=s.key, shard=s.shard)
+            self.shards[self.shards.index(s)] = fresh
+            self._pause(fresh, collected.again, now)
+            return
+        self.shards.remove(s)
+        file.ended += collected.tally.total
+        self.shards += [self._shard_state(file.key, child) for child in collected.children]
+
+    def _take_write_outputs(self, call: Call, ok: Any, fault: Fault | None, now: float) -> None:
+        file = self._file(call.key)
+        if fault:
+            self._hold_if_exhausted(file, fault, now)
+            return
+        written = from_wire(ok, WrittenOutputs)
+        self.totals.tally.add(written.tally)
+        file.step, file.tries, file.not_before = FileStep.ARCHIVE, 0, 0.0
+        file.ended, file.rejected = file.requests, written.rejected
+
+    def _take_archive_input(self, call: Call, _ok: Any, fault: Fault | None, now: float) -> None:
+        file = self._file(call.key)
+        if fault:
+            self._hold_if_exhausted(file, fault, now)
+        else:
+            self._leave(file, "rejected" if file.rejected else "done")
+
+    def _take_hold_file(self, call: Call, _ok: Any, fault: Fault | None, now: float) -> None:
+        file = self._file(call.key)
+        if fault and self._delayed(file, fault, now):
+            return
+        self._leave(file, "held")
+
+    def _hold_if_exhausted(self, file: FileState, fault: Fault, now: float) -> None:
+        if not self._delayed(file, fault, now):
+            file.step, file.tries, file.not_before = FileStep.HOLD, 0, 0.0
+            file.hold_reason = f"{fault.code}: {fault.message}"
+
+    def _leave(self, file: FileState, state: str) -> None:
+        self.files.remove(file)
+        setattr(self.totals, state, getattr(self.totals, state) + 1)
+        self.recent = [*self.recent[-11:], Finished(path=file.path, state=state, requests=file.requests)]
+
+    def _settle(self, now: float) -> None:
+        """Move on the files whose last shard has ended; leave alone those that wait for nothing else."""
+        open_keys = {s.key for s in self.shards}
+        for file in self.files:
+            if file.step is FileStep.RUN and file.key not in open_keys:
+                file.step = FileStep.HOLD if file.hold_reason else FileStep.WRITE
+                file.not_before = min(file.not_before, now)
+
+    def _admit(self) -> None:
+        """Let files in from the backlog while there is room ahead of the submissions; more would only be state."""
+        waiting = sum(s.step is ShardStep.SUBMIT for s in self.shards)
+        ahead = waiting + sum(f.step is FileStep.PREPARE for f in self.files)
+        room = 2 * self.pace.micro_batch_size - ahead
+        active = len(self._active())
+        while (
+            self.backlog
+            and room > 0
+            and active + ahead < self.pace.max_active_batches + self.pace.micro_batch_size
+        ):
+            listed = self.backlog.pop(0)
+            self.files.append(FileState(key=listed.key, path=listed.path))
+            room, ahead = room - 1, ahead + 1

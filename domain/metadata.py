@@ -1,0 +1,94 @@
+"""The metadata document beside every result: what came in, what was done, what came out, what it used."""
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from domain.outcomes import Tally
+from domain.records import BatchRecord
+
+SCHEMA_VERSION = 1
+
+
+class BatchMetadata(msgspec.Struct, kw_only=True):
+    """One batch that worked on the file."""
+
+    batch_id: str
+    status: Annotated[str, Meta(description="The last status the service gave.")]
+    attempt: Annotated[int, Meta(description="Which try of its requests this was, from 1.")]
+    shard: str
+    input_file_id: str
+    output_file_id: str | None
+    error_file_id: str | None
+    submitted_at: Annotated[str, Meta(description="UTC, ISO 8601.")]
+    ended_at: Annotated[str | None, Meta(description="When the pipeline saw the end; UTC, ISO 8601.")]
+
+
+class Metadata(msgspec.Struct, kw_only=True):
+    """`<stem>_metadata.json`."""
+
+    schema_version: int = SCHEMA_VERSION
+    file: Annotated[str, Meta(description="Path of the input file in the input container.")]
+    etag: str
+    size_bytes: int
+    snapshot: Annotated[str, Meta(description="The snapshot that took the file first.")]
+    status: Annotated[str, Meta(description="`completed`, `completed_with_errors` or `rejected`.")]
+    reason: Annotated[str | None, Meta(description="Why the file was rejected as a whole.")] = None
+    input_state: Annotated[
+        str,
+        Meta(description="The input file when the results were written: `present`, `replaced` or `deleted`."),
+    ] = "present"
+    engine: str = "batch"
+    endpoint: str | None = None
+    deployment: str | None = None
+    requests: Annotated[int, Meta(description="Requests in the input file; the sum of `outcomes`.")]
+    outcomes: Annotated[dict[str, int], Meta(description="Requests per outcome.")]
+    truncated: Annotated[int, Meta(description="Answers cut at the token limit; they count as ok.")] = 0
+    filtered: Annotated[int, Meta(description="Answers cut by the content filter; they count as ok.")] = 0
+    input_tokens: Annotated[int, Meta(description="As the service reports them per answered row.")] = 0
+    output_tokens: int = 0
+    batches: list[BatchMetadata] = []
+    results: Annotated[str | None, Meta(description="Path of the results, in the processed container.")] = (
+        None
+    )
+    errors: Annotated[str | None, Meta(description="Path of the errors, in the error container.")] = None
+    retry: Annotated[str | None, Meta(description="Path of the retry file, in the error container.")] = None
+    archived_input: Annotated[str | None, Meta(description="Path of the archived input file.")] = None
+    started_at: Annotated[str | None, Meta(description="First submission; UTC, ISO 8601.")] = None
+    finished_at: Annotated[str | None, Meta(description="Last batch seen ended; UTC, ISO 8601.")] = None
+    duration_seconds: float | None = None
+    pipeline_version: str
+
+
+def outcome_counts(tally: Tally) -> dict[str, int]:
+    """Give the outcomes of a tally by their names."""
+    return {
+        name: getattr(tally, name) for name in ("ok", "failed", "invalid", "expired", "cancelled", "missing")
+    }
+
+
+def batch_metadata(batch: BatchRecord, *, shard: str, attempt: int) -> BatchMetadata:
+    """Describe one batch of a ledger."""
+    return BatchMetadata(
+        batch_id=batch.batch_id,
+        status=batch.status,
+        attempt=attempt,
+        shard=shard,
+        input_file_id=batch.input_file_id,
+        output_file_id=batch.output_file_id,
+        error_file_id=batch.error_file_id,
+        submitted_at=iso(batch.submitted_at),
+        ended_at=iso(batch.ended_seen_at) if batch.ended_seen_at else None,
+    )
+
+
+def iso(seconds: float) -> str:
+    """Write epoch seconds as UTC, ISO 8601, to the millisecond."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def schema() -> dict[str, object]:
+    """Give the JSON Schema of the document, as published in `docs/metadata.schema.json`."""
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **msgspec.json.schema(Metadata)}

@@ -1,0 +1,167 @@
+"""Which name each thing has: file keys, snapshots, blobs in `work/`, output folders, files in the service.
+
+All names derive from what they name, so that a repeated step meets its own traces.
+"""
+
+import hashlib
+from datetime import UTC, datetime
+from pathlib import PurePosixPath
+
+JOB_SPEC_NAMES = frozenset({"_batch.yaml", "_batch.yml", "_batch.json"})
+MAX_SEGMENT_CHARS = (
+    200  # a path segment of an ADLS Gen2 account has at most 255; the timestamp needs some of them
+)
+MAX_STEM_CHARS = 150
+
+SNAPSHOT_PREFIX = "snapshot-"
+
+
+def file_key(path: str, etag: str) -> str:
+    """Identify one version of one input file: 20 hex characters of a hash of path and ETag."""
+    bare = etag.strip('"')
+    return hashlib.sha256(f"{path}\n{bare}".encode()).hexdigest()[:20]
+
+
+def window_start(now: datetime, window_seconds: float) -> datetime:
+    """Give the start of the time window that holds `now`; windows begin at multiples of their length since 1970."""
+    window_ms = max(1, round(window_seconds * 1000))
+    start_ms = int(now.timestamp() * 1000) // window_ms * window_ms
+    return datetime.fromtimestamp(start_ms / 1000, UTC)
+
+
+def window_snapshot_id(start: datetime) -> str:
+    """Name the snapshot of a window: the same for every event in it, so that the second start is a no-op."""
+    return f"{SNAPSHOT_PREFIX}{start:%Y%m%dT%H%M%S}.{start.microsecond // 1000:03d}Z"
+
+
+def requested_snapshot_id(now: datetime) -> str:
+    """Name a snapshot somebody asked for: microseconds keep it apart from those of windows."""
+    return f"{SNAPSHOT_PREFIX}{now.astimezone(UTC):%Y%m%dT%H%M%S.%f}Z"
+
+
+def timestamp_of(snapshot_id: str) -> str:
+    """Give the UTC timestamp that goes into output folders, as the snapshot's id holds it."""
+    return snapshot_id.removeprefix(SNAPSHOT_PREFIX)
+
+
+def files_instance_id(snapshot_id: str) -> str:
+    """Name the sub-orchestration that works on the snapshot's files."""
+    return f"{snapshot_id}-files"
+
+
+# --- in the work container -------------------------------------------------------------------------------------------
+
+FILES = "files/"
+SNAPSHOTS = "snapshots/"
+
+
+def frozen_input(key: str) -> str:
+    """Name the copy of the input file that is the claim on it and the source of all work."""
+    return f"{FILES}{key}/input"
+
+
+def key_of_frozen_input(blob: str) -> str | None:
+    """Give the file key of a frozen input's name, None for any other blob."""
+    parts = blob.split("/")
+    return parts[1] if len(parts) == 3 and f"{parts[0]}/" == FILES and parts[2] == "input" else None
+
+
+def plan(key: str) -> str:
+    """Name the record of what preparing found."""
+    return f"{FILES}{key}/plan.json"
+
+
+def invalid_lines(key: str) -> str:
+    """Name the error records of lines that never became requests."""
+    return f"{FILES}{key}/invalid.jsonl"
+
+
+def shard_file(key: str, shard: str) -> str:
+    """Name a shard's batch input file."""
+    return f"{FILES}{key}/shards/{shard}.jsonl"
+
+
+def ledgers(key: str) -> str:
+    """Name the folder of the ledgers."""
+    return f"{FILES}{key}/ledger/"
+
+
+def ledger(key: str, shard: str) -> str:
+    """Name a shard's ledger: what was intended, what was done."""
+    return f"{ledgers(key)}{shard}.json"
+
+
+def outcomes(key: str, shard: str) -> str:
+    """Name a shard's collected outcomes."""
+    return f"{FILES}{key}/outcomes/{shard}.jsonl"
+
+
+def manifest_page(snapshot_id: str, page: int) -> str:
+    """Name a page of the list of files that a snapshot took."""
+    return f"{SNAPSHOTS}{snapshot_id}/files-{page:05d}.json"
+
+
+def report(snapshot_id: str) -> str:
+    """Name the summary a finished snapshot leaves behind."""
+    return f"{SNAPSHOTS}{snapshot_id}/report.json"
+
+
+def child_shard(shard: str, number: int) -> str:
+    """Name the shard that takes over some requests of another one."""
+    return f"{shard}.{number}"
+
+
+# --- in the input, processed and error containers -------------------------------------------------------------------
+
+
+def is_input(path: str, size: int, metadata: dict[str, str]) -> bool:
+    """Tell input files from job specs and from the directory markers of hierarchical accounts."""
+    marker = metadata.get("hdi_isfolder", "").lower() == "true" or (path.endswith("/") and size == 0)
+    return not marker and path.rsplit("/", 1)[-1] not in JOB_SPEC_NAMES
+
+
+def prefix_of(directory: str) -> str:
+    """Give the blob name prefix of a directory setting, which may be empty or padded with slashes."""
+    return f"{directory.strip('/')}/" if directory.strip("/") else ""
+
+
+def relative_to(directory: str, path: str) -> str:
+    """Give an input path as seen from the input directory."""
+    return path.removeprefix(prefix_of(directory))
+
+
+def output_folder(directory: str, path: str, timestamp: str, key: str) -> str:
+    """Give the folder for everything that comes out of one input file, with its closing slash.
+
+    `<directory>/<dir of the file>/<name>_<timestamp>/`. The full name, with its suffix, keeps `a.csv` and `a.json`
+    apart; a name too long for a path segment is cut and keeps its file key instead.
+    """
+    parent = path.rpartition("/")[0]
+    name = archived_name(path, key)
+    return prefix_of(directory) + (f"{parent}/" if parent else "") + f"{name}_{timestamp}/"
+
+
+def archived_name(path: str, key: str) -> str:
+    """Give a file's own name, cut where it would not fit into a path segment with a timestamp behind it."""
+    name = path.rpartition("/")[2]
+    return name if len(name) <= MAX_SEGMENT_CHARS else f"{name[: MAX_SEGMENT_CHARS - 30]}~{key}"
+
+
+def stem_of(path: str) -> str:
+    """Give a file's name without its suffix, cut where the names built on it would grow too long."""
+    name = path.rsplit("/", 1)[-1]
+    return (PurePosixPath(name).stem or name)[:MAX_STEM_CHARS]
+
+
+# --- in the service --------------------------------------------------------------------------------------------------
+
+
+def service_file_prefix(account_url: str, work_container: str) -> str:
+    """Give the prefix that marks files as ours, and as this app's where several apps share a resource."""
+    home = hashlib.sha256(f"{account_url.rstrip('/')}/{work_container}".encode()).hexdigest()[:8]
+    return f"batch-pipeline-{home}-"
+
+
+def service_filename(prefix: str, key: str, shard: str, submission: int) -> str:
+    """Name a shard's file in the service, unique for each submission of it."""
+    return f"{prefix}{key}-{shard}-{submission}.jsonl"

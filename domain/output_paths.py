@@ -1,0 +1,36 @@
+"""Where everything that comes out of one input file goes."""
+
+import msgspec
+
+from domain import names
+from domain.records import Claim
+from domain.settings import Settings
+
+
+class OutputPaths(msgspec.Struct, frozen=True, kw_only=True):
+    """Blob names: results, processed metadata and archive in the processed container; the others in the error one."""
+
+    results: str
+    processed_metadata: str
+    archive: str
+    errors: str
+    retry: str
+    error_metadata: str
+    rejected_input: str
+
+
+def output_paths(settings: Settings, key: str, claim: Claim) -> OutputPaths:
+    """Give the paths for one input file; the same ones for every try."""
+    path = names.relative_to(settings.input_directory, claim.path)
+    processed = names.output_folder(settings.output_directory, path, claim.timestamp, key)
+    error = names.output_folder(settings.error_directory, path, claim.timestamp, key)
+    stem, name = names.stem_of(path), names.archived_name(path, key)
+    return OutputPaths(
+        results=f"{processed}{stem}_output.jsonl",
+        processed_metadata=f"{processed}{stem}_metadata.json",
+        archive=f"{processed}{name}",
+        errors=f"{error}{stem}_error.jsonl",
+        retry=f"{error}{stem}_retry.jsonl",
+        error_metadata=f"{error}{stem}_metadata.json",
+        rejected_input=f"{error}{name}",
+    )

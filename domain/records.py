@@ -1,0 +1,86 @@
+"""What the pipeline writes down in `work/`, so that a crash, a second host or a wiped task hub finds it again."""
+
+import msgspec
+
+from domain.outcomes import Tally
+
+
+class InputFile(msgspec.Struct, frozen=True, kw_only=True):
+    """One blob of the input container, in one version."""
+
+    path: str
+    etag: str
+    size: int  # bytes
+    modified: float  # epoch seconds
+
+
+class Claim(msgspec.Struct, frozen=True, kw_only=True):
+    """Who works on an input file. Lies as metadata on the frozen copy of the file, which is made in the same call."""
+
+    snapshot_id: str  # the owner now
+    timestamp: str  # the first owner's: names the output folders for ever
+    path: str
+    etag: str
+    held_until: float = 0.0  # epoch seconds; a file that was set aside is taken again after this
+
+
+class PlannedShard(msgspec.Struct, frozen=True, kw_only=True):
+    """One shard made from (part of) an input file."""
+
+    shard: str
+    blob: str  # in the work container; the frozen input itself where that is valid as it is
+    requests: int
+    size: int  # bytes
+
+
+class Plan(msgspec.Struct, kw_only=True):
+    """What preparing an input file found; written once, complete."""
+
+    model: str | None = None
+    url: str | None = None
+    size: int = 0  # bytes of the input file
+    requests: int = 0  # lines that are or were meant to be requests, invalid ones included
+    invalid: int = 0
+    rejected: str | None = None  # why the whole file was refused
+    rejected_code: str | None = None
+    shards: list[PlannedShard] = []
+
+
+class BatchRecord(msgspec.Struct, kw_only=True):
+    """One batch that a shard had."""
+
+    batch_id: str
+    input_file_id: str
+    submitted_at: float  # epoch seconds
+    status: str = "submitted"
+    output_file_id: str | None = None
+    error_file_id: str | None = None
+    ended_seen_at: float | None = None  # epoch seconds
+
+
+class Collected(msgspec.Struct, kw_only=True):
+    """How a shard ended; written after its outcomes and its children lie safely in `work/`."""
+
+    tally: Tally
+    children: list[PlannedShard] = []
+    children_attempt: int = 1
+
+
+class Ledger(msgspec.Struct, kw_only=True):
+    """A shard's money book: an intent before each effect, the id after it.
+
+    `submission` counts from 0 and grows when a batch failed as a whole without doing anything and is tried again.
+    """
+
+    owner: str  # snapshot id; a taken-over ledger is rewritten first, so that a late writer fails
+    attempt: int = 1
+    submission: int = 0
+    upload_intended_at: float | None = None  # epoch seconds
+    input_file_id: str | None = None
+    create_intended_at: float | None = None  # epoch seconds
+    create_in_doubt_until: float | None = (
+        None  # epoch seconds; a batch whose creation got no answer may show up till then
+    )
+    batch: BatchRecord | None = None
+    past_batches: list[BatchRecord] = []
+    collected: Collected | None = None

@@ -1,0 +1,180 @@
+"""Every app setting, typed, with its default, its bounds and its meaning.
+
+The names in the environment are the field names in capitals. `docs/settings.md` and `local.settings.json.template`
+are held to this list by a test.
+"""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+
+from domain.errors import SettingsError
+
+STORAGE = "STORAGE"  # connection name of the data account; also the prefix of its identity settings
+SECRETS = frozenset({"STORAGE", "AZURE_OPENAI_API_KEY"})  # never shown, not even in a complaint
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="upper"):
+    """What the app was told. Times are in the unit their name says; fractions are allowed where the type is float."""
+
+    storage: Annotated[
+        str | None,
+        Meta(
+            description="Connection string of the data account. In Azure leave it out and use the identity settings."
+        ),
+    ] = None
+    storage__blob_service_uri: Annotated[
+        str | None,
+        Meta(description="Blob endpoint of the data account, when the app signs in with its identity."),
+    ] = msgspec.field(default=None, name="STORAGE__blobServiceUri")
+    storage__queue_service_uri: Annotated[
+        str | None, Meta(description="Queue endpoint of the data account; the host's blob trigger needs it.")
+    ] = msgspec.field(default=None, name="STORAGE__queueServiceUri")
+    storage__credential: Annotated[
+        str | None, Meta(description="`managedidentity` in Azure, with the identity settings.")
+    ] = msgspec.field(default=None, name="STORAGE__credential")
+    storage__client_id: Annotated[
+        str | None, Meta(description="Client id of a user-assigned identity for the data account.")
+    ] = msgspec.field(default=None, name="STORAGE__clientId")
+
+    input_container: Annotated[str, Meta(description="Where people drop files.")] = "input"
+    processed_container: Annotated[str, Meta(description="Results, metadata and the archived input.")] = (
+        "processed"
+    )
+    error_container: Annotated[str, Meta(description="Errors, retry files and rejected input.")] = "error"
+    work_container: Annotated[str, Meta(description="The pipeline's own notes; emptied as files finish.")] = (
+        "work"
+    )
+    input_directory: Annotated[str, Meta(description="Only files below this directory are taken.")] = ""
+    output_directory: Annotated[str, Meta(description="Directory in the processed container.")] = ""
+    error_directory: Annotated[str, Meta(description="Directory in the error container.")] = ""
+
+    azure_openai_endpoint: Annotated[
+        str,
+        Meta(pattern=r"^https?://", description="The resource's root, `https://<name>.openai.azure.com`."),
+    ]
+    azure_openai_api_version: Annotated[
+        str, Meta(pattern=r"^(v1|\d{4}-\d\d-\d\d(-preview)?)$", description="`v1`, or a dated version.")
+    ] = "v1"
+    azure_openai_deployment: Annotated[
+        str | None, Meta(description="Batch deployment for requests that name no `model`.")
+    ] = None
+    azure_openai_api_key: Annotated[str | None, Meta(description="Only where no identity is available.")] = (
+        None
+    )
+    azure_openai_scope: Annotated[
+        str,
+        Meta(description="Token scope. Older resources want `https://cognitiveservices.azure.com/.default`."),
+    ] = "https://ai.azure.com/.default"
+
+    completion_window: Annotated[Literal["24h"], Meta(description="The only window the service offers.")] = (
+        "24h"
+    )
+    transport: Annotated[Literal["upload"], Meta(description="How a shard reaches the service.")] = "upload"
+    micro_batch_size: Annotated[int, Meta(ge=1, le=50, description="Shards submitted at the same time.")] = 10
+    max_active_batches: Annotated[
+        int, Meta(ge=1, le=5000, description="Batches of one snapshot alive at once.")
+    ] = 500
+    max_attempts: Annotated[
+        int, Meta(ge=1, le=10, description="Tries of a request that fails for a passing reason.")
+    ] = 3
+    max_requests_per_shard: Annotated[
+        int,
+        Meta(ge=1, le=100_000, description="Requests in one batch input file; the service takes 100,000."),
+    ] = 100_000
+    max_bytes_per_shard: Annotated[
+        int,
+        Meta(
+            ge=1_000, le=1_000_000_000, description="Bytes in one batch input file; the service takes 200 MB."
+        ),
+    ] = 190_000_000
+    file_expiry_days: Annotated[
+        int, Meta(ge=0, le=30, description="Service files expire after so many days (14-30); 0: never.")
+    ] = 14
+    poll_min_seconds: Annotated[float, Meta(gt=0, description="First wait between looks at the batches.")] = (
+        60.0
+    )
+    poll_max_seconds: Annotated[float, Meta(gt=0, description="The wait grows up to this.")] = 900.0
+    deadline_hours: Annotated[
+        float, Meta(gt=0, description="A batch alive longer than this is cancelled.")
+    ] = 48.0
+    snapshot_window_seconds: Annotated[
+        float, Meta(ge=0.1, le=3600, description="Files that arrive within one window share a snapshot.")
+    ] = 30.0
+    sweep_schedule: Annotated[
+        str, Meta(description="NCRONTAB, seconds first: when to look for files whose event was lost.")
+    ] = "0 * * * * *"
+    continuous_mode: Annotated[bool, Meta(description="`false`: only `POST /api/snapshots` starts work.")] = (
+        True
+    )
+    on_invalid_line: Annotated[
+        Literal["isolate", "reject"], Meta(description="A bad line costs that line, or the whole file.")
+    ] = "isolate"
+    blob_trigger_source: Annotated[
+        Literal["LogsAndContainerScan", "EventGrid"], Meta(description="Flex Consumption needs `EventGrid`.")
+    ] = "LogsAndContainerScan"
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str]) -> "Settings":
+        """Read the settings from an environment; an empty value counts as not given.
+
+        Raises SettingsError naming every missing or wrong setting at once.
+        """
+        values, mistakes = {}, []
+        for field in msgspec.structs.fields(cls):
+            given = env.get(field.encode_name, "").strip()
+            if given:
+                try:
+                    values[field.name] = msgspec.convert(given, field.type, strict=False)
+                except msgspec.ValidationError as error:
+                    shown = "" if field.encode_name in SECRETS else f" (is {given!r})"
+                    mistakes.append(f"{field.encode_name}: {error}{shown}")
+            elif field.required:
+                mistakes.append(f"{field.encode_name}: missing. {describe(field)}")
+        mistakes += _contradictions(values)
+        if mistakes:
+            raise SettingsError("Settings need attention:\n  " + "\n  ".join(mistakes))
+        return cls(**values)
+
+
+def peek(env: Mapping[str, str], name: str) -> Any:
+    """Read one setting that has a default, before anybody can complain about it: a wrong value counts as not given.
+
+    For decorators, which run at import, where an error would take every function of the app down. `Settings.from_env`
+    still reports it, at first use.
+    """
+    field = next(field for field in msgspec.structs.fields(Settings) if field.name == name)
+    try:
+        given = env.get(field.encode_name, "").strip()
+        return msgspec.convert(given, field.type, strict=False) if given else field.default
+    except msgspec.ValidationError:
+        return field.default
+
+
+def describe(field: Any) -> str:
+    """Give a field's meaning, as its annotation says it."""
+    return next(
+        str(note.description)
+        for note in field.type.__metadata__
+        if isinstance(note, Meta) and note.description
+    )
+
+
+def _contradictions(values: Mapping[str, Any]) -> list[str]:
+    """Find settings that are right alone and wrong together."""
+    found = []
+    if "storage" not in values and "storage__blob_service_uri" not in values:
+        found.append(
+            "STORAGE or STORAGE__blobServiceUri: missing. The data account, by connection string or identity."
+        )
+    shortest, longest = values.get("poll_min_seconds", 0.0), values.get("poll_max_seconds", float("inf"))
+    if shortest > longest:
+        found.append(f"POLL_MIN_SECONDS: {shortest:g} is more than POLL_MAX_SECONDS ({longest:g}).")
+    if 0 < values.get("file_expiry_days", 14) < 14:
+        found.append("FILE_EXPIRY_DAYS: the service takes 14 to 30 days; 0 switches expiry off.")
+    containers = [values.get(f"{room}_container", room) for room in ("input", "processed", "error", "work")]
+    if len(set(containers)) < len(containers):
+        found.append("INPUT_, PROCESSED_, ERROR_ and WORK_CONTAINER: must be four different containers.")
+    return found

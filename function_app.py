@@ -1,0 +1,48 @@
+"""The app: a table of contents, in the order of events."""
+
+import os
+
+import azure.durable_functions as df
+import azure.functions as func
+
+from activities import (
+    archive_input,
+    cancel_batch,
+    collect_batch,
+    hold_file,
+    list_files,
+    poll_batches,
+    prepare_file,
+    submit_batch,
+    take_snapshot,
+    write_outputs,
+    write_snapshot_report,
+)
+from domain.settings import peek
+from orchestrators import process_snapshot, run_files
+from triggers import blob_arrived, snapshots_api, sweep
+
+app = df.DFApp(http_auth_level=func.AuthLevel.FUNCTION)
+
+# 1. something happens
+if peek(os.environ, "continuous_mode"):
+    app.register_functions(blob_arrived.bp)
+app.register_functions(sweep.bp)
+app.register_functions(snapshots_api.bp)
+
+# 2. the order of events
+app.register_functions(process_snapshot.bp)
+app.register_functions(run_files.bp)
+
+# 3. the steps
+app.register_functions(take_snapshot.bp)
+app.register_functions(list_files.bp)
+app.register_functions(prepare_file.bp)
+app.register_functions(submit_batch.bp)
+app.register_functions(poll_batches.bp)
+app.register_functions(cancel_batch.bp)
+app.register_functions(collect_batch.bp)
+app.register_functions(write_outputs.bp)
+app.register_functions(archive_input.bp)
+app.register_functions(hold_file.bp)
+app.register_functions(write_snapshot_report.bp)

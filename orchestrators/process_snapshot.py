@@ -1,0 +1,58 @@
+"""One snapshot from its first file to its report."""
+
+from collections.abc import Generator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import azure.durable_functions as df
+
+from activities.take_snapshot import take_snapshot
+from activities.write_snapshot_report import write_snapshot_report
+from domain import names
+from domain.contracts import Answer, Fault, SnapshotReport, SnapshotRequest, TakenFiles, from_wire, to_wire
+from domain.flow import Flow
+from domain.pacing import fault_delay
+
+MAX_TRIES = 12  # about half an hour of waiting; a later snapshot finds the files that this one could not take
+
+bp = df.Blueprint()
+
+
+@bp.orchestration_trigger(context_name="context")
+def process_snapshot(context: df.DurableOrchestrationContext) -> Generator[Any, Any, Any]:
+    """Wait until the window is over, take the files that are there, work on them, report."""
+    request = from_wire(context.get_input(), SnapshotRequest)
+
+    # 1. settle: files that arrive until the end of the window belong to this snapshot
+    settled_at = datetime.fromtimestamp(request.settled_at, UTC)
+    if settled_at > context.current_utc_datetime:
+        yield context.create_timer(settled_at)
+
+    # 2. take them
+    taken = from_wire((yield from _insist(context, take_snapshot, to_wire(request))), TakenFiles)
+    if not taken.files:
+        return to_wire(SnapshotReport(snapshot_id=request.snapshot_id))
+
+    # 3. work on them; the child begins a new history again and again, this one does not notice
+    flow = Flow(snapshot_id=request.snapshot_id, pace=taken.pace, files_total=taken.files, pages=taken.pages)
+    report: Any = yield context.call_sub_orchestrator(
+        "run_files", to_wire(flow), instance_id=names.files_instance_id(request.snapshot_id)
+    )
+
+    # 4. report
+    yield from _insist(context, write_snapshot_report, report)
+    return report
+
+
+def _insist(context: df.DurableOrchestrationContext, activity: Any, wire: Any) -> Generator[Any, Any, Any]:
+    """Call an activity until it answers; give up, and fail the snapshot, after MAX_TRIES."""
+    for tries in range(1, MAX_TRIES + 1):
+        answer = from_wire((yield context.call_activity(activity, wire)), Answer)
+        if answer.fault is None:
+            return answer.ok
+        context.set_custom_status({"message": answer.fault.message[:1000]})
+        yield context.create_timer(
+            context.current_utc_datetime + timedelta(seconds=fault_delay(tries, answer.fault))
+        )
+    fault = answer.fault or Fault(code="none", message="")
+    raise RuntimeError(f"Snapshot given up after {MAX_TRIES} tries: {fault.code}: {fault.message}")

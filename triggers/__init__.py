@@ -1,0 +1,1 @@
+"""Translate an event, start an orchestration, leave."""

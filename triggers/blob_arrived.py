@@ -1,0 +1,38 @@
+"""A file has arrived: start the snapshot of its time window. The file itself is not read here."""
+
+import os
+import time
+from datetime import UTC, datetime
+
+import azure.durable_functions as df
+import azure.functions as func
+from azurefunctions.extensions.bindings import blob
+
+from adapters import clients
+from domain import names
+from domain.contracts import SnapshotRequest
+from domain.settings import STORAGE, peek
+from triggers.starting import start_snapshot
+
+PATH = f"{peek(os.environ, 'input_container')}/{names.prefix_of(peek(os.environ, 'input_directory'))}{{name}}"
+SOURCE = func.BlobSource(peek(os.environ, "blob_trigger_source"))
+
+bp = df.Blueprint()
+
+
+@bp.blob_trigger(arg_name="arrived", path=PATH, connection=STORAGE, source=SOURCE)
+@bp.durable_client_input(client_name="client")
+async def blob_arrived(arrived: blob.BlobClient, client: df.DurableOrchestrationClient) -> None:
+    """Start the window's snapshot; the first of a window's events does, the others find it there.
+
+    The binding hands over a client, not the content: a blob of gigabytes costs as little as an empty one. Events that
+    come late, twice or for a blob that is gone start at most a snapshot that finds nothing to take.
+    """
+    if not names.is_input(arrived.blob_name, 1, {}):
+        return
+    window_seconds = clients.settings().snapshot_window_seconds
+    start = names.window_start(datetime.fromtimestamp(time.time(), UTC), window_seconds)
+    request = SnapshotRequest(
+        snapshot_id=names.window_snapshot_id(start), settled_at=start.timestamp() + window_seconds
+    )
+    await start_snapshot(client, request)

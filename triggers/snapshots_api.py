@@ -1,0 +1,78 @@
+"""The HTTP way in: run now, look at one snapshot, look at the latest ones."""
+
+import asyncio
+import time
+from datetime import UTC, datetime
+from typing import Any
+
+import azure.durable_functions as df
+import azure.functions as func
+import msgspec
+
+from adapters import clients
+from domain import names
+from domain.contracts import SnapshotRequest
+from triggers.starting import start_snapshot
+
+LISTED_SNAPSHOTS = 20
+
+bp = df.Blueprint()
+
+
+@bp.route(route="snapshots", methods=["POST"], auth_level=func.AuthLevel.FUNCTION)
+@bp.durable_client_input(client_name="client")
+async def run_snapshot(req: func.HttpRequest, client: df.DurableOrchestrationClient) -> func.HttpResponse:
+    """Take what is in the input container now, whatever CONTINUOUS_MODE says; 202 with the snapshot's id."""
+    await asyncio.to_thread(clients.storage)  # settings that are wrong are told here and now
+    snapshot_id = names.requested_snapshot_id(datetime.fromtimestamp(time.time(), UTC))
+    await start_snapshot(client, SnapshotRequest(snapshot_id=snapshot_id))
+    location = f"{req.url.rstrip('/')}/{snapshot_id}"
+    return _json({"id": snapshot_id, "status_url": location}, 202, {"Location": location, "Retry-After": "5"})
+
+
+@bp.route(route="snapshots/{id}", methods=["GET"], auth_level=func.AuthLevel.FUNCTION)
+@bp.durable_client_input(client_name="client")
+async def get_snapshot(req: func.HttpRequest, client: df.DurableOrchestrationClient) -> func.HttpResponse:
+    """Tell where a snapshot stands; 404 for one nobody has heard of."""
+    snapshot_id = req.route_params.get("id", "")
+    told = await _describe(client, snapshot_id)
+    if told is None:
+        return _json({"id": snapshot_id, "error": "There is no snapshot of this id."}, 404)
+    return _json(told)
+
+
+@bp.route(route="snapshots", methods=["GET"], auth_level=func.AuthLevel.FUNCTION)
+@bp.durable_client_input(client_name="client")
+async def list_snapshots(req: func.HttpRequest, client: df.DurableOrchestrationClient) -> func.HttpResponse:
+    """List the latest snapshots that took files, newest first."""
+    del req
+    room = await asyncio.to_thread(clients.work_room)
+    ids = (await asyncio.to_thread(room.snapshot_ids))[:LISTED_SNAPSHOTS]
+    told = [await _describe(client, snapshot_id) for snapshot_id in ids]
+    return _json({"snapshots": [snapshot for snapshot in told if snapshot]})
+
+
+async def _describe(client: df.DurableOrchestrationClient, snapshot_id: str) -> dict[str, Any] | None:
+    status = await client.get_status(snapshot_id)
+    if not status:
+        return None
+    work = await client.get_status(names.files_instance_id(snapshot_id))
+    return {
+        "id": snapshot_id,
+        "status": status.runtime_status.name,
+        "created_at": _iso(status.created_time),
+        "updated_at": _iso((work or status).last_updated_time),
+        "progress": (work.custom_status if work else None) or status.custom_status,
+        "report": status.output,
+    }
+
+
+def _iso(moment: datetime | None) -> str | None:
+    return moment.isoformat() if moment else None
+
+
+def _json(
+    body: dict[str, Any], status: int = 200, headers: dict[str, str] | None = None
+) -> func.HttpResponse:
+    content = msgspec.json.encode(body).decode()
+    return func.HttpResponse(content, status_code=status, headers=headers, mimetype="application/json")
