@@ -1,26 +1,29 @@
-"""The host's own routes: is it running, what has it loaded."""
+"""The host's own routes: is it running, what has it loaded, run this timer function now."""
 
 import time
 
 from aiohttp import web
 
+from local.functions_host.errors import NotSupportedError
 from local.functions_host.functions import App, TriggerKind
 from local.functions_host.triggers.http import route_of
+from local.functions_host.triggers.timer import TimerFunctions
 
 
 class AdminApi:
     """The routes below `/admin`."""
 
-    def __init__(self, app: App, *, route_prefix: str, started_at: float) -> None:
-        """`started_at` is a moment of `time.monotonic`."""
+    def __init__(self, app: App, *, timers: TimerFunctions, route_prefix: str) -> None:
         self._app = app
+        self._timers = timers
         self._route_prefix = route_prefix
-        self._started_at = started_at
+        self._started_at = time.monotonic()
 
     def add_routes(self, router: web.UrlDispatcher) -> None:
         """Register all routes."""
         router.add_get("/admin/host/status", self._status)
         router.add_get("/admin/functions", self._functions)
+        router.add_post("/admin/functions/{name}", self._run)
 
     async def _status(self, _request: web.Request) -> web.Response:
         uptime = int((time.monotonic() - self._started_at) * 1000)
@@ -39,3 +42,11 @@ class AdminApi:
                 document["invoke_url_template"] = origin + route_of(function, self._route_prefix)
             documents.append(document)
         return web.json_response(documents)
+
+    async def _run(self, request: web.Request) -> web.Response:
+        name = request.match_info["name"]
+        if name not in {function.name for function in self._app.functions}:
+            return web.Response(status=404)
+        if not self._timers.run_now(name):
+            raise NotSupportedError(f"{name} is not a timer function; this host starts only those by hand")
+        return web.Response(status=202)

@@ -7,20 +7,19 @@ import os
 import signal
 import socket
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 
-from local.functions_host.config import HostConfig, apply_local_settings, read_host_config
+from local.functions_host.config import apply_local_settings, read_host_config
 from local.functions_host.errors import AppLoadError, ConfigError, HostError
-from local.functions_host.functions import App, AppFunction, TriggerKind
-from local.functions_host.host import Host
+from local.functions_host.functions import AppFunction, TriggerKind
+from local.functions_host.host import Host, HostOptions
 from local.functions_host.loader import load_app
 from local.functions_host.logs import configure_logging, host_logger, user_traceback
-from local.functions_host.storage.database import Database
 from local.functions_host.triggers.http import route_of
 
 DEFAULT_PORT = 7071
 DEFAULT_STATE = Path(".local/functions_host")
+STATE_FILE = "state.sqlite3"
 _log = host_logger("cli")
 
 
@@ -29,7 +28,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     configure_logging("INFO")
     try:
-        asyncio.run(_run(_prepare(options)))
+        asyncio.run(_run(*_prepare(options)))
     except HostError as error:
         if error.__cause__ is not None and isinstance(error, AppLoadError):
             print(user_traceback(error.__cause__), file=sys.stderr)
@@ -54,21 +53,18 @@ def _parser() -> argparse.ArgumentParser:
         type=Path,
         help=f"folder for the host's state (default: {DEFAULT_STATE} in the app's folder)",
     )
+    parser.add_argument(
+        "--blob-poll-seconds",
+        type=float,
+        default=1.0,
+        metavar="SECONDS",
+        help="rest between two listings of a container that a blob function watches (default: %(default)g)",
+    )
     return parser
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Prepared:
-    """What is there before the host listens."""
-
-    app: App
-    folder: Path
-    state: Path
-    config: HostConfig
-    port: int
-
-
-def _prepare(options: argparse.Namespace) -> _Prepared:
+def _prepare(options: argparse.Namespace) -> tuple[HostOptions, int]:
+    """Read everything that can be wrong before anything runs; also return the port."""
     folder: Path = options.app.resolve()
     state: Path = (options.state or folder / DEFAULT_STATE).resolve()
     if not folder.is_dir():
@@ -79,28 +75,25 @@ def _prepare(options: argparse.Namespace) -> _Prepared:
     logging.getLogger().setLevel(config.log_level)
     if config.without_effect:
         _log.info("host.json: no effect here: %s", ", ".join(config.without_effect))
-    return _Prepared(
+    host_options = HostOptions(
         app=load_app(folder, os.environ),
-        folder=folder,
-        state=state,
+        app_folder=folder,
         config=config,
-        port=next(port for port in (options.port, settings_port, DEFAULT_PORT) if port is not None),
+        state_file=state / STATE_FILE,
+        blob_poll_seconds=options.blob_poll_seconds,
+    )
+    return host_options, next(
+        port for port in (options.port, settings_port, DEFAULT_PORT) if port is not None
     )
 
 
-async def _run(prepared: _Prepared) -> None:
-    host = Host(
-        app=prepared.app,
-        app_folder=prepared.folder,
-        config=prepared.config,
-        database=Database(prepared.state / "state.sqlite3"),
-        listener=_listen(prepared.port),
-    )
+async def _run(options: HostOptions, port: int) -> None:
+    host = Host(options, _listen(port))
     stopped = asyncio.Event()
     for signal_number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(signal_number, stopped.set)
     await host.start()
-    _introduce(prepared, host.origin)
+    _introduce(options, host.origin)
     await stopped.wait()
     _log.info("stopping")
     await host.stop()
@@ -115,22 +108,20 @@ def _listen(port: int) -> socket.socket:
         ) from error
 
 
-def _introduce(prepared: _Prepared, origin: str) -> None:
+def _introduce(options: HostOptions, origin: str) -> None:
     for kind in TriggerKind:
-        for function in prepared.app.of_kind(kind):
-            print(
-                f"  {kind.removesuffix('Trigger'):<14} {function.name}{_detail(function, prepared, origin)}"
-            )
-    print(f"State in {prepared.state}")
+        for function in options.app.of_kind(kind):
+            print(f"  {kind.removesuffix('Trigger'):<14} {function.name}{_detail(function, options, origin)}")
+    print(f"State in {options.state_file.parent}")
     print(f"Listening on {origin}", flush=True)
 
 
-def _detail(function: AppFunction, prepared: _Prepared, origin: str) -> str:
+def _detail(function: AppFunction, options: HostOptions, origin: str) -> str:
     trigger = function.trigger
     match function.kind:
         case TriggerKind.HTTP:
             methods = ",".join(trigger.get("methods") or ["any method"])
-            return f"  [{methods}] {origin}{route_of(function, prepared.config.route_prefix)}"
+            return f"  [{methods}] {origin}{route_of(function, options.config.route_prefix)}"
         case TriggerKind.BLOB:
             return f"  {trigger['path']} ({trigger.get('source') or 'LogsAndContainerScan'})"
         case TriggerKind.TIMER:

@@ -1,8 +1,9 @@
 """The host as a whole: every part made, connected, started and stopped in one place."""
 
 import asyncio
+import os
 import socket
-import time
+from dataclasses import dataclass
 from pathlib import Path
 
 from aiohttp import web
@@ -15,50 +16,66 @@ from local.functions_host.functions import App, TriggerKind
 from local.functions_host.instance_commands import InstanceCommands
 from local.functions_host.invoke import Invoker
 from local.functions_host.management_api import ManagementApi, error_responses
+from local.functions_host.storage.blobs import BlobStore
 from local.functions_host.storage.database import Database
 from local.functions_host.storage.orchestrations import OrchestrationStore
+from local.functions_host.storage.timers import TimerStore
+from local.functions_host.triggers.blob import BlobFunctions
 from local.functions_host.triggers.http import add_http_routes
+from local.functions_host.triggers.timer import TimerFunctions
 
 _NO_BODY_LIMIT = 0
 _SHUTDOWN_SECONDS = 0.5
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostOptions:
+    """What a host is made of."""
+
+    app: App
+    app_folder: Path
+    config: HostConfig
+    state_file: Path
+    blob_poll_seconds: float
+    """Rest between two listings of a watched container."""
+
+
 class Host:
     """Runs one app until it is stopped."""
 
-    def __init__(
-        self, *, app: App, app_folder: Path, config: HostConfig, database: Database, listener: socket.socket
-    ) -> None:
-        """`listener` is bound and says on which port clients find the host; both it and `database` get closed."""
+    def __init__(self, options: HostOptions, listener: socket.socket) -> None:
+        """`listener` is bound and says on which port clients find the host.
+
+        Raises AppLoadError for triggers that cannot work, and StateError.
+        """
         self.origin = f"http://127.0.0.1:{listener.getsockname()[1]}"
         self._listener = listener
-        self._database = database
-        store = OrchestrationStore(database)
+        self._options = options
+        app, config = options.app, options.config
+        self._database = Database(options.state_file)
         self._invoker = Invoker(
             client_binding=client_binding(self.origin, config.task_hub),
-            app_folder=str(app_folder),
+            app_folder=str(options.app_folder),
             timeout_seconds=config.function_timeout_seconds,
             threads=config.max_concurrent_activities,
         )
-        self._engine = Engine(app=app, database=database, store=store, invoker=self._invoker, config=config)
-        commands = InstanceCommands(
-            app=app,
-            database=database,
-            store=store,
-            commit=self._engine.commit,
-            default_version=config.default_version,
-            wake=self._engine.wake,
+        self._store = OrchestrationStore(self._database)
+        self._engine = Engine(
+            app=app, database=self._database, store=self._store, invoker=self._invoker, config=config
         )
-        server = web.Application(middlewares=[error_responses], client_max_size=_NO_BODY_LIMIT)
-        AdminApi(app, route_prefix=config.route_prefix, started_at=time.monotonic()).add_routes(server.router)
-        ManagementApi(commands=commands, database=database, store=store, task_hub=config.task_hub).add_routes(
-            server.router
+        self._timers = TimerFunctions(
+            app.of_kind(TriggerKind.TIMER), invoker=self._invoker, store=TimerStore(self._database)
         )
-        add_http_routes(
-            server.router, app.of_kind(TriggerKind.HTTP), prefix=config.route_prefix, invoker=self._invoker
+        self._blobs = BlobFunctions(
+            app.of_kind(TriggerKind.BLOB),
+            invoker=self._invoker,
+            store=BlobStore(self._database),
+            config=config,
+            environment=os.environ,
+            poll_seconds=options.blob_poll_seconds,
         )
         self._runner = web.AppRunner(
-            server, access_log=None, handle_signals=False, shutdown_timeout=_SHUTDOWN_SECONDS
+            self._server(), access_log=None, handle_signals=False, shutdown_timeout=_SHUTDOWN_SECONDS
         )
 
     async def start(self) -> None:
@@ -66,9 +83,34 @@ class Host:
         await self._runner.setup()
         await web.SockSite(self._runner, self._listener).start()
         self._engine.start()
+        self._timers.start()
+        self._blobs.start()
 
     async def stop(self) -> None:
         """End within about two seconds; unfinished work is in the store."""
-        await asyncio.gather(self._engine.stop(), self._runner.cleanup())
+        await asyncio.gather(
+            self._timers.stop(), self._blobs.stop(), self._engine.stop(), self._runner.cleanup()
+        )
         self._invoker.close()
         self._database.close()
+
+    def _server(self) -> web.Application:
+        app, config = self._options.app, self._options.config
+        server = web.Application(middlewares=[error_responses], client_max_size=_NO_BODY_LIMIT)
+        commands = InstanceCommands(
+            app=app,
+            database=self._database,
+            store=self._store,
+            commit=self._engine.commit,
+            default_version=config.default_version,
+            wake=self._engine.wake,
+        )
+        management = ManagementApi(
+            commands=commands, database=self._database, store=self._store, task_hub=config.task_hub
+        )
+        management.add_routes(server.router)
+        AdminApi(app, timers=self._timers, route_prefix=config.route_prefix).add_routes(server.router)
+        self._blobs.add_routes(server.router)
+        functions = app.of_kind(TriggerKind.HTTP)
+        add_http_routes(server.router, functions, prefix=config.route_prefix, invoker=self._invoker)
+        return server

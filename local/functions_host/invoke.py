@@ -7,10 +7,11 @@ called here: they have no side effects to bound and a pool of their own.
 import asyncio
 import contextvars
 import uuid
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from local.functions_host.converters import decode, encode
 from local.functions_host.functions import AppFunction, TriggerKind
@@ -18,6 +19,7 @@ from local.functions_host.logs import host_logger, running_function
 
 # Room beside the busiest moment for threads that have exceeded their time: nobody can stop those.
 _SPARE_THREADS = 100
+_T = TypeVar("_T")
 _log = host_logger("invoke")
 
 
@@ -72,6 +74,10 @@ class Invoker:
         """Call a function that may not return anything."""
         if await self.call(function, trigger_value) is not None:
             raise RuntimeError(f"function {function.name!r} without a $return binding returned a value")
+
+    async def in_thread(self, work: Callable[..., _T], *arguments: Any) -> _T:
+        """Call something that blocks."""
+        return await asyncio.get_running_loop().run_in_executor(self._pool, work, *arguments)
 
     def close(self) -> None:
         """Take no more calls. Functions that run in threads go on until the process ends."""

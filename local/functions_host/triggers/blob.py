@@ -1,0 +1,118 @@
+"""Blob functions: checked at load, then fed by scans or events."""
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from aiohttp import web
+from azure.identity import DefaultAzureCredential
+from azure.storage.blob import BlobServiceClient
+
+from local.functions_host.config import HostConfig
+from local.functions_host.errors import AppLoadError
+from local.functions_host.functions import AppFunction
+from local.functions_host.invoke import Invoker
+from local.functions_host.storage.blobs import BlobStore
+from local.functions_host.triggers.blob_events import BlobEvents
+from local.functions_host.triggers.blob_path import BlobPath
+from local.functions_host.triggers.blob_queue import BlobQueue
+from local.functions_host.triggers.blob_scan import BlobScan
+
+_TIMEOUTS: dict[str, Any] = {
+    "retry_total": 0,
+    "connection_timeout": 5,
+    "read_timeout": 60,
+}  # the host itself tries again
+
+
+class BlobFunctions:
+    """All blob functions of an app."""
+
+    def __init__(
+        self,
+        functions: Iterable[AppFunction],
+        *,
+        invoker: Invoker,
+        store: BlobStore,
+        config: HostConfig,
+        environment: Mapping[str, str],
+        poll_seconds: float,
+    ) -> None:
+        """Raise AppLoadError for paths, sources and connections that cannot work."""
+        functions = tuple(functions)
+        self._accounts = {
+            function.trigger["connection"]: _account(function, environment) for function in functions
+        }
+        self._queue = BlobQueue(
+            functions,
+            accounts=self._accounts,
+            invoker=invoker,
+            store=store,
+            limit=config.max_concurrent_blobs,
+            poison_threshold=config.poison_threshold,
+        )
+        self._scans = [
+            BlobScan(
+                function,
+                _path(function),
+                account=self._accounts[function.trigger["connection"]],
+                invoker=invoker,
+                store=store,
+                queue=self._queue,
+                interval_seconds=poll_seconds,
+            )
+            for function in functions
+            if not _has_events(function)
+        ]
+        self._events = BlobEvents(
+            tuple(function for function in functions if _has_events(function)), store=store, queue=self._queue
+        )
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def add_routes(self, router: web.UrlDispatcher) -> None:
+        """Register the webhook for events."""
+        self._events.add_routes(router)
+
+    def start(self) -> None:
+        """Go on with what the last host left, and look for more."""
+        self._queue.start()
+        self._tasks = [asyncio.create_task(scan.run_for_ever()) for scan in self._scans]
+
+    async def stop(self) -> None:
+        """Stop looking and calling."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, self._queue.stop(), return_exceptions=True)
+        for account in self._accounts.values():
+            account.close()
+
+
+def _has_events(function: AppFunction) -> bool:
+    source = function.trigger.get("source") or "LogsAndContainerScan"
+    if source not in ("EventGrid", "LogsAndContainerScan"):
+        raise AppLoadError(f"{source!r} is not a source of blobs", function=function.name)
+    return source == "EventGrid"
+
+
+def _path(function: AppFunction) -> BlobPath:
+    try:
+        return BlobPath.parse(function.trigger["path"])
+    except ValueError as error:
+        raise AppLoadError(str(error), function=function.name) from error
+
+
+def _account(function: AppFunction, environment: Mapping[str, str]) -> BlobServiceClient:
+    name = function.trigger["connection"]
+    try:
+        if environment.get(name):
+            return BlobServiceClient.from_connection_string(environment[name], **_TIMEOUTS)
+        for setting in (f"{name}__blobServiceUri", f"{name}__serviceUri"):
+            if environment.get(setting):
+                return BlobServiceClient(environment[setting], DefaultAzureCredential(), **_TIMEOUTS)
+    except ValueError as error:  # the text of a malformed connection string may hold its key: not repeated
+        raise AppLoadError(
+            f"the setting {name} is not a storage connection", function=function.name
+        ) from error
+    raise AppLoadError(
+        f"its connection {name!r} needs the setting {name} or {name}__blobServiceUri", function=function.name
+    )

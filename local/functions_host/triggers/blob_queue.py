@@ -1,0 +1,104 @@
+"""Calling blob functions: a bounded number at once for each function, several tries, then the poison list."""
+
+import asyncio
+import time
+from collections.abc import Iterable
+
+from azure.core.exceptions import AzureError, ResourceNotFoundError
+from azure.storage.blob import BlobServiceClient
+
+from local.functions_host.converters import blob_client
+from local.functions_host.functions import AppFunction
+from local.functions_host.invoke import Invoker
+from local.functions_host.logs import host_logger, user_traceback
+from local.functions_host.storage.blobs import BlobStore, BlobWork
+
+RETRY_SECONDS = 0.5
+_log = host_logger("blobs")
+
+
+class BlobQueue:
+    """Works off what scans and events have put into the store."""
+
+    def __init__(
+        self,
+        functions: Iterable[AppFunction],
+        *,
+        accounts: dict[str, BlobServiceClient],
+        invoker: Invoker,
+        store: BlobStore,
+        limit: int,
+        poison_threshold: int,
+    ) -> None:
+        """`accounts` are clients by connection name; `limit` is the number of simultaneous calls per function."""
+        self._functions = {function.name: function for function in functions}
+        self._room = {name: asyncio.Semaphore(limit) for name in self._functions}
+        self._accounts = accounts
+        self._invoker = invoker
+        self._store = store
+        self._poison_threshold = poison_threshold
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def start(self) -> None:
+        """Go on with what the last host left."""
+        self.add(self._store.queued(), is_fresh=False)
+
+    def add(self, works: Iterable[BlobWork], *, is_fresh: bool = True) -> None:
+        """Call functions for these blobs; `is_fresh` says that they have just been seen to be there."""
+        for work in works:
+            if work.function not in self._functions:
+                _log.warning("%s/%s waits for %s, which is gone", work.container, work.name, work.function)
+                continue
+            task = asyncio.create_task(self._work_off(work, is_fresh=is_fresh))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def stop(self) -> None:
+        """Drop what is running; its work is still in the store."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _work_off(self, work: BlobWork, *, is_fresh: bool) -> None:
+        async with self._room[work.function]:
+            function = self._functions[work.function]
+            while is_fresh or await self._is_current(function, work):
+                failure = await self._call(function, work)
+                if failure is None:
+                    break
+                work, is_fresh = self._store.count_failure(work), False
+                if work.tries >= self._poison_threshold:
+                    _log.error("%s given up for %s/%s", work.function, work.container, work.name)
+                    self._store.give_up(work, repr(failure), time.time())
+                    return
+                await asyncio.sleep(RETRY_SECONDS)
+            self._store.finish(work)
+
+    async def _call(self, function: AppFunction, work: BlobWork) -> Exception | None:
+        try:
+            client = await self._invoker.in_thread(
+                blob_client, function.trigger_type, function.trigger["connection"], work.container, work.name
+            )
+            await self._invoker.call_trigger(function, client)
+        except Exception as error:  # noqa: BLE001 - whatever the app raises is a failed try
+            _log.warning(
+                "%s failed for %s/%s (try %d)\n%s",
+                *(function.name, work.container, work.name, work.tries + 1, user_traceback(error)),
+            )
+            return error
+        return None
+
+    async def _is_current(self, function: AppFunction, work: BlobWork) -> bool:
+        """Whether the blob is still the one that was seen; waits while the storage cannot be reached."""
+        client = self._accounts[function.trigger["connection"]].get_blob_client(work.container, work.name)
+        while True:
+            try:
+                properties = await self._invoker.in_thread(client.get_blob_properties)
+            except ResourceNotFoundError:
+                _log.info("%s/%s is gone, %s is not called", work.container, work.name, function.name)
+                return False
+            except AzureError as error:
+                _log.warning("%s/%s cannot be looked up: %s", work.container, work.name, error)
+                await asyncio.sleep(RETRY_SECONDS)
+            else:
+                return work.etag is None or properties.etag.strip('"') == work.etag
