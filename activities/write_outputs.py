@@ -87,6 +87,7 @@ class Delivery:
     def processed(self) -> WrittenOutputs:
         """Write results and errors of a file that was worked on."""
         self._ledgers = self._room.ledgers(self._key)
+        self._tally.input_tokens, self._tally.output_tokens = self._tokens()
         paths = self._paths
         results = self._storage.processed.lazy_writer(paths.results)
         errors = self._storage.error.lazy_writer(paths.errors)
@@ -106,9 +107,16 @@ class Delivery:
             self._write_metadata(self._storage.error, paths.error_metadata, metadata)
         return WrittenOutputs(tally=self._tally)
 
+    def _collected(self) -> list[Tally]:
+        return [ledger.collected.tally for ledger in self._ledgers.values() if ledger.collected]
+
+    def _tokens(self) -> tuple[int, int]:
+        """Sum up what all attempts used: an answer that was thrown away for a better one was paid all the same."""
+        tallies = self._collected()
+        return sum(tally.input_tokens for tally in tallies), sum(tally.output_tokens for tally in tallies)
+
     def _errors_expected(self) -> bool:
-        ended = [ledger.collected.tally for ledger in self._ledgers.values() if ledger.collected]
-        return bool(self._plan.invalid) or any(tally.errors for tally in ended)
+        return bool(self._plan.invalid) or any(tally.errors for tally in self._collected())
 
     def _outcomes(self) -> Iterator[ShardOutcome]:
         return join_passed_on(
@@ -124,7 +132,7 @@ class Delivery:
     def _write_result(self, ended: ShardOutcome, results: LazyWriter) -> None:
         """Write the service's own line."""
         self._tally.count(Outcome.OK, flag=ended.flag)
-        results.write(bytes(ended.answer or b"") + b"\n")
+        results.write(bytes(ended.answer) + b"\n")
 
     def _join_with_input(self, results: LazyWriter, errors: LazyWriter, retry: LazyWriter) -> None:
         outcomes, invalid = self._outcomes(), self._invalid_lines()

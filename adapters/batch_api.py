@@ -41,6 +41,8 @@ _CONFIGURATION_CODES = frozenset(
     {"model_not_found", "DeploymentNotFound", "OperationNotSupported", "PermissionDenied"}
 )
 
+logging.getLogger("httpx2").setLevel(logging.WARNING)  # a line per call drowns what the app itself has to say
+
 log = logging.getLogger(__name__)
 
 

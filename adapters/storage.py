@@ -4,6 +4,7 @@ Works the same on flat accounts and on hierarchical ones (ADLS Gen2), whose blob
 """
 
 import base64
+import logging
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -34,6 +35,8 @@ from domain.errors import ConfigurationError, ConflictError, NotFoundError, Pass
 from domain.settings import Settings
 
 BLOCK_BYTES = 8 * 1024 * 1024  # one read, one staged block: what a stream holds in memory at a time
+
+logging.getLogger("azure.core.pipeline.policies.http_logging_policy").setLevel(logging.WARNING)
 
 _CONFIGURATION_STATUSES = frozenset({401, 403})
 _CONFLICT_STATUSES = frozenset({409, 412})

@@ -31,6 +31,9 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     output_tokens: int = 0
 
 
+NO_ANSWER = msgspec.Raw(b"")  # left out when written: msgspec omits a default that is this very object
+
+
 class ShardOutcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One line of a shard's outcomes in `work/`, in the order of the shard's requests.
 
@@ -45,7 +48,7 @@ class ShardOutcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     message: str | None = None
     attempts: int = 1
     flag: str | None = None
-    answer: msgspec.Raw | None = None
+    answer: msgspec.Raw = NO_ANSWER
 
 
 class Tally(msgspec.Struct, kw_only=True):
