@@ -6,7 +6,7 @@ import azure.durable_functions as df
 
 from activities.answering import answering
 from adapters import clients
-from domain.contracts import CancelRequest, from_wire
+from domain.contracts import Cancelled, CancelRequest, from_wire
 from domain.errors import NotFoundError, RefusedError
 
 bp = df.Blueprint()
@@ -15,13 +15,15 @@ log = logging.getLogger(__name__)
 
 @bp.activity_trigger(input_name="request")
 def cancel_batch(request: dict) -> dict:
-    """Answer None to a CancelRequest."""
+    """Answer Cancelled to a CancelRequest."""
     return answering(lambda: cancel(from_wire(request, CancelRequest)))
 
 
-def cancel(request: CancelRequest) -> None:
+def cancel(request: CancelRequest) -> Cancelled:
     """Ask once; polling shows what came of it."""
     try:
         clients.batch_api().cancel(request.batch_id)
     except (NotFoundError, RefusedError) as error:
-        log.info("batch %s ended before it could be cancelled: %s", request.batch_id, error)
+        log.info("%s", error)
+        return Cancelled(refused=True)
+    return Cancelled()

@@ -41,7 +41,8 @@ _CONFIGURATION_CODES = frozenset(
     {"model_not_found", "DeploymentNotFound", "OperationNotSupported", "PermissionDenied"}
 )
 
-logging.getLogger("httpx2").setLevel(logging.WARNING)  # a line per call drowns what the app itself has to say
+for _chatty in ("httpx2", "openai"):  # a line per call drowns what the app itself has to say
+    logging.getLogger(_chatty).setLevel(logging.WARNING)
 
 log = logging.getLogger(__name__)
 
@@ -144,7 +145,14 @@ class BatchApi:
     def cancel(self, batch_id: str) -> None:
         """Ask for a batch's cancellation. Raises RefusedError for one that has ended."""
         with _translated(f"cancellation of batch {batch_id}"):
-            self._client.batches.cancel(batch_id, timeout=CALL_TIMEOUT_SECONDS)
+            try:
+                self._client.with_options(max_retries=0).batches.cancel(
+                    batch_id, timeout=CALL_TIMEOUT_SECONDS
+                )
+            except (
+                openai.ConflictError
+            ) as error:  # elsewhere a passing one; here there is nothing left to cancel
+                raise RefusedError(f"cancellation of batch {batch_id}: {error}", code="conflict") from error
 
     def batches(self, *, pages: int | None = None) -> Iterator[BatchView]:
         """List batches, newest first as far as the service keeps that order; `pages` bounds the calls."""

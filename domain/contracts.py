@@ -173,6 +173,12 @@ class CancelRequest(msgspec.Struct, frozen=True, kw_only=True):
     batch_id: str
 
 
+class Cancelled(msgspec.Struct, frozen=True, kw_only=True):
+    """Answer of `cancel_batch`. `refused`: the service says there is nothing left to cancel."""
+
+    refused: bool = False
+
+
 class EndedBatch(msgspec.Struct, frozen=True, kw_only=True):
     """Input of `collect_batch`: a shard whose batch has ended, or that will never have one (`refused`)."""
 

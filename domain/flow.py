@@ -15,9 +15,11 @@ from typing import Any
 
 import msgspec
 
+from domain.batch_states import KNOWN
 from domain.contracts import (
     Answer,
     BatchNews,
+    Cancelled,
     CancelRequest,
     CollectedShard,
     EndedBatch,
@@ -367,11 +369,14 @@ class Flow(msgspec.Struct, kw_only=True):
             self.pauses.room_made(s.shard.model, now)
         return s.status != before or s.step is not ShardStep.ACTIVE
 
-    def _take_cancel_batch(self, call: Call, _ok: Any, fault: Fault | None, now: float) -> None:
+    def _take_cancel_batch(self, call: Call, ok: Any, fault: Fault | None, now: float) -> None:
         s = self._shard(call)
         if s.step is not ShardStep.ACTIVE or (fault and self._delayed(s, fault, now)):
             return  # it ended by itself in the same round, or is asked again after a while
-        s.cancel_asked, s.odd_polls, s.tries = True, 0, 0
+        nothing_left = not fault and from_wire(ok, Cancelled).refused
+        if nothing_left and s.status not in KNOWN:
+            s.step = ShardStep.COLLECT  # a state nobody has heard of, and it is an end
+        s.cancel_asked, s.odd_polls, s.tries, s.not_before = True, 0, 0, 0.0
 
     def _take_collect_batch(self, call: Call, ok: Any, fault: Fault | None, now: float) -> None:
         s, file = self._shard(call), self._file(call.key)

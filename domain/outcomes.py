@@ -201,10 +201,10 @@ def judge_absent(status: str) -> Verdict:
     }.get(
         status,
         (
-            "batch_" + status,
+            f"batch_{status}",
             Outcome.MISSING,
             False,
-            f"The batch ended as {status!r} without an answer to it.",
+            f"The batch was last seen as {status!r}, without an answer to it.",
         ),
     )
     return Verdict(custom_id="", outcome=outcome, code=code, message=message, passing=passing)

@@ -26,6 +26,7 @@ def run_files(context: df.DurableOrchestrationContext) -> Generator[Any, Any, An
     flow = from_wire(context.get_input(), Flow)
     events = 0
     while not flow.finished:
+        context.set_custom_status(progress(flow))  # a new generation begins without one
         calls = flow.next_calls(context.current_utc_datetime.timestamp())
         steps = max(1, len(calls))
         if events and events + steps * EVENTS_PER_STEP > EVENTS_PER_GENERATION:
@@ -45,7 +46,7 @@ def run_files(context: df.DurableOrchestrationContext) -> Generator[Any, Any, An
             return _next_generation(context, flow)
         if calls:
             flow.absorb(calls, answers, context.current_utc_datetime.timestamp())
-        context.set_custom_status(progress(flow))
+    context.set_custom_status(progress(flow))
     return to_wire(flow.report())
 
 
