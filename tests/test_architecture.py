@@ -1,0 +1,232 @@
+"""The shape of the tree: who may import whom, what is registered under which name, what an import costs."""
+
+import ast
+import inspect
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import get_args
+
+import pytest
+from openai.types import Batch
+
+from domain import flow
+from domain.batch_states import BatchState
+from local.functions_host.functions import App, TriggerKind
+from local.functions_host.loader import load_app
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+ROOMS = (
+    "domain",
+    "adapters",
+    "activities",
+    "orchestrators",
+    "triggers",
+    "function_app",
+)  # from the bottom up
+STATEFUL = {"os", "time", "random", "uuid", "secrets", "socket", "subprocess", "threading", "asyncio"}
+
+
+def modules(room: str) -> list[Path]:
+    return sorted((REPOSITORY / room).rglob("*.py")) or [REPOSITORY / f"{room}.py"]
+
+
+def all_modules(rooms: tuple[str, ...]) -> Iterator[tuple[str, Path]]:
+    return ((room, module) for room in rooms for module in modules(room))
+
+
+def imports(module: Path) -> set[str]:
+    """Every module that a file imports, anywhere in it, `if TYPE_CHECKING` included."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(module.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{module} imports relatively"
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return found
+
+
+def imports_any(module: Path, names: set[str]) -> set[str]:
+    return {found for found in imports(module) for name in names if f"{found}.".startswith(f"{name}.")}
+
+
+def test_every_room_has_modules() -> None:
+    assert all(module.is_file() for _, module in all_modules(ROOMS))
+    assert all(len(modules(room)) > 1 for room in ROOMS[:-1])
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_imports_point_one_way(room: str) -> None:
+    above = set(ROOMS[ROOMS.index(room) + 1 :])
+    assert {str(module): imports_any(module, above) for module in modules(room)} == {
+        str(module): set() for module in modules(room)
+    }
+
+
+def test_nothing_deployed_imports_the_laptop_rooms() -> None:
+    for _, module in all_modules(ROOMS):
+        assert not imports_any(module, {"local", "tests", "benchmarks", "hypothesis", "pytest"}), module
+
+
+def test_the_laptop_rooms_import_nothing_of_the_pipeline() -> None:
+    for module in modules("local"):
+        assert not imports_any(module, set(ROOMS)), module
+
+
+@pytest.mark.parametrize(
+    ("package", "owner"),
+    [
+        ("azure.storage", "adapters/storage.py"),
+        ("azure.core", "adapters/storage.py"),
+        ("openai", "adapters/batch_api.py"),
+        ("httpx2", "adapters/batch_api.py"),
+    ],
+)
+def test_one_adapter_speaks_to_each_service(package: str, owner: str) -> None:
+    importers = [
+        str(module.relative_to(REPOSITORY))
+        for _, module in all_modules(ROOMS)
+        if imports_any(module, {package})
+    ]
+    assert importers == [owner]
+
+
+def test_the_functions_sdks_stop_at_the_activities() -> None:
+    for _, module in all_modules(("domain", "adapters")):
+        assert not imports_any(module, {"azure.functions", "azure.durable_functions", "azurefunctions"}), (
+            module
+        )
+
+
+def test_the_rules_touch_nothing_outside_themselves() -> None:
+    for module in modules("domain"):
+        assert not imports_any(module, STATEFUL | {"azure", "openai", "httpx2", "http", "urllib"}), module
+
+
+def test_orchestrators_have_no_source_of_surprise() -> None:
+    for module in modules("orchestrators"):
+        assert not imports_any(module, STATEFUL | {"adapters"}), module
+
+
+def test_the_clock_is_handed_in() -> None:
+    """A rule that asks for the time itself gives another answer when an orchestration is replayed."""
+    for _, module in all_modules(("domain", "orchestrators")):
+        called = {
+            node.attr for node in ast.walk(ast.parse(module.read_text())) if isinstance(node, ast.Attribute)
+        }
+        assert not called & {"now", "utcnow", "today", "monotonic", "perf_counter"}, module
+
+
+# --- what is registered ----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def app() -> App:
+    """The app, indexed by the embedded host: as strictly as by the worker in Azure, where one offender takes all down.
+
+    A fresh module: an app object can be indexed only once.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "path", [*sys.path])
+        patch.delitem(sys.modules, "function_app", raising=False)
+        return load_app(REPOSITORY, {})
+
+
+def names(app: App, kind: TriggerKind) -> set[str]:
+    return {function.name for function in app.of_kind(kind)}
+
+
+def emitted_activities() -> set[str]:
+    """The activity names in `Flow`: constants given to `Call(…)` and to `_file_calls(…)`."""
+    calls = [node for node in ast.walk(ast.parse(inspect.getsource(flow))) if isinstance(node, ast.Call)]
+    constants = [
+        argument.value
+        for call in calls
+        if ast.unparse(call.func) in ("Call", "self._file_calls")
+        for argument in call.args
+        if isinstance(argument, ast.Constant)
+    ]
+    return {str(constant) for constant in constants}
+
+
+def test_every_activity_the_flow_asks_for_is_registered_and_its_answer_is_taken(app: App) -> None:
+    emitted = emitted_activities()
+    assert len(emitted) >= 8
+    assert emitted <= names(app, TriggerKind.ACTIVITY)
+    takers = {name for name in vars(flow.Flow) if name.startswith("_take_")}
+    assert takers == {f"_take_{name}" for name in emitted}
+
+
+def test_every_activity_is_asked_for_by_somebody(app: App) -> None:
+    imported = {
+        name.rpartition(".")[2]
+        for module in modules("orchestrators")
+        for name in imports_any(module, {"activities"})
+    }
+    assert names(app, TriggerKind.ACTIVITY) == emitted_activities() | imported
+
+
+def test_functions_have_the_name_of_their_module(app: App) -> None:
+    for kind, room in ((TriggerKind.ACTIVITY, "activities"), (TriggerKind.ORCHESTRATOR, "orchestrators")):
+        for function in app.of_kind(kind):
+            assert function.durable_name == function.name
+            assert (REPOSITORY / room / f"{function.name}.py").is_file(), f"{function.name} lives elsewhere"
+
+
+def test_every_orchestrator_in_the_room_is_registered(app: App) -> None:
+    written = {module.stem for module in modules("orchestrators")} - {"__init__"}
+    assert names(app, TriggerKind.ORCHESTRATOR) == written
+
+
+def test_parameters_are_the_bindings_and_their_annotations_plain_classes(app: App) -> None:
+    """`dict[str, Any]` on a parameter would leave the real host without any function."""
+    for function in app.functions:
+        bound = {binding["name"] for binding in function.bindings} - {"$return"}
+        assert set(inspect.signature(function.call).parameters) == bound, function.name
+        for parameter, annotation in inspect.get_annotations(function.call, eval_str=True).items():
+            is_plain = isinstance(annotation, type) and not hasattr(annotation, "__origin__")
+            assert parameter == "return" or is_plain, f"{function.name}({parameter}: {annotation})"
+
+
+def test_functions_with_a_durable_client_are_coroutines(app: App) -> None:
+    """The SDK awaits them; a plain function would be indexed, and then fail at every call."""
+    with_client = [function for function in app.functions if function.client_parameters]
+    assert with_client
+    assert all(function.is_async for function in with_client)
+
+
+def test_the_explicit_run_is_all_that_is_left_without_continuous_mode() -> None:
+    code = "import function_app; print(*[f.get_function_name() for f in function_app.app.get_functions()])"
+    registered = python(code, CONTINUOUS_MODE="false").split()
+    assert "blob_arrived" not in registered
+    assert {"run_snapshot", "process_snapshot", "submit_batch"} <= set(registered)
+
+
+# --- what others promise ---------------------------------------------------------------------------------------------
+
+
+def test_our_batch_states_are_the_ones_the_sdk_knows() -> None:
+    """The service says `cancelled`; whoever waits for `canceled` waits for ever."""
+    assert set(BatchState) == set(get_args(Batch.model_fields["status"].annotation))
+
+
+def test_importing_the_app_loads_no_heavy_library() -> None:
+    """Each worker imports the app at its start; what takes long to import waits until it is used."""
+    code = "import sys, function_app; print(*sys.modules)"
+    assert not {"openai", "httpx2", "pyarrow", "pandas", "numpy"} & set(python(code).split())
+
+
+def python(code: str, **environment: str) -> str:
+    """What a fresh interpreter prints."""
+    ran = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=REPOSITORY,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return ran.stdout
