@@ -42,6 +42,7 @@ class ActivityQueue:
         self._wake = wake
         self._waiting: deque[ActivityTask] = deque()
         self._running: set[asyncio.Task[None]] = set()
+        self._answers: list[tuple[ActivityTask, Event]] = []
         self._is_closed = False
 
     def add(self, tasks: Iterable[ActivityTask]) -> None:
@@ -57,6 +58,7 @@ class ActivityQueue:
         for running in self._running:
             running.cancel()
         await asyncio.gather(*self._running, return_exceptions=True)
+        await asyncio.sleep(0)  # the last answers are stored
 
     def _start(self) -> None:
         while self._waiting and len(self._running) < self._limit and not self._is_closed:
@@ -70,14 +72,20 @@ class ActivityQueue:
 
     async def _run(self, task: ActivityTask) -> None:
         answer = await self._answer(task)
-        while True:
-            try:
-                self._store.answer_activity(task, answer, self._clock())
-                break
-            except sqlite3.OperationalError:  # a full disk, most likely; the answer must not get lost
-                _log.exception("the answer of activity %s could not be stored yet", task.name)
-                await asyncio.sleep(_STORE_RETRY_SECONDS)
-        self._wake(task.instance_id)
+        if not self._answers:  # what ends in the same round of the loop is stored together
+            asyncio.get_running_loop().call_soon(self._store_answers)
+        self._answers.append((task, answer))
+
+    def _store_answers(self) -> None:
+        try:
+            self._store.answer_activities(self._answers, self._clock())
+        except sqlite3.OperationalError:  # a full disk, most likely; the answers must not get lost
+            _log.exception("answers of activities could not be stored yet")
+            asyncio.get_running_loop().call_later(_STORE_RETRY_SECONDS, self._store_answers)
+            return
+        answers, self._answers = self._answers, []
+        for task, _ in answers:
+            self._wake(task.instance_id)
 
     async def _answer(self, task: ActivityTask) -> Event:
         function = self._app.activity(task.name)

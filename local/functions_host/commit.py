@@ -49,9 +49,10 @@ class TurnCommit:
                 self._continue_execution(turn, outcome, now, effects)
         return effects
 
-    def start(self, instance: Instance) -> None:
-        """Write a fresh instance with the message that starts it, in place of a finished one of the same id."""
-        self._store.forget(instance.instance_id)
+    def start(self, instance: Instance, *, replaces: bool) -> None:
+        """Write a fresh instance with the message that starts it, maybe in place of a finished one of its id."""
+        if replaces:
+            self._store.forget(instance.instance_id)
         self._store.save(instance)
         self._store.post([start_message(instance)])
 
@@ -70,9 +71,9 @@ class TurnCommit:
         instance = outcome.instance
         self._store.append_history(turn, outcome.events)
         self._store.save(instance)
-        for call in outcome.activities:
-            task = self._store.add_activity(instance, task_id=call.id, name=call.name, task_input=call.input)
-            effects.activities.append(task)
+        if outcome.activities:
+            calls = [(call.id, call.name, call.input) for call in outcome.activities]
+            effects.activities.extend(self._store.add_activities(instance, calls))
         for timer in outcome.timers:
             moment = moment_of(timer.fire_at)
             event = history.timer_fired(moment, timer.id, timer.fire_at)
@@ -103,7 +104,8 @@ class TurnCommit:
                 created_at=now,
                 updated_at=now,
                 parent=history.parent_instance(parent.instance_id, parent.execution_id, child.task_id),
-            )
+            ),
+            replaces=existing is not None,
         )
         effects.wake.append((now, child.instance_id))
 

@@ -78,7 +78,7 @@ class InstanceCommands:
             updated_at=now,
         )
         with self._database.transaction():
-            self._commit.start(instance)
+            self._commit.start(instance, replaces=existing is not None)
         self._wake(instance_id)
         return instance_id
 

@@ -5,9 +5,11 @@ instance has moved on; one without is for whatever execution the instance is in.
 visible later.
 """
 
+import itertools
 import json
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import astuple, dataclass, replace
+from typing import Any
 
 from local.functions_host.history import Event, EventType, RuntimeStatus
 from local.functions_host.storage.database import Database
@@ -77,6 +79,8 @@ class OrchestrationStore:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        (last,) = database.row("SELECT coalesce(max(seq), 0) FROM activities")
+        self._activity_numbers = itertools.count(last + 1)
 
     def find(self, instance_id: str) -> Instance | None:
         """Return the instance, or None."""
@@ -123,23 +127,20 @@ class OrchestrationStore:
         played = [
             {**event, "IsPlayed": event["EventType"] != EventType.ORCHESTRATOR_STARTED} for event in events
         ]
-        text = json.dumps(played, separators=(",", ":"))[1:-1]
+        text = _compact(played)[1:-1]
         self._database.run(
             "INSERT INTO history VALUES (?,?,?)", (turn.instance.instance_id, turn.number, text)
         )
 
     def post(self, messages: Iterable[Message]) -> None:
         """Put messages into their instances' inboxes."""
-        for message in messages:
-            self._database.run(
-                "INSERT INTO inbox (instance_id, execution_id, visible_at, event) VALUES (?,?,?,?)",
-                (
-                    message.instance_id,
-                    message.execution_id,
-                    message.visible_at,
-                    json.dumps(message.event, separators=(",", ":")),
-                ),
-            )
+        self._database.run_many(
+            "INSERT INTO inbox (instance_id, execution_id, visible_at, event) VALUES (?,?,?,?)",
+            (
+                (message.instance_id, message.execution_id, message.visible_at, _compact(message.event))
+                for message in messages
+            ),
+        )
 
     def next_turn(self, instance_id: str, now: float) -> Turn | None:
         """Collect all visible messages of an instance; None if there are none it can still use."""
@@ -168,8 +169,7 @@ class OrchestrationStore:
 
     def consume(self, turn: Turn) -> None:
         """Delete the messages that a turn has worked off."""
-        for seq in turn.consumed:
-            self._database.run("DELETE FROM inbox WHERE seq = ?", (seq,))
+        self._database.run_many("DELETE FROM inbox WHERE seq = ?", ((seq,) for seq in turn.consumed))
 
     def clear_inbox(self, instance_id: str) -> None:
         """Drop all messages of an instance that has finished."""
@@ -179,23 +179,26 @@ class OrchestrationStore:
         """Return every moment at which a message becomes visible, with its instance."""
         return self._database.rows("SELECT DISTINCT instance_id, visible_at FROM inbox")
 
-    def add_activity(
-        self, instance: Instance, *, task_id: int, name: str, task_input: str | None
-    ) -> ActivityTask:
-        """Keep a call of an activity until it is answered."""
-        cursor = self._database.run(
-            "INSERT INTO activities (instance_id, execution_id, task_id, name, input) VALUES (?,?,?,?,?)",
-            (instance.instance_id, instance.execution_id, task_id, name, task_input),
+    def add_activities(
+        self, instance: Instance, calls: Iterable[tuple[int, str, str | None]]
+    ) -> list[ActivityTask]:
+        """Keep calls of activities (task id, name, input) until they are answered."""
+        tasks = [
+            ActivityTask(
+                seq=next(self._activity_numbers),
+                instance_id=instance.instance_id,
+                execution_id=instance.execution_id,
+                task_id=task_id,
+                name=name,
+                input=task_input,
+            )
+            for task_id, name, task_input in calls
+        ]
+        self._database.run_many(
+            "INSERT INTO activities (seq, instance_id, execution_id, task_id, name, input) VALUES (?,?,?,?,?,?)",
+            (astuple(task) for task in tasks),
         )
-        assert cursor.lastrowid is not None
-        return ActivityTask(
-            seq=cursor.lastrowid,
-            instance_id=instance.instance_id,
-            execution_id=instance.execution_id,
-            task_id=task_id,
-            name=name,
-            input=task_input,
-        )
+        return tasks
 
     def open_activities(self) -> list[ActivityTask]:
         """Return all activities without an answer, oldest first."""
@@ -205,19 +208,17 @@ class OrchestrationStore:
         names = ("seq", "instance_id", "execution_id", "task_id", "name", "input")
         return [ActivityTask(**dict(zip(names, row, strict=True))) for row in rows]
 
-    def answer_activity(self, task: ActivityTask, event: Event, now: float) -> None:
-        """Replace the call of an activity by its answer, in one step."""
+    def answer_activities(self, answers: Sequence[tuple[ActivityTask, Event]], now: float) -> None:
+        """Replace calls of activities by their answers, in one step."""
         with self._database.transaction():
-            self._database.run("DELETE FROM activities WHERE seq = ?", (task.seq,))
+            self._database.run_many(
+                "DELETE FROM activities WHERE seq = ?", ((task.seq,) for task, _ in answers)
+            )
             self.post(
-                [
-                    Message(
-                        instance_id=task.instance_id,
-                        execution_id=task.execution_id,
-                        event=event,
-                        visible_at=now,
-                    )
-                ]
+                Message(
+                    instance_id=task.instance_id, execution_id=task.execution_id, event=event, visible_at=now
+                )
+                for task, event in answers
             )
 
     def _history_text(self, instance_id: str) -> str:
@@ -231,3 +232,7 @@ def _instance(row: tuple[object, ...]) -> Instance:
     values = dict(zip(_COLUMNS.split(", "), row, strict=True))
     parent, status = json.loads(str(values.pop("parent"))), RuntimeStatus(str(values.pop("status")))
     return replace(Instance(**values), parent=parent, status=status)  # type: ignore[arg-type]  # rows are untyped
+
+
+def _compact(value: Any) -> str:
+    return json.dumps(value, separators=(",", ":"))
