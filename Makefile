@@ -63,7 +63,7 @@ for candidate in python3 python3.11 python3.12; do \
 done; \
 if [ -z "$$python" ]; then \
   echo "No Python 3.11 or 3.12 with the venv module was found." >&2; \
-  echo "Install one, for instance on Debian: apt-get install python3 python3-venv" >&2; \
+  echo "Install one, for instance: apt-get install python3 python3-venv (Debian 12), python3.12-venv (Ubuntu 24.04)" >&2; \
   exit 1; \
 fi
 endef

@@ -18,6 +18,7 @@ RESULT_CONTAINERS = ("processed", "error")
 EXAMPLES = (("processed", "_output.jsonl"), ("error", "_error.jsonl"), ("processed", "_metadata.json"))
 LONGEST_TEXT = 160
 MOST_LINES = 40
+DEEPEST = 7  # levels: down to the text of an answer, not to the details of its content filters
 
 
 def show_results(console: Console, account: Account) -> None:
@@ -53,16 +54,20 @@ def show_example(console: Console, name: str, content: str) -> None:
         text = Text("\n").join(
             [*lines[:MOST_LINES], Text(f"... {len(lines) - MOST_LINES} more lines", style="dim")]
         )
-    title = f"{name}, first record" if is_lines else name
-    console.print(Panel(text, title=Text(title), title_align="left", border_style="dim"))
+    console.print(
+        f"{name}, first record:" if is_lines else f"{name}:", markup=False, highlight=False, soft_wrap=True
+    )
+    console.print(Panel(text, border_style="dim"))
 
 
-def cropped(value: Any) -> Any:
-    """Return a JSON value with its long texts cut."""
+def cropped(value: Any, depth: int = DEEPEST) -> Any:
+    """Return a JSON value with its long texts cut, and with what lies deeper than `depth` levels left out."""
     if isinstance(value, str):
         return value if len(value) <= LONGEST_TEXT else f"{value[:LONGEST_TEXT]}..."
+    if not isinstance(value, list | dict) or not value:
+        return value
+    if depth == 0:
+        return "..."
     if isinstance(value, list):
-        return [cropped(item) for item in value]
-    if isinstance(value, dict):
-        return {name: cropped(item) for name, item in value.items()}
-    return value
+        return [cropped(item, depth - 1) for item in value]
+    return {name: cropped(item, depth - 1) for name, item in value.items()}

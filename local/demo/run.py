@@ -9,7 +9,7 @@ from local.demo.accounting import check_file, check_left_in_input, check_service
 from local.demo.errors import DemoError
 from local.demo.progress import FileProgress, advance, any_going, failures, read_snapshots
 from local.demo.results import show_results
-from local.demo.services import REPOSITORY, Services, get_json, running_services
+from local.demo.services import REPOSITORY, SERVICE_SPEED, Services, get_json, running_services
 from local.demo.session import fresh_folder, publish
 from local.demo.storage import Account, open_account, samples_in
 from local.demo.view import ProgressView, progress_view
@@ -18,15 +18,20 @@ SAMPLES = REPOSITORY / "samples"
 LOOK_SECONDS = 0.25
 
 
-def run(console: Console, *, folder: Path, keep: bool, timeout_seconds: float) -> bool:
+def run(
+    console: Console, *, folder: Path, keep: bool, timeout_seconds: float, speed: float = SERVICE_SPEED
+) -> bool:
     """Run the demo below `folder`; return whether every request is accounted for.
 
-    With `keep` everything stays up afterwards until Ctrl-C. Raises DemoError when the pipeline does not get to its end
+    With `keep` everything stays up afterwards until Ctrl-C. The batch service is `speed` times as fast as Azure's. Raises DemoError when the pipeline does not get to its end
     within the time or something that it needs does not start.
     """
     with fresh_folder(folder):
         console.print("Starting storage, batch service and Functions host ...")
-        with running_services(folder) as services, open_account(services.connection_string) as account:
+        with (
+            running_services(folder, speed=speed) as services,
+            open_account(services.connection_string) as account,
+        ):
             publish(folder, services.connection_string)
             console.print(f"Running on {services.host_kind}, {services.host_url}; logs in {folder / 'logs'}")
             account.create_containers()

@@ -26,8 +26,8 @@ HOST_PORT = 7071
 BLOB_PORT, QUEUE_PORT, TABLE_PORT = 10000, 10001, 10002
 
 SERVICE_KEY = "local-demo-key"
-# With its default delays of some six minutes in all, the service takes about ten seconds for a batch.
-SERVICE_OPTIONS = ("--speed=40", "--duration=lognormal", "--duration-sigma=0.4", f"--key={SERVICE_KEY}")
+SERVICE_SPEED = 40.0  # its usual delays, some six minutes for a small batch, become about ten seconds
+SERVICE_OPTIONS = ("--duration=lognormal", "--duration-sigma=0.4", f"--key={SERVICE_KEY}")
 
 START_SECONDS = 120  # `func start` downloads its extensions the first time
 STOP_SECONDS = 15
@@ -74,15 +74,26 @@ class Services:
 
 
 @contextmanager
-def running_services(folder: Path) -> Iterator[Services]:
+def running_services(folder: Path, *, speed: float = SERVICE_SPEED) -> Iterator[Services]:
     """Start storage, batch service and host, yield them when they answer, stop them in turn.
 
     Their data goes below `folder`, what they print into `folder/logs`. Ports that are taken are replaced by free ones.
+    The batch service is `speed` times as fast as Azure's.
     Raises DemoError when one of them does not start.
     """
     logs = folder / "logs"
     logs.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
+        service_port = _free(SERVICE_PORT) or _any_free()
+        service_command = [
+            sys.executable,
+            "-m",
+            "local.azure_openai",
+            f"--port={service_port}",
+            f"--speed={speed}",
+        ]
+        service_command += SERVICE_OPTIONS
+        service = stack.enter_context(_child("batch service", service_command, logs / "azure_openai.log", {}))
         azurite = stack.enter_context(
             running_azurite(
                 folder / "azurite",
@@ -92,15 +103,6 @@ def running_services(folder: Path) -> Iterator[Services]:
                 table_port=_free(TABLE_PORT),
             )
         )
-        service_port = _free(SERVICE_PORT) or _any_free()
-        service_command = [
-            sys.executable,
-            "-m",
-            "local.azure_openai",
-            f"--port={service_port}",
-            *SERVICE_OPTIONS,
-        ]
-        service = stack.enter_context(_child("batch service", service_command, logs / "azure_openai.log", {}))
         _wait_until_answers(service, service_port, "/admin/counters")
 
         host_port = _free(HOST_PORT) or _any_free()

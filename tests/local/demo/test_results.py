@@ -34,6 +34,10 @@ def test_long_texts_are_cut_wherever_they_are() -> None:
     assert cropped({"a": ["x" * 500, 7]}) == {"a": ["x" * 160 + "...", 7]}
 
 
+def test_what_lies_deep_is_left_out() -> None:
+    assert cropped({"a": {"b": [1], "c": {}}}, depth=2) == {"a": {"b": "...", "c": {}}}
+
+
 def test_of_a_file_of_records_the_first_is_shown() -> None:
     written = io.StringIO()
     show_example(
