@@ -18,7 +18,7 @@ from adapters import clients
 from adapters.work_room import WorkRoom
 from domain import names
 from domain.contracts import CollectedShard, EndedBatch, OpenShard, Pause, from_wire
-from domain.errors import ConflictError, NotFoundError, PassingError, RefusedError
+from domain.errors import NotFoundError, PassingError, RefusedError
 from domain.outcomes import Outcome, ShardOutcome, Tally, Verdict, judge_absent
 from domain.records import BatchRecord, Collected, Ledger, PlannedShard
 from domain.regrouping import Regrouping, regroup
@@ -89,12 +89,8 @@ class Collection:
         )
 
     def _open_ledger(self) -> tuple[Ledger, str | None]:
-        found = self._room.ledger(self._ended.key, self._shard.shard)
-        if found is None:
-            return Ledger(owner=self._ended.snapshot_id, attempt=self._shard.attempt), None
-        if found[0].owner != self._ended.snapshot_id:
-            raise ConflictError(f"Shard {self._shard.shard} belongs to {found[0].owner} now.")
-        return found
+        found = self._room.own_ledger(self._ended.key, self._shard.shard, self._ended.snapshot_id)
+        return found or (Ledger(owner=self._ended.snapshot_id, attempt=self._shard.attempt), None)
 
     def _child(self, child: PlannedShard, collected: Collected) -> OpenShard:
         return OpenShard(

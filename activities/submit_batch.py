@@ -108,14 +108,11 @@ class Submission:
         try:
             self._write()
         except ConflictError:
-            found = self._room.ledger(self._work.key, self._shard.shard)
+            found = self._room.own_ledger(self._work.key, self._shard.shard, self._work.snapshot_id)
             if found is None:
                 raise
             self._first_time = False
             self._ledger, self._etag = found
-            if self._ledger.owner != self._work.snapshot_id:
-                self._ledger.owner = self._work.snapshot_id
-                self._write()
 
     def _write(self) -> None:
         self._etag = self._room.write_ledger(self._work.key, self._shard.shard, self._ledger, self._etag)

@@ -95,6 +95,21 @@ class WorkRoom:
         """Give a shard's ledger and its ETag, None before its first entry."""
         return self._record(names.ledger(key, shard), Ledger)
 
+    def own_ledger(self, key: str, shard: str, owner: str) -> tuple[Ledger, str] | None:
+        """Give a shard's ledger as `owner`'s: one left by a dead snapshot is rewritten first, so that a late writer fails.
+
+        Raises ConflictError when the file is claimed by somebody else.
+        """
+        found = self.ledger(key, shard)
+        if found is None or found[0].owner == owner:
+            return found
+        claim = self.read_claim(key)
+        if claim is None or claim[0].snapshot_id != owner:
+            raise ConflictError(f"Shard {shard} of {key} belongs to {found[0].owner}.")
+        ledger, etag = found
+        ledger.owner = owner
+        return ledger, self.write_ledger(key, shard, ledger, etag)
+
     def ledgers(self, key: str) -> dict[str, Ledger]:
         """Give all ledgers of a file, by shard."""
         found = {}
