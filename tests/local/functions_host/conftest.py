@@ -33,9 +33,9 @@ def make_host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MakeHost]:
 
 
 @pytest.fixture(scope="module")
-def basic(make_host: MakeHost) -> RunningHost:
+def basic(make_host: MakeHost, tmp_path_factory: pytest.TempPathFactory) -> RunningHost:
     """A running host with the app apps/basic."""
-    return make_host("basic").start()
+    return make_host("basic", COUNTS=str(tmp_path_factory.mktemp("counts"))).start()
 
 
 @pytest_asyncio.fixture
