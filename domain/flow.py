@@ -47,6 +47,7 @@ from domain.pacing import Pauses, PollClock, exhausted, fault_delay
 PATIENCE_POLLS = (
     20  # looks at a batch in an unknown state before it is cancelled, and after a cancel before giving up
 )
+CALLS_PER_ROUND = 200  # four history events each: one round stays below the 1,000 events of a generation
 
 
 class FileStep(StrEnum):
@@ -155,7 +156,7 @@ class Flow(msgspec.Struct, kw_only=True):
 
     def next_calls(self, now: float) -> list[Call]:
         """Give the calls that can be made now, in a fixed order; they are independent of each other."""
-        return [
+        calls = [
             *self._cancels(now),
             *self._poll(now),
             *self._submissions(now),
@@ -166,6 +167,7 @@ class Flow(msgspec.Struct, kw_only=True):
             *self._file_calls(FileStep.HOLD, "hold_file", now),
             *self._listing(now),
         ]
+        return calls[:CALLS_PER_ROUND]  # the others are found again by the next round
 
     def wake_at(self, now: float) -> float:
         """Give the next time (epoch seconds) at which something may be done, when nothing can be now.
