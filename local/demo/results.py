@@ -18,7 +18,7 @@ RESULT_CONTAINERS = ("processed", "error")
 EXAMPLES = (("processed", "_output.jsonl"), ("error", "_error.jsonl"), ("processed", "_metadata.json"))
 LONGEST_TEXT = 160
 MOST_LINES = 40
-DEEPEST = 7  # levels: down to the text of an answer, not to the details of its content filters
+DEEPEST = 6  # levels: down to the text of an answer, not to the details of its content filters
 
 
 def show_results(console: Console, account: Account) -> None:
@@ -49,6 +49,7 @@ def show_example(console: Console, name: str, content: str) -> None:
     is_lines = name.endswith(".jsonl")
     shown = json.loads(content.split("\n", 1)[0] if is_lines else content)
     text = JSON.from_data(cropped(shown), indent=2, ensure_ascii=False).text
+    text.no_wrap, text.overflow = False, "fold"
     lines = text.split("\n")
     if len(lines) > MOST_LINES:
         text = Text("\n").join(

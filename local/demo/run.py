@@ -7,7 +7,7 @@ from rich.console import Console
 
 from local.demo.accounting import check_file, check_left_in_input, check_service, requests_in
 from local.demo.errors import DemoError
-from local.demo.progress import FileProgress, advance, any_going, failures, read_snapshots
+from local.demo.progress import SNAPSHOTS, FileProgress, advance, any_going, failures, read_snapshots
 from local.demo.results import show_results
 from local.demo.services import REPOSITORY, SERVICE_SPEED, Services, get_json, running_services
 from local.demo.session import fresh_folder, publish
@@ -101,6 +101,8 @@ def wait_for_interrupt(console: Console, services: Services) -> None:
     console.print("  .venv/bin/python -m local.demo drop FILE...", markup=False, soft_wrap=True)
     console.print("or any storage tool (Storage Explorer, az storage blob) with this connection string:")
     console.print(f"  {services.connection_string}", markup=False, soft_wrap=True)
+    console.print("Results appear in the containers processed and error; progress is told at")
+    console.print(f"  {services.host_url}{SNAPSHOTS}", markup=False, highlight=False)
     try:
         while True:
             services.check()
