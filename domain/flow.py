@@ -99,6 +99,7 @@ class ShardState(msgspec.Struct, kw_only=True):
     output_file_id: str | None = None
     error_file_id: str | None = None
     refused: Fault | None = None
+    failing_since: float = 0.0  # its batches were taken and then failed as a whole
 
 
 class Finished(msgspec.Struct, kw_only=True):
@@ -327,7 +328,7 @@ class Flow(msgspec.Struct, kw_only=True):
             s.step, s.batch_id, s.tries, s.not_before = ShardStep.ACTIVE, submitted.batch_id, 0, 0.0
             s.submitted_at = submitted.submitted_at or now
             self.poll.after_submission(now, self.pace)
-            self.pauses.succeeded(s.shard.model, self.pace.micro_batch_size)
+            self.pauses.succeeded(s.shard.model, now, self.pace.micro_batch_size)
         elif submitted.refused:
             self._refuse(s, submitted.refused)
         elif submitted.paused:
@@ -341,9 +342,9 @@ class Flow(msgspec.Struct, kw_only=True):
 
     def _pause(self, s: ShardState, why: Pause, now: float) -> None:
         """Put a shard back to the end of the queue; set its file aside when the pause has lasted too long."""
-        pause = self.pauses.begin(why, now)
+        since = min(self.pauses.begin(why, now).since, s.failing_since or now)
         self.shards.remove(s)
-        if now - pause.since >= self.pace.deadline_seconds:
+        if now - since >= self.pace.deadline_seconds:
             self._file(s.key).hold_reason = why.message
         else:
             self.shards.append(s)
@@ -389,7 +390,7 @@ class Flow(msgspec.Struct, kw_only=True):
             return
         collected = from_wire(ok, CollectedShard)
         if collected.again:
-            fresh = ShardState(key=s.key, shard=s.shard)
+            fresh = ShardState(key=s.key, shard=s.shard, failing_since=s.failing_since or now)
             self.shards[self.shards.index(s)] = fresh
             self._pause(fresh, collected.again, now)
             return

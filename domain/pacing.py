@@ -44,7 +44,10 @@ class PollClock(msgspec.Struct):
 
 
 class DeploymentPause(msgspec.Struct):
-    """A deployment that takes nothing for now. After `until`, `width` shards may try; success doubles the width."""
+    """A deployment that takes nothing for now. After `until`, `width` shards may try; success doubles the width.
+
+    `since`: the last success, or the first refusal.
+    """
 
     kind: str
     message: str
@@ -79,11 +82,11 @@ class Pauses(msgspec.Struct):
             known.kind, known.message, known.width = pause.kind, pause.message, 1
         return known
 
-    def succeeded(self, model: str, widest: int) -> None:
+    def succeeded(self, model: str, now: float, widest: int) -> None:
         """Widen the gate after a submission went through; open it fully in the end."""
         for name in (model, WHOLE_RESOURCE):
             if pause := self.by_model.get(name):
-                pause.width *= 2
+                pause.since, pause.width = now, pause.width * 2
                 if pause.width >= widest:
                     del self.by_model[name]
 
