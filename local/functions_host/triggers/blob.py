@@ -5,7 +5,6 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from aiohttp import web
-from azure.identity import DefaultAzureCredential
 from azure.storage.blob import BlobServiceClient
 
 from local.functions_host.config import HostConfig
@@ -108,6 +107,8 @@ def _account(function: AppFunction, environment: Mapping[str, str]) -> BlobServi
             return BlobServiceClient.from_connection_string(environment[name], **_TIMEOUTS)
         for setting in (f"{name}__blobServiceUri", f"{name}__serviceUri"):
             if environment.get(setting):
+                from azure.identity import DefaultAzureCredential  # noqa: PLC0415 - slow to import, rarely needed
+
                 return BlobServiceClient(environment[setting], DefaultAzureCredential(), **_TIMEOUTS)
     except ValueError as error:  # the text of a malformed connection string may hold its key: not repeated
         raise AppLoadError(
