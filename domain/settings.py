@@ -89,7 +89,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="upper"):
         Meta(
             ge=1_000, le=1_000_000_000, description="Bytes in one batch input file; the service takes 200 MB."
         ),
-    ] = 190_000_000
+    ] = 200_000_000
     file_expiry_days: Annotated[
         int, Meta(ge=0, le=30, description="Service files expire after so many days (14-30); 0: never.")
     ] = 14

@@ -1,0 +1,79 @@
+"""Write the reference pages that come from the code: `python docs/generate.py`. A test fails while they are out of date."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parent.parent
+sys.path.insert(0, str(ROOT))
+
+import msgspec  # noqa: E402
+
+from domain import metadata  # noqa: E402
+from domain.settings import SECRETS, Settings, describe  # noqa: E402
+
+# Only for identity connections. Even empty they would make the host's blob binding sign in by identity.
+IDENTITY_ONLY = frozenset(
+    {"STORAGE__blobServiceUri", "STORAGE__queueServiceUri", "STORAGE__credential", "STORAGE__clientId"}
+)
+LOCAL_VALUES = {
+    "FUNCTIONS_WORKER_RUNTIME": "python",
+    "AzureWebJobsStorage": "UseDevelopmentStorage=true",
+    "STORAGE": "UseDevelopmentStorage=true",
+    "AZURE_OPENAI_ENDPOINT": "https://<your resource>.openai.azure.com",
+}
+
+
+def settings_page() -> str:
+    """Give the table of all settings."""
+    rows = [
+        "# Settings",
+        "",
+        "App settings in Azure, `Values` of `local.settings.json` on a laptop, or plain environment variables. An empty value "
+        "counts as not given. Every mistake is reported at once, by name, when the app first needs its settings.",
+        "",
+        "| name | default | meaning |",
+        "|---|---|---|",
+    ]
+    rows += [f"| `{field.encode_name}` | {_default(field)} | {describe(field)} |" for field in msgspec.structs.fields(Settings)]
+    return "\n".join(rows) + "\n"
+
+
+def _default(field: Any) -> str:
+    if field.required:
+        return "*required*"
+    if field.default in (None, ""):
+        return ""
+    return f"`{_text(field.default)}`"
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def template() -> str:
+    """Give `local.settings.json.template`: every setting a laptop may want, with its default."""
+    values = dict(LOCAL_VALUES)
+    for field in msgspec.structs.fields(Settings):
+        name = field.encode_name
+        if name not in IDENTITY_ONLY and name not in values:
+            values[name] = "" if name in SECRETS or field.required or field.default is None else _text(field.default)
+    return json.dumps({"IsEncrypted": False, "Values": values}, indent=2) + "\n"
+
+
+def pages() -> dict[Path, str]:
+    """Give every generated file with its content."""
+    return {
+        ROOT / "docs" / "settings.md": settings_page(),
+        ROOT / "docs" / "metadata.schema.json": json.dumps(metadata.schema(), indent=2) + "\n",
+        ROOT / "local.settings.json.template": template(),
+    }
+
+
+if __name__ == "__main__":
+    for path, content in pages().items():
+        path.write_text(content, encoding="utf-8")
+        print(f"{path.relative_to(ROOT)} written")
