@@ -443,13 +443,11 @@ class Flow(msgspec.Struct, kw_only=True):
         """Let files in from the backlog while there is room ahead of the submissions; more would only be state."""
         waiting = sum(s.step is ShardStep.SUBMIT for s in self.shards)
         ahead = waiting + sum(f.step is FileStep.PREPARE for f in self.files)
-        room = 2 * self.pace.micro_batch_size - ahead
-        active = len(self._active())
-        while (
-            self.backlog
-            and room > 0
-            and active + ahead < self.pace.max_active_batches + self.pace.micro_batch_size
-        ):
-            listed = self.backlog.pop(0)
-            self.files.append(FileState(key=listed.key, path=listed.path))
-            room, ahead = room - 1, ahead + 1
+        micro, most = self.pace.micro_batch_size, self.pace.max_active_batches
+        room = min(
+            2 * micro - ahead,
+            most + micro - ahead - len(self._active()),
+            most + 5 * micro - len(self.files),  # files that cannot be finished hold new ones up
+        )
+        admitted, self.backlog = self.backlog[: max(room, 0)], self.backlog[max(room, 0) :]
+        self.files += [FileState(key=listed.key, path=listed.path) for listed in admitted]
