@@ -4,13 +4,18 @@ Goes out as the orchestration's custom status, which may hold 16 KB of UTF-16 (D
 status", read 2026-11).
 """
 
+import re
 from collections import defaultdict
+from itertools import accumulate
 from typing import Any
 
 from domain.flow import FileState, FileStep, Flow, ShardState, ShardStep
 
 MAX_FILES = 24
-MAX_PATH_CHARS = 100
+MAX_PATH_UNITS = 100  # UTF-16 code units of JSON text, as the limit counts them
+MAX_MESSAGE_UNITS = 1000
+
+_COSTLY = re.compile(r'["\\\x00-\x1f\U00010000-\U0010ffff]')  # characters that take more than one unit
 
 _FILE_WORDS = {
     FileStep.PREPARE: "preparing",
@@ -36,7 +41,7 @@ def progress(flow: Flow) -> dict[str, Any]:
         {"path": _short(file.path), "state": file.state, "requests": file.requests, "done": file.requests}
         for file in flow.recent
     ]
-    pauses = flow.pauses.messages()
+    pauses = "; ".join(flow.pauses.messages())
     return {
         "files_total": flow.files_total,
         "files_done": totals.done + totals.rejected + totals.held + totals.gone,
@@ -48,7 +53,7 @@ def progress(flow: Flow) -> dict[str, Any]:
         "requests_done": totals.tally.total
         + sum(_done(f, shards[f.key]) for f in flow.files if f.step is not FileStep.ARCHIVE),
         "requests_failed": totals.tally.errors,
-        "message": "; ".join(pauses)[:1000] or None,
+        "message": pauses[: _fitting(pauses, MAX_MESSAGE_UNITS)] or None,
         "files": shown,
     }
 
@@ -69,4 +74,14 @@ def _done(file: FileState, shards: list[ShardState]) -> int:
 
 
 def _short(path: str) -> str:
-    return path if len(path) <= MAX_PATH_CHARS else "…" + path[1 - MAX_PATH_CHARS :]
+    """Give a path, or its end where it is too long to show."""
+    fits = _fitting(path[::-1], MAX_PATH_UNITS)
+    return path if fits == len(path) else "…" + path[len(path) - fits + 1 :]
+
+
+def _fitting(text: str, most_units: int) -> int:
+    """Tell how many of a text's first characters fit into so many UTF-16 code units of JSON."""
+    if not _COSTLY.search(text, 0, most_units):
+        return min(len(text), most_units)
+    used = accumulate(6 if character < " " else 2 if _COSTLY.match(character) else 1 for character in text)
+    return sum(units <= most_units for units in used)
