@@ -94,6 +94,9 @@ class RunningHost:
     def post(self, path: str, **options: Any) -> requests.Response:
         return requests.post(self.origin + path, timeout=30, **options)
 
+    def put(self, path: str, **options: Any) -> requests.Response:
+        return requests.put(self.origin + path, timeout=30, **options)
+
     def delete(self, path: str, **options: Any) -> requests.Response:
         return requests.delete(self.origin + path, timeout=30, **options)
 
