@@ -111,7 +111,10 @@ def judge(line: bytes) -> Verdict | None:
     """
     if not line.strip():
         return None
-    answer = _decode_answer(line)
+    try:
+        answer = _decode_answer(line)
+    except RecursionError as error:
+        raise msgspec.DecodeError("The JSON is nested too deeply.") from error
     if answer.response is not None and answer.response.status_code == 200 and not answer.error:
         return _judge_success(answer.custom_id, answer.response.body)
     return _judge_error(answer)

@@ -47,7 +47,7 @@ def split_lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
     for chunk in chunks:
         lines = (tail + chunk).split(b"\n") if tail else chunk.split(b"\n")
         tail = lines.pop()[: MAX_LINE_BYTES + 1]
-        yield from lines
+        yield from (line[: MAX_LINE_BYTES + 1] for line in lines)
     if tail:
         yield tail
 
