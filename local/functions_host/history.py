@@ -7,6 +7,7 @@ all others carry -1. Absent values are null, never left out: the SDK reads some 
 
 from datetime import UTC, datetime
 from enum import IntEnum, StrEnum
+from functools import lru_cache
 from typing import Any, TypeAlias
 
 Event: TypeAlias = dict[str, Any]
@@ -53,6 +54,7 @@ class RuntimeStatus(StrEnum):
 _COMPLETION_NUMBERS = {RuntimeStatus.COMPLETED: 1, RuntimeStatus.FAILED: 3, RuntimeStatus.TERMINATED: 5}
 
 
+@lru_cache(maxsize=64)  # all events of a turn share a moment
 def wire_time(moment: float) -> str:
     """Write a moment (seconds since 1970) as the protocol does: UTC, microseconds, `Z`."""
     return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

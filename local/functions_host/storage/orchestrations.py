@@ -8,7 +8,7 @@ visible later.
 import itertools
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import astuple, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from local.functions_host.history import Event, EventType, RuntimeStatus
@@ -59,7 +59,7 @@ class Turn:
     """The events so far, as the inside of a JSON array."""
     messages: tuple[Event, ...]
     consumed: tuple[int, ...]
-    """Row numbers of the messages."""
+    """Row numbers of the messages, and of others that came too late for any execution."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,7 +116,7 @@ class OrchestrationStore:
 
     def history(self, instance_id: str) -> list[Event]:
         """Return the events of the current execution."""
-        return list(json.loads(f"[{self._history_text(instance_id)}]"))
+        return list(json.loads(f"[{','.join(self._past_turns(instance_id))}]"))
 
     def clear_history(self, instance_id: str) -> None:
         """Drop the events of the current execution."""
@@ -148,28 +148,27 @@ class OrchestrationStore:
         if instance is None or instance.status.is_final:
             self._database.run("DELETE FROM inbox WHERE instance_id = ?", (instance_id,))
             return None
-        self._database.run(
-            "DELETE FROM inbox WHERE instance_id = ? AND execution_id <> ?",
-            (instance_id, instance.execution_id),
-        )
         rows = self._database.rows(
-            "SELECT seq, event FROM inbox WHERE instance_id = ? AND visible_at <= ? ORDER BY visible_at, seq",
+            "SELECT seq, execution_id, event FROM inbox WHERE instance_id = ? AND visible_at <= ? ORDER BY visible_at, seq",
             (instance_id, now),
         )
-        if not rows:
+        messages = [event for _, execution_id, event in rows if execution_id in (None, instance.execution_id)]
+        consumed = tuple(seq for seq, _, _ in rows)
+        if not messages:
+            self._delete_messages(consumed)
             return None
-        turns = self._database.row("SELECT count(*) FROM history WHERE instance_id = ?", (instance_id,))
+        past = self._past_turns(instance_id)
         return Turn(
             instance=instance,
-            number=turns[0],
-            history=self._history_text(instance_id),
-            messages=tuple(json.loads(event) for _, event in rows),
-            consumed=tuple(seq for seq, _ in rows),
+            number=len(past),
+            history=",".join(past),
+            messages=tuple(json.loads(event) for event in messages),
+            consumed=consumed,
         )
 
     def consume(self, turn: Turn) -> None:
         """Delete the messages that a turn has worked off."""
-        self._database.run_many("DELETE FROM inbox WHERE seq = ?", ((seq,) for seq in turn.consumed))
+        self._delete_messages(turn.consumed)
 
     def clear_inbox(self, instance_id: str) -> None:
         """Drop all messages of an instance that has finished."""
@@ -196,7 +195,10 @@ class OrchestrationStore:
         ]
         self._database.run_many(
             "INSERT INTO activities (seq, instance_id, execution_id, task_id, name, input) VALUES (?,?,?,?,?,?)",
-            (astuple(task) for task in tasks),
+            (
+                (task.seq, task.instance_id, task.execution_id, task.task_id, task.name, task.input)
+                for task in tasks
+            ),
         )
         return tasks
 
@@ -221,11 +223,15 @@ class OrchestrationStore:
                 for task, event in answers
             )
 
-    def _history_text(self, instance_id: str) -> str:
+    def _past_turns(self, instance_id: str) -> list[str]:
+        """Return the events of each turn so far, as the inside of a JSON array."""
         rows = self._database.rows(
             "SELECT events FROM history WHERE instance_id = ? ORDER BY turn", (instance_id,)
         )
-        return ",".join(events for (events,) in rows)
+        return [events for (events,) in rows]
+
+    def _delete_messages(self, numbers: Iterable[int]) -> None:
+        self._database.run_many("DELETE FROM inbox WHERE seq = ?", ((seq,) for seq in numbers))
 
 
 def _instance(row: tuple[object, ...]) -> Instance:
