@@ -136,21 +136,24 @@ def output_folder(directory: str, path: str, timestamp: str, key: str) -> str:
     `<directory>/<dir of the file>/<name>_<timestamp>/`. The full name, with its suffix, keeps `a.csv` and `a.json`
     apart; a name too long for a path segment is cut and keeps its file key instead.
     """
-    parent = path.rpartition("/")[0]
-    name = archived_name(path, key)
-    return prefix_of(directory) + (f"{parent}/" if parent else "") + f"{name}_{timestamp}/"
+    parent = path[: path.rfind("/") + 1]  # with its slash: `/a` and `a` are two files
+    return f"{prefix_of(directory)}{parent}{archived_name(path, key)}_{timestamp}/"
 
 
 def archived_name(path: str, key: str) -> str:
     """Give a file's own name, cut where it would not fit into a path segment with a timestamp behind it."""
-    name = path.rpartition("/")[2]
-    return name if len(name) <= MAX_SEGMENT_CHARS else f"{name[: MAX_SEGMENT_CHARS - 30]}~{key}"
+    return _cut(path.rpartition("/")[2], MAX_SEGMENT_CHARS, key)
 
 
-def stem_of(path: str) -> str:
+def stem_of(path: str, key: str) -> str:
     """Give a file's name without its suffix, cut where the names built on it would grow too long."""
-    name = path.rsplit("/", 1)[-1]
-    return (PurePosixPath(name).stem or name)[:MAX_STEM_CHARS]
+    name = path.rpartition("/")[2]
+    return _cut(PurePosixPath(name).stem or name, MAX_STEM_CHARS, key)
+
+
+def _cut(name: str, most: int, key: str) -> str:
+    """Cut a name; the file key in place of the rest keeps it apart from all others, a file's own name included."""
+    return name if len(name) <= most else f"{name[: most - 30]}~{key}"
 
 
 # --- in the service --------------------------------------------------------------------------------------------------

@@ -24,7 +24,7 @@ def output_paths(settings: Settings, key: str, claim: Claim) -> OutputPaths:
     path = names.relative_to(settings.input_directory, claim.path)
     processed = names.output_folder(settings.output_directory, path, claim.timestamp, key)
     error = names.output_folder(settings.error_directory, path, claim.timestamp, key)
-    stem, name = names.stem_of(path), names.archived_name(path, key)
+    stem, name = names.stem_of(path, key), names.archived_name(path, key)
     return OutputPaths(
         results=f"{processed}{stem}_output.jsonl",
         processed_metadata=f"{processed}{stem}_metadata.json",
