@@ -12,6 +12,7 @@ import msgspec
 from adapters import clients
 from domain import names
 from domain.contracts import SnapshotRequest
+from domain.errors import PassingError, PipelineError
 from triggers.starting import start_snapshot
 
 LISTED_SNAPSHOTS = 20
@@ -23,7 +24,10 @@ bp = df.Blueprint()
 @bp.durable_client_input(client_name="client")
 async def run_snapshot(req: func.HttpRequest, client: df.DurableOrchestrationClient) -> func.HttpResponse:
     """Take what is in the input container now, whatever CONTINUOUS_MODE says; 202 with the snapshot's id."""
-    await asyncio.to_thread(clients.storage)  # settings that are wrong are told here and now
+    try:
+        await asyncio.to_thread(clients.storage)  # settings that are wrong are told here and now
+    except PipelineError as error:
+        return _not_ready(error)
     snapshot_id = names.requested_snapshot_id(datetime.fromtimestamp(time.time(), UTC))
     await start_snapshot(client, SnapshotRequest(snapshot_id=snapshot_id))
     location = f"{req.url.rstrip('/')}/{snapshot_id}"
@@ -46,8 +50,10 @@ async def get_snapshot(req: func.HttpRequest, client: df.DurableOrchestrationCli
 async def list_snapshots(req: func.HttpRequest, client: df.DurableOrchestrationClient) -> func.HttpResponse:
     """List the latest snapshots that took files, newest first."""
     del req
-    room = await asyncio.to_thread(clients.work_room)
-    ids = (await asyncio.to_thread(room.snapshot_ids))[:LISTED_SNAPSHOTS]
+    try:
+        ids = await asyncio.to_thread(lambda: clients.work_room().snapshot_ids()[:LISTED_SNAPSHOTS])
+    except PipelineError as error:
+        return _not_ready(error)
     told = [await _describe(client, snapshot_id) for snapshot_id in ids]
     return _json({"snapshots": [snapshot for snapshot in told if snapshot]})
 
@@ -69,6 +75,11 @@ async def _describe(client: df.DurableOrchestrationClient, snapshot_id: str) -> 
 
 def _iso(moment: datetime | None) -> str | None:
     return moment.isoformat() if moment else None
+
+
+def _not_ready(error: PipelineError) -> func.HttpResponse:
+    """Tell the caller what is wrong: of an exception the host would pass on nothing but an empty 500."""
+    return _json({"error": str(error), "code": error.code}, 503 if isinstance(error, PassingError) else 500)
 
 
 def _json(
