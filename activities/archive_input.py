@@ -37,27 +37,24 @@ def archive(work: FileWork, *, storage: Storage, room: WorkRoom, settings: Setti
 
     Raises PassingError while the archived copy is still being made.
     """
-    held = room.read_claim(work.key)
-    if held is None:
+    plan = room.plan(work.key)
+    if plan is None:
         return  # an earlier try came to the end
-    claim, plan = held[0], room.plan(work.key)
-    if claim.snapshot_id != work.snapshot_id or plan is None:
-        raise ConflictError(f"File {work.key} is not this snapshot's any more.")
-    paths = output_paths(settings, work.key, claim)
+    paths = output_paths(settings, work.key, plan)
     target, name = (
         (storage.error, paths.rejected_input) if plan.rejected else (storage.processed, paths.archive)
     )
-    if not _copied(room, work.key, target, name, claim.etag):
+    if not _copied(room, work.key, target, name, plan.etag):
         raise PassingError(
             f"{name}: the copy is being made.", code="copy_pending", retry_after=COPY_WAIT_SECONDS
         )
     try:
-        storage.input.delete(claim.path, if_etag=claim.etag)
+        storage.input.delete(plan.path, if_etag=plan.etag)
     except NotFoundError:
-        log.info("%s was deleted while it was being worked on", claim.path)
+        log.info("%s was deleted while it was being worked on", plan.path)
     except ConflictError:
         log.info(
-            "%s was replaced while it was being worked on; the new version is a file of its own", claim.path
+            "%s was replaced while it was being worked on; the new version is a file of its own", plan.path
         )
     room.drop_file(work.key)
 
@@ -66,5 +63,5 @@ def _copied(room: WorkRoom, key: str, target: Container, name: str, etag: str) -
     """Tell whether the archived copy is complete; begin it unless that was done."""
     try:
         return room.archive(key, target, name, etag) == "success"
-    except ConflictError:  # an earlier try's copy is under way
+    except (ConflictError, NotFoundError):  # an earlier try's copy is under way, or its work was all but done
         return target.entry(name).copy_status == "success"

@@ -109,7 +109,7 @@ class Collection:
         if self._ended.status != "failed" or batch is None:
             return None
         faults = self._api.batch(batch.batch_id).faults
-        shards = len(self._room.ledgers(self._ended.key))
+        shards = self._room.count_ledgers(self._ended.key)
         return regroup(faults, requests=self._shard.requests, shards=shards)
 
     def _submit_again(self, ledger: Ledger, etag: str | None, why: Regrouping) -> CollectedShard:

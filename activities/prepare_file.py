@@ -5,12 +5,13 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 
 import azure.durable_functions as df
+import msgspec
 
 from activities.answering import answering
 from activities.sharding import ShardWriter
 from adapters import clients
 from adapters.storage import Storage
-from adapters.work_room import WorkRoom
+from adapters.work_room import FrozenInput, WorkRoom
 from domain import error_records, names
 from domain.contracts import FileWork, PreparedFile, from_wire
 from domain.errors import InputFileError, NotFoundError
@@ -47,28 +48,27 @@ def prepare(
     work: FileWork, *, storage: Storage, room: WorkRoom, settings: Settings, now: float
 ) -> PreparedFile:
     """Make a file's plan, or find the one made before a crash and say what is left of it."""
-    held = room.read_claim(work.key)
-    if held is None or held[0].snapshot_id != work.snapshot_id:
+    frozen = room.open_frozen(work.key)
+    if frozen is None or frozen.claim.snapshot_id != work.snapshot_id:
         return PreparedFile(gone=True)  # finished, or taken over by another snapshot
-    claim = held[0]
-    plan = room.plan(work.key)
-    if plan is None:
-        size, copy_status = room.frozen(work.key)
-        if copy_status == "pending":
-            return PreparedFile(wait_seconds=COPY_WAIT_SECONDS)
-        if copy_status != "success":
-            room.drop_file(
-                work.key
-            )  # the file itself is untouched in the input container: the next sweep takes it
-            return PreparedFile(gone=True)
-        if size == 0 and (wait := _writing_seconds(claim, storage, settings, now)) is not None:
-            return _wait_for_content(work, room, wait)
-        plan = _make_plan(work.key, claim, size, room=room, settings=settings)
-        room.write_plan(work.key, plan)
-        return PreparedFile(requests=plan.requests, ended=_ended(plan), shards=open_shards(plan, {}))
-    ledgers = room.ledgers(work.key)
-    ended = plan.requests if plan.rejected else ended_requests(plan, ledgers)
-    return PreparedFile(requests=plan.requests, ended=ended, shards=open_shards(plan, ledgers))
+    # A fresh file's plan cannot have been acted upon before this answer: making it again is as good as looking for it.
+    plan = None if work.fresh else room.plan(work.key)
+    if plan is not None:
+        ledgers = room.shard_ledgers(work.key, plan.shards)
+        ended = plan.requests if plan.rejected else ended_requests(plan, ledgers)
+        return PreparedFile(requests=plan.requests, ended=ended, shards=open_shards(plan, ledgers))
+    if frozen.copy_status == "pending":
+        return PreparedFile(wait_seconds=COPY_WAIT_SECONDS)
+    if frozen.copy_status != "success":
+        room.drop_file(
+            work.key
+        )  # the file itself is untouched in the input container: the next sweep takes it
+        return PreparedFile(gone=True)
+    if frozen.size == 0 and (wait := _writing_seconds(frozen.claim, storage, settings, now)) is not None:
+        return _wait_for_content(work, room, wait)
+    plan = _make_plan(work.key, frozen, room=room, settings=settings)
+    room.write_plan(work.key, plan)
+    return PreparedFile(requests=plan.requests, ended=_ended(plan), shards=open_shards(plan, {}))
 
 
 def _ended(plan: Plan) -> int:
@@ -99,8 +99,8 @@ def _wait_for_content(work: FileWork, room: WorkRoom, wait: float) -> PreparedFi
     return PreparedFile(gone=True)
 
 
-def _make_plan(key: str, claim: Claim, size: int, *, room: WorkRoom, settings: Settings) -> Plan:
-    preparation = Preparation(key, claim.path, size, room=room, settings=settings)
+def _make_plan(key: str, frozen: FrozenInput, *, room: WorkRoom, settings: Settings) -> Plan:
+    preparation = Preparation(key, frozen, room=room, settings=settings)
     try:
         return preparation.plan()
     except InputFileError as error:
@@ -115,9 +115,17 @@ class Preparation:
     there at once.
     """
 
-    def __init__(self, key: str, path: str, size: int, *, room: WorkRoom, settings: Settings) -> None:
-        self._key, self._path, self._size = key, path, size
+    def __init__(self, key: str, frozen: FrozenInput, *, room: WorkRoom, settings: Settings) -> None:
+        self._key, self._path, self._size = key, frozen.claim.path, frozen.size
         self._room, self._settings = room, settings
+        self._opened: Iterator[bytes] | None = frozen.lines
+        claim = frozen.claim
+        self._empty_plan = Plan(path=claim.path, etag=claim.etag, timestamp=claim.timestamp, size=frozen.size)
+
+    def _lines(self) -> Iterator[bytes]:
+        """Stream the lines of the file; the first time from the download that is open already."""
+        opened, self._opened = self._opened, None
+        return opened if opened is not None else self._room.lines(names.frozen_input(self._key))
 
     def plan(self) -> Plan:
         """Check the file and say what its shards are. Raises InputFileError when the whole file is refused."""
@@ -139,7 +147,7 @@ class Preparation:
 
     def refuse(self, code: str, message: str) -> Plan:
         """Write an error record for every line of a refused file; gives the plan that says so."""
-        plan = Plan(size=self._size, rejected=message, rejected_code=code)
+        plan = msgspec.structs.replace(self._empty_plan, rejected=message, rejected_code=code)
         with self._room.writer(names.invalid_lines(self._key)) as records:
             for found in self._checked() if code in _LINE_CODES else ():
                 records.write(error_records.of_bad_line(self._path, _rejected_with_file(found, message)))
@@ -159,7 +167,7 @@ class Preparation:
 
     def _checked(self, checker: RequestChecker | None = None) -> Iterator[Request | BadLine]:
         checker = checker or RequestChecker(self._settings.azure_openai_deployment)
-        for line in self._room.lines(names.frozen_input(self._key)):
+        for line in self._lines():
             found = checker.check(line)
             if found is not None:
                 yield found
@@ -167,8 +175,8 @@ class Preparation:
     def _check(self) -> Plan | None:
         """Check a file that may be its own shard; None as soon as it turns out that it cannot be."""
         checker = RequestChecker(self._settings.azure_openai_deployment)
-        plan = Plan(size=self._size)
-        for line in self._room.lines(names.frozen_input(self._key)):
+        plan = msgspec.structs.replace(self._empty_plan)
+        for line in self._lines():
             found = checker.check(line)
             if not isinstance(found, Request) or found.changed:
                 return None
@@ -180,7 +188,7 @@ class Preparation:
 
     def _write_shards(self) -> Plan:
         checker = RequestChecker(self._settings.azure_openai_deployment)
-        plan = Plan(size=self._size)
+        plan = msgspec.structs.replace(self._empty_plan)
         shards = ShardWriter(
             self._room.writer,
             lambda number: (f"{number:04d}", names.shard_file(self._key, f"{number:04d}")),

@@ -73,7 +73,7 @@ def _claim(file: InputFile, snapshot_id: str, storage: Storage, room: WorkRoom) 
         snapshot_id=snapshot_id, timestamp=names.timestamp_of(snapshot_id), path=file.path, etag=file.etag
     )
     won = room.claim(storage.input, file, key, claim)
-    return ListedFile(key=key, path=file.path, size=file.size) if won else None
+    return ListedFile(key=key, path=file.path, size=file.size, fresh=True) if won else None
 
 
 def _take_over(claimed: Claimed, snapshot_id: str, room: WorkRoom) -> ListedFile | None:

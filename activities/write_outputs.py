@@ -15,11 +15,11 @@ from adapters.storage import Container, LazyWriter, Storage
 from adapters.work_room import WorkRoom
 from domain import error_records, names
 from domain.contracts import FileWork, WrittenOutputs, from_wire
-from domain.errors import ConflictError, NotFoundError, PipelineError
+from domain.errors import NotFoundError, PipelineError
 from domain.metadata import Metadata, batch_metadata, iso, outcome_counts
 from domain.outcomes import Outcome, ShardOutcome, Tally, join_passed_on
 from domain.output_paths import OutputPaths, output_paths
-from domain.records import Claim, Ledger, Plan
+from domain.records import Ledger, Plan
 from domain.request_lines import UTF8_BOM
 from domain.settings import Settings
 from domain.version import VERSION
@@ -54,22 +54,20 @@ def write_outputs(work: dict) -> dict:
 
 def write(work: FileWork, *, storage: Storage, room: WorkRoom, settings: Settings) -> WrittenOutputs:
     """Write everything about one file; a repetition writes the same again."""
-    held, plan = room.read_claim(work.key), room.plan(work.key)
-    if held is None or plan is None or held[0].snapshot_id != work.snapshot_id:
-        raise ConflictError(f"File {work.key} is not this snapshot's any more.")
-    delivery = Delivery(work.key, held[0], plan, storage=storage, room=room, settings=settings)
+    plan = room.plan(work.key)
+    if plan is None:
+        return WrittenOutputs(gone=True)
+    delivery = Delivery(work.key, plan, storage=storage, room=room, settings=settings)
     return delivery.rejected() if plan.rejected else delivery.processed()
 
 
 class Delivery:
     """One file's outputs."""
 
-    def __init__(
-        self, key: str, claim: Claim, plan: Plan, *, storage: Storage, room: WorkRoom, settings: Settings
-    ) -> None:
-        self._key, self._claim, self._plan = key, claim, plan
+    def __init__(self, key: str, plan: Plan, *, storage: Storage, room: WorkRoom, settings: Settings) -> None:
+        self._key, self._plan = key, plan
         self._storage, self._room = storage, room
-        self._paths: OutputPaths = output_paths(settings, key, claim)
+        self._paths: OutputPaths = output_paths(settings, key, plan)
         self._ledgers: dict[str, Ledger] = {}
         self._tally = Tally()
 
@@ -86,7 +84,7 @@ class Delivery:
 
     def processed(self) -> WrittenOutputs:
         """Write results and errors of a file that was worked on."""
-        self._ledgers = self._room.ledgers(self._key)
+        self._ledgers = self._room.shard_ledgers(self._key, self._plan.shards)
         self._tally.input_tokens, self._tally.output_tokens = self._tokens()
         paths = self._paths
         results = self._storage.processed.lazy_writer(paths.results)
@@ -149,7 +147,7 @@ class Delivery:
                     self._write_result(ended, results)
                 else:
                     self._tally.count(ended.outcome or Outcome.MISSING)
-                    errors.write(error_records.of_outcome(self._claim.path, number, line, ended))
+                    errors.write(error_records.of_outcome(self._plan.path, number, line, ended))
                     retry.write(line + b"\n")
 
     def _matching(self, ended: ShardOutcome | None, line: bytes, number: int) -> ShardOutcome:
@@ -170,12 +168,12 @@ class Delivery:
     def _check_sum(self) -> None:
         if self._tally.total != self._plan.requests:
             counted = f"{self._tally.total} outcomes for {self._plan.requests} requests"
-            raise PipelineError(f"{self._claim.path}: {counted}.", code="outcome_mismatch")
+            raise PipelineError(f"{self._plan.path}: {counted}.", code="outcome_mismatch")
 
     # --- metadata ----------------------------------------------------------------------------------------------------
 
     def _metadata(self, status: str) -> Metadata:
-        claim, plan = self._claim, self._plan
+        plan = self._plan
         batches = [
             batch_metadata(batch, shard=shard, attempt=ledger.attempt)
             for shard, ledger in sorted(self._ledgers.items())
@@ -185,10 +183,10 @@ class Delivery:
         started = min((batch.submitted_at for batch in records), default=None)
         finished = max((batch.ended_seen_at or 0.0 for batch in records), default=None)
         return Metadata(
-            file=claim.path,
-            etag=claim.etag,
+            file=plan.path,
+            etag=plan.etag,
             size_bytes=plan.size,
-            snapshot=f"{names.SNAPSHOT_PREFIX}{claim.timestamp}",
+            snapshot=f"{names.SNAPSHOT_PREFIX}{plan.timestamp}",
             status=status,
             reason=plan.rejected,
             input_state=self._input_state(),
@@ -213,10 +211,10 @@ class Delivery:
 
     def _input_state(self) -> str:
         try:
-            entry = self._storage.input.entry(self._claim.path)
+            entry = self._storage.input.entry(self._plan.path)
         except NotFoundError:
             return "deleted"
-        return "present" if entry.etag == self._claim.etag else "replaced"
+        return "present" if entry.etag == self._plan.etag else "replaced"
 
     def _write_metadata(self, container: Container, name: str, metadata: Metadata) -> None:
         container.write(name, msgspec.json.format(msgspec.json.encode(metadata), indent=2) + b"\n")

@@ -1,5 +1,6 @@
 """Where settings become real things. Built on first use, never at import: a failing import takes every function down."""
 
+import importlib
 import os
 from functools import cache
 from typing import TYPE_CHECKING
@@ -45,6 +46,11 @@ def batch_api() -> "BatchApi":
         completion_window=told.completion_window,
         expiry_days=told.file_expiry_days,
     )
+
+
+def warm_up() -> None:
+    """Import what the first submission needs, ahead of it: the SDK takes a second."""
+    importlib.import_module("adapters.batch_api")
 
 
 def file_prefix() -> str:

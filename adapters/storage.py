@@ -6,13 +6,14 @@ Works the same on flat accounts and on hierarchical ones (ADLS Gen2), whose blob
 import base64
 import logging
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlsplit
 
+import requests
 from azure.core import MatchConditions
 from azure.core.exceptions import (
     AzureError,
@@ -22,6 +23,7 @@ from azure.core.exceptions import (
     ResourceModifiedError,
     ResourceNotFoundError,
 )
+from azure.core.pipeline.transport import RequestsTransport
 from azure.storage.blob import (
     BlobBlock,
     BlobClient,
@@ -30,14 +32,19 @@ from azure.storage.blob import (
     ContentSettings,
     ExponentialRetry,
 )
+from requests.adapters import HTTPAdapter
 
 from domain.errors import ConfigurationError, ConflictError, NotFoundError, PassingError, PipelineError
 from domain.settings import Settings
 
+CONNECTIONS = 64
 BLOCK_BYTES = 8 * 1024 * 1024  # one read, one staged block: what a stream holds in memory at a time
 
 logging.getLogger("azure.core.pipeline.policies.http_logging_policy").setLevel(logging.WARNING)
 
+MAX_BATCH_DELETES = 256  # sub-requests of one blob batch ("Blob Batch", read 2026-11)
+
+_DELETED_STATUSES = frozenset({202, 404})
 _CONFIGURATION_STATUSES = frozenset({401, 403})
 _CONFLICT_STATUSES = frozenset({409, 412})
 
@@ -96,6 +103,12 @@ class Container:
         """Stream a blob in pieces of at most BLOCK_BYTES. Raises NotFoundError; ConflictError if it changes meanwhile."""
         with self._blob(name) as blob:
             yield from blob.download_blob().chunks()
+
+    def open(self, name: str) -> tuple[BlobEntry, Iterator[bytes]]:
+        """Look at a blob and stream it, in one call as far as its first piece reaches. Raises NotFoundError."""
+        with self._blob(name) as blob:
+            download = blob.download_blob()
+            return _entry(download.properties), _translated_chunks(download.chunks(), f"{self.name}/{name}")
 
     def read_range(self, name: str, offset: int, length: int) -> bytes:
         """Read part of a blob."""
@@ -157,6 +170,23 @@ class Container:
         conditions = _only_if(if_etag) if if_etag else {}
         with self._blob(name) as blob:
             blob.delete_blob(delete_snapshots="include", **conditions)
+
+    def delete_all(self, names: Iterable[str]) -> None:
+        """Delete blobs, many in one call; those that are gone already are what was wanted.
+
+        Raises PassingError when some are left.
+        """
+        wanted = list(names)
+        for start in range(0, len(wanted), MAX_BATCH_DELETES):
+            with _translated(self.name):
+                answers = self._client.delete_blobs(
+                    *wanted[start : start + MAX_BATCH_DELETES], raise_on_any_failure=False
+                )
+                statuses = {answer.status_code for answer in answers}
+            if not statuses <= _DELETED_STATUSES:
+                raise PassingError(
+                    f"{self.name}: some blobs could not be deleted ({sorted(statuses)}).", code="delete"
+                )
 
     def url_of(self, name: str) -> str:
         """Give a blob's URL, quoted as the service wants it."""
@@ -260,7 +290,11 @@ class Storage:
 
 def open_storage(settings: Settings) -> Storage:
     """Connect to the data account, by connection string or by identity."""
+    session = requests.Session()  # the SDK's own keeps ten connections, fewer than there may be activities
+    session.mount("http://", HTTPAdapter(pool_maxsize=CONNECTIONS))
+    session.mount("https://", HTTPAdapter(pool_maxsize=CONNECTIONS))
     options: dict[str, Any] = {
+        "transport": RequestsTransport(session=session, session_owner=False),
         "max_single_get_size": BLOCK_BYTES,
         "max_chunk_get_size": BLOCK_BYTES,
         "retry_policy": ExponentialRetry(
@@ -311,6 +345,11 @@ def _only_if(etag: str) -> dict[str, Any]:
 def _content_settings(name: str) -> ContentSettings:
     kind = "application/json" if name.endswith(".json") else "application/octet-stream"
     return ContentSettings(content_type="application/jsonl" if name.endswith(".jsonl") else kind)
+
+
+def _translated_chunks(chunks: Iterator[bytes], about: str) -> Iterator[bytes]:
+    with _translated(about):
+        yield from chunks
 
 
 @contextmanager

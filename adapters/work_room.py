@@ -6,7 +6,8 @@ and decides between two snapshots that want it.
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Iterable, Iterator
-from typing import TypeVar
+from contextlib import suppress
+from typing import NamedTuple, TypeVar
 from urllib.parse import quote, unquote
 
 import msgspec
@@ -17,13 +18,22 @@ from domain import names
 from domain.contracts import ListedFile
 from domain.errors import ConflictError, NotFoundError
 from domain.outcomes import ShardOutcome
-from domain.records import Claim, InputFile, Ledger, Plan
+from domain.records import Claim, InputFile, Ledger, Plan, PlannedShard
 from domain.request_lines import split_lines
 
 Record = TypeVar("Record")
 
 _encode = msgspec.json.Encoder().encode
 _decode_outcome = msgspec.json.Decoder(ShardOutcome).decode
+
+
+class FrozenInput(NamedTuple):
+    """A frozen input file: who has it, how large it is (bytes), whether its copy is complete, and its lines, once."""
+
+    claim: Claim
+    size: int
+    copy_status: str
+    lines: Iterator[bytes]
 
 
 class WorkRoom:
@@ -75,10 +85,15 @@ class WorkRoom:
             if key:
                 yield key, _claim_from(entry.metadata), entry.etag, entry.size
 
-    def frozen(self, key: str) -> tuple[int, str]:
-        """Give size and copy status of a frozen input."""
-        entry = self._work.entry(names.frozen_input(key))
-        return entry.size, entry.copy_status or "success"
+    def open_frozen(self, key: str) -> "FrozenInput | None":
+        """Open a frozen input, in one call; None when nobody has claimed the file."""
+        try:
+            entry, chunks = self._work.open(names.frozen_input(key))
+        except NotFoundError:
+            return None
+        return FrozenInput(
+            _claim_from(entry.metadata), entry.size, entry.copy_status or "success", split_lines(chunks)
+        )
 
     # --- plans and ledgers -------------------------------------------------------------------------------------------
 
@@ -110,14 +125,19 @@ class WorkRoom:
         ledger.owner = owner
         return ledger, self.write_ledger(key, shard, ledger, etag)
 
-    def ledgers(self, key: str) -> dict[str, Ledger]:
-        """Give all ledgers of a file, by shard."""
+    def shard_ledgers(self, key: str, shards: Iterable[PlannedShard]) -> dict[str, Ledger]:
+        """Give the ledgers of shards and of what became of them, by shard."""
         found = {}
-        for entry in self._work.list(names.ledgers(key)):
-            shard = entry.name.removeprefix(names.ledgers(key)).removesuffix(".json")
-            if record := self._record(entry.name, Ledger):
-                found[shard] = record[0]
+        for shard in shards:
+            if record := self.ledger(key, shard.shard):
+                found[shard.shard] = record[0]
+                if record[0].collected:
+                    found |= self.shard_ledgers(key, record[0].collected.children)
         return found
+
+    def count_ledgers(self, key: str) -> int:
+        """Count the shards that a file has had so far."""
+        return sum(1 for _ in self._work.list(names.ledgers(key)))
 
     def write_ledger(self, key: str, shard: str, ledger: Ledger, etag: str | None) -> str:
         """Write a ledger that nobody else has written since (`etag` None: that did not exist); gives the new ETag.
@@ -176,8 +196,9 @@ class WorkRoom:
     def write_report(self, snapshot_id: str, report: dict[str, object]) -> None:
         """Write a finished snapshot's summary and drop its manifest."""
         self._work.write(names.report(snapshot_id), _encode(report))
-        manifest = [entry.name for entry in self._work.list(f"{names.SNAPSHOTS}{snapshot_id}/files-")]
-        self.forget(manifest)
+        self._work.delete_all(
+            entry.name for entry in self._work.list(f"{names.SNAPSHOTS}{snapshot_id}/files-")
+        )
 
     def snapshot_ids(self) -> list[str]:
         """Name the snapshots there are notes of, newest first."""
@@ -194,17 +215,13 @@ class WorkRoom:
 
     def drop_file(self, key: str) -> None:
         """Remove all notes about a file, the claim first: without it nothing can be mistaken for unfinished work."""
-        claim = names.frozen_input(key)
-        rest = [entry.name for entry in self._work.list(f"{names.FILES}{key}/") if entry.name != claim]
-        self.forget([claim, *rest])
+        self.forget(names.frozen_input(key))
+        self._work.delete_all(entry.name for entry in self._work.list(f"{names.FILES}{key}/"))
 
-    def forget(self, blobs: Iterable[str]) -> None:
-        """Delete blobs; one that is gone already is what was wanted."""
-        for blob in blobs:
-            try:
-                self._work.delete(blob)
-            except NotFoundError:
-                continue
+    def forget(self, blob: str) -> None:
+        """Delete a blob; one that is gone already is what was wanted."""
+        with suppress(NotFoundError):
+            self._work.delete(blob)
 
 
 def _claim_metadata(claim: Claim) -> dict[str, str]:

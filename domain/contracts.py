@@ -83,6 +83,7 @@ class ListedFile(msgspec.Struct, frozen=True, kw_only=True):
     key: str
     path: str
     size: int  # bytes
+    fresh: bool = False  # claimed by this snapshot just now: nobody has begun to work on it
 
 
 class FileWork(msgspec.Struct, frozen=True, kw_only=True):
@@ -90,6 +91,7 @@ class FileWork(msgspec.Struct, frozen=True, kw_only=True):
 
     snapshot_id: str
     key: str
+    fresh: bool = False
     reason: str | None = None  # why the file is set aside, for `hold_file`
 
 
@@ -203,8 +205,9 @@ class CollectedShard(msgspec.Struct, frozen=True, kw_only=True):
 class WrittenOutputs(msgspec.Struct, frozen=True, kw_only=True):
     """Answer of `write_outputs`."""
 
-    tally: Tally
+    tally: Tally = msgspec.field(default_factory=Tally)
     rejected: bool = False
+    gone: bool = False  # somebody else has brought the file to its end
 
 
 class SnapshotReport(msgspec.Struct, frozen=True, kw_only=True):

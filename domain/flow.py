@@ -73,6 +73,7 @@ class FileState(msgspec.Struct, kw_only=True):
 
     key: str
     path: str
+    fresh: bool = False
     step: FileStep = FileStep.PREPARE
     requests: int = 0
     ended: int = 0  # requests that have their outcome
@@ -229,7 +230,7 @@ class Flow(msgspec.Struct, kw_only=True):
     def _file_calls(self, step: FileStep, activity: str, now: float) -> Iterable[Call]:
         ready = [f for f in self.files if f.step is step and now >= f.not_before]
         for f in ready[: self.pace.micro_batch_size]:
-            work = FileWork(snapshot_id=self.snapshot_id, key=f.key, reason=f.hold_reason)
+            work = FileWork(snapshot_id=self.snapshot_id, key=f.key, fresh=f.fresh, reason=f.hold_reason)
             yield Call(activity, to_wire(work), f.key)
 
     def _listing(self, now: float) -> Iterable[Call]:
@@ -404,6 +405,9 @@ class Flow(msgspec.Struct, kw_only=True):
             self._hold_if_exhausted(file, fault, now)
             return
         written = from_wire(ok, WrittenOutputs)
+        if written.gone:
+            self._leave(file, "gone")
+            return
         self.totals.tally.add(written.tally)
         file.step, file.tries, file.not_before = FileStep.ARCHIVE, 0, 0.0
         file.ended, file.rejected = file.requests, written.rejected
@@ -450,4 +454,4 @@ class Flow(msgspec.Struct, kw_only=True):
             most + 5 * micro - len(self.files),  # files that cannot be finished hold new ones up
         )
         admitted, self.backlog = self.backlog[: max(room, 0)], self.backlog[max(room, 0) :]
-        self.files += [FileState(key=listed.key, path=listed.path) for listed in admitted]
+        self.files += [FileState(key=listed.key, path=listed.path, fresh=listed.fresh) for listed in admitted]

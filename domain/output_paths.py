@@ -3,7 +3,7 @@
 import msgspec
 
 from domain import names
-from domain.records import Claim
+from domain.records import Plan
 from domain.settings import Settings
 
 
@@ -19,11 +19,11 @@ class OutputPaths(msgspec.Struct, frozen=True, kw_only=True):
     rejected_input: str
 
 
-def output_paths(settings: Settings, key: str, claim: Claim) -> OutputPaths:
+def output_paths(settings: Settings, key: str, plan: Plan) -> OutputPaths:
     """Give the paths for one input file; the same ones for every try."""
-    path = names.relative_to(settings.input_directory, claim.path)
-    processed = names.output_folder(settings.output_directory, path, claim.timestamp, key)
-    error = names.output_folder(settings.error_directory, path, claim.timestamp, key)
+    path = names.relative_to(settings.input_directory, plan.path)
+    processed = names.output_folder(settings.output_directory, path, plan.timestamp, key)
+    error = names.output_folder(settings.error_directory, path, plan.timestamp, key)
     stem, name = names.stem_of(path, key), names.archived_name(path, key)
     return OutputPaths(
         results=f"{processed}{stem}_output.jsonl",

@@ -36,6 +36,9 @@ class PlannedShard(msgspec.Struct, frozen=True, kw_only=True):
 class Plan(msgspec.Struct, kw_only=True):
     """What preparing an input file found; written once, complete."""
 
+    path: str = ""
+    etag: str = ""
+    timestamp: str = ""
     model: str | None = None
     url: str | None = None
     size: int = 0  # bytes of the input file

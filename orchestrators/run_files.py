@@ -14,7 +14,9 @@ from domain.contracts import from_wire, to_wire
 from domain.flow import Flow
 from domain.progress import progress
 
-EVENTS_PER_GENERATION = 250  # a replay costs about 36 microseconds per event, and every turn is a replay
+EVENTS_PER_GENERATION = (
+    120  # a replay costs some 36 microseconds per event, and every ending of an activity is a replay
+)
 EVENTS_PER_STEP = 4  # an activity or a timer: scheduled, ended, and the turn around the ending
 
 bp = df.Blueprint()

@@ -1,5 +1,6 @@
 """A file has arrived: start the snapshot of its time window. The file itself is not read here."""
 
+import asyncio
 import os
 import time
 from datetime import UTC, datetime
@@ -35,4 +36,5 @@ async def blob_arrived(arrived: blob.BlobClient, client: df.DurableOrchestration
     request = SnapshotRequest(
         snapshot_id=names.window_snapshot_id(start), settled_at=start.timestamp() + window_seconds
     )
-    await start_snapshot(client, request)
+    if await start_snapshot(client, request):
+        await asyncio.to_thread(clients.warm_up)  # the window has to pass anyway

@@ -6,7 +6,12 @@ import azure.durable_functions as df
 
 from domain.contracts import SnapshotRequest, to_wire
 
+REMEMBERED = 100
+
 log = logging.getLogger(__name__)
+_known: dict[
+    str, None
+] = {}  # ids this process has seen started; a thousand events of one window ask the task hub once
 
 
 async def start_snapshot(client: df.DurableOrchestrationClient, request: SnapshotRequest) -> bool:
@@ -15,6 +20,19 @@ async def start_snapshot(client: df.DurableOrchestrationClient, request: Snapsho
     Starting an id that has finished would replace it and run again, so it is looked up first. Two that look at the
     same time both start; the second is refused by the task hub because the first is running.
     """
+    if request.snapshot_id in _known:
+        return False
+    _known[request.snapshot_id] = None
+    for oldest in list(_known)[:-REMEMBERED]:
+        del _known[oldest]
+    try:
+        return await _start(client, request)
+    except BaseException:
+        _known.pop(request.snapshot_id, None)
+        raise
+
+
+async def _start(client: df.DurableOrchestrationClient, request: SnapshotRequest) -> bool:
     if await client.get_status(request.snapshot_id):
         return False
     try:
