@@ -5,6 +5,7 @@ Works the same on flat accounts and on hierarchical ones (ADLS Gen2), whose blob
 
 import base64
 import logging
+import os
 import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlsplit
+from urllib.request import getproxies
 
 import requests
 from azure.core import MatchConditions
@@ -290,11 +292,8 @@ class Storage:
 
 def open_storage(settings: Settings) -> Storage:
     """Connect to the data account, by connection string or by identity."""
-    session = requests.Session()  # the SDK's own keeps ten connections, fewer than there may be activities
-    session.mount("http://", HTTPAdapter(pool_maxsize=CONNECTIONS))
-    session.mount("https://", HTTPAdapter(pool_maxsize=CONNECTIONS))
     options: dict[str, Any] = {
-        "transport": RequestsTransport(session=session, session_owner=False),
+        "transport": _transport(),
         "max_single_get_size": BLOCK_BYTES,
         "max_chunk_get_size": BLOCK_BYTES,
         "retry_policy": ExponentialRetry(
@@ -321,6 +320,20 @@ def open_storage(settings: Settings) -> Storage:
         error=container(settings.error_container),
         work=container(settings.work_container),
     )
+
+
+def _transport() -> RequestsTransport:
+    """Give the HTTP transport: as many connections as there may be activities; the SDK's own keeps ten.
+
+    Proxies and certificate bundles are read from the environment once: `requests` would do it before every call, which
+    takes as long as the call's own work.
+    """
+    session = requests.Session()
+    session.mount("http://", HTTPAdapter(pool_maxsize=CONNECTIONS))
+    session.mount("https://", HTTPAdapter(pool_maxsize=CONNECTIONS))
+    session.trust_env = bool(getproxies())
+    bundle = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or True
+    return RequestsTransport(session=session, session_owner=False, connection_verify=bundle)
 
 
 def _is_local(account_url: str) -> bool:
