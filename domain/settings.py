@@ -93,12 +93,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="upper"):
     file_expiry_days: Annotated[
         int, Meta(ge=0, le=30, description="Service files expire after so many days (14-30); 0: never.")
     ] = 14
-    poll_min_seconds: Annotated[float, Meta(gt=0, description="First wait between looks at the batches.")] = (
-        60.0
+    poll_min_seconds: Annotated[
+        float, Meta(gt=0, le=86_400, description="First wait between looks at the batches.")
+    ] = 60.0
+    poll_max_seconds: Annotated[float, Meta(gt=0, le=86_400, description="The wait grows up to this.")] = (
+        900.0
     )
-    poll_max_seconds: Annotated[float, Meta(gt=0, description="The wait grows up to this.")] = 900.0
     deadline_hours: Annotated[
-        float, Meta(gt=0, description="A batch alive longer than this is cancelled.")
+        float, Meta(gt=0, le=720, description="A batch alive longer than this is cancelled.")
     ] = 48.0
     snapshot_window_seconds: Annotated[
         float, Meta(ge=0.1, le=3600, description="Files that arrive within one window share a snapshot.")
