@@ -1,0 +1,144 @@
+"""Settings: typed, bounded, and wrong in one message."""
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from domain.errors import SettingsError
+from domain.settings import SECRETS, Settings, describe, peek
+
+NEEDED = {
+    "STORAGE": "UseDevelopmentStorage=true",
+    "AZURE_OPENAI_ENDPOINT": "https://example.openai.azure.com",
+}
+FIELDS = msgspec.structs.fields(Settings)
+
+
+def complaint(**env: str) -> str:
+    with pytest.raises(SettingsError) as caught:
+        Settings.from_env({**NEEDED, **env})
+    return str(caught.value)
+
+
+def test_two_settings_are_enough() -> None:
+    settings = Settings.from_env(NEEDED)
+    assert (settings.micro_batch_size, settings.deadline_hours, settings.continuous_mode) == (10, 48.0, True)
+
+
+def test_an_empty_value_counts_as_not_given() -> None:
+    env = {field.encode_name: " " for field in FIELDS} | NEEDED
+    assert Settings.from_env(env) == Settings.from_env(NEEDED)
+
+
+def test_all_mistakes_come_in_one_error() -> None:
+    with pytest.raises(SettingsError) as caught:
+        Settings.from_env(
+            {
+                "AZURE_OPENAI_ENDPOINT": "example.openai.azure.com",
+                "MICRO_BATCH_SIZE": "many",
+                "ON_INVALID_LINE": "ignore",
+                "FILE_EXPIRY_DAYS": "3",
+                "WORK_CONTAINER": "input",
+                "POLL_MIN_SECONDS": "100",
+                "POLL_MAX_SECONDS": "10",
+            }
+        )
+    lines = str(caught.value).split("\n")[1:]
+    named = [line.split(":")[0].strip() for line in lines]
+    assert named == [
+        "AZURE_OPENAI_ENDPOINT",
+        "MICRO_BATCH_SIZE",
+        "ON_INVALID_LINE",
+        "STORAGE or STORAGE__blobServiceUri",
+        "POLL_MIN_SECONDS",
+        "FILE_EXPIRY_DAYS",
+        "INPUT_, PROCESSED_, ERROR_ and WORK_CONTAINER",
+    ]
+
+
+def test_a_missing_setting_is_told_with_its_meaning() -> None:
+    with pytest.raises(SettingsError, match=r"AZURE_OPENAI_ENDPOINT: missing\. The resource.s root"):
+        Settings.from_env({"STORAGE": "x"})
+
+
+def test_an_identity_takes_the_place_of_a_connection_string() -> None:
+    env = {
+        "AZURE_OPENAI_ENDPOINT": NEEDED["AZURE_OPENAI_ENDPOINT"],
+        "STORAGE__blobServiceUri": "https://account.blob.core.windows.net",
+        "STORAGE__clientId": "1234",
+    }
+    settings = Settings.from_env(env)
+    assert settings.storage is None
+    assert settings.storage__blob_service_uri == env["STORAGE__blobServiceUri"]
+    assert settings.storage__client_id == "1234"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("POLL_MIN_SECONDS", "0.25", 0.25),
+        ("DEADLINE_HOURS", "0.5", 0.5),
+        ("SNAPSHOT_WINDOW_SECONDS", "0.1", 0.1),
+        ("POLL_MAX_SECONDS", "900", 900.0),
+        ("CONTINUOUS_MODE", "false", False),
+        ("CONTINUOUS_MODE", "True", True),
+        ("CONTINUOUS_MODE", "0", False),
+        ("MICRO_BATCH_SIZE", " 50 ", 50),
+        ("FILE_EXPIRY_DAYS", "0", 0),
+        ("FILE_EXPIRY_DAYS", "30", 30),
+        ("AZURE_OPENAI_API_VERSION", "2025-04-01-preview", "2025-04-01-preview"),
+    ],
+)
+def test_values_are_read_as_what_they_mean(name: str, value: str, expected: object) -> None:
+    assert getattr(Settings.from_env({**NEEDED, name: value}), name.lower()) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("MICRO_BATCH_SIZE", "0"),
+        ("MICRO_BATCH_SIZE", "51"),
+        ("MICRO_BATCH_SIZE", "2.5"),
+        ("MAX_ACTIVE_BATCHES", "-1"),
+        ("POLL_MIN_SECONDS", "0"),
+        ("POLL_MAX_SECONDS", "inf"),
+        ("POLL_MAX_SECONDS", "nan"),
+        ("DEADLINE_HOURS", "inf"),
+        ("DEADLINE_HOURS", "1e9"),
+        ("CONTINUOUS_MODE", "maybe"),
+        ("AZURE_OPENAI_API_VERSION", "latest"),
+        ("AZURE_OPENAI_API_VERSION", "v10"),
+        ("COMPLETION_WINDOW", "48h"),
+        ("FILE_EXPIRY_DAYS", "31"),
+        ("BLOB_TRIGGER_SOURCE", "Polling"),
+    ],
+)
+def test_a_wrong_value_is_shown_beside_its_name(name: str, value: str) -> None:
+    told = complaint(**{name: value})
+    assert f"{name}: " in told
+    assert repr(value) in told or name == "FILE_EXPIRY_DAYS"
+
+
+@given(mistaken=st.sampled_from([field.encode_name for field in FIELDS if field.encode_name not in SECRETS]))
+def test_secrets_are_never_shown_whatever_else_is_wrong(mistaken: str) -> None:
+    secret = "AccountKey=hunter2"
+    env = {**NEEDED, "STORAGE": secret, "AZURE_OPENAI_API_KEY": secret, mistaken: "\x00 nonsense \x00"}
+    env["WORK_CONTAINER"] = env["INPUT_CONTAINER"] = "same"
+    with pytest.raises(SettingsError) as caught:
+        Settings.from_env(env)
+    assert "hunter2" not in str(caught.value)
+
+
+def test_every_setting_says_what_it_is_for() -> None:
+    for field in FIELDS:
+        meaning = describe(field)
+        assert meaning.endswith((".", "cron", "`")), f"{field.encode_name}: {meaning}"
+        assert field.encode_name.split("__")[0].isupper()
+
+
+def test_peeking_gives_the_value_or_the_default_and_never_complains() -> None:
+    assert peek({"CONTINUOUS_MODE": "false"}, "continuous_mode") is False
+    assert peek({"CONTINUOUS_MODE": "maybe"}, "continuous_mode") is True
+    assert peek({}, "input_container") == "input"
+    assert peek({"SWEEP_SCHEDULE": " "}, "sweep_schedule") == "0 * * * * *"

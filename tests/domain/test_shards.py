@@ -1,0 +1,81 @@
+"""What is left to do for a file is read from its plan and its ledgers, wherever a crash has left them."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from domain import names
+from domain.contracts import OpenShard
+from domain.outcomes import Tally
+from domain.records import BatchRecord, Collected, Ledger, Plan, PlannedShard
+from domain.shards import ended_requests, open_shards
+
+
+def planned(shard: str, requests: int) -> PlannedShard:
+    return PlannedShard(shard=shard, blob=f"b/{shard}", requests=requests, size=10 * requests)
+
+
+class Grown:
+    """A file's shards, grown at random; `frontier` is what must still be done, in order."""
+
+    def __init__(self, draw: st.DrawFn) -> None:
+        self._draw = draw
+        self.ledgers: dict[str, Ledger] = {}
+        self.frontier: list[tuple[str, int, str | None]] = []
+        self.ended = draw(st.integers(0, 3))
+        shards = [
+            planned(f"{number:04d}", draw(st.integers(1, 5))) for number in range(draw(st.integers(0, 4)))
+        ]
+        requests = self.ended + sum(shard.requests for shard in shards)
+        self.plan = Plan(
+            model="gpt", url="/v1/responses", shards=shards, invalid=self.ended, requests=requests
+        )
+        for shard in shards:
+            self._grow(shard, 1)
+
+    def _grow(self, shard: PlannedShard, attempt: int) -> None:
+        state = self._draw(st.sampled_from(["untouched", "intended", "submitted", "collected", "collected"]))
+        if state == "untouched":
+            self.frontier.append((shard.shard, attempt, None))
+            return
+        ledger = self.ledgers[shard.shard] = Ledger(owner="s", attempt=attempt, upload_intended_at=1.0)
+        if state in ("submitted", "collected"):
+            batch_id = f"batch-{shard.shard}"
+            ledger.batch = BatchRecord(batch_id=batch_id, input_file_id="file", submitted_at=5.0)
+        if state != "collected":
+            self.frontier.append((shard.shard, attempt, ledger.batch.batch_id if ledger.batch else None))
+            return
+        on = self._draw(st.integers(0, shard.requests)) if attempt < 4 else 0
+        self.ended += shard.requests - on
+        parts = [part for part in (on // 2, on - on // 2) if part]
+        children = [planned(names.child_shard(shard.shard, n), part) for n, part in enumerate(parts)]
+        ledger.collected = Collected(
+            tally=Tally(ok=shard.requests - on), children=children, children_attempt=attempt + 1
+        )
+        for child in children:
+            self._grow(child, attempt + 1)
+
+
+grown = st.composite(Grown)()
+
+
+@given(grown)
+def test_the_frontier_of_any_tree_is_what_was_not_collected(file: Grown) -> None:
+    found = open_shards(file.plan, file.ledgers)
+    assert [(shard.shard, shard.attempt, shard.batch_id) for shard in found] == file.frontier
+    assert all((shard.submitted_at is None) is (shard.batch_id is None) for shard in found)
+    assert {(shard.model, shard.url) for shard in found} <= {("gpt", "/v1/responses")}
+
+
+@given(grown)
+def test_what_has_ended_and_what_is_open_add_up_to_the_file(file: Grown) -> None:
+    ended = ended_requests(file.plan, file.ledgers)
+    assert ended == file.ended
+    assert ended + sum(shard.requests for shard in open_shards(file.plan, file.ledgers)) == file.plan.requests
+
+
+def test_a_fresh_plan_is_open_as_it_was_planned() -> None:
+    plan = Plan(model="gpt", url="/v1/responses", shards=[planned("0000", 3)], requests=3)
+    expected = OpenShard(
+        shard="0000", blob="b/0000", requests=3, size=30, model="gpt", url="/v1/responses", attempt=1
+    )
+    assert open_shards(plan, {}) == [expected]
