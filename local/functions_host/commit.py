@@ -62,7 +62,7 @@ class TurnCommit:
         instance = replace(
             outcome.instance, execution_id=uuid.uuid4().hex, raw_input=new_input, updated_at=now
         )
-        self._store.clear_history(instance.instance_id)
+        self._store.end_execution(outcome.instance)
         self._store.save(instance)
         self._store.post([start_message(instance), *_inherited(instance, outcome.carried_events)])
         effects.wake.append((now, instance.instance_id))

@@ -69,7 +69,7 @@ class _TurnRun:
 
     def run(self, handle: Callable[[OrchestrationContext], str]) -> TurnOutcome:
         for message in self._turn.messages:
-            if message["EventType"] == EventType.EXECUTION_TERMINATED:
+            if message["EventType"] == EventType.EXECUTION_TERMINATED:  # whatever the code would say to it
                 return self._finished(RuntimeStatus.TERMINATED, json.dumps(message["Input"]))
         text = self._whole_history()
         answer = self._call(handle, text)

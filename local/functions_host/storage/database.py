@@ -59,11 +59,16 @@ class Database:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._connection = sqlite3.connect(path, isolation_level=None, timeout=1)
-            self._connection.execute("PRAGMA locking_mode=EXCLUSIVE")
-            self._connection.execute("PRAGMA journal_mode=WAL")
-            self._connection.execute("PRAGMA synchronous=NORMAL")
+        except (OSError, sqlite3.Error) as error:
+            raise StateError(f"cannot open the state file {path}: {error}") from error
+        try:
+            for setting in ("locking_mode=EXCLUSIVE", "journal_mode=WAL", "synchronous=NORMAL"):
+                self._connection.execute(f"PRAGMA {setting}")
             self._prepare_schema(path)
-        except (OSError, sqlite3.DatabaseError) as error:
+        except (sqlite3.Error, StateError) as error:
+            self._connection.close()
+            if isinstance(error, StateError):
+                raise
             reason = "another host is using it" if "locked" in str(error) else str(error)
             raise StateError(f"cannot use the state file {path}: {reason}") from error
 

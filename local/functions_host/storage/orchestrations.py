@@ -118,10 +118,6 @@ class OrchestrationStore:
         """Return the events of the current execution."""
         return list(json.loads(f"[{','.join(self._past_turns(instance_id))}]"))
 
-    def clear_history(self, instance_id: str) -> None:
-        """Drop the events of the current execution."""
-        self._database.run("DELETE FROM history WHERE instance_id = ?", (instance_id,))
-
     def append_history(self, turn: Turn, events: Iterable[Event]) -> None:
         """Keep the events of one turn; in every later turn they count as played."""
         played = [
@@ -173,6 +169,14 @@ class OrchestrationStore:
     def clear_inbox(self, instance_id: str) -> None:
         """Drop all messages of an instance that has finished."""
         self._database.run("DELETE FROM inbox WHERE instance_id = ?", (instance_id,))
+
+    def end_execution(self, instance: Instance) -> None:
+        """Drop history and messages of an execution that another one follows; cancelled timers are among them."""
+        self._database.run("DELETE FROM history WHERE instance_id = ?", (instance.instance_id,))
+        self._database.run(
+            "DELETE FROM inbox WHERE instance_id = ? AND execution_id = ?",
+            (instance.instance_id, instance.execution_id),
+        )
 
     def wake_times(self) -> list[tuple[str, float]]:
         """Return every moment at which a message becomes visible, with its instance."""

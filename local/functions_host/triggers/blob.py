@@ -1,12 +1,12 @@
 """Blob functions: checked at load, then fed by scans or events."""
 
-import asyncio
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from aiohttp import web
 from azure.storage.blob import BlobServiceClient
 
+from local.functions_host.background import BackgroundTasks
 from local.functions_host.config import HostConfig
 from local.functions_host.errors import AppLoadError
 from local.functions_host.functions import AppFunction
@@ -66,7 +66,7 @@ class BlobFunctions:
         self._events = BlobEvents(
             tuple(function for function in functions if _has_events(function)), store=store, queue=self._queue
         )
-        self._tasks: list[asyncio.Task[None]] = []
+        self._tasks = BackgroundTasks()
 
     def add_routes(self, router: web.UrlDispatcher) -> None:
         """Register the webhook for events."""
@@ -75,13 +75,13 @@ class BlobFunctions:
     def start(self) -> None:
         """Go on with what the last host left, and look for more."""
         self._queue.start()
-        self._tasks = [asyncio.create_task(scan.run_for_ever()) for scan in self._scans]
+        for scan in self._scans:
+            self._tasks.spawn(scan.run_for_ever())
 
     async def stop(self) -> None:
         """Stop looking and calling."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, self._queue.stop(), return_exceptions=True)
+        await self._tasks.stop()
+        await self._queue.stop()
         for account in self._accounts.values():
             account.close()
 

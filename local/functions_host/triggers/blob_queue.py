@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from azure.core.exceptions import AzureError, ResourceNotFoundError
 from azure.storage.blob import BlobServiceClient
 
+from local.functions_host.background import BackgroundTasks
 from local.functions_host.converters import blob_client
 from local.functions_host.functions import AppFunction
 from local.functions_host.invoke import Invoker
@@ -37,7 +38,7 @@ class BlobQueue:
         self._invoker = invoker
         self._store = store
         self._poison_threshold = poison_threshold
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = BackgroundTasks()
 
     def start(self) -> None:
         """Go on with what the last host left."""
@@ -49,15 +50,11 @@ class BlobQueue:
             if work.function not in self._functions:
                 _log.warning("%s/%s waits for %s, which is gone", work.container, work.name, work.function)
                 continue
-            task = asyncio.create_task(self._work_off(work, is_fresh=is_fresh))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self._tasks.spawn(self._work_off(work, is_fresh=is_fresh))
 
     async def stop(self) -> None:
         """Drop what is running; its work is still in the store."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._tasks.stop()
 
     async def _work_off(self, work: BlobWork, *, is_fresh: bool) -> None:
         async with self._room[work.function]:

@@ -49,7 +49,10 @@ class BlobScan:
         self._receipts = self._store.receipts(self._function.name)
         while True:
             began = time.monotonic()
-            await self._scan()
+            try:
+                await self._scan()
+            except Exception:  # noqa: BLE001 - watching goes on, whatever the storage SDK could not make sense of
+                _log.exception("%s: %s could not be listed", self._function.name, self._path.container)
             took = time.monotonic() - began
             await asyncio.sleep(max(self._interval, took * _REST_FACTOR))
 

@@ -5,6 +5,7 @@ import json
 import time
 from collections.abc import Iterable
 
+from local.functions_host.background import BackgroundTasks
 from local.functions_host.converters import decode
 from local.functions_host.errors import AppLoadError
 from local.functions_host.functions import AppFunction, TriggerKind
@@ -25,33 +26,24 @@ class TimerFunctions:
     def __init__(self, functions: Iterable[AppFunction], *, invoker: Invoker, store: TimerStore) -> None:
         """Raise AppLoadError for a schedule that is not supported."""
         self._timers = {function.name: _Timer(function, invoker, store) for function in functions}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = BackgroundTasks()
 
     def start(self) -> None:
         """Begin to run the functions when they are due."""
         for timer in self._timers.values():
-            self._spawn(timer)
+            self._tasks.spawn(timer.run_for_ever())
 
     def run_now(self, name: str) -> bool:
         """Run a timer function out of turn; False if there is none of that name."""
         timer = self._timers.get(name)
         if timer is None:
             return False
-        task = asyncio.create_task(timer.run_once())
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._tasks.spawn(timer.run_once())
         return True
 
     async def stop(self) -> None:
         """Stop; a run that is under way is cut off."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-
-    def _spawn(self, timer: "_Timer") -> None:
-        task = asyncio.create_task(timer.run_for_ever())
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        await self._tasks.stop()
 
 
 class _Timer:

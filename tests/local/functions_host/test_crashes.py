@@ -7,7 +7,6 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-import requests
 
 from tests.local.functions_host.conftest import APPS, MakeHost
 from tests.local.functions_host.running_host import MANAGEMENT, RunningHost
@@ -59,73 +58,74 @@ def test_nothing_is_lost_by_kills_at_random_moments(make_host: MakeHost, record:
     assert Counter(status["runtimeStatus"] for status in listed) == {"Completed": 2 * PIPELINES}
 
 
-def test_an_event_that_was_accepted_survives_a_kill(make_host: MakeHost, record: Path) -> None:
-    host = make_host("durable", RECORD=str(record)).start()
-    host.begin("approval", instance_id="asked")
-    for number in range(2):
-        host.raise_event("asked", ["first", "second"][number], number)
-        host.kill()
-        host.start()
-
-    assert host.outcome("asked")["output"] == [0, 1]
-
-
-def test_a_timer_that_came_due_without_a_host_fires_at_the_next_start(make_host: MakeHost) -> None:
+@pytest.fixture(scope="module")
+def survivor(make_host: MakeHost) -> RunningHost:
+    """A host that was killed with an event just accepted and a timer just set, and started again."""
     host = make_host("basic").start()
+    host.begin("two_steps", instance_id="asked")
     host.begin("sleep", 300, instance_id="sleeper")
     host.wait_for(lambda: "TimerCreated" in host.event_types("sleeper"))
+    host.raise_event("asked", "first", 1)
+    host.raise_event("asked", "second", 2)
     host.kill()
-    host.start()
-
-    assert host.outcome("sleeper")["output"] >= 0.3
+    return host.start()
 
 
-def test_an_orchestrator_that_was_changed_in_flight_fails_loudly(make_host: MakeHost, tmp_path: Path) -> None:
-    app = shutil.copytree(APPS / "basic", tmp_path / "app")
-    host = make_host(app).start()
-    host.begin("two_steps", instance_id="in-flight")
-    host.begin("approval", instance_id="timer-in-flight")
-    host.raise_event("in-flight", "first", 1)
-    host.wait_for(lambda: "TimerCreated" in host.event_types("timer-in-flight"))
-    host.kill()
-    code = (app / "function_app.py").read_text()
-    assert code.count("deadline = context.create_timer(") == 1
-    (app / "function_app.py").write_text(
-        code.replace(
-            "deadline = context.create_timer(",
-            'yield context.call_activity("square", 1)\n    deadline = context.create_timer(',
-        )
-    )
-    host.start()
-    host.raise_event("timer-in-flight", "approved", 1)
-    host.raise_event("in-flight", "second", 2)
-
-    assert host.outcome("in-flight")["output"] == [1, 2]
-    output = host.outcome("timer-in-flight")["output"]
-    assert "Non-Deterministic workflow detected: decision 0 of this execution was a timer" in output
-    assert "now decides for an activity square" in output
+def test_an_event_that_was_accepted_survives_a_kill(survivor: RunningHost) -> None:
+    assert survivor.outcome("asked")["output"] == [1, 2]
 
 
-def test_an_orchestrator_that_is_gone_fails_its_instances(make_host: MakeHost, tmp_path: Path) -> None:
-    app = shutil.copytree(APPS / "basic", tmp_path / "app")
-    host = make_host(app).start()
-    host.begin("two_steps", instance_id="orphan")
-    host.wait_for(lambda: host.event_types("orphan"))
-    host.kill()
-    code = (app / "function_app.py").read_text()
-    (app / "function_app.py").write_text(code.replace("def two_steps(", "def three_steps("))
-    host.start()
-    host.raise_event("orphan", "first", 1)
-
-    assert "there is no orchestrator function named 'two_steps'" in host.outcome("orphan")["output"]
+def test_a_timer_fires_although_the_host_that_set_it_is_gone(survivor: RunningHost) -> None:
+    assert survivor.outcome("sleeper")["output"] >= 0.3
 
 
-def test_a_second_host_on_the_same_state_is_refused(make_host: MakeHost) -> None:
-    first = make_host("basic").start()
+def test_a_second_host_on_the_same_state_is_refused(make_host: MakeHost, survivor: RunningHost) -> None:
     second = make_host("basic")
-    second.state = first.state
+    second.state = survivor.state
     second.launch()
 
     assert second.process.wait() == 1
     assert "another host is using it" in second.log
-    assert requests.get(f"{first.origin}/admin/host/status", timeout=10).json()["state"] == "Running"
+    assert survivor.get("/admin/host/status").json()["state"] == "Running"
+
+
+@pytest.fixture(scope="module")
+def changed(make_host: MakeHost, tmp_path_factory: pytest.TempPathFactory) -> RunningHost:
+    """A host whose orchestrators were edited while their instances were waiting."""
+    app = shutil.copytree(APPS / "basic", tmp_path_factory.mktemp("changed") / "app")
+    host = make_host(app).start()
+    host.begin("collector", [], instance_id="untouched")
+    host.begin("approval", instance_id="edited")
+    host.begin("two_steps", instance_id="renamed")
+    for instance_id in ("untouched", "edited", "renamed"):
+        host.wait_for(lambda instance_id=instance_id: host.event_types(instance_id))  # type: ignore[misc]
+    host.kill()
+    code = (app / "function_app.py").read_text()
+    for old, new in (
+        ("    deadline = context", '    yield context.call_activity("square", 1)\n    deadline = context'),
+        ("def two_steps(", "def three_steps("),
+    ):
+        assert code.count(old) == 1
+        code = code.replace(old, new)
+    (app / "function_app.py").write_text(code)
+    return host.start()
+
+
+def test_an_orchestrator_that_was_changed_in_flight_fails_loudly(changed: RunningHost) -> None:
+    changed.raise_event("edited", "approved", 1)
+    output = changed.outcome("edited")["output"]
+
+    assert "Non-Deterministic workflow detected: decision 0 of this execution was a timer" in output
+    assert "now decides for an activity square" in output
+
+
+def test_an_orchestrator_that_is_gone_fails_its_instances(changed: RunningHost) -> None:
+    changed.raise_event("renamed", "first", 1)
+
+    assert "there is no orchestrator function named 'two_steps'" in changed.outcome("renamed")["output"]
+
+
+def test_an_orchestrator_that_was_left_alone_goes_on(changed: RunningHost) -> None:
+    changed.raise_event("untouched", "item", "a")
+
+    changed.wait_for(lambda: (changed.instance("untouched") or {})["input"] == '["a"]')
