@@ -13,6 +13,7 @@ from activities import (
     list_files,
     poll_batches,
     prepare_file,
+    remove_orphans,
     submit_batch,
     take_snapshot,
     write_outputs,
@@ -45,4 +46,5 @@ app.register_functions(collect_batch.bp)
 app.register_functions(write_outputs.bp)
 app.register_functions(archive_input.bp)
 app.register_functions(hold_file.bp)
+app.register_functions(remove_orphans.bp)
 app.register_functions(write_snapshot_report.bp)

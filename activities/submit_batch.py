@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import azure.durable_functions as df
+import msgspec
 
 from activities.answering import answering
 from adapters import clients
@@ -133,7 +134,7 @@ class Submission:
         if ledger.input_file_id is None:
             known = None if self._first_time else next(self._api.files_named(self._filename), None)
             stream = self._room.stream(self._shard.blob, self._shard.size)
-            ledger.input_file_id, status = known or self._api.upload(self._filename, stream)
+            ledger.input_file_id, status = known[:2] if known else self._api.upload(self._filename, stream)
             if status != READY:  # else the write of the intent to create keeps the id as well
                 self._write()
                 status = self._wait_briefly(ledger.input_file_id)
@@ -201,7 +202,7 @@ class Submission:
             "snapshot": self._work.snapshot_id,
         }
         try:
-            batch = self._api.create(str(ledger.input_file_id), self._shard.url, metadata)
+            created = self._api.create(str(ledger.input_file_id), self._shard.url, metadata)
         except LostAnswerError as error:
             ledger.create_in_doubt_until = self._clock() + error.doubt_seconds
             self._write()
@@ -210,7 +211,10 @@ class Submission:
             ledger.create_intended_at = ledger.create_in_doubt_until = None
             self._write()
             raise
-        return self._enter(batch)
+        entered = self._enter(created.batch)
+        return msgspec.structs.replace(
+            entered, enqueued_tokens=created.enqueued_tokens, enqueued_limit=created.enqueued_limit
+        )
 
     def _enter(self, batch: BatchView) -> Submitted:
         ledger = self._ledger

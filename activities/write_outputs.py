@@ -128,9 +128,12 @@ class Delivery:
         return [child.shard for child in collected.children] if collected else []
 
     def _write_result(self, ended: ShardOutcome, results: LazyWriter) -> None:
-        """Write the service's own line."""
+        """Write the service's own line; one that was cut short says so at its end."""
         self._tally.count(Outcome.OK, flag=ended.flag)
-        results.write(bytes(ended.answer) + b"\n")
+        line = bytes(ended.answer)
+        if ended.flag:
+            line = line.rstrip().removesuffix(b"}") + b',"flag":"' + ended.flag.encode() + b'"}'
+        results.write(line + b"\n")
 
     def _join_with_input(self, results: LazyWriter, errors: LazyWriter, retry: LazyWriter) -> None:
         outcomes, invalid = self._outcomes(), self._invalid_lines()

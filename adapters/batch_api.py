@@ -5,10 +5,10 @@ Service rules: "How to use global batch" and the 2025-04-01-preview specificatio
 
 import logging
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from io import IOBase
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO, NamedTuple, cast
 
 import openai
 from openai import AzureOpenAI, OpenAI
@@ -47,6 +47,14 @@ for _chatty in ("httpx2", "openai"):  # a line per call drowns what the app itse
 log = logging.getLogger(__name__)
 
 
+class CreatedBatch(NamedTuple):
+    """A new batch, and what the service says about its deployment's queue, in tokens; None where it says nothing."""
+
+    batch: BatchView
+    enqueued_tokens: int | None
+    enqueued_limit: int | None
+
+
 class BatchApi:
     """Files and batches of one resource. Every method raises errors of `domain.errors` only."""
 
@@ -76,8 +84,8 @@ class BatchApi:
         with _translated(f"file {file_id}"):
             return str(self._client.files.retrieve(file_id, timeout=CALL_TIMEOUT_SECONDS).status)
 
-    def files_named(self, prefix: str) -> Iterator[tuple[str, str]]:
-        """List ids and statuses of the batch input files whose names start with `prefix`.
+    def files_named(self, prefix: str) -> Iterator[tuple[str, str, str]]:
+        """List id, status and name of the batch input files whose names start with `prefix`.
 
         Goes on to a next page only when the service says there is one: Azure's list has no cursor fields, and paging
         by the SDK's own rule would repeat the first page for ever.
@@ -91,7 +99,7 @@ class BatchApi:
             files = _items(page)
             for file in files:
                 if str(file.get("filename")).startswith(prefix):
-                    yield str(file["id"]), str(file.get("status"))
+                    yield str(file["id"]), str(file.get("status")), str(file["filename"])
             last = str(files[-1]["id"]) if files and _has_more(page) else None
             if last is None or last == query.get("after"):
                 return
@@ -118,20 +126,24 @@ class BatchApi:
 
     # --- batches -----------------------------------------------------------------------------------------------------
 
-    def create(self, input_file_id: str, endpoint: str, metadata: dict[str, str]) -> BatchView:
+    def create(self, input_file_id: str, endpoint: str, metadata: dict[str, str]) -> CreatedBatch:
         """Create a batch: this is what costs money. Never repeated by the SDK, which has no idempotency key to send.
 
         Raises LostAnswerError when nobody can say whether it was created.
         """
         with _translated(f"batch for {input_file_id}", effect=True):
-            batch = self._client.with_options(max_retries=0).batches.create(
+            answer = self._client.with_options(max_retries=0).batches.with_raw_response.create(
                 input_file_id=input_file_id,
                 endpoint=endpoint,  # type: ignore[arg-type] # the SDK lists OpenAI's endpoints, Azure has its own
                 completion_window=self._window,  # type: ignore[arg-type]
                 metadata=metadata,
                 timeout=CREATE_TIMEOUT_SECONDS,
             )
-            return read_batch(batch.model_dump(warnings=False))
+            batch = read_batch(answer.parse().model_dump(warnings=False))
+            headers = answer.headers
+            return CreatedBatch(
+                batch, _tokens(headers, "enqueued-tokens"), _tokens(headers, "maximum-enqueued-tokens")
+            )
 
     def batch(self, batch_id: str) -> BatchView:
         """Look at one batch. Raises NotFoundError."""
@@ -214,6 +226,11 @@ def _token_provider(scope: str) -> Callable[[], str]:
     from azure.identity import DefaultAzureCredential, get_bearer_token_provider  # noqa: PLC0415 - slow, rarely needed
 
     return get_bearer_token_provider(DefaultAzureCredential(), scope)
+
+
+def _tokens(headers: Mapping[str, str], name: str) -> int | None:
+    value = headers.get(f"deployment-{name}", "")
+    return int(value) if value.isdecimal() else None
 
 
 def _items(page: object) -> list[dict[str, Any]]:

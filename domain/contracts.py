@@ -132,6 +132,8 @@ class Submitted(msgspec.Struct, frozen=True, kw_only=True):
 
     batch_id: str | None = None
     submitted_at: float | None = None
+    enqueued_tokens: int | None = None  # of the deployment, as the service estimates them
+    enqueued_limit: int | None = None
     wait_seconds: float | None = None  # this shard only: its file is not processed yet, an answer was lost
     paused: "Pause | None" = None
     refused: Fault | None = None

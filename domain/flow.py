@@ -42,7 +42,7 @@ from domain.contracts import (
     to_wire,
 )
 from domain.outcomes import Tally
-from domain.pacing import Pauses, PollClock, exhausted, fault_delay
+from domain.pacing import Pauses, PollClock, QuotaGauge, estimated_tokens, exhausted, fault_delay
 
 PATIENCE_POLLS = (
     20  # looks at a batch in an unknown state before it is cancelled, and after a cancel before giving up
@@ -143,6 +143,7 @@ class Flow(msgspec.Struct, kw_only=True):
     shards: list[ShardState] = []
     poll: PollClock = msgspec.field(default_factory=PollClock)
     pauses: Pauses = msgspec.field(default_factory=Pauses)
+    gauges: dict[str, QuotaGauge] = {}  # by deployment
     totals: Totals = msgspec.field(default_factory=Totals)
     recent: list[Finished] = []
     list_tries: int = 0
@@ -204,13 +205,26 @@ class Flow(msgspec.Struct, kw_only=True):
     def _submissions(self, now: float) -> Iterable[Call]:
         room = min(self.pace.micro_batch_size, self.pace.max_active_batches - len(self._active()))
         taken: Counter[str] = Counter()
+        tokens: Counter[str] = Counter()
+        full: set[str] = set()
         for s in self.shards:
-            ready = s.step is ShardStep.SUBMIT and now >= s.not_before
+            ready = s.step is ShardStep.SUBMIT and now >= s.not_before and s.shard.model not in full
             if ready and room > 0 and taken[s.shard.model] < self.pauses.width(s.shard.model, now, room):
+                tokens[s.shard.model] += estimated_tokens(s.shard.size)
+                if not self._fits(s.shard.model, tokens[s.shard.model]):
+                    full.add(s.shard.model)
+                    continue
                 taken[s.shard.model] += 1
                 room -= 1
                 work = ShardWork(snapshot_id=self.snapshot_id, key=s.key, shard=s.shard)
                 yield Call("submit_batch", to_wire(work), s.key, s.shard.shard)
+
+    def _fits(self, model: str, tokens: int) -> bool:
+        """Tell whether a deployment has room; one that none of our batches fill is asked, whatever the gauge says."""
+        gauge = self.gauges.get(model)
+        return (
+            gauge is None or gauge.has_room(tokens) or not any(s.shard.model == model for s in self._active())
+        )
 
     def _collections(self, now: float) -> Iterable[Call]:
         ended = [s for s in self.shards if s.step is ShardStep.COLLECT and now >= s.not_before]
@@ -330,6 +344,8 @@ class Flow(msgspec.Struct, kw_only=True):
             s.submitted_at = submitted.submitted_at or now
             self.poll.after_submission(now, self.pace)
             self.pauses.succeeded(s.shard.model, now, self.pace.micro_batch_size)
+            if submitted.enqueued_tokens is not None and submitted.enqueued_limit:
+                self.gauges[s.shard.model] = QuotaGauge(submitted.enqueued_tokens, submitted.enqueued_limit)
         elif submitted.refused:
             self._refuse(s, submitted.refused)
         elif submitted.paused:
@@ -370,8 +386,15 @@ class Flow(msgspec.Struct, kw_only=True):
             s.step, s.tries, s.not_before = ShardStep.COLLECT, 0, 0.0
             if told:
                 s.output_file_id, s.error_file_id = told.output_file_id, told.error_file_id
-            self.pauses.room_made(s.shard.model, now)
+            self._make_room(s.shard, now)
         return s.status != before or s.step is not ShardStep.ACTIVE
+
+    def _make_room(self, shard: OpenShard, now: float) -> None:
+        """Count an ended batch out of its deployment's queue."""
+        self.pauses.room_made(shard.model, now)
+        gauge = self.gauges.get(shard.model)
+        if gauge:
+            gauge.enqueued = max(0, gauge.enqueued - estimated_tokens(shard.size))
 
     def _take_cancel_batch(self, call: Call, ok: Any, fault: Fault | None, now: float) -> None:
         s = self._shard(call)

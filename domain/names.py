@@ -13,13 +13,15 @@ MAX_SEGMENT_CHARS = (
 )
 MAX_STEM_CHARS = 150
 
+KEY_CHARS = 20
+
 SNAPSHOT_PREFIX = "snapshot-"
 
 
 def file_key(path: str, etag: str) -> str:
     """Identify one version of one input file: 20 hex characters of a hash of path and ETag."""
     bare = etag.strip('"')
-    return hashlib.sha256(f"{path}\n{bare}".encode()).hexdigest()[:20]
+    return hashlib.sha256(f"{path}\n{bare}".encode()).hexdigest()[:KEY_CHARS]
 
 
 def window_start(now: datetime, window_seconds: float) -> datetime:
@@ -163,6 +165,12 @@ def service_file_prefix(account_url: str, work_container: str) -> str:
     """Give the prefix that marks files as ours, and as this app's where several apps share a resource."""
     home = hashlib.sha256(f"{account_url.rstrip('/')}/{work_container}".encode()).hexdigest()[:8]
     return f"batch-pipeline-{home}-"
+
+
+def key_of_service_filename(prefix: str, filename: str) -> str | None:
+    """Give the file key in the name of one of our files, None for a name that is not ours."""
+    key = filename.removeprefix(prefix).split("-", 1)[0]
+    return key if filename.startswith(prefix) and len(key) == KEY_CHARS else None
 
 
 def service_filename(prefix: str, key: str, shard: str, submission: int) -> str:

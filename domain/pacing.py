@@ -43,6 +43,22 @@ class PollClock(msgspec.Struct):
         self.next_at = now + max(self.interval, (fault.retry_after or 0.0) if fault else 0.0)
 
 
+class QuotaGauge(msgspec.Struct):
+    """How full a deployment's queue is, in tokens, as the service said with the last batch it took."""
+
+    enqueued: int
+    limit: int
+
+    def has_room(self, tokens: int) -> bool:
+        """Whether so many more would fit."""
+        return self.enqueued + tokens <= self.limit
+
+
+def estimated_tokens(size: int) -> int:
+    """Estimate a shard's tokens from its bytes, as the service does for its quota: by the number of characters."""
+    return size // 4
+
+
 class DeploymentPause(msgspec.Struct):
     """A deployment that takes nothing for now. After `until`, `width` shards may try; success doubles the width.
 

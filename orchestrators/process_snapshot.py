@@ -6,6 +6,7 @@ from typing import Any
 
 import azure.durable_functions as df
 
+from activities.remove_orphans import remove_orphans
 from activities.take_snapshot import take_snapshot
 from activities.write_snapshot_report import write_snapshot_report
 from domain import names
@@ -39,7 +40,10 @@ def process_snapshot(context: df.DurableOrchestrationContext) -> Generator[Any, 
         "run_files", to_wire(flow), instance_id=names.files_instance_id(request.snapshot_id)
     )
 
-    # 4. report
+    # 4. tidy up and report
+    yield context.call_activity(
+        remove_orphans, to_wire(request)
+    )  # a fault here is logged; the next snapshot tries again
     yield from _insist(context, write_snapshot_report, report)
     return report
 
