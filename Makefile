@@ -8,6 +8,7 @@ SHELL := /bin/bash
 VENV_PYTHON := .venv/bin/python
 PIP_INSTALL := $(VENV_PYTHON) -m pip install --quiet --disable-pip-version-check --no-input
 PYTEST_ARGS ?=
+PYTEST_WORKERS ?= 2 # each has an Azurite of its own
 KEEP ?=
 
 help: ## Show this list
@@ -19,7 +20,7 @@ demo: setup ## Run the whole pipeline on this machine with the samples (KEEP=1 l
 	@$(VENV_PYTHON) -m local.demo $(if $(KEEP),--keep)
 
 test: setup ## Run the tests (PYTEST_ARGS="-k name" for some of them)
-	@$(VENV_PYTHON) -m pytest $(PYTEST_ARGS)
+	@$(VENV_PYTHON) -m pytest -n $(PYTEST_WORKERS) $(PYTEST_ARGS)
 
 lint: .venv/.installed ## Check style and formatting
 	@$(VENV_PYTHON) -m ruff check .
@@ -30,7 +31,7 @@ types: .venv/.installed ## Check types
 
 check: lint types test ## Run everything that has to be clean before a commit
 
-bench: setup ## Measure speed, memory and calls against the budgets
+bench: setup benchmarks/__main__.py ## Measure speed, memory and calls against the budgets
 	@$(VENV_PYTHON) -m benchmarks
 
 clean: ## Remove what setup, tests and demo made

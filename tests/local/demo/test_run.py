@@ -3,6 +3,7 @@
 import io
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -40,6 +41,19 @@ def play(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Play:
         return passed, output.getvalue()
 
     return played
+
+
+def test_the_samples_go_through_the_real_app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shutil, "which", lambda _: None)  # the embedded host, on every machine
+    output = io.StringIO()
+    passed = run(
+        Console(file=output, width=120), folder=tmp_path, keep=False, timeout_seconds=120, speed=SPEED
+    )
+    text = output.getvalue()
+    assert passed, text
+    assert "the embedded host" in text
+    for name in ("triage_output.jsonl", "product-descriptions_output.jsonl", "three-mistakes_error.jsonl"):
+        assert f"── {name}" in text
 
 
 def test_an_app_that_loses_doubles_and_litters_does_not_pass_and_everything_is_told(play: Play) -> None:
