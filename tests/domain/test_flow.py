@@ -1,12 +1,13 @@
 """Single rules of the flow that a story tells better than a thousand histories."""
 
 import json
+from typing import Any
 
 import pytest
 
 from domain import flow as flow_module
 from domain.contracts import Answer, Fault, OpenShard, Pace, Pause, to_wire
-from domain.flow import CALLS_PER_ROUND, FileState, FileStep, Finished, Flow, ShardState, ShardStep
+from domain.flow import CALLS_PER_ROUND, Call, FileState, FileStep, Finished, Flow, ShardState, ShardStep
 from domain.pacing import MAX_OTHER_TRIES
 from domain.progress import progress
 from tests.domain.history import BEGIN, STATUS_LIMIT_BYTES, History, check_end
@@ -182,6 +183,23 @@ def test_a_full_deployment_is_tried_again_as_soon_as_one_of_its_batches_ends() -
     ended = {"news": {"batch-0": {"status": "completed", "ended": True}}}
     flow.absorb([poll], [to_wire(Answer(ok=ended))], BEGIN + 3.5)
     assert {call.activity for call in flow.next_calls(BEGIN + 3.5)} == {"submit_batch", "collect_batch"}
+
+
+def test_a_queue_that_tells_how_full_it_is_refuses_only_those_who_do_not_know_yet() -> None:
+    told = history(Mood(token_limit=1000), files=30, most_shards=1, pace=Pace(micro_batch_size=5))
+    refused = 0
+    answer = told.world.answer
+
+    def counting(call: Call, now: float) -> Any:
+        nonlocal refused
+        answered = answer(call, now)
+        refused += bool(call.activity == "submit_batch" and answered["ok"]["paused"])
+        return answered
+
+    told.world.answer = counting  # type: ignore[method-assign]
+    told.live()
+    assert told.flow.report().done == 30
+    assert refused <= 10  # of two deployments, in the first round
 
 
 # --- what people see -------------------------------------------------------------------------------------------------

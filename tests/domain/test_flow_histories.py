@@ -17,6 +17,7 @@ moods = st.builds(
     **{field.name: chances for field in fields(Mood) if field.type is float and field.name not in SET_APART},
     abandoned=st.sampled_from([0.0, 0.1, 0.3]),
     room=st.sampled_from([None, None, 1, 3]),
+    token_limit=st.sampled_from([None, None, 500, 3000]),
 )
 paces = st.builds(
     Pace,

@@ -34,6 +34,7 @@ MAX_ATTEMPTS = 3
 MODELS = ("gpt-a", "gpt-b")
 ENDS = ("completed", "failed", "expired", "cancelled")
 HOUR = 3600.0
+TOKENS_PER_REQUEST = 100
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,12 +61,14 @@ class Mood:
     ends: tuple[str, ...] = ENDS
     longest_hours: float = 2.0  # of a batch
     room: int | None = None  # batches that a deployment takes at once
+    token_limit: int | None = None  # tokens in a deployment's queue, told with each batch that is taken
 
 
 @dataclass
 class Batch:
     batch_id: str
     model: str
+    requests: int
     begun: float
     ends: float | None
     end: str
@@ -175,7 +178,7 @@ class World:
                 shard=name,
                 blob=f"b/{name}",
                 requests=requests,
-                size=requests,
+                size=4 * TOKENS_PER_REQUEST * requests,
                 model=model,
                 url="/v1",
                 attempt=attempt,
@@ -198,7 +201,7 @@ class World:
         if shard.batch is None:
             if self.happens(self.mood.wait):
                 return Submitted(wait_seconds=self.seconds(0.1, 10))
-            if self.happens(self.mood.quota) or self._is_full(shard.open.model, now):
+            if self.happens(self.mood.quota) or self._is_full(shard.open, now):
                 return Submitted(paused=Pause(model=shard.open.model, kind="quota", message="No room."))
             if self.happens(self.mood.misconfigured):
                 return Submitted(paused=Pause(model=None, kind="configuration", message="No role."))
@@ -206,7 +209,13 @@ class World:
                 return Submitted(refused=Fault(code="refused", message="No.", passing=False))
             self._begin_batch(file, shard, now)
         assert shard.batch
-        return Submitted(batch_id=shard.batch.batch_id, submitted_at=shard.batch.begun)
+        queued = self._queued(shard.open.model, now) if self.mood.token_limit else None
+        return Submitted(
+            batch_id=shard.batch.batch_id,
+            submitted_at=shard.batch.begun,
+            enqueued_tokens=queued,
+            enqueued_limit=self.mood.token_limit,
+        )
 
     def _begin_batch(self, file: File, shard: Shard, begun: float) -> None:
         name = f"{file.listed.key}/{shard.open.shard}/{shard.submission}"
@@ -215,6 +224,7 @@ class World:
         shard.batch = self._batches[f"batch-{name}"] = Batch(
             batch_id=f"batch-{name}",
             model=shard.open.model,
+            requests=shard.open.requests,
             begun=begun,
             ends=None if self.happens(self.mood.endless) else begun + self.seconds(1, longest),
             end="archived" if odd else self._luck.choice(self.mood.ends),
@@ -223,10 +233,17 @@ class World:
             lost=self.happens(self.mood.lost),
         )
 
-    def _is_full(self, model: str, now: float) -> bool:
+    def _live(self, model: str, now: float) -> list[Batch]:
         of_model = [batch for batch in self._batches.values() if batch.model == model]
-        live = sum(batch.ends is None or now < batch.ends for batch in of_model)
-        return self.mood.room is not None and live >= self.mood.room
+        return [batch for batch in of_model if batch.ends is None or now < batch.ends]
+
+    def _queued(self, model: str, now: float) -> int:
+        return sum(batch.requests for batch in self._live(model, now)) * TOKENS_PER_REQUEST
+
+    def _is_full(self, shard: OpenShard, now: float) -> bool:
+        tokens = self._queued(shard.model, now) + shard.requests * TOKENS_PER_REQUEST
+        too_many = self.mood.room is not None and len(self._live(shard.model, now)) >= self.mood.room
+        return too_many or (self.mood.token_limit is not None and tokens > self.mood.token_limit)
 
     def _poll_batches(self, request: dict[str, Any], now: float) -> PollAnswer:
         news = {batch_id: self._news(self._batches[batch_id], now) for batch_id in request["known"]}
