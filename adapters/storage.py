@@ -36,7 +36,14 @@ from azure.storage.blob import (
 )
 from requests.adapters import HTTPAdapter
 
-from domain.errors import ConfigurationError, ConflictError, NotFoundError, PassingError, PipelineError
+from domain.errors import (
+    ConfigurationError,
+    ConflictError,
+    NotFoundError,
+    PassingError,
+    PipelineError,
+    SettingsError,
+)
 from domain.settings import Settings
 
 CONNECTIONS = 64
@@ -303,7 +310,10 @@ def open_storage(settings: Settings) -> Storage:
         "read_timeout": 120,
     }
     if settings.storage:
-        service = BlobServiceClient.from_connection_string(settings.storage, **options)
+        try:
+            service = BlobServiceClient.from_connection_string(settings.storage, **options)
+        except ValueError as error:
+            raise SettingsError("STORAGE: is not a storage connection string.") from error
     else:
         from azure.identity import DefaultAzureCredential  # noqa: PLC0415 - slow to import, not needed locally
 
@@ -376,7 +386,8 @@ def _translated(about: str) -> Iterator[None]:
 
 def _ours(error: AzureError, about: str) -> PipelineError:
     status = error.status_code if isinstance(error, HttpResponseError) else None
-    code = str(getattr(error, "error_code", None) or type(error).__name__)
+    told = getattr(error, "error_code", None)
+    code = str(getattr(told, "value", told) or type(error).__name__)  # an enum where the SDK knows the code
     first_line = str(error).split("\n", 1)[0]
     if isinstance(error, ResourceNotFoundError):
         return NotFoundError(f"{about}: not found.", code=code)

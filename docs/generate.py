@@ -19,6 +19,7 @@ IDENTITY_ONLY = frozenset(
 )
 LOCAL_VALUES = {
     "FUNCTIONS_WORKER_RUNTIME": "python",
+    "PYTHON_THREADPOOL_THREAD_COUNT": "16",  # host.json lets in 8 activities and 4 orchestrators; the default may be 5
     "AzureWebJobsStorage": "UseDevelopmentStorage=true",
     "STORAGE": "UseDevelopmentStorage=true",
     "AZURE_OPENAI_ENDPOINT": "https://<your resource>.openai.azure.com",
@@ -36,7 +37,10 @@ def settings_page() -> str:
         "| name | default | meaning |",
         "|---|---|---|",
     ]
-    rows += [f"| `{field.encode_name}` | {_default(field)} | {describe(field)} |" for field in msgspec.structs.fields(Settings)]
+    rows += [
+        f"| `{field.encode_name}` | {_default(field)} | {describe(field)} |"
+        for field in msgspec.structs.fields(Settings)
+    ]
     return "\n".join(rows) + "\n"
 
 
@@ -60,7 +64,9 @@ def template() -> str:
     for field in msgspec.structs.fields(Settings):
         name = field.encode_name
         if name not in IDENTITY_ONLY and name not in values:
-            values[name] = "" if name in SECRETS or field.required or field.default is None else _text(field.default)
+            values[name] = (
+                "" if name in SECRETS or field.required or field.default is None else _text(field.default)
+            )
     return json.dumps({"IsEncrypted": False, "Values": values}, indent=2) + "\n"
 
 
