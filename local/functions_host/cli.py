@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 from local.functions_host.config import apply_local_settings, read_host_config
-from local.functions_host.errors import AppLoadError, ConfigError, HostError
+from local.functions_host.errors import ConfigError, HostError
 from local.functions_host.functions import AppFunction, TriggerKind
 from local.functions_host.host import Host, HostOptions
 from local.functions_host.loader import load_app
@@ -30,8 +30,9 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         asyncio.run(_run(*_prepare(options)))
     except HostError as error:
-        if error.__cause__ is not None and isinstance(error, AppLoadError):
-            print(user_traceback(error.__cause__), file=sys.stderr)
+        cause = user_traceback(error.__cause__) if error.__cause__ else ""
+        if "\n" in cause:  # lines of the app; without any, the error says everything
+            print(cause, file=sys.stderr)
         print(f"error: {error}", file=sys.stderr)
         return 1
     return 0

@@ -37,7 +37,7 @@ class Context:
 
 
 class Invoker:
-    """Calls functions one at a time per call, any number of calls at once."""
+    """Calls functions, as many at once as it is asked to."""
 
     def __init__(
         self, *, client_binding: str, app_folder: str, timeout_seconds: float | None, threads: int

@@ -11,8 +11,14 @@ import warnings
 from contextvars import ContextVar
 from pathlib import Path
 
-# This package, and the standard library that runs its threads and tasks.
-_OUTSIDE_THE_APP = (str(Path(__file__).parent), str(Path(threading.__file__).parent / "concurrent"))
+_STANDARD_LIBRARY = Path(threading.__file__).parent
+# Frames above the app's own: this package, and what it uses to import the app and to run it in threads.
+_OUTSIDE_THE_APP = (
+    str(Path(__file__).parent),
+    str(_STANDARD_LIBRARY / "concurrent"),
+    str(_STANDARD_LIBRARY / "importlib"),
+    "<frozen importlib",
+)
 
 running_function: ContextVar[str] = ContextVar("running_function", default="")
 """Name of the function on whose behalf the current code runs; empty for the host itself."""

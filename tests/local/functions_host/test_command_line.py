@@ -63,6 +63,7 @@ def test_an_app_that_cannot_run_ends_the_host_with_its_reason(
 
     assert host.process.wait() == 1
     assert all(word in host.log for word in words), host.log
+    assert "importlib" not in host.log
 
 
 def test_a_taken_port_is_said_plainly(make_host: MakeHost) -> None:

@@ -1,0 +1,117 @@
+"""Blob triggers before any blob: paths, sources, connections."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from local.functions_host.config import HostConfig
+from local.functions_host.errors import AppLoadError
+from local.functions_host.functions import AppFunction, TriggerKind
+from local.functions_host.triggers.blob import BlobFunctions
+from local.functions_host.triggers.blob_path import BlobPath
+
+CONNECTION_STRING = (
+    "DefaultEndpointsProtocol=http;AccountName=a;AccountKey=a2V5;BlobEndpoint=http://127.0.0.1:9/a;"
+)
+
+
+@pytest.mark.parametrize(
+    ("path", "name", "matches"),
+    [
+        ("in/{name}", "a.txt", True),
+        ("in/{name}", "deep/er/a.txt", True),
+        ("in/sub/{name}", "sub/a.txt", True),
+        ("in/sub/{name}", "sub/", False),
+        ("in/sub/{name}", "other/a.txt", False),
+        ("in/{day}/{name}.json", "2026/x.json", True),
+        ("in/{day}/{name}.json", "x.json", False),
+        ("in/{day}/{name}.json", "2026/x.json.gz", False),
+        ("in/fixed.txt", "fixed.txt", True),
+        ("in/fixed.txt", "fixedXtxt", False),
+        ("in/{{x}}/{name}", "{x}/a", True),
+        ("in", "anything", True),
+        ("in/{name}", "line\nbreak", True),
+    ],
+)
+def test_a_path_says_which_blobs_are_wanted(path: str, name: str, matches: bool) -> None:
+    parsed = BlobPath.parse(path)
+
+    assert parsed.container == "in"
+    assert bool(parsed.pattern.fullmatch(name)) is matches
+
+
+@given(
+    st.lists(st.sampled_from(["a", "b/", "{x}", "{y}", "{{", ".txt"]), max_size=6),
+    st.text("ab/.t{x", max_size=10),
+)
+def test_every_wanted_blob_has_the_prefix_that_is_listed(parts: list[str], name: str) -> None:
+    path = BlobPath.parse("in/" + "".join(parts))
+
+    if path.pattern.fullmatch(name):
+        assert name.startswith(path.prefix)
+
+
+@pytest.mark.parametrize("path", ["", "/", "{container}/{name}", "in/{name", "in/name}", "in/{a b}"])
+def test_malformed_paths_are_refused(path: str) -> None:
+    with pytest.raises(ValueError, match="the path"):
+        BlobPath.parse(path)
+
+
+def blob_functions(trigger: dict[str, Any], **environment: str) -> BlobFunctions:
+    function = AppFunction(
+        name="f",
+        kind=TriggerKind.BLOB,
+        call=str,
+        is_async=False,
+        trigger={"path": "in/{name}", "connection": "STORAGE", **trigger},
+        trigger_parameter="client",
+        trigger_type=None,
+    )
+    nothing: Any = None
+    return BlobFunctions(
+        [function],
+        invoker=nothing,
+        store=nothing,
+        config=HostConfig(),
+        environment=environment,
+        poll_seconds=1,
+    )
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [
+        {"STORAGE": CONNECTION_STRING},
+        {"STORAGE": "UseDevelopmentStorage=true"},
+        {"STORAGE__blobServiceUri": "https://a.blob.core.windows.net"},
+        {"STORAGE__serviceUri": "https://a.blob.core.windows.net"},
+    ],
+)
+@pytest.mark.parametrize("source", ["EventGrid", "LogsAndContainerScan", None])
+def test_connections_are_strings_or_addresses(environment: dict[str, str], source: str | None) -> None:
+    assert blob_functions({"source": source}, **environment)
+
+
+def test_a_missing_connection_is_named() -> None:
+    with pytest.raises(
+        AppLoadError, match="'f': its connection 'STORAGE' needs the setting STORAGE or STORAGE__blob"
+    ):
+        blob_functions({})
+
+
+def test_a_malformed_connection_is_named_but_not_repeated() -> None:
+    with pytest.raises(AppLoadError, match="STORAGE is not a storage connection") as caught:
+        blob_functions({}, STORAGE="AccountKey=c2VjcmV0;nonsense")
+
+    assert "c2VjcmV0" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("trigger", "reason"),
+    [({"source": "Guesswork"}, "is not a source of blobs"), ({"path": "in/{"}, "unpaired brace")],
+)
+def test_sources_and_paths_are_checked_at_load(trigger: dict[str, Any], reason: str) -> None:
+    with pytest.raises(AppLoadError, match=reason):
+        blob_functions(trigger, STORAGE=CONNECTION_STRING)
