@@ -17,6 +17,10 @@ from domain.settings import SECRETS, Settings, describe  # noqa: E402
 IDENTITY_ONLY = frozenset(
     {"STORAGE__blobServiceUri", "STORAGE__queueServiceUri", "STORAGE__credential", "STORAGE__clientId"}
 )
+INTRODUCTION = (
+    "App settings in Azure, `Values` of `local.settings.json` on a laptop, or plain environment variables. An empty "
+    "value counts as not given. Every mistake is reported at once, by name, when the app first needs its settings."
+)
 LOCAL_VALUES = {
     "FUNCTIONS_WORKER_RUNTIME": "python",
     "PYTHON_THREADPOOL_THREAD_COUNT": "16",  # host.json lets in 8 activities and 4 orchestrators; the default may be 5
@@ -31,8 +35,7 @@ def settings_page() -> str:
     rows = [
         "# Settings",
         "",
-        "App settings in Azure, `Values` of `local.settings.json` on a laptop, or plain environment variables. An empty value "
-        "counts as not given. Every mistake is reported at once, by name, when the app first needs its settings.",
+        INTRODUCTION,
         "",
         "| name | default | meaning |",
         "|---|---|---|",

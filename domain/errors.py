@@ -28,9 +28,10 @@ class PipelineError(Exception):
 
 
 class SettingsError(PipelineError):
-    """Settings are missing or wrong; the message lists all of them."""
+    """Settings are missing or wrong; the message lists all of them. Work waits until they are mended."""
 
     code = "settings"
+    permanent = False
 
 
 class InputFileError(PipelineError):

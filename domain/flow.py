@@ -335,8 +335,7 @@ class Flow(msgspec.Struct, kw_only=True):
     def _take_submit_batch(self, call: Call, ok: Any, fault: Fault | None, now: float) -> None:
         s = self._shard(call)
         if fault:
-            if not self._delayed(s, fault, now):
-                self._refuse(s, fault)
+            self._set_aside_if_exhausted(s, fault, now)
             return
         submitted = from_wire(ok, Submitted)
         if submitted.batch_id:
@@ -352,6 +351,12 @@ class Flow(msgspec.Struct, kw_only=True):
             self._pause(s, submitted.paused, now)
         else:
             s.not_before = now + (submitted.wait_seconds or 1.0)
+
+    def _set_aside_if_exhausted(self, s: ShardState, fault: Fault, now: float) -> None:
+        """Wait with a shard, or leave it as it is in `work/`: a later snapshot finds it there with its file."""
+        if not self._delayed(s, fault, now):
+            self.shards.remove(s)
+            self._file(s.key).hold_reason = f"{fault.code}: {fault.message}"
 
     def _refuse(self, s: ShardState, reason: Fault) -> None:
         """Give a shard up before it became a batch; collecting writes that down for each of its requests."""
@@ -408,9 +413,7 @@ class Flow(msgspec.Struct, kw_only=True):
     def _take_collect_batch(self, call: Call, ok: Any, fault: Fault | None, now: float) -> None:
         s, file = self._shard(call), self._file(call.key)
         if fault:
-            if not self._delayed(s, fault, now):
-                self.shards.remove(s)
-                file.hold_reason = f"{fault.code}: {fault.message}"
+            self._set_aside_if_exhausted(s, fault, now)
             return
         collected = from_wire(ok, CollectedShard)
         if collected.again:
