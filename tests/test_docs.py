@@ -1,0 +1,54 @@
+"""Pages that come from the code, and promises about the tree, that must not drift apart from it."""
+
+import importlib.util
+import json
+import re
+from pathlib import Path
+from types import ModuleType
+
+import msgspec
+import pytest
+
+from domain.settings import Settings
+
+ROOT = Path(__file__).parent.parent
+
+
+def _generator() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("generate", ROOT / "docs" / "generate.py")
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_generated_pages_are_up_to_date() -> None:
+    for path, content in _generator().pages().items():
+        assert path.read_text(encoding="utf-8") == content, f"{path.name}: run `python docs/generate.py`"
+
+
+def test_the_template_names_every_setting_a_laptop_may_want_and_no_other() -> None:
+    values = json.loads((ROOT / "local.settings.json.template").read_text(encoding="utf-8"))["Values"]
+    known = {field.encode_name for field in msgspec.structs.fields(Settings)}
+    host = {"FUNCTIONS_WORKER_RUNTIME", "PYTHON_THREADPOOL_THREAD_COUNT", "AzureWebJobsStorage"}
+    assert set(values) == (known - _generator().IDENTITY_ONLY) | host
+
+
+def test_the_template_s_values_are_valid_settings() -> None:
+    values = json.loads((ROOT / "local.settings.json.template").read_text(encoding="utf-8"))["Values"]
+    assert Settings.from_env(values).poll_min_seconds == 60.0
+
+
+@pytest.mark.parametrize(
+    "page", sorted(ROOT.glob("*.md")) + sorted(ROOT.glob("docs/**/*.md")), ids=lambda p: p.name
+)
+def test_links_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", page.read_text(encoding="utf-8")):
+        assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+def test_deployed_requirements_have_upper_bounds() -> None:
+    lines = (ROOT / "requirements.txt").read_text(encoding="utf-8").split()
+    assert lines
+    assert all("<" in line for line in lines)
