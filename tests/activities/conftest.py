@@ -1,0 +1,37 @@
+"""One simulated service for all tests of the activities, and pipelines over fresh containers."""
+
+from collections.abc import Callable, Iterator
+from typing import TypeAlias
+
+import pytest
+
+from local.azure_openai import RunningService, running
+from tests.activities.inline_pipeline import InlinePipeline, settings_for
+from tests.conftest import Containers
+
+MakePipeline: TypeAlias = Callable[..., InlinePipeline]
+
+
+@pytest.fixture(scope="session")
+def shared_service() -> Iterator[RunningService]:
+    with running(speed=20_000) as service:  # the life of a batch takes 20 ms
+        yield service
+
+
+@pytest.fixture
+def service(shared_service: RunningService) -> RunningService:
+    shared_service.reset()
+    return shared_service
+
+
+@pytest.fixture
+def make_pipeline(containers: Containers, service: RunningService) -> Iterator[MakePipeline]:
+    made: list[InlinePipeline] = []
+
+    def make(**settings: str) -> InlinePipeline:
+        made.append(InlinePipeline(settings_for(containers, service, **settings)))
+        return made[-1]
+
+    yield make
+    for pipeline in made:
+        pipeline.close()

@@ -1,0 +1,281 @@
+"""The real activities against real storage and a simulated service, called by the real flow, in one thread of the test.
+
+A `Fuse` can blow at the nth effect on the outside world: everything that had been done by then stays done, and the life
+of that run is over, as when a process is killed.
+"""
+
+import asyncio
+import itertools
+import json
+import time
+from collections import Counter
+from typing import Any
+
+from activities.answering import answering
+from activities.archive_input import archive
+from activities.collect_batch import Collection
+from activities.hold_file import hold
+from activities.poll_batches import poll
+from activities.prepare_file import prepare
+from activities.remove_orphans import remove
+from activities.submit_batch import Submission
+from activities.survey import survey
+from activities.take_snapshot import take
+from activities.write_outputs import write
+from adapters.batch_api import BatchApi, open_batch_api
+from adapters.storage import Container, Storage, open_storage
+from adapters.work_room import WorkRoom
+from domain.contracts import (
+    CancelRequest,
+    EndedBatch,
+    FileWork,
+    PageOfFiles,
+    PageRequest,
+    PollRequest,
+    ShardWork,
+    SnapshotReport,
+    from_wire,
+    to_wire,
+)
+from domain.flow import Call, Flow
+from domain.settings import Settings
+from local.azure_openai import RunningService
+from tests.conftest import Containers
+
+PREFIX = "batch-pipeline-test-"
+LOOK_SECONDS = 0.02  # between looks at a batch that is being worked on; the flow's own clock is set forward
+MOST_ROUNDS = 2000
+
+
+class Blown(BaseException):
+    """The process is gone. No `except Exception` may keep it alive."""
+
+
+class Fuse:
+    """Counts effects; blows right after the nth one, from 1. None: never."""
+
+    def __init__(self, blows_after: int | None = None) -> None:
+        self.blows_after, self.effects = blows_after, Counter[str]()
+
+    def passed(self, effect: str) -> None:
+        self.effects[effect] += 1
+        if self.effects.total() == self.blows_after:
+            raise Blown(effect)
+
+
+class FusedContainer(Container):
+    """Streams write through it as well: what a writer opened by it commits is an effect."""
+
+    def __init__(self, container: Container, fuse: Fuse) -> None:
+        super().__init__(container._client)
+        self._fuse = fuse
+
+    def write(self, *arguments: Any, **options: Any) -> str:
+        etag = super().write(*arguments, **options)
+        self._fuse.passed("write")
+        return etag
+
+    def copy_from(self, *arguments: Any, **options: Any) -> str:
+        status = super().copy_from(*arguments, **options)
+        self._fuse.passed("copy")
+        return status
+
+    def set_metadata(self, *arguments: Any, **options: Any) -> None:
+        super().set_metadata(*arguments, **options)
+        self._fuse.passed("set_metadata")
+
+    def delete(self, *arguments: Any, **options: Any) -> None:
+        super().delete(*arguments, **options)
+        self._fuse.passed("delete")
+
+    def delete_all(self, names: Any) -> None:
+        super().delete_all(names)
+        self._fuse.passed("delete_all")
+
+
+class FusedApi(BatchApi):
+    """Uploads, creations and deletions are effects."""
+
+    def __init__(self, api: BatchApi, fuse: Fuse) -> None:
+        self.__dict__.update(api.__dict__)
+        self._fuse = fuse
+
+    def upload(self, *arguments: Any) -> Any:
+        uploaded = super().upload(*arguments)
+        self._fuse.passed("upload")
+        return uploaded
+
+    def create(self, *arguments: Any) -> Any:
+        created = super().create(*arguments)
+        self._fuse.passed("create")
+        return created
+
+    def delete_file(self, *arguments: Any) -> None:
+        super().delete_file(*arguments)
+        self._fuse.passed("delete_file")
+
+
+def settings_for(containers: Containers, service: RunningService, **changes: str) -> Settings:
+    return Settings.from_env(
+        {
+            "STORAGE": containers.connection_string,
+            "INPUT_CONTAINER": containers.input,
+            "PROCESSED_CONTAINER": containers.processed,
+            "ERROR_CONTAINER": containers.error,
+            "WORK_CONTAINER": containers.work,
+            "AZURE_OPENAI_ENDPOINT": service.url,
+            "AZURE_OPENAI_API_KEY": service.key,
+            "POLL_MIN_SECONDS": "0.05",
+            "POLL_MAX_SECONDS": "0.05",
+            **changes,
+        }
+    )
+
+
+def batch_api_for(settings: Settings) -> BatchApi:
+    return open_batch_api(
+        endpoint=settings.azure_openai_endpoint,
+        api_version=settings.azure_openai_api_version,
+        api_key=settings.azure_openai_api_key,
+        scope=settings.azure_openai_scope,
+        completion_window=settings.completion_window,
+        expiry_days=settings.file_expiry_days,
+    )
+
+
+class InlinePipeline:
+    """One app. `storage` and `api` are the bare ones, for the test to look at."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.storage = open_storage(settings)
+        self.api = batch_api_for(settings)
+        self._forward = 0.0  # seconds that the flow's clock is ahead of ours
+        self._snapshots = itertools.count()
+
+    def close(self) -> None:
+        self.api.close()
+
+    def now(self) -> float:
+        return time.time() + self._forward
+
+    # --- one life ----------------------------------------------------------------------------------------------------
+
+    def begin(self, fuse: Fuse | None = None) -> Flow:
+        """Take a snapshot of what waits; the snapshots before it are dead."""
+        steps = Steps(self, fuse or Fuse())
+        snapshot_id = f"snapshot-{next(self._snapshots):04d}"
+        found = asyncio.run(
+            survey(
+                steps.storage,
+                steps.room,
+                _nobody_is_alive,
+                snapshot_id=snapshot_id,
+                directory="",
+                now=self.now(),
+            )
+        )
+        taken = take(found, snapshot_id, storage=steps.storage, room=steps.room, settings=self.settings)
+        return Flow(snapshot_id=snapshot_id, pace=taken.pace, files_total=taken.files, pages=taken.pages)
+
+    def live(self, flow: Flow, fuse: Fuse | None = None) -> SnapshotReport:
+        """Run rounds until all files are finished. A round that is cut off by the fuse leaves `flow` as it was."""
+        steps = Steps(self, fuse or Fuse())
+        for _ in range(MOST_ROUNDS):
+            if flow.finished:
+                return flow.report()
+            calls = flow.next_calls(self.now())
+            answers = [steps.answer(call) for call in calls]
+            if calls:
+                flow.absorb(calls, answers, self.now())
+            else:
+                time.sleep(LOOK_SECONDS)  # real time for the service; the flow need not wait itself
+                self._forward += max(0.0, flow.wake_at(self.now()) - self.now())
+        raise AssertionError(f"not finished after {MOST_ROUNDS} rounds: {to_wire(flow)}")
+
+    def run(self, fuse: Fuse | None = None) -> SnapshotReport:
+        """Take and finish everything that waits, and tidy up, as `process_snapshot` does."""
+        report = self.live(self.begin(fuse), fuse)
+        steps = Steps(self, fuse or Fuse())
+        remove(room=steps.room, api=steps.api, file_prefix=PREFIX)
+        return report
+
+    # --- what there is -----------------------------------------------------------------------------------------------
+
+    def drop(self, path: str, content: bytes) -> None:
+        self.storage.input.write(path, content)
+
+    def names(self, container: Container) -> list[str]:
+        return [entry.name for entry in container.list()]
+
+    def lines(self, container: Container, suffix: str) -> list[Any]:
+        """The JSON lines of the one blob whose name ends so."""
+        (name,) = (name for name in self.names(container) if name.endswith(suffix))
+        return [json.loads(line) for line in container.read(name)[0].split(b"\n") if line]
+
+    def document(self, container: Container, suffix: str) -> Any:
+        (name,) = (name for name in self.names(container) if name.endswith(suffix))
+        return json.loads(container.read(name)[0])
+
+
+async def _nobody_is_alive(_snapshot_id: str) -> bool:
+    return False
+
+
+class Steps:
+    """The activities by name, with everything they do going through one fuse."""
+
+    def __init__(self, pipeline: InlinePipeline, fuse: Fuse) -> None:
+        bare = pipeline.storage
+        self.storage = Storage(
+            account_url=bare.account_url,
+            input=FusedContainer(bare.input, fuse),
+            processed=FusedContainer(bare.processed, fuse),
+            error=FusedContainer(bare.error, fuse),
+            work=FusedContainer(bare.work, fuse),
+        )
+        self.room = WorkRoom(self.storage.work)
+        self.api = FusedApi(pipeline.api, fuse)
+        self._settings, self._now = pipeline.settings, pipeline.now
+
+    def answer(self, call: Call) -> dict[str, Any]:
+        step = getattr(self, call.activity)
+        return answering(lambda: step(json.loads(json.dumps(call.input))))
+
+    def list_files(self, wire: Any) -> PageOfFiles:
+        request = from_wire(wire, PageRequest)
+        return PageOfFiles(files=self.room.read_page(request.snapshot_id, request.page))
+
+    def prepare_file(self, wire: Any) -> object:
+        work = from_wire(wire, FileWork)
+        return prepare(work, storage=self.storage, room=self.room, settings=self._settings, now=self._now())
+
+    def submit_batch(self, wire: Any) -> object:
+        work = from_wire(wire, ShardWork)
+        submission = Submission(
+            work, room=self.room, api=self.api, file_prefix=PREFIX, clock=self._now, sleep=lambda _: None
+        )
+        return submission.run()
+
+    def poll_batches(self, wire: Any) -> object:
+        return poll(from_wire(wire, PollRequest), api=self.api)
+
+    def cancel_batch(self, wire: Any) -> object:
+        self.api.cancel(from_wire(wire, CancelRequest).batch_id)
+        return {"refused": False}
+
+    def collect_batch(self, wire: Any) -> object:
+        ended = from_wire(wire, EndedBatch)
+        return Collection(ended, room=self.room, api=self.api, settings=self._settings, clock=self._now).run()
+
+    def write_outputs(self, wire: Any) -> object:
+        work = from_wire(wire, FileWork)
+        return write(work, storage=self.storage, room=self.room, settings=self._settings)
+
+    def archive_input(self, wire: Any) -> object:
+        archive(from_wire(wire, FileWork), storage=self.storage, room=self.room, settings=self._settings)
+        return None
+
+    def hold_file(self, wire: Any) -> object:
+        hold(from_wire(wire, FileWork), room=self.room, now=self._now())
+        return None
