@@ -184,13 +184,14 @@ class InlinePipeline:
         for _ in range(MOST_ROUNDS):
             if flow.finished:
                 return flow.report()
-            calls = flow.next_calls(self.now())
-            answers = [steps.answer(call) for call in calls]
+            now = self.now()
+            calls = flow.next_calls(now)
             if calls:
+                answers = [steps.answer(call) for call in calls]
                 flow.absorb(calls, answers, self.now())
             else:
                 time.sleep(LOOK_SECONDS)  # real time for the service; the flow need not wait itself
-                self._forward += max(0.0, flow.wake_at(self.now()) - self.now())
+                self._forward += max(0.0, flow.wake_at(now) - self.now())
         raise AssertionError(f"not finished after {MOST_ROUNDS} rounds: {to_wire(flow)}")
 
     def run(self, fuse: Fuse | None = None) -> SnapshotReport:

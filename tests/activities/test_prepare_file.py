@@ -1,0 +1,199 @@
+"""From an input file to its shards."""
+
+import json
+from typing import Any
+
+import pytest
+
+from activities.prepare_file import prepare
+from adapters.work_room import WorkRoom
+from domain import names
+from domain.contracts import FileWork, PreparedFile
+from domain.records import Claim, InputFile
+from tests.activities.conftest import MakePipeline
+from tests.activities.inline_pipeline import InlinePipeline
+from tests.activities.request_files import request, requests
+
+SNAPSHOT = "snapshot-1"
+
+
+class Prepared:
+    """A dropped and claimed file."""
+
+    def __init__(self, pipeline: InlinePipeline, content: bytes, *, path: str = "a.jsonl") -> None:
+        self.storage, self.settings, self.path = pipeline.storage, pipeline.settings, path
+        self.room = WorkRoom(self.storage.work)
+        pipeline.drop(path, content)
+        self.entry = entry = self.storage.input.entry(path)
+        self.key = names.file_key(path, entry.etag)
+        file = InputFile(path=path, etag=entry.etag, size=entry.size, modified=entry.modified)
+        claim = Claim(snapshot_id=SNAPSHOT, timestamp="1", path=path, etag=entry.etag)
+        assert self.room.claim(self.storage.input, file, self.key, claim)
+
+    def prepare(self, *, later: float = 0.0, snapshot: str = SNAPSHOT, fresh: bool = False) -> PreparedFile:
+        work = FileWork(snapshot_id=snapshot, key=self.key, fresh=fresh)
+        now = self.entry.modified + later
+        return prepare(work, storage=self.storage, room=self.room, settings=self.settings, now=now)
+
+    def content(self, blob: str) -> bytes:
+        return self.storage.work.read(blob)[0]
+
+    def records(self) -> list[dict[str, Any]]:
+        lines = self.content(names.invalid_lines(self.key)).split(b"\n")
+        return [json.loads(line) for line in lines if line]
+
+
+@pytest.fixture
+def pipeline(make_pipeline: MakePipeline) -> InlinePipeline:
+    return make_pipeline()
+
+
+def test_a_file_that_is_right_as_it_is_is_its_own_shard(pipeline: InlinePipeline) -> None:
+    content = requests("abc")
+    file = Prepared(pipeline, content)
+    prepared = file.prepare()
+    (shard,) = prepared.shards
+    assert (prepared.requests, prepared.ended) == (3, 0)
+    assert (shard.blob, shard.requests, shard.size) == (names.frozen_input(file.key), 3, len(content))
+    assert (shard.model, shard.url) == ("gpt", "/chat/completions")
+
+
+@pytest.mark.parametrize(
+    ("content", "kept"),
+    [
+        (b"\xef\xbb\xbf" + request("a"), request("a")),
+        (request("a").replace(b"\n", b"\r\n"), request("a")),
+        (request("a") + b"\n \n" + request("b"), request("a") + request("b")),
+        (request("a") + b"nonsense\n" + request("b"), request("a") + request("b")),
+    ],
+)
+def test_a_file_with_something_to_mend_goes_into_a_shard_of_its_own(
+    pipeline: InlinePipeline, content: bytes, kept: bytes
+) -> None:
+    file = Prepared(pipeline, content)
+    (shard,) = file.prepare().shards
+    assert shard.blob == names.shard_file(file.key, "0000")
+    assert file.content(shard.blob) == kept
+    assert shard.size == len(kept)
+
+
+def test_a_request_without_model_goes_to_the_default_deployment(make_pipeline: MakePipeline) -> None:
+    bare = request("a", body={"messages": []})
+    file = Prepared(make_pipeline(AZURE_OPENAI_DEPLOYMENT="gpt-default"), bare)
+    (shard,) = file.prepare().shards
+    assert shard.model == "gpt-default"
+    assert json.loads(file.content(shard.blob))["body"] == {"messages": [], "model": "gpt-default"}
+
+
+def test_an_invalid_line_costs_that_line_and_says_why(pipeline: InlinePipeline) -> None:
+    file = Prepared(pipeline, request("a") + request("a") + request("b", method="GET"))
+    prepared = file.prepare()
+    assert (prepared.requests, prepared.ended) == (3, 2)
+    assert [(record["line"], record["code"]) for record in file.records()] == [
+        (2, "duplicate_custom_id"),
+        (3, "invalid_request"),
+    ]
+
+
+def test_an_invalid_line_costs_the_file_where_that_is_asked_for(make_pipeline: MakePipeline) -> None:
+    file = Prepared(make_pipeline(ON_INVALID_LINE="reject"), requests("ab") + b"nonsense\n")
+    prepared = file.prepare()
+    assert (prepared.requests, prepared.ended, prepared.shards) == (3, 3, [])
+    assert [record["code"] for record in file.records()] == [
+        "file_rejected",
+        "file_rejected",
+        "invalid_json_line",
+    ]
+    plan = file.room.plan(file.key)
+    assert plan is not None
+    assert plan.rejected_code == "file_rejected"
+
+
+@pytest.mark.parametrize(
+    ("path", "content", "code", "lines"),
+    [
+        ("a.jsonl", b"nonsense\nmore\n", "no_requests", 2),
+        ("a.jsonl", b"\n \n\r\n", "no_requests", 0),
+        ("a.csv", b"text\nhello\n", "unsupported_type", 0),
+        ("a.PARQUET", b"PAR1", "unsupported_type", 0),
+    ],
+)
+def test_a_file_without_requests_is_rejected_with_a_record(
+    pipeline: InlinePipeline, path: str, content: bytes, code: str, lines: int
+) -> None:
+    file = Prepared(pipeline, content, path=path)
+    prepared = file.prepare()
+    assert (prepared.requests, prepared.ended, prepared.shards) == (lines, lines, [])
+    plan = file.room.plan(file.key)
+    assert plan is not None
+    assert plan.rejected_code == code
+    assert len(file.records()) == max(1, lines)
+    assert file.records()[0]["file"] == path
+
+
+@pytest.mark.parametrize(
+    ("limits", "expected"),
+    [
+        ({"MAX_REQUESTS_PER_SHARD": "2"}, [2, 2, 1]),
+        ({"MAX_REQUESTS_PER_SHARD": "5"}, [5]),
+        ({"MAX_BYTES_PER_SHARD": "1000"}, [2, 2, 1]),
+    ],
+)
+def test_shards_keep_the_limits_and_lose_no_line(
+    make_pipeline: MakePipeline, limits: dict[str, str], expected: list[int]
+) -> None:
+    content = b"".join(request(name, "x" * 300) for name in "abcde")
+    file = Prepared(make_pipeline(**limits), content)
+    shards = file.prepare().shards
+    assert [shard.requests for shard in shards] == expected
+    assert b"".join(file.content(shard.blob) for shard in shards) == content
+    assert [shard.size for shard in shards] == [len(file.content(shard.blob)) for shard in shards]
+
+
+def test_a_line_above_the_limit_has_a_shard_to_itself(make_pipeline: MakePipeline) -> None:
+    content = request("a") + request("b", "x" * 2000) + request("c")
+    shards = Prepared(make_pipeline(MAX_BYTES_PER_SHARD="1000"), content).prepare().shards
+    assert [shard.requests for shard in shards] == [1, 1, 1]
+
+
+# --- files that are still being written, or gone ---------------------------------------------------------------------
+
+
+def test_an_empty_file_may_still_be_filled_until_its_window_is_over(pipeline: InlinePipeline) -> None:
+    file = Prepared(pipeline, b"")
+    waiting = file.prepare(later=10)
+    assert waiting.wait_seconds == pytest.approx(20)
+    assert file.prepare(later=31).shards == []
+    plan = file.room.plan(file.key)
+    assert plan is not None
+    assert plan.rejected_code == "empty_file"
+
+
+def test_an_empty_file_that_was_filled_meanwhile_is_left_to_a_later_snapshot(
+    pipeline: InlinePipeline,
+) -> None:
+    file = Prepared(pipeline, b"")
+    pipeline.drop(file.path, requests("a"))
+    assert file.prepare(later=1).gone
+    assert pipeline.names(file.storage.work) == []
+    assert pipeline.run().done == 1
+
+
+def test_a_file_that_another_snapshot_has_taken_over_is_gone(pipeline: InlinePipeline) -> None:
+    file = Prepared(pipeline, requests("a"))
+    assert file.prepare(snapshot="snapshot-2").gone
+    assert not file.prepare().gone
+
+
+def test_a_file_replaced_after_its_claim_is_worked_on_as_it_was(pipeline: InlinePipeline) -> None:
+    file = Prepared(pipeline, requests("abc"))
+    pipeline.drop(file.path, requests("d"))
+    assert file.prepare().requests == 3
+
+
+@pytest.mark.parametrize("fresh", [True, False])
+def test_preparing_twice_comes_to_the_same_plan(pipeline: InlinePipeline, fresh: bool) -> None:
+    file = Prepared(pipeline, request("a") + b"nonsense\n" + request("b"))
+    first = file.prepare(fresh=fresh)
+    assert file.prepare(fresh=fresh) == first
+    assert file.prepare() == first
