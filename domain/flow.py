@@ -47,6 +47,7 @@ from domain.pacing import Pauses, PollClock, QuotaGauge, estimated_tokens, exhau
 PATIENCE_POLLS = (
     20  # looks at a batch in an unknown state before it is cancelled, and after a cancel before giving up
 )
+PATIENCE_LOOKS_FOR_LOST = 5  # a batch may be hidden for a while: just made, or behind a node that lags
 CALLS_PER_ROUND = 200  # four history events each: one round stays below the 1,000 events of a generation
 
 
@@ -100,6 +101,7 @@ class ShardState(msgspec.Struct, kw_only=True):
     output_file_id: str | None = None
     error_file_id: str | None = None
     refused: Fault | None = None
+    begun: bool = False  # submitting it has been tried
     failing_since: float = 0.0  # its batches were taken and then failed as a whole
 
 
@@ -216,7 +218,7 @@ class Flow(msgspec.Struct, kw_only=True):
                     continue
                 taken[s.shard.model] += 1
                 room -= 1
-                work = ShardWork(snapshot_id=self.snapshot_id, key=s.key, shard=s.shard)
+                work = ShardWork(snapshot_id=self.snapshot_id, key=s.key, shard=s.shard, begun=s.begun)
                 yield Call("submit_batch", to_wire(work), s.key, s.shard.shard)
 
     def _fits(self, model: str, tokens: int) -> bool:
@@ -334,6 +336,7 @@ class Flow(msgspec.Struct, kw_only=True):
 
     def _take_submit_batch(self, call: Call, ok: Any, fault: Fault | None, now: float) -> None:
         s = self._shard(call)
+        s.begun = True
         if fault:
             self._set_aside_if_exhausted(s, fault, now)
             return
@@ -375,8 +378,9 @@ class Flow(msgspec.Struct, kw_only=True):
         news = from_wire(ok, PollAnswer).news if not fault else {}
         progress = False
         for s in self._active():
-            told = news.get(s.batch_id or "")
-            progress = self._hear(s, told, now) or progress
+            if fault and not s.cancel_asked:
+                continue  # a poll that failed has seen nothing; only the wait for a cancellation has a limit by count
+            progress = self._hear(s, news.get(s.batch_id or ""), now) or progress
         self.poll.after_poll(now, self.pace, progress=progress, fault=fault)
 
     def _hear(self, s: ShardState, told: BatchNews | None, now: float) -> bool:
@@ -384,10 +388,12 @@ class Flow(msgspec.Struct, kw_only=True):
         before = s.status
         if told:
             s.status, s.done = told.status, told.done
-        s.odd_polls = s.odd_polls + 1 if s.cancel_asked or (told and not told.known) or s.odd_polls else 0
-        if told and told.known and not s.cancel_asked:
+        odd = told is not None and (told.lost or not told.known)
+        s.odd_polls = s.odd_polls + 1 if s.cancel_asked or odd or s.odd_polls else 0
+        if told and not odd and not s.cancel_asked:
             s.odd_polls = 0
-        if (told and (told.ended or told.lost)) or (s.cancel_asked and s.odd_polls >= PATIENCE_POLLS):
+        lost = told is not None and told.lost and s.odd_polls >= PATIENCE_LOOKS_FOR_LOST
+        if (told and told.ended) or lost or (s.cancel_asked and s.odd_polls >= PATIENCE_POLLS):
             s.step, s.tries, s.not_before = ShardStep.COLLECT, 0, 0.0
             if told:
                 s.output_file_id, s.error_file_id = told.output_file_id, told.error_file_id
@@ -417,7 +423,7 @@ class Flow(msgspec.Struct, kw_only=True):
             return
         collected = from_wire(ok, CollectedShard)
         if collected.again:
-            fresh = ShardState(key=s.key, shard=s.shard, failing_since=s.failing_since or now)
+            fresh = ShardState(key=s.key, shard=s.shard, begun=True, failing_since=s.failing_since or now)
             self.shards[self.shards.index(s)] = fresh
             self._pause(fresh, collected.again, now)
             return

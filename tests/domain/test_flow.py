@@ -123,6 +123,19 @@ def test_a_batch_in_a_state_nobody_knows_is_cancelled_long_before_the_deadline()
     assert told.now - BEGIN < PACE.deadline_seconds / 4
 
 
+def test_a_batch_the_service_denies_to_know_for_a_moment_is_not_given_up() -> None:
+    flow = flow_of([active(0)], Pace())
+    lost, found = {"status": "lost", "lost": True}, {"status": "in_progress"}
+    now = BEGIN
+    for told in (lost, lost, found, lost, lost, lost, lost):
+        (poll,) = flow.next_calls(now)
+        flow.absorb([poll], [to_wire(Answer(ok={"news": {"batch-0": told}}))], now)
+        now = flow.wake_at(now)
+    (poll,) = flow.next_calls(now)
+    flow.absorb([poll], [to_wire(Answer(ok={"news": {"batch-0": lost}}))], now)
+    assert [call.activity for call in flow.next_calls(now)] == ["collect_batch"]
+
+
 def test_a_batch_the_service_has_lost_is_collected_as_lost() -> None:
     told = lived(Mood(storm_rounds=FOR_EVER, lost=1.0), files=2)
     assert told.flow.report().done == 2
