@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 
 READY = "processed"
 SPOILT = frozenset({"error", "deleted", "deleting"})
-BRIEF_WAITS_SECONDS = (0.15, 0.3, 0.5)
 MAX_FILE_WAIT_SECONDS = 1800.0  # what the SDK's own wait_for_processing allows
 MAX_SPOILT_FILES = 3
 CONFLICT_WAIT_SECONDS = 2.0
@@ -72,10 +71,9 @@ class Submission:
         api: "BatchApi",
         file_prefix: str,
         clock: Callable[[], float],
-        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._work, self._shard = work, work.shard
-        self._room, self._api, self._prefix, self._clock, self._sleep = room, api, file_prefix, clock, sleep
+        self._room, self._api, self._prefix, self._clock = room, api, file_prefix, clock
         self._ledger = Ledger(owner=work.snapshot_id, attempt=work.shard.attempt, upload_intended_at=clock())
         self._etag: str | None = None
         self._first_time = True
@@ -108,14 +106,21 @@ class Submission:
 
     def _open_ledger(self) -> None:
         """Begin the ledger with the intent to upload, or read the one there is and take it over from a dead owner."""
+        if not self._work.begun and self._begin_ledger():
+            return
+        found = self._room.own_ledger(self._work.key, self._shard.shard, self._work.snapshot_id)
+        if found:
+            self._first_time = False
+            self._ledger, self._etag = found
+        elif not self._begin_ledger():
+            raise ConflictError(f"The ledger of shard {self._shard.shard} comes and goes.")
+
+    def _begin_ledger(self) -> bool:
         try:
             self._write()
         except ConflictError:
-            found = self._room.own_ledger(self._work.key, self._shard.shard, self._work.snapshot_id)
-            if found is None:
-                raise
-            self._first_time = False
-            self._ledger, self._etag = found
+            return False
+        return True
 
     def _write(self) -> None:
         self._etag = self._room.write_ledger(self._work.key, self._shard.shard, self._ledger, self._etag)
@@ -137,7 +142,6 @@ class Submission:
             ledger.input_file_id, status = known[:2] if known else self._api.upload(self._filename, stream)
             if status != READY:  # else the write of the intent to create keeps the id as well
                 self._write()
-                status = self._wait_briefly(ledger.input_file_id)
         else:
             status = self._status(ledger.input_file_id)
         too_long = self._clock() - (ledger.upload_intended_at or 0.0) > MAX_FILE_WAIT_SECONDS
@@ -150,16 +154,6 @@ class Submission:
             return self._api.file_status(file_id)
         except NotFoundError:
             return "deleted"
-
-    def _wait_briefly(self, file_id: str) -> str:
-        """Look a few times within a second: most files are ready by then, and coming back costs more than waiting."""
-        status = "pending"
-        for seconds in BRIEF_WAITS_SECONDS:
-            self._sleep(seconds)
-            status = self._status(file_id)
-            if status == READY or status in SPOILT:
-                break
-        return status
 
     def _file_wait(self) -> float:
         """Wait half as long again as the file has taken so far, within a quarter of a second and ten seconds."""

@@ -60,6 +60,7 @@ class BatchApi:
 
     def __init__(self, client: OpenAI, *, completion_window: str, expiry_seconds: int | None) -> None:
         self._client = client
+        self._once = client.with_options(max_retries=0)  # for what must not be done twice
         self._window = completion_window
         self._expiry_seconds = expiry_seconds
 
@@ -71,7 +72,7 @@ class BatchApi:
         if self._expiry_seconds:
             expiry = {"expires_after": {"anchor": "created_at", "seconds": self._expiry_seconds}}
         with _translated(f"upload of {filename}", effect=True):
-            uploaded = self._client.with_options(max_retries=0).files.create(
+            uploaded = self._once.files.create(
                 file=(filename, cast("BinaryIO", content)),
                 purpose="batch",
                 timeout=TRANSFER_TIMEOUT_SECONDS,
@@ -132,7 +133,7 @@ class BatchApi:
         Raises LostAnswerError when nobody can say whether it was created.
         """
         with _translated(f"batch for {input_file_id}", effect=True):
-            answer = self._client.with_options(max_retries=0).batches.with_raw_response.create(
+            answer = self._once.batches.with_raw_response.create(
                 input_file_id=input_file_id,
                 endpoint=endpoint,  # type: ignore[arg-type] # the SDK lists OpenAI's endpoints, Azure has its own
                 completion_window=self._window,  # type: ignore[arg-type]
@@ -158,9 +159,7 @@ class BatchApi:
         """Ask for a batch's cancellation. Raises RefusedError for one that has ended."""
         with _translated(f"cancellation of batch {batch_id}"):
             try:
-                self._client.with_options(max_retries=0).batches.cancel(
-                    batch_id, timeout=CALL_TIMEOUT_SECONDS
-                )
+                self._once.batches.cancel(batch_id, timeout=CALL_TIMEOUT_SECONDS)
             except (
                 openai.ConflictError
             ) as error:  # elsewhere a passing one; here there is nothing left to cancel

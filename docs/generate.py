@@ -23,7 +23,7 @@ INTRODUCTION = (
 )
 LOCAL_VALUES = {
     "FUNCTIONS_WORKER_RUNTIME": "python",
-    "PYTHON_THREADPOOL_THREAD_COUNT": "16",  # host.json lets in 8 activities and 4 orchestrators; the default may be 5
+    "PYTHON_THREADPOOL_THREAD_COUNT": "24",  # host.json lets in 16 activities and 4 orchestrators; the default may be 5
     "AzureWebJobsStorage": "UseDevelopmentStorage=true",
     "STORAGE": "UseDevelopmentStorage=true",
     "AZURE_OPENAI_ENDPOINT": "https://<your resource>.openai.azure.com",

@@ -125,6 +125,7 @@ class ShardWork(msgspec.Struct, frozen=True, kw_only=True):
     snapshot_id: str
     key: str
     shard: OpenShard
+    begun: bool = False  # an earlier try got somewhere: there is a ledger to go on from
 
 
 class Submitted(msgspec.Struct, frozen=True, kw_only=True):
