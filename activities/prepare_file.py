@@ -21,6 +21,7 @@ from domain.settings import Settings
 from domain.shards import ended_requests, open_shards
 
 COPY_WAIT_SECONDS = 2.0
+SAMPLE_LINES = 1000
 TABLE_SUFFIXES = frozenset({".csv", ".tsv", ".parquet", ".json", ".arrow", ".feather", ".txt", ".gz"})
 
 _LINE_CODES = frozenset(
@@ -176,15 +177,23 @@ class Preparation:
         """Check a file that may be its own shard; None as soon as it turns out that it cannot be."""
         checker = RequestChecker(self._settings.azure_openai_deployment)
         plan = msgspec.structs.replace(self._empty_plan)
+        bytes_so_far = 0
         for line in self._lines():
             found = checker.check(line)
             if not isinstance(found, Request) or found.changed:
                 return None
             plan.requests += 1
+            bytes_so_far += len(line) + 1
+            if plan.requests == SAMPLE_LINES and self._too_many(bytes_so_far):
+                return None  # it would take a second pass anyway: go there at once
         plan.model, plan.url = checker.model, checker.url
         blob = names.frozen_input(self._key)
         plan.shards = [PlannedShard(shard="0000", blob=blob, requests=plan.requests, size=self._size)]
         return plan
+
+    def _too_many(self, bytes_so_far: int) -> bool:
+        """Foretell from the first lines that the file has more requests than fit into one shard."""
+        return self._size / bytes_so_far * SAMPLE_LINES > 1.2 * self._settings.max_requests_per_shard
 
     def _write_shards(self) -> Plan:
         checker = RequestChecker(self._settings.azure_openai_deployment)

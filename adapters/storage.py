@@ -8,6 +8,7 @@ import logging
 import os
 import uuid
 from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -33,6 +34,7 @@ from azure.storage.blob import (
     ContainerClient,
     ContentSettings,
     ExponentialRetry,
+    StorageStreamDownloader,
 )
 from requests.adapters import HTTPAdapter
 
@@ -47,7 +49,7 @@ from domain.errors import (
 from domain.settings import Settings
 
 CONNECTIONS = 64
-BLOCK_BYTES = 8 * 1024 * 1024  # one read, one staged block: what a stream holds in memory at a time
+BLOCK_BYTES = 4 * 1024 * 1024  # one read, one staged block: what a stream holds in memory at a time
 
 logging.getLogger("azure.core.pipeline.policies.http_logging_policy").setLevel(logging.WARNING)
 
@@ -110,14 +112,13 @@ class Container:
 
     def chunks(self, name: str) -> Iterator[bytes]:
         """Stream a blob in pieces of at most BLOCK_BYTES. Raises NotFoundError; ConflictError if it changes meanwhile."""
-        with self._blob(name) as blob:
-            yield from blob.download_blob().chunks()
+        yield from self.open(name)[1]
 
     def open(self, name: str) -> tuple[BlobEntry, Iterator[bytes]]:
         """Look at a blob and stream it, in one call as far as its first piece reaches. Raises NotFoundError."""
         with self._blob(name) as blob:
             download = blob.download_blob()
-            return _entry(download.properties), _translated_chunks(download.chunks(), f"{self.name}/{name}")
+            return _entry(download.properties), _streamed(download, f"{self.name}/{name}")
 
     def read_range(self, name: str, offset: int, length: int) -> bytes:
         """Read part of a blob."""
@@ -208,13 +209,18 @@ class Container:
 
 
 class BlobWriter:
-    """Streams bytes into a block blob, holding at most one block in memory. `size` counts bytes written."""
+    """Streams bytes into a block blob. `size` counts bytes written.
+
+    Holds at most two blocks in memory: one is sent while the next one fills.
+    """
 
     def __init__(self, container: Container, name: str) -> None:
         self._container, self._name = container, name
         self._blocks: list[BlobBlock] = []
         self._buffer = bytearray()
         self._series = uuid.uuid4().hex  # two writers of one blob never mix their blocks
+        self._sender: ThreadPoolExecutor | None = None
+        self._sending: Future[None] | None = None
         self.size = 0
 
     def write(self, content: bytes) -> None:
@@ -231,15 +237,27 @@ class BlobWriter:
             return
         if self._buffer:
             self._stage()
+        self._wait()
+        self.abandon()
         with self._container._blob(self._name) as blob:  # noqa: SLF001 - the writer is part of the container
             blob.commit_block_list(self._blocks, content_settings=_content_settings(self._name))
 
     def _stage(self) -> None:
+        self._wait()
         block = base64.b64encode(f"{self._series}{len(self._blocks):06d}".encode()).decode()
-        with self._container._blob(self._name) as blob:  # noqa: SLF001 - the writer is part of the container
-            blob.stage_block(block, bytes(self._buffer))
+        self._sender = self._sender or ThreadPoolExecutor(1)
+        self._sending = self._sender.submit(self._send, block, bytes(self._buffer))
         self._blocks.append(BlobBlock(block))
         self._buffer.clear()
+
+    def _send(self, block: str, content: bytes) -> None:
+        with self._container._blob(self._name) as blob:  # noqa: SLF001 - the writer is part of the container
+            blob.stage_block(block, content)
+
+    def _wait(self) -> None:
+        """Wait until the last block has arrived. Raises what went wrong with it."""
+        if self._sending:
+            self._sending.result()
 
     def __enter__(self) -> Self:
         return self
@@ -249,6 +267,12 @@ class BlobWriter:
     ) -> None:
         if kind is None:
             self.close()
+        self.abandon()
+
+    def abandon(self) -> None:
+        """Stop sending; what was sent without a close never appears."""
+        if self._sender:
+            self._sender.shutdown(wait=False, cancel_futures=True)
 
 
 class LazyWriter:
@@ -370,9 +394,18 @@ def _content_settings(name: str) -> ContentSettings:
     return ContentSettings(content_type="application/jsonl" if name.endswith(".jsonl") else kind)
 
 
-def _translated_chunks(chunks: Iterator[bytes], about: str) -> Iterator[bytes]:
+def _streamed(download: StorageStreamDownloader[bytes], about: str) -> Iterator[bytes]:
+    """Give a blob's pieces; of a blob with several, the next is fetched while the last one is being looked at."""
+    chunks = download.chunks()
     with _translated(about):
-        yield from chunks
+        if download.size <= BLOCK_BYTES:
+            yield from chunks
+            return
+        with ThreadPoolExecutor(1) as pool:
+            ahead = pool.submit(next, chunks, None)
+            while (chunk := ahead.result()) is not None:
+                ahead = pool.submit(next, chunks, None)
+                yield chunk
 
 
 @contextmanager

@@ -9,6 +9,8 @@ from typing import Any
 
 import msgspec
 
+from domain.seen_ids import SeenIds
+
 URLS = ("/chat/completions", "/v1/chat/completions", "/v1/responses")
 UTF8_BOM = b"\xef\xbb\xbf"
 OTHER_BOMS = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
@@ -60,7 +62,7 @@ class RequestChecker:
 
     def __init__(self, default_model: str | None) -> None:
         self._default_model = default_model
-        self._seen: set[str] = set()
+        self._seen = SeenIds()
         self._number = 0
         self.model: str | None = None
         self.url: str | None = None
