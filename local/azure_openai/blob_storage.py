@@ -1,0 +1,86 @@
+"""Bring-your-own storage: reading inputs from and writing outputs to a storage account."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+from azure.core import MatchConditions
+from azure.core.exceptions import AzureError, HttpResponseError, ResourceModifiedError, ResourceNotFoundError
+from azure.storage.blob import BlobServiceClient
+
+from local.azure_openai.errors import ErrorItem
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from azure.storage.blob import BlobClient
+
+NO_PERMISSIONS = ErrorItem(code="input_no_permissions", message="The service cannot read the input blob.")
+MODIFIED = ErrorItem(
+    code="input_modified", message="The input blob was modified after the batch was submitted."
+)
+
+
+class BlobRefusedError(Exception):
+    """A blob that cannot be read or written; `item` tells it in the batch's errors."""
+
+    def __init__(self, item: ErrorItem) -> None:
+        super().__init__(item.message)
+        self.item = item
+
+
+class BlobStorage:
+    """The account behind `--storage-connection`. Blocking; called in worker threads."""
+
+    def __init__(self, connection: str) -> None:
+        self._account = BlobServiceClient.from_connection_string(connection)
+        self._root = self._account.url.rstrip("/") + "/"
+
+    def etag(self, url: str) -> str:
+        """The blob's ETag as it is now. Raises BlobRefusedError when it cannot be read."""
+        try:
+            return str(self._blob(url).get_blob_properties().etag)
+        except HttpResponseError as error:
+            raise BlobRefusedError(NO_PERMISSIONS) from error
+
+    def download(self, url: str, etag: str, target: Path) -> str:
+        """Copy a blob to a local file; returns its SHA-256. Raises BlobRefusedError, also when the ETag changed."""
+        digest = hashlib.sha256()
+        try:
+            stream = self._blob(url).download_blob(etag=etag, match_condition=MatchConditions.IfNotModified)
+            with target.open("wb") as file:
+                for chunk in stream.chunks():
+                    file.write(chunk)
+                    digest.update(chunk)
+        except ResourceModifiedError as error:
+            raise BlobRefusedError(MODIFIED) from error
+        except HttpResponseError as error:
+            raise BlobRefusedError(NO_PERMISSIONS) from error
+        return digest.hexdigest()
+
+    def is_modified(self, url: str, etag: str) -> bool:
+        """Whether the blob is another one than it was, or gone."""
+        try:
+            return str(self._blob(url).get_blob_properties().etag) != etag
+        except ResourceNotFoundError:
+            return True
+
+    def upload(self, source: Path, url: str) -> None:
+        """Write a local file to a blob. Raises BlobRefusedError."""
+        try:
+            with source.open("rb") as content:
+                self._blob(url).upload_blob(content, overwrite=True)
+        except AzureError as error:
+            item = ErrorItem(
+                code="output_no_permissions", message="The service cannot write to the output folder."
+            )
+            raise BlobRefusedError(item) from error
+
+    def _blob(self, url: str) -> BlobClient:
+        if not url.startswith(self._root):
+            raise BlobRefusedError(NO_PERMISSIONS)
+        container, _, name = url.removeprefix(self._root).partition("/")
+        if not container or not name:
+            raise BlobRefusedError(NO_PERMISSIONS)
+        return self._account.get_blob_client(container, name)

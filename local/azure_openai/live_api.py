@@ -1,0 +1,102 @@
+"""The live operations: embeddings, chat completions and responses, answered at once."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections import defaultdict
+from typing import TYPE_CHECKING, Any
+
+from local.azure_openai import answers
+from local.azure_openai.errors import ServiceError
+from local.azure_openai.operations import V1, Call, Operation, api_version, json_body, json_response
+from local.azure_openai.plan import Subject
+from local.azure_openai.rate_limit import RateLimit
+from local.azure_openai.settings import names
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+    from local.azure_openai.counters import Counters
+    from local.azure_openai.settings import Settings
+
+MAX_INPUTS = 2048
+_NAMED_CHARACTERS = 80
+
+
+class LiveApi:
+    """Live inference, limited per deployment."""
+
+    def __init__(self, settings: Settings, counters: Counters) -> None:
+        self._settings = settings
+        self._counters = counters
+        self._refusing = names(settings.batch_only)
+        self._limits: dict[str, RateLimit] = defaultdict(
+            lambda: RateLimit(settings.live_requests_per_minute, settings.real(60.0))
+        )
+
+    def operations(self) -> list[Operation]:
+        """The operations: the deployment is in the body, or in the path of the dated form."""
+        paths = ("/embeddings", "/chat/completions", "/responses")
+        deployed = tuple(f"/deployments/{{deployment}}{path}" for path in paths[:2])
+        return [Operation(name="live", method="POST", path=path, read=self.read) for path in paths + deployed]
+
+    async def read(self, request: Request) -> Call:
+        """Read any live call."""
+        body = await json_body(request, dict[str, Any])
+        deployment = str(request.path_params.get("deployment") or body.get("model", ""))
+        body["model"] = deployment
+        path = request.url.path
+        kind = (
+            "embeddings"
+            if path.endswith("/embeddings")
+            else "chat"
+            if path.endswith("/completions")
+            else "responses"
+        )
+        texts = answers.embedding_inputs(body) if kind == "embeddings" else [answers.request_text(body)]
+        custom_id = request.headers.get("x-ms-client-request-id", "")
+        subject = Subject(deployment=deployment, custom_id=custom_id, text="\n".join(texts))
+
+        async def carry_out() -> Response:
+            self._check(request, deployment, kind, body, texts)
+            self._limits[deployment].take()
+            self._counters.answered_live(deployment, map(_named, texts))
+            return json_response(_answer(kind, body))
+
+        return Call(subject, carry_out)
+
+    def _check(
+        self, request: Request, deployment: str, kind: str, body: dict[str, Any], texts: list[str]
+    ) -> None:
+        in_path = "deployment" in request.path_params
+        if in_path == (api_version(request) == V1) or (
+            not in_path and api_version(request) != V1 and kind != "responses"
+        ):
+            raise ServiceError(404, "Resource not found", code="404")
+        if not deployment or not self._settings.has_deployment(deployment):
+            message = "The API deployment for this resource does not exist."
+            raise ServiceError(404, message, code="DeploymentNotFound")
+        if deployment in self._refusing:
+            message = f"The {kind} operation does not work with the specified model, {deployment}."
+            raise ServiceError(400, message, code="OperationNotSupported")
+        if body.get("stream"):
+            raise ServiceError(400, "stream is not served by the simulator.")
+        if kind == "embeddings" and (not texts or len(texts) > MAX_INPUTS or "" in texts):
+            raise ServiceError(400, f"input must be 1 to {MAX_INPUTS} texts, none of them empty.")
+        if kind == "chat" and not body.get("messages"):
+            raise ServiceError(400, "messages is required.")
+
+
+def _answer(kind: str, body: dict[str, Any]) -> dict[str, Any]:
+    if kind == "embeddings":
+        return answers.embeddings(body)
+    make = answers.chat_completion if kind == "chat" else answers.response_object
+    return make(body, created=time.time())
+
+
+def _named(text: str) -> str:
+    if len(text) <= _NAMED_CHARACTERS:
+        return text
+    return f"{text[:_NAMED_CHARACTERS]}#{hashlib.sha256(text.encode()).hexdigest()[:16]}"
