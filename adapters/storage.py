@@ -7,7 +7,7 @@ import base64
 import logging
 import os
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -304,6 +304,13 @@ class Storage:
     processed: Container
     error: Container
     work: Container
+    close: Callable[[], None]  # the connections
+    session: requests.Session | None = None  # whose connections all containers share
+
+    def close(self) -> None:
+        """Close the connections."""
+        if self.session:
+            self.session.close()
 
     def ready(self) -> "Storage":
         """Make sure the containers are there: created where the account is a local one.
@@ -323,8 +330,9 @@ class Storage:
 
 def open_storage(settings: Settings) -> Storage:
     """Connect to the data account, by connection string or by identity."""
+    transport = _transport()
     options: dict[str, Any] = {
-        "transport": _transport(),
+        "transport": transport,
         "max_single_get_size": BLOCK_BYTES,
         "max_chunk_get_size": BLOCK_BYTES,
         "retry_policy": ExponentialRetry(
@@ -353,6 +361,8 @@ def open_storage(settings: Settings) -> Storage:
         processed=container(settings.processed_container),
         error=container(settings.error_container),
         work=container(settings.work_container),
+        close=service.close,
+        session=transport.session,
     )
 
 
@@ -367,7 +377,7 @@ def _transport() -> RequestsTransport:
     session.mount("https://", HTTPAdapter(pool_maxsize=CONNECTIONS))
     session.trust_env = bool(getproxies())
     bundle = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or True
-    return RequestsTransport(session=session, session_owner=False, connection_verify=bundle)
+    return RequestsTransport(session=session, connection_verify=bundle)
 
 
 def _is_local(account_url: str) -> bool:

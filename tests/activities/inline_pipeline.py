@@ -155,6 +155,8 @@ class InlinePipeline:
 
     def close(self) -> None:
         self.api.close()
+        self.storage.close()
+        self.storage.close()
 
     def now(self) -> float:
         return time.time() + self._forward
@@ -253,9 +255,7 @@ class Steps:
 
     def submit_batch(self, wire: Any) -> object:
         work = from_wire(wire, ShardWork)
-        submission = Submission(
-            work, room=self.room, api=self.api, file_prefix=PREFIX, clock=self._now, sleep=lambda _: None
-        )
+        submission = Submission(work, room=self.room, api=self.api, file_prefix=PREFIX, clock=self._now)
         return submission.run()
 
     def poll_batches(self, wire: Any) -> object:

@@ -1,6 +1,7 @@
 """Storage over fresh containers, and one simulated service for all tests of the adapters."""
 
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from typing import TypeAlias
 
 import pytest
@@ -28,8 +29,9 @@ def settings(containers: Containers) -> Settings:
 
 
 @pytest.fixture
-def storage(settings: Settings) -> Storage:
-    return open_storage(settings)
+def storage(settings: Settings) -> Iterator[Storage]:
+    with closing(open_storage(settings)) as storage:
+        yield storage
 
 
 @pytest.fixture

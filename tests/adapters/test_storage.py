@@ -1,6 +1,7 @@
 """Containers and blobs, against a real storage server: conditions, streams, odd names, and whose errors they are."""
 
 from collections.abc import Callable
+from contextlib import closing
 
 import msgspec
 import pytest
@@ -15,7 +16,14 @@ from azure.core.exceptions import (
 
 import adapters.storage
 from adapters.storage import Container, Storage, open_storage
-from domain.errors import ConfigurationError, ConflictError, NotFoundError, PassingError, PipelineError
+from domain.errors import (
+    ConfigurationError,
+    ConflictError,
+    NotFoundError,
+    PassingError,
+    PipelineError,
+    SettingsError,
+)
 from domain.settings import Settings
 
 ODD_NAMES = [
@@ -181,13 +189,13 @@ def test_a_blob_that_changes_while_it_is_read_is_found_out(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(adapters.storage, "BLOCK_BYTES", 1000)
-    storage = open_storage(settings)
-    storage.input.write("a", b"1" * 9000)
-    chunks = storage.input.chunks("a")
-    next(chunks)
-    storage.input.write("a", b"2" * 9000)
-    with pytest.raises(ConflictError):
-        list(chunks)
+    with closing(open_storage(settings)) as storage:
+        storage.input.write("a", b"1" * 9000)
+        chunks = storage.input.chunks("a")
+        next(chunks)
+        storage.input.write("a", b"2" * 9000)
+        with pytest.raises(ConflictError):
+            list(chunks)
 
 
 # --- the account -----------------------------------------------------------------------------------------------------
@@ -202,14 +210,21 @@ def test_missing_containers_are_made_where_the_account_is_a_local_one(settings: 
         error_container=names[2],
         work_container=names[3],
     )
-    storage = open_storage(fresh).ready()
-    rooms = [storage.input, storage.processed, storage.error, storage.work]
-    assert [room.name for room in rooms] == names
-    assert all(room.exists() for room in rooms)
-    storage.ready()
-    for room in rooms:
-        room.create()
-        room._client.delete_container()
+    with closing(open_storage(fresh)) as storage:
+        rooms = [storage.input, storage.processed, storage.error, storage.work]
+        assert not any(room.exists() for room in rooms)
+        assert storage.ready() is storage.ready() is storage
+        assert [room.name for room in rooms] == names
+        assert all(room.exists() for room in rooms)
+        for room in rooms:
+            room.create()
+            room._client.delete_container()
+
+
+def test_a_connection_string_that_is_none_is_told_without_showing_it(settings: Settings) -> None:
+    with pytest.raises(SettingsError) as caught:
+        open_storage(msgspec.structs.replace(settings, storage="AccountKey hunter2"))
+    assert "hunter2" not in str(caught.value)
 
 
 def test_missing_containers_elsewhere_are_named(storage: Storage) -> None:
@@ -261,6 +276,9 @@ def test_a_wrong_key_is_a_matter_of_configuration_and_is_not_shown(settings: Set
     parts = dict(part.split("=", 1) for part in settings.storage.split(";") if part)
     parts["AccountKey"] = "c2VjcmV0c2VjcmV0"
     wrong = ";".join(f"{name}={value}" for name, value in parts.items())
-    with pytest.raises(ConfigurationError) as caught:
-        open_storage(msgspec.structs.replace(settings, storage=wrong)).work.write("a", b"")
+    with (
+        closing(open_storage(msgspec.structs.replace(settings, storage=wrong))) as storage,
+        pytest.raises(ConfigurationError) as caught,
+    ):
+        storage.work.write("a", b"")
     assert "c2VjcmV0" not in str(caught.value)
