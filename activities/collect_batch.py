@@ -13,12 +13,13 @@ import msgspec
 
 from activities.answer_spool import AnswerSpool
 from activities.answering import answering
+from activities.service_files import delete_service_files
 from activities.sharding import ShardWriter
 from adapters import clients
 from adapters.work_room import WorkRoom
 from domain import names
 from domain.contracts import CollectedShard, EndedBatch, OpenShard, Pause, from_wire
-from domain.errors import NotFoundError, PassingError, RefusedError
+from domain.errors import NotFoundError, PassingError
 from domain.outcomes import Outcome, ShardOutcome, Tally, Verdict, judge_absent
 from domain.records import BatchRecord, Collected, Ledger, PlannedShard
 from domain.regrouping import Regrouping, regroup
@@ -82,7 +83,7 @@ class Collection:
             ledger.collected = self._collect(regrouping)
             self._close_batch(ledger)
             self._room.write_ledger(self._ended.key, self._shard.shard, ledger, etag)
-        self._delete_service_files(ledger)
+        delete_service_files(ledger, self._api)
         return CollectedShard(
             tally=ledger.collected.tally,
             children=[self._child(child, ledger.collected) for child in ledger.collected.children],
@@ -240,14 +241,3 @@ class Collection:
             ledger.batch.output_file_id = self._ended.output_file_id
             ledger.batch.error_file_id = self._ended.error_file_id
             ledger.batch.ended_seen_at = self._clock()
-
-    def _delete_service_files(self, ledger: Ledger) -> None:
-        batches = [*ledger.past_batches, *([ledger.batch] if ledger.batch else [])]
-        files = [ledger.input_file_id]
-        for batch in batches:
-            files += [batch.input_file_id, batch.output_file_id, batch.error_file_id]
-        for file_id in dict.fromkeys(file for file in files if file):
-            try:
-                self._api.delete_file(file_id)
-            except RefusedError as error:
-                log.warning("the service keeps file %s: %s", file_id, error)

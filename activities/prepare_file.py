@@ -8,6 +8,7 @@ import azure.durable_functions as df
 import msgspec
 
 from activities.answering import answering
+from activities.service_files import delete_leftovers
 from activities.sharding import ShardWriter
 from adapters import clients
 from adapters.storage import Storage
@@ -34,15 +35,17 @@ bp = df.Blueprint()
 @bp.activity_trigger(input_name="work")
 def prepare_file(work: dict) -> dict:
     """Answer PreparedFile to a FileWork."""
-    return answering(
-        lambda: prepare(
-            from_wire(work, FileWork),
-            storage=clients.storage(),
-            room=clients.work_room(),
-            settings=clients.settings(),
-            now=time.time(),
-        )
+    return answering(lambda: _prepare_and_tidy_up(from_wire(work, FileWork)))
+
+
+def _prepare_and_tidy_up(work: FileWork) -> PreparedFile:
+    room = clients.work_room()
+    prepared = prepare(
+        work, storage=clients.storage(), room=room, settings=clients.settings(), now=time.time()
     )
+    if not work.fresh and not prepared.gone:
+        delete_leftovers(work.key, room=room, api=clients.batch_api())
+    return prepared
 
 
 def prepare(

@@ -1,0 +1,38 @@
+"""The files that a shard leaves in the service: its input, and the results of each of its batches."""
+
+import logging
+from typing import TYPE_CHECKING
+
+from adapters.work_room import WorkRoom
+from domain.errors import RefusedError
+from domain.records import Ledger
+
+if TYPE_CHECKING:
+    from adapters.batch_api import BatchApi
+
+log = logging.getLogger(__name__)
+
+
+def delete_service_files(ledger: Ledger, api: "BatchApi") -> None:
+    """Delete all service files of a shard whose outcomes lie safely in `work/`."""
+    batches = [*ledger.past_batches, *([ledger.batch] if ledger.batch else [])]
+    files = [ledger.input_file_id]
+    for batch in batches:
+        files += [batch.input_file_id, batch.output_file_id, batch.error_file_id]
+    for file_id in dict.fromkeys(file for file in files if file):
+        try:
+            api.delete_file(file_id)
+        except RefusedError as error:
+            log.warning("the service keeps file %s: %s", file_id, error)
+
+
+def delete_leftovers(key: str, *, room: WorkRoom, api: "BatchApi") -> None:
+    """Delete what a run that died between collecting and deleting has left of a file that is taken up again.
+
+    Its collected shards are not collected a second time, so nobody else would.
+    """
+    plan = room.plan(key)
+    ledgers = room.shard_ledgers(key, plan.shards) if plan else {}
+    for ledger in ledgers.values():
+        if ledger.collected:
+            delete_service_files(ledger, api)
