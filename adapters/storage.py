@@ -7,7 +7,7 @@ import base64
 import logging
 import os
 import uuid
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -304,7 +304,6 @@ class Storage:
     processed: Container
     error: Container
     work: Container
-    close: Callable[[], None]  # the connections
     session: requests.Session | None = None  # whose connections all containers share
 
     def close(self) -> None:
@@ -361,7 +360,6 @@ def open_storage(settings: Settings) -> Storage:
         processed=container(settings.processed_container),
         error=container(settings.error_container),
         work=container(settings.work_container),
-        close=service.close,
         session=transport.session,
     )
 
