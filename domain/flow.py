@@ -98,6 +98,7 @@ class ShardState(msgspec.Struct, kw_only=True):
     done: int = 0
     odd_polls: int = 0
     cancel_asked: bool = False
+    cancel_refused: bool = False
     output_file_id: str | None = None
     error_file_id: str | None = None
     refused: Fault | None = None
@@ -162,8 +163,8 @@ class Flow(msgspec.Struct, kw_only=True):
     def next_calls(self, now: float) -> list[Call]:
         """Give the calls that can be made now, in a fixed order; they are independent of each other."""
         calls = [
-            *self._cancels(now),
             *self._poll(now),
+            *self._cancels(now),  # after the poll, whose view may be older than the answer to a cancel
             *self._submissions(now),
             *self._collections(now),
             *self._file_calls(FileStep.PREPARE, "prepare_file", now),
@@ -380,11 +381,11 @@ class Flow(msgspec.Struct, kw_only=True):
         for s in self._active():
             if fault and not s.cancel_asked:
                 continue  # a poll that failed has seen nothing; only the wait for a cancellation has a limit by count
-            progress = self._hear(s, news.get(s.batch_id or ""), now) or progress
+            progress = self._hear(s, news.get(s.batch_id or ""), now, looked=fault is None) or progress
         self.poll.after_poll(now, self.pace, progress=progress, fault=fault)
 
-    def _hear(self, s: ShardState, told: BatchNews | None, now: float) -> bool:
-        """Take what is new about one batch; True when that is progress."""
+    def _hear(self, s: ShardState, told: BatchNews | None, now: float, *, looked: bool) -> bool:
+        """Take what is new about one batch; True when that is progress. `looked`: nothing new is news as well."""
         before = s.status
         if told:
             s.status, s.done = told.status, told.done
@@ -392,8 +393,13 @@ class Flow(msgspec.Struct, kw_only=True):
         s.odd_polls = s.odd_polls + 1 if s.cancel_asked or odd or s.odd_polls else 0
         if told and not odd and not s.cancel_asked:
             s.odd_polls = 0
-        lost = told is not None and told.lost and s.odd_polls >= PATIENCE_LOOKS_FOR_LOST
-        if (told and told.ended) or lost or (s.cancel_asked and s.odd_polls >= PATIENCE_POLLS):
+        is_lost = told is not None and told.lost
+        lost = is_lost and s.odd_polls >= PATIENCE_LOOKS_FOR_LOST
+        # Nothing left to cancel, and seen after that in a state nobody has heard of: that state is an end. The refusal
+        # alone says nothing: of a batch unseen since a crash it means that results are ready, or about to be.
+        odd_end = looked and s.cancel_refused and s.status not in KNOWN and not is_lost
+        gave_up = s.cancel_asked and s.odd_polls >= PATIENCE_POLLS
+        if (told and told.ended) or lost or odd_end or gave_up:
             s.step, s.tries, s.not_before = ShardStep.COLLECT, 0, 0.0
             if told:
                 s.output_file_id, s.error_file_id = told.output_file_id, told.error_file_id
@@ -412,9 +418,8 @@ class Flow(msgspec.Struct, kw_only=True):
         if s.step is not ShardStep.ACTIVE or (fault and self._delayed(s, fault, now)):
             return  # it ended by itself in the same round, or is asked again after a while
         nothing_left = not fault and from_wire(ok, Cancelled).refused
-        if nothing_left and s.status not in KNOWN:
-            s.step = ShardStep.COLLECT  # a state nobody has heard of, and it is an end
-        s.cancel_asked, s.odd_polls, s.tries, s.not_before = True, 0, 0, 0.0
+        s.cancel_asked, s.cancel_refused = True, nothing_left
+        s.odd_polls, s.tries, s.not_before = 0, 0, 0.0
 
     def _take_collect_batch(self, call: Call, ok: Any, fault: Fault | None, now: float) -> None:
         s, file = self._shard(call), self._file(call.key)

@@ -154,6 +154,37 @@ def flow_of(shards: list[ShardState], pace: Pace) -> Flow:
     return Flow(snapshot_id="s", pace=pace, files_total=1, pages=0, files=[file], shards=shards)
 
 
+@pytest.mark.parametrize("seen_before", ["submitted", "paused"])
+@pytest.mark.parametrize("looks_too_early", [0, 2])
+def test_a_batch_that_ended_while_nobody_looked_is_read_although_its_deadline_has_passed(
+    seen_before: str, looks_too_early: int
+) -> None:
+    """After an outage the service refuses the cancellation of what is complete; its results are paid for."""
+    flow = flow_of([active(0)], Pace())
+    flow.shards[0].status = seen_before
+    now = BEGIN + Pace().deadline_seconds
+    cancel = Call("cancel_batch", {"batch_id": "batch-0"}, "key-0", "0000")
+    flow.absorb([cancel], [to_wire(Answer(ok={"refused": True}))], now)
+    completed = {"status": "completed", "ended": True, "output_file_id": "out"}
+    for told in [*[{"status": "finalizing"}] * looks_too_early, completed]:
+        now = max(now, flow.poll.next_at)
+        calls = [call for call in flow.next_calls(now) if call.activity == "poll_batches"]
+        flow.absorb(calls, [to_wire(Answer(ok={"news": {"batch-0": told}}))], now)
+    (collect,) = [call for call in flow.next_calls(now) if call.activity == "collect_batch"]
+    assert (collect.input["status"], collect.input["output_file_id"]) == ("completed", "out")
+
+
+def test_an_unknown_state_with_nothing_left_to_cancel_ends_with_the_next_look() -> None:
+    flow = flow_of([active(0)], Pace())
+    flow.shards[0].status = "archived"
+    now = BEGIN + Pace().deadline_seconds
+    cancel = Call("cancel_batch", {"batch_id": "batch-0"}, "key-0", "0000")
+    flow.absorb([cancel], [to_wire(Answer(ok={"refused": True}))], now)
+    assert [call.activity for call in flow.next_calls(now)] == ["poll_batches"]
+    flow.absorb(flow.next_calls(now), [to_wire(Answer(ok={"news": {}}))], now)
+    assert [call.activity for call in flow.next_calls(now)] == ["collect_batch"]
+
+
 def test_hundreds_of_batches_that_reach_the_deadline_together_are_cancelled_in_several_rounds() -> None:
     """The calls of one round stand in one history; a generation may have 1,000 events."""
     flow = flow_of([active(number) for number in range(500)], Pace())
