@@ -16,6 +16,9 @@ from tests.activities.request_files import request, requests
 
 SNAPSHOT = "snapshot-1"
 
+# The storage SDK never reads the body of its second answer about an empty blob; the socket goes with the garbage.
+sdk_forgets_a_response = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+
 
 class Prepared:
     """A dropped and claimed file."""
@@ -159,6 +162,7 @@ def test_a_line_above_the_limit_has_a_shard_to_itself(make_pipeline: MakePipelin
 # --- files that are still being written, or gone ---------------------------------------------------------------------
 
 
+@sdk_forgets_a_response
 def test_an_empty_file_may_still_be_filled_until_its_window_is_over(pipeline: InlinePipeline) -> None:
     file = Prepared(pipeline, b"")
     waiting = file.prepare(later=10)
@@ -169,6 +173,7 @@ def test_an_empty_file_may_still_be_filled_until_its_window_is_over(pipeline: In
     assert plan.rejected_code == "empty_file"
 
 
+@sdk_forgets_a_response
 def test_an_empty_file_that_was_filled_meanwhile_is_left_to_a_later_snapshot(
     pipeline: InlinePipeline,
 ) -> None:
