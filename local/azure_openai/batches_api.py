@@ -10,8 +10,7 @@ from urllib.parse import urlsplit
 from starlette.concurrency import run_in_threadpool
 
 from local.azure_openai.batches import BatchOrder, BatchStore, estimated_tokens
-from local.azure_openai.blob_storage import BlobRefusedError, BlobStorage
-from local.azure_openai.errors import BatchRefusedError, ServiceError
+from local.azure_openai.errors import BatchRefusedError, BlobRefusedError, ServiceError
 from local.azure_openai.operations import (
     BLOBS_SINCE,
     V1,
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
+    from local.azure_openai.blob_storage import BlobStorage
     from local.azure_openai.counters import Counters
     from local.azure_openai.faults import Faults
     from local.azure_openai.files import FileStore

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import TYPE_CHECKING
 
 from azure.core import MatchConditions
 from azure.core.exceptions import AzureError, HttpResponseError, ResourceModifiedError, ResourceNotFoundError
 from azure.storage.blob import BlobServiceClient
 
-from local.azure_openai.errors import ErrorItem
+from local.azure_openai.contents import store
+from local.azure_openai.errors import BlobRefusedError, ErrorItem
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,14 +20,9 @@ NO_PERMISSIONS = ErrorItem(code="input_no_permissions", message="The service can
 MODIFIED = ErrorItem(
     code="input_modified", message="The input blob was modified after the batch was submitted."
 )
-
-
-class BlobRefusedError(Exception):
-    """A blob that cannot be read or written; `item` tells it in the batch's errors."""
-
-    def __init__(self, item: ErrorItem) -> None:
-        super().__init__(item.message)
-        self.item = item
+NOT_WRITABLE = ErrorItem(
+    code="output_no_permissions", message="The service cannot write to the output folder."
+)
 
 
 class BlobStorage:
@@ -46,25 +41,22 @@ class BlobStorage:
 
     def download(self, url: str, etag: str, target: Path) -> str:
         """Copy a blob to a local file; returns its SHA-256. Raises BlobRefusedError, also when the ETag changed."""
-        digest = hashlib.sha256()
         try:
-            stream = self._blob(url).download_blob(etag=etag, match_condition=MatchConditions.IfNotModified)
-            with target.open("wb") as file:
-                for chunk in stream.chunks():
-                    file.write(chunk)
-                    digest.update(chunk)
+            blob = self._blob(url).download_blob(etag=etag, match_condition=MatchConditions.IfNotModified)
+            return store(blob, target).sha256
         except ResourceModifiedError as error:
             raise BlobRefusedError(MODIFIED) from error
         except HttpResponseError as error:
             raise BlobRefusedError(NO_PERMISSIONS) from error
-        return digest.hexdigest()
 
-    def is_modified(self, url: str, etag: str) -> bool:
-        """Whether the blob is another one than it was, or gone."""
+    def check_unmodified(self, url: str, etag: str) -> None:
+        """Raise BlobRefusedError when the blob is another one than it was, or gone."""
         try:
-            return str(self._blob(url).get_blob_properties().etag) != etag
+            now = str(self._blob(url).get_blob_properties().etag)
         except ResourceNotFoundError:
-            return True
+            now = ""
+        if now != etag:
+            raise BlobRefusedError(MODIFIED)
 
     def upload(self, source: Path, url: str) -> None:
         """Write a local file to a blob. Raises BlobRefusedError."""
@@ -72,10 +64,7 @@ class BlobStorage:
             with source.open("rb") as content:
                 self._blob(url).upload_blob(content, overwrite=True)
         except AzureError as error:
-            item = ErrorItem(
-                code="output_no_permissions", message="The service cannot write to the output folder."
-            )
-            raise BlobRefusedError(item) from error
+            raise BlobRefusedError(NOT_WRITABLE) from error
 
     def _blob(self, url: str) -> BlobClient:
         if not url.startswith(self._root):

@@ -2,6 +2,7 @@
 
 ServiceError                 {"error": {"code", "message"}}: nearly everything
 └── BatchRefusedError        {"errors": {"object": "list", "data": [...]}}: some refusals of a new batch
+BlobRefusedError             no answer of its own: in blob mode, ends the batch or refuses it
 """
 
 from __future__ import annotations
@@ -58,6 +59,14 @@ class BatchRefusedError(ServiceError):
     def body(self) -> dict[str, Any]:
         """The JSON the client gets: no `error` key, as the service does it."""
         return {"errors": {"object": "list", "data": [msgspec.to_builtins(self.item)]}}
+
+
+class BlobRefusedError(Exception):
+    """A blob that cannot be read or written; `item` tells it in the batch's errors."""
+
+    def __init__(self, item: ErrorItem) -> None:
+        super().__init__(item.message)
+        self.item = item
 
 
 def resource_not_found() -> ServiceError:

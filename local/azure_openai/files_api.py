@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import time
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
-import aiohttp
 import msgspec
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData, UploadFile
 from starlette.responses import Response, StreamingResponse
 
 from local.azure_openai.batches import Expiry
+from local.azure_openai.contents import CHUNK_BYTES, FetchError, fetch, store
 from local.azure_openai.errors import ServiceError, resource_not_found
 from local.azure_openai.files import FileStore, file_object
 from local.azure_openai.operations import (
@@ -39,7 +38,6 @@ if TYPE_CHECKING:
     from local.azure_openai.settings import Settings
 
 MAX_LISTED = 10_000
-_CHUNK_BYTES = 1024 * 1024
 _LISTING_ALL = "2024-10-21"  # this version's listing knows no paging
 
 
@@ -102,7 +100,7 @@ class FilesApi:
         )
         record.bytes = upload.size or 0
         self._check_size(record.bytes)
-        record.sha256 = await run_in_threadpool(_store, upload.file, self._files.path(record.id))
+        record.sha256 = (await run_in_threadpool(store, upload.file, self._files.path(record.id))).sha256
         return self._created(self._files.add(record), request)
 
     async def read_import(self, request: Request) -> Call:
@@ -117,30 +115,25 @@ class FilesApi:
                 purpose=order.purpose, filename=order.filename, expiry_seconds=expiry
             )
             record.status = "pending"
-            task = asyncio.create_task(self._fetch(self._files.add(record), order.content_url))
+            task = asyncio.create_task(self._import(self._files.add(record), order.content_url))
             self._imports.add(task)
             task.add_done_callback(self._imports.discard)
             return self._created(record, request)
 
         return Call(Subject(filename=order.filename), carry_out)
 
-    async def _fetch(self, record: FileRecord, url: str) -> None:
+    async def _import(self, record: FileRecord, url: str) -> None:
         """Bring the content here; any failure is told in the record."""
         await asyncio.sleep(max(0.0, record.ready_at - time.time()))
         record.status = "running"
-        digest, size = hashlib.sha256(), 0
         try:
-            async with aiohttp.ClientSession(raise_for_status=True) as session, session.get(url) as answer:
-                with self._files.path(record.id).open("wb") as target:
-                    async for chunk in answer.content.iter_chunked(_CHUNK_BYTES):
-                        size += len(chunk)
-                        self._check_size(size)
-                        target.write(chunk)
-                        digest.update(chunk)
-        except (aiohttp.ClientError, OSError, ValueError, ServiceError) as error:
-            record.status, record.status_details = "error", f"fileImportFailed: {_without_url(error)}"
-            return
-        record.bytes, record.sha256, record.status = size, digest.hexdigest(), "processed"
+            found = await run_in_threadpool(
+                fetch, url, self._files.path(record.id), self._settings.upload_limit_bytes
+            )
+        except FetchError as error:
+            record.status, record.status_details = "error", f"fileImportFailed: {error}"
+        else:
+            record.bytes, record.sha256, record.status = found.size_bytes, found.sha256, "processed"
 
     async def read_list(self, request: Request) -> Call:
         """List files, paged as the settings and the api-version have it."""
@@ -222,21 +215,7 @@ def _expiry_seconds(form: FormData) -> int | None:
     return int(given)
 
 
-def _store(source: BinaryIO, target: Path) -> str:
-    digest = hashlib.sha256()
-    with target.open("wb") as file:
-        while chunk := source.read(_CHUNK_BYTES):
-            file.write(chunk)
-            digest.update(chunk)
-    return digest.hexdigest()
-
-
 def _chunks(path: Path) -> Iterator[bytes]:
     with path.open("rb") as file:
-        while chunk := file.read(_CHUNK_BYTES):
+        while chunk := file.read(CHUNK_BYTES):
             yield chunk
-
-
-def _without_url(error: Exception) -> str:
-    """The error in short; its own text may hold the URL, and that a signature."""
-    return f"HTTP {error.status}" if isinstance(error, aiohttp.ClientResponseError) else type(error).__name__

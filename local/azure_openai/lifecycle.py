@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 import msgspec
 
 from local.azure_openai.batches import BatchStore, estimated_tokens
-from local.azure_openai.blob_storage import BlobRefusedError
-from local.azure_openai.errors import ErrorItem
+from local.azure_openai.errors import BlobRefusedError, ErrorItem
 from local.azure_openai.processing import Tally, Work
 from local.azure_openai.validation import Verdict, check
 

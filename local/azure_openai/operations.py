@@ -115,15 +115,16 @@ class Gate:
                 "Access denied due to invalid subscription key or wrong API endpoint. Make sure to provide a valid "
                 "key for an active subscription and use a correct regional API endpoint for your resource.",
             )
-        if api_version(request) != V1 and api_version(request) not in API_VERSIONS:
+        if not api_version(request):
             raise resource_not_found()
 
 
 def api_version(request: Request) -> str:
-    """`v1` under /openai/v1, else the dated api-version that was asked for."""
+    """`v1` under /openai/v1, else the dated api-version that was asked for; "" for one that does not exist."""
     if request.url.path.startswith("/openai/v1/"):
         return V1
-    return request.query_params.get("api-version", "")
+    dated = request.query_params.get("api-version", "")
+    return dated if dated in API_VERSIONS else ""
 
 
 def json_response(content: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:

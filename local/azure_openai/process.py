@@ -71,12 +71,12 @@ class RunningService:
 
 
 @contextlib.contextmanager
-def running(*, plan: dict[str, Any] | None = None, **settings: Any) -> Iterator[RunningService]:
+def running(*, plan: dict[str, Any] | Path | None = None, **settings: Any) -> Iterator[RunningService]:
     """A service on a free port that ends with the block; `settings` are the fields of settings.Settings.
 
-    `plan` is the plan itself, not a file. Raises RuntimeError when the service does not start.
+    `plan` is a file, or the plan itself. Raises RuntimeError when the service does not start.
     """
-    given = {"port": 0, **settings}
+    given = {"port": 0, **settings, **({"plan": plan} if isinstance(plan, Path) else {})}
     flags = [f"--{name.replace('_', '-')}={value}" for name, value in given.items()]
     command = [sys.executable, "-m", "local.azure_openai", *flags]
     with subprocess.Popen(command, cwd=_ROOT, stdout=subprocess.PIPE, text=True) as process:
@@ -87,7 +87,7 @@ def running(*, plan: dict[str, Any] | None = None, **settings: Any) -> Iterator[
         try:
             if not service.url:
                 raise RuntimeError(f"the local service did not start; exit code {process.wait()}")
-            if plan:
+            if isinstance(plan, dict):
                 service.plan(**plan)
             yield service
         finally:

@@ -10,7 +10,6 @@ import msgspec
 
 from local.azure_openai.batches import BatchStore
 from local.azure_openai.batches_api import BatchesApi
-from local.azure_openai.blob_storage import BlobStorage
 from local.azure_openai.counters import Counters
 from local.azure_openai.faults import Faults
 from local.azure_openai.files import FileStore
@@ -25,6 +24,7 @@ from local.azure_openai.workspace import Workspace
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from local.azure_openai.blob_storage import BlobStorage
     from local.azure_openai.operations import Operation
     from local.azure_openai.settings import Settings
 
@@ -49,7 +49,7 @@ class Service:
         self.faults = Faults(plan, seed=settings.seed)
         self.files = FileStore(directory / "files", settings)
         self.batches = BatchStore(settings)
-        blobs = BlobStorage(settings.storage_connection) if settings.storage_connection else None
+        blobs = _blob_storage(settings.storage_connection)
         workspace = Workspace(self._workspaces, self.files, blobs, settings)
         processor = Processor(self.faults, self.counters, now=time.time)
         self.lifecycle = Lifecycle(settings, self.batches, workspace, processor, self.counters)
@@ -118,3 +118,12 @@ class Service:
             "enqueued_tokens": {name: self.batches.enqueued_tokens(name) for name in enqueued},
             "files": self.files.names_by_purpose(),
         }
+
+
+def _blob_storage(connection: str) -> BlobStorage | None:
+    if not connection:
+        return None
+    # Half of all start-up time is the storage SDK, which only blob mode needs.
+    from local.azure_openai.blob_storage import BlobStorage  # noqa: PLC0415
+
+    return BlobStorage(connection)

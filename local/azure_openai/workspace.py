@@ -7,8 +7,6 @@ import shutil
 import uuid
 from typing import TYPE_CHECKING
 
-from local.azure_openai.blob_storage import MODIFIED, BlobRefusedError
-
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -52,8 +50,8 @@ class Workspace:
 
     def check_unmodified(self, batch: BatchRecord) -> None:
         """Raise BlobRefusedError when the input blob changed since the batch was created."""
-        if self._blobs and batch.input_blob and self._blobs.is_modified(batch.input_blob, batch.input_etag):
-            raise BlobRefusedError(MODIFIED)
+        if self._blobs and batch.input_blob:
+            self._blobs.check_unmodified(batch.input_blob, batch.input_etag)
 
     def publish(self, batch: BatchRecord, results: Path, errors: Path, tally: Tally) -> None:
         """Hand over what was written: as files of the resource, or as blobs (an empty file is no blob)."""
