@@ -1,0 +1,109 @@
+"""A host that can be killed at any moment, started again, and robbed of its memory."""
+
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import IO
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+STARTUP_KILLS = 0.2  # of all kills; they hit before the host listens, or just when it does
+STARTUP_SECONDS = 1.5
+LIFE_SECONDS = (0.2, 3.5)
+STOP_SECONDS = 15
+TAIL_LINES = 30
+
+_LISTENING = "Listening on "
+
+
+class HostDiedError(RuntimeError):
+    """A host ended by itself; the message has the end of its log."""
+
+
+class MortalHost:
+    """One embedded host with a state folder of its own. Its lives are as long as `dice` say."""
+
+    def __init__(self, name: str, folder: Path, settings: Mapping[str, str], dice: random.Random) -> None:
+        self.name, self._settings, self._dice = name, settings, dice
+        self._state, self._log = folder / f"{name}-state", folder / f"{name}.log"
+        self._process: subprocess.Popen[bytes] | None = None
+        self._log_offset = 0
+        self._dies_at: float | None = None
+        self.origin: str | None = None
+        self.kills = self.wipes = 0
+
+    def start(self) -> None:
+        """Start the host, without waiting for it."""
+        self.origin, self._dies_at = None, None
+        if self._dice.random() < STARTUP_KILLS:
+            self._dies_at = time.monotonic() + self._dice.uniform(0, STARTUP_SECONDS)
+        with self._log.open("ab") as log:
+            self._log_offset = log.tell()
+            self._process = self._launch(log)
+
+    def _launch(self, log: IO[bytes]) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            [sys.executable, "-m", "local.functions_host", "--port", "0", "--state", str(self._state)],
+            cwd=REPOSITORY,
+            env={**os.environ, **self._settings},
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,  # Ctrl-C is for the course, which ends its hosts itself
+        )
+
+    def look(self) -> None:
+        """Notice that the host listens by now. Raises HostDiedError when it has ended by itself."""
+        process = self._running()
+        if process.poll() is not None:
+            raise HostDiedError(
+                f"{self.name} ended with exit code {process.returncode}. The end of {self._log}:\n{self._tail()}"
+            )
+        if self.origin is None and _LISTENING in (said := self._said()):
+            self.origin = said.split(_LISTENING)[1].split()[0]
+            self._dies_at = self._dies_at or time.monotonic() + self._dice.uniform(*LIFE_SECONDS)
+
+    @property
+    def is_due(self) -> bool:
+        """Whether this life has lasted long enough."""
+        return self._dies_at is not None and time.monotonic() >= self._dies_at
+
+    def kill(self, *, wipe: bool) -> None:
+        """End it as a power cut would; with `wipe` its task hub is gone as well."""
+        process = self._running()
+        process.kill()
+        process.wait()
+        self.kills += 1
+        if wipe:
+            if self._state.exists():  # killed before it made one
+                shutil.rmtree(self._state)
+            self.wipes += 1
+
+    def stop(self) -> None:
+        """Ask the host to end, and make sure of it."""
+        if self._process is None:
+            return
+        self._process.send_signal(signal.SIGTERM)
+        try:
+            self._process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+    def _running(self) -> subprocess.Popen[bytes]:
+        assert self._process is not None, "the host was not started"
+        return self._process
+
+    def _said(self) -> str:
+        with self._log.open("rb") as log:
+            log.seek(self._log_offset)
+            return log.read().decode(errors="replace")
+
+    def _tail(self) -> str:
+        return "\n".join(f"  {line}" for line in self._said().splitlines()[-TAIL_LINES:])
