@@ -1,33 +1,24 @@
 """Turn an input file into shards: stream through it once, check every line before anything is sent."""
 
 import time
-from collections.abc import Iterator
 from pathlib import PurePosixPath
 
 import azure.durable_functions as df
-import msgspec
 
 from activities.answering import answering
+from activities.request_preparation import RequestPreparation
 from activities.service_files import delete_leftovers
-from activities.sharding import ShardWriter
 from adapters import clients
 from adapters.storage import Storage
 from adapters.work_room import FrozenInput, WorkRoom
-from domain import error_records, names
 from domain.contracts import FileWork, PreparedFile, from_wire
 from domain.errors import InputFileError, NotFoundError
-from domain.records import Claim, Plan, PlannedShard
-from domain.request_lines import BadLine, Request, RequestChecker
+from domain.records import Claim, Plan
 from domain.settings import Settings
 from domain.shards import ended_requests, open_shards
 
 COPY_WAIT_SECONDS = 2.0
-SAMPLE_LINES = 1000
 TABLE_SUFFIXES = frozenset({".csv", ".tsv", ".parquet", ".json", ".arrow", ".feather", ".txt", ".gz"})
-
-_LINE_CODES = frozenset(
-    {"no_requests", "file_rejected"}
-)  # refusals that come from the lines: each gets its record
 
 bp = df.Blueprint()
 
@@ -104,127 +95,20 @@ def _wait_for_content(work: FileWork, room: WorkRoom, wait: float) -> PreparedFi
 
 
 def _make_plan(key: str, frozen: FrozenInput, *, room: WorkRoom, settings: Settings) -> Plan:
-    preparation = Preparation(key, frozen, room=room, settings=settings)
+    preparation = RequestPreparation(key, frozen, room=room, settings=settings)
     try:
+        _refuse_unreadable(frozen)
         return preparation.plan()
     except InputFileError as error:
         return preparation.refuse(error.code, str(error))
 
 
-class Preparation:
-    """One pass, or two, through one ready-made batch file.
-
-    A file within the service's limits is checked first: where nothing in it needs changing, the frozen input itself is
-    the shard. Otherwise its good lines go into shards of their own, in a second pass; a file above the limits goes
-    there at once.
-    """
-
-    def __init__(self, key: str, frozen: FrozenInput, *, room: WorkRoom, settings: Settings) -> None:
-        self._key, self._path, self._size = key, frozen.claim.path, frozen.size
-        self._room, self._settings = room, settings
-        self._opened: Iterator[bytes] | None = frozen.lines
-        claim = frozen.claim
-        self._empty_plan = Plan(path=claim.path, etag=claim.etag, timestamp=claim.timestamp, size=frozen.size)
-
-    def _lines(self) -> Iterator[bytes]:
-        """Stream the lines of the file; the first time from the download that is open already."""
-        opened, self._opened = self._opened, None
-        return opened if opened is not None else self._room.lines(names.frozen_input(self._key))
-
-    def plan(self) -> Plan:
-        """Check the file and say what its shards are. Raises InputFileError when the whole file is refused."""
-        self._refuse_unreadable()
-        settings = self._settings
-        whole = self._size <= settings.max_bytes_per_shard
-        plan = self._check() if whole else None
-        if plan is None or plan.requests > settings.max_requests_per_shard:
-            plan = self._write_shards()
-        if plan.invalid == plan.requests:
-            message = (
-                "No line of the file is a batch request." if plan.requests else "The file holds no request."
-            )
-            raise InputFileError(message, code="no_requests")
-        if plan.invalid and settings.on_invalid_line == "reject":
-            message = f"{plan.invalid} of {plan.requests} lines are invalid, and ON_INVALID_LINE is `reject`."
-            raise InputFileError(message, code="file_rejected")
-        return plan
-
-    def refuse(self, code: str, message: str) -> Plan:
-        """Write an error record for every line of a refused file; gives the plan that says so."""
-        plan = msgspec.structs.replace(self._empty_plan, rejected=message, rejected_code=code)
-        with self._room.writer(names.invalid_lines(self._key)) as records:
-            for found in self._checked() if code in _LINE_CODES else ():
-                records.write(error_records.of_bad_line(self._path, _rejected_with_file(found, message)))
-                plan.requests += 1
-            if not plan.requests:
-                records.write(error_records.of_file(self._path, code, message))
-        plan.invalid = plan.requests
-        return plan
-
-    def _refuse_unreadable(self) -> None:
-        if self._size == 0:
-            raise InputFileError("The file is empty.", code="empty_file")
-        suffix = PurePosixPath(self._path).suffix.lower()
-        if suffix in TABLE_SUFFIXES:
-            message = f"Files of type {suffix} are not read by this version; drop ready-made batch requests as .jsonl."
-            raise InputFileError(message, code="unsupported_type")
-
-    def _checked(self, checker: RequestChecker | None = None) -> Iterator[Request | BadLine]:
-        checker = checker or RequestChecker(self._settings.azure_openai_deployment)
-        for line in self._lines():
-            found = checker.check(line)
-            if found is not None:
-                yield found
-
-    def _check(self) -> Plan | None:
-        """Check a file that may be its own shard; None as soon as it turns out that it cannot be."""
-        checker = RequestChecker(self._settings.azure_openai_deployment)
-        plan = msgspec.structs.replace(self._empty_plan)
-        bytes_so_far = 0
-        for line in self._lines():
-            found = checker.check(line)
-            if not isinstance(found, Request) or found.changed:
-                return None
-            plan.requests += 1
-            bytes_so_far += len(line) + 1
-            if plan.requests == SAMPLE_LINES and self._too_many(bytes_so_far):
-                return None  # it would take a second pass anyway: go there at once
-        plan.model, plan.url = checker.model, checker.url
-        blob = names.frozen_input(self._key)
-        plan.shards = [PlannedShard(shard="0000", blob=blob, requests=plan.requests, size=self._size)]
-        return plan
-
-    def _too_many(self, bytes_so_far: int) -> bool:
-        """Foretell from the first lines that the file has more requests than fit into one shard."""
-        return self._size / bytes_so_far * SAMPLE_LINES > 1.2 * self._settings.max_requests_per_shard
-
-    def _write_shards(self) -> Plan:
-        checker = RequestChecker(self._settings.azure_openai_deployment)
-        plan = msgspec.structs.replace(self._empty_plan)
-        shards = ShardWriter(
-            self._room.writer,
-            lambda number: (f"{number:04d}", names.shard_file(self._key, f"{number:04d}")),
-            max_requests=self._settings.max_requests_per_shard,
-            max_bytes=self._settings.max_bytes_per_shard,
+def _refuse_unreadable(frozen: FrozenInput) -> None:
+    if frozen.size == 0:
+        raise InputFileError("The file is empty.", code="empty_file")
+    suffix = PurePosixPath(frozen.claim.path).suffix.lower()
+    if suffix in TABLE_SUFFIXES:
+        message = (
+            f"Files of type {suffix} are not read by this version; drop ready-made batch requests as .jsonl."
         )
-        invalid = self._room.lazy_writer(names.invalid_lines(self._key))
-        for found in self._checked(checker):
-            plan.requests += 1
-            if isinstance(found, Request):
-                shards.add(found.line)
-            else:
-                plan.invalid += 1
-                invalid.write(error_records.of_bad_line(self._path, found))
-        invalid.close()
-        plan.shards = shards.close()
-        plan.model, plan.url = checker.model, checker.url
-        return plan
-
-
-def _rejected_with_file(found: Request | BadLine, message: str) -> BadLine:
-    """Give a bad line as it is, and a good one as one that shares its file's fate."""
-    if isinstance(found, BadLine):
-        return found
-    return BadLine(
-        found.number, "file_rejected", f"The whole file was rejected: {message}", found.line, found.custom_id
-    )
+        raise InputFileError(message, code="unsupported_type")

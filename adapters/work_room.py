@@ -28,12 +28,12 @@ _decode_outcome = msgspec.json.Decoder(ShardOutcome).decode
 
 
 class FrozenInput(NamedTuple):
-    """A frozen input file: who has it, how large it is (bytes), whether its copy is complete, and its lines, once."""
+    """A frozen input file: who has it, how large it is (bytes), whether its copy is complete, and its content, once."""
 
     claim: Claim
     size: int
     copy_status: str
-    lines: Iterator[bytes]
+    chunks: Iterator[bytes]
 
 
 class WorkRoom:
@@ -91,9 +91,7 @@ class WorkRoom:
             entry, chunks = self._work.open(names.frozen_input(key))
         except NotFoundError:
             return None
-        return FrozenInput(
-            _claim_from(entry.metadata), entry.size, entry.copy_status or "success", split_lines(chunks)
-        )
+        return FrozenInput(_claim_from(entry.metadata), entry.size, entry.copy_status or "success", chunks)
 
     # --- plans and ledgers -------------------------------------------------------------------------------------------
 

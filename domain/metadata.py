@@ -1,13 +1,16 @@
 """The metadata document beside every result: what came in, what was done, what came out, what it used."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Annotated
 
 import msgspec
 from msgspec import Meta
 
+from domain import names
 from domain.outcomes import Tally
-from domain.records import BatchRecord
+from domain.records import BatchRecord, Ledger, Plan
+from domain.version import VERSION
 
 SCHEMA_VERSION = 1
 
@@ -60,6 +63,42 @@ class Metadata(msgspec.Struct, kw_only=True):
     finished_at: Annotated[str | None, Meta(description="Last batch seen ended; UTC, ISO 8601.")] = None
     duration_seconds: float | None = None
     pipeline_version: str
+
+
+def file_metadata(
+    plan: Plan, ledgers: Mapping[str, Ledger], tally: Tally, *, status: str, input_state: str
+) -> Metadata:
+    """Describe a file by its plan, the ledgers of its shards and the counts of its outcomes."""
+    batches = [
+        batch_metadata(batch, shard=shard, attempt=ledger.attempt)
+        for shard, ledger in sorted(ledgers.items())
+        for batch in [*ledger.past_batches, *([ledger.batch] if ledger.batch else [])]
+    ]
+    records = [ledger.batch for ledger in ledgers.values() if ledger.batch]
+    started = min((batch.submitted_at for batch in records), default=None)
+    finished = max((batch.ended_seen_at or 0.0 for batch in records), default=None)
+    return Metadata(
+        file=plan.path,
+        etag=plan.etag,
+        size_bytes=plan.size,
+        snapshot=f"{names.SNAPSHOT_PREFIX}{plan.timestamp}",
+        status=status,
+        reason=plan.rejected,
+        input_state=input_state,
+        endpoint=plan.url,
+        deployment=plan.model,
+        requests=plan.requests,
+        outcomes=outcome_counts(tally),
+        truncated=tally.truncated,
+        filtered=tally.filtered,
+        input_tokens=tally.input_tokens,
+        output_tokens=tally.output_tokens,
+        batches=batches,
+        started_at=iso(started) if started else None,
+        finished_at=iso(finished) if finished else None,
+        duration_seconds=round(finished - started, 3) if started and finished else None,
+        pipeline_version=VERSION,
+    )
 
 
 def outcome_counts(tally: Tally) -> dict[str, int]:

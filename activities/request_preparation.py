@@ -1,0 +1,129 @@
+"""Turn a ready-made batch file into shards: stream through it once, check every line before anything is sent."""
+
+from collections.abc import Iterator
+
+import msgspec
+
+from activities.sharding import ShardWriter
+from adapters.work_room import FrozenInput, WorkRoom
+from domain import error_records, names
+from domain.errors import InputFileError
+from domain.records import Plan, PlannedShard
+from domain.request_lines import BadLine, Request, RequestChecker, split_lines
+from domain.settings import Settings
+
+SAMPLE_LINES = 1000
+
+_LINE_CODES = frozenset(
+    {"no_requests", "file_rejected"}
+)  # refusals that come from the lines: each gets its record
+
+
+class RequestPreparation:
+    """One pass, or two, through one ready-made batch file.
+
+    A file within the service's limits is checked first: where nothing in it needs changing, the frozen input itself is
+    the shard. Otherwise its good lines go into shards of their own, in a second pass; a file above the limits goes
+    there at once.
+    """
+
+    def __init__(self, key: str, frozen: FrozenInput, *, room: WorkRoom, settings: Settings) -> None:
+        self._key, self._path, self._size = key, frozen.claim.path, frozen.size
+        self._room, self._settings = room, settings
+        self._opened: Iterator[bytes] | None = frozen.chunks
+        claim = frozen.claim
+        self._empty_plan = Plan(path=claim.path, etag=claim.etag, timestamp=claim.timestamp, size=frozen.size)
+
+    def _lines(self) -> Iterator[bytes]:
+        """Stream the lines of the file; the first time from the download that is open already."""
+        opened, self._opened = self._opened, None
+        return self._room.lines(names.frozen_input(self._key)) if opened is None else split_lines(opened)
+
+    def plan(self) -> Plan:
+        """Check the file and say what its shards are. Raises InputFileError when the whole file is refused."""
+        settings = self._settings
+        whole = self._size <= settings.max_bytes_per_shard
+        plan = self._check() if whole else None
+        if plan is None or plan.requests > settings.max_requests_per_shard:
+            plan = self._write_shards()
+        if plan.invalid == plan.requests:
+            message = (
+                "No line of the file is a batch request." if plan.requests else "The file holds no request."
+            )
+            raise InputFileError(message, code="no_requests")
+        if plan.invalid and settings.on_invalid_line == "reject":
+            message = f"{plan.invalid} of {plan.requests} lines are invalid, and ON_INVALID_LINE is `reject`."
+            raise InputFileError(message, code="file_rejected")
+        return plan
+
+    def refuse(self, code: str, message: str) -> Plan:
+        """Write an error record for every line of a refused file; gives the plan that says so."""
+        plan = msgspec.structs.replace(self._empty_plan, rejected=message, rejected_code=code)
+        with self._room.writer(names.invalid_lines(self._key)) as records:
+            for found in self._checked() if code in _LINE_CODES else ():
+                records.write(error_records.of_bad_line(self._path, _rejected_with_file(found, message)))
+                plan.requests += 1
+            if not plan.requests:
+                records.write(error_records.of_file(self._path, code, message))
+        plan.invalid = plan.requests
+        return plan
+
+    def _checked(self, checker: RequestChecker | None = None) -> Iterator[Request | BadLine]:
+        checker = checker or RequestChecker(self._settings.azure_openai_deployment)
+        for line in self._lines():
+            found = checker.check(line)
+            if found is not None:
+                yield found
+
+    def _check(self) -> Plan | None:
+        """Check a file that may be its own shard; None as soon as it turns out that it cannot be."""
+        checker = RequestChecker(self._settings.azure_openai_deployment)
+        plan = msgspec.structs.replace(self._empty_plan)
+        bytes_so_far = 0
+        for line in self._lines():
+            found = checker.check(line)
+            if not isinstance(found, Request) or found.changed:
+                return None
+            plan.requests += 1
+            bytes_so_far += len(line) + 1
+            if plan.requests == SAMPLE_LINES and self._too_many(bytes_so_far):
+                return None  # it would take a second pass anyway: go there at once
+        plan.model, plan.url = checker.model, checker.url
+        blob = names.frozen_input(self._key)
+        plan.shards = [PlannedShard(shard="0000", blob=blob, requests=plan.requests, size=self._size)]
+        return plan
+
+    def _too_many(self, bytes_so_far: int) -> bool:
+        """Foretell from the first lines that the file has more requests than fit into one shard."""
+        return self._size / bytes_so_far * SAMPLE_LINES > 1.2 * self._settings.max_requests_per_shard
+
+    def _write_shards(self) -> Plan:
+        checker = RequestChecker(self._settings.azure_openai_deployment)
+        plan = msgspec.structs.replace(self._empty_plan)
+        shards = ShardWriter(
+            self._room.writer,
+            lambda number: (f"{number:04d}", names.shard_file(self._key, f"{number:04d}")),
+            max_requests=self._settings.max_requests_per_shard,
+            max_bytes=self._settings.max_bytes_per_shard,
+        )
+        invalid = self._room.lazy_writer(names.invalid_lines(self._key))
+        for found in self._checked(checker):
+            plan.requests += 1
+            if isinstance(found, Request):
+                shards.add(found.line)
+            else:
+                plan.invalid += 1
+                invalid.write(error_records.of_bad_line(self._path, found))
+        invalid.close()
+        plan.shards = shards.close()
+        plan.model, plan.url = checker.model, checker.url
+        return plan
+
+
+def _rejected_with_file(found: Request | BadLine, message: str) -> BadLine:
+    """Give a bad line as it is, and a good one as one that shares its file's fate."""
+    if isinstance(found, BadLine):
+        return found
+    return BadLine(
+        found.number, "file_rejected", f"The whole file was rejected: {message}", found.line, found.custom_id
+    )
