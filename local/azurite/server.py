@@ -59,16 +59,17 @@ def running(
     blob_port: int = 0,
     queue_port: int = 0,
     table_port: int = 0,
+    access_log: bool = False,
 ) -> Iterator[Azurite]:
     """Start Azurite, yield it when all three services listen, stop it at the end of the block.
 
     `data` is the folder that keeps its blobs, queues and tables; without one they live in memory and go with it.
-    `log` takes what Azurite prints. A port of 0 lets the system choose a free one. Azurite also ends when this
-    process dies without leaving the block.
+    `log` takes what Azurite prints, with `access_log` a line per request. A port of 0 lets the system choose a free
+    one. Azurite also ends when this process dies without leaving the block.
 
     Raises AzuriteError when it is not installed, or does not listen within START_SECONDS.
     """
-    process = _start(data, blob_port, queue_port, table_port)
+    process = _start(data, blob_port, queue_port, table_port, access_log=access_log)
     output = _Output(process, log)
     try:
         ports = output.wait_for_ports()
@@ -78,7 +79,9 @@ def running(
         output.wait_for_end()
 
 
-def _start(data: Path | None, blob_port: int, queue_port: int, table_port: int) -> subprocess.Popen[str]:
+def _start(
+    data: Path | None, blob_port: int, queue_port: int, table_port: int, *, access_log: bool
+) -> subprocess.Popen[str]:
     node = find_node()
     if node is None or not ENTRY_SCRIPT.is_file():
         raise AzuriteError("Azurite is not installed: run 'make setup'.")
@@ -92,7 +95,7 @@ def _start(data: Path | None, blob_port: int, queue_port: int, table_port: int) 
         *(f"--{service.lower()}KeepAliveTimeout={KEEP_ALIVE_SECONDS}" for service in SERVICES),
         "--skipApiVersionCheck",  # the SDKs' API versions run ahead of the emulator's
         "--disableTelemetry",
-        "--silent",
+        *([] if access_log else ["--silent"]),
         *(["--inMemoryPersistence"] if data is None else [f"--location={data.resolve()}"]),
     ]
     return subprocess.Popen(
@@ -122,6 +125,7 @@ class _Output:
     def __init__(self, process: subprocess.Popen[str], log: Path | None) -> None:
         assert process.stdout is not None
         self._lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+        self._listened_to = True  # later lines are for the log alone
         self._thread = threading.Thread(target=self._read, args=(process.stdout, log), daemon=True)
         self._thread.start()
 
@@ -130,7 +134,8 @@ class _Output:
             for line in stdout:
                 log_file.write(line)
                 log_file.flush()
-                self._lines.put(line.rstrip())
+                if self._listened_to:
+                    self._lines.put(line.rstrip())
         self._lines.put(None)
 
     def wait_for_end(self) -> None:
@@ -154,4 +159,5 @@ class _Output:
             seen.append(line)
             if announced := _LISTENING.match(line):
                 ports[announced[1]] = int(announced[2])
+        self._listened_to = False
         return ports

@@ -1,6 +1,6 @@
 """An embedded Azure Functions host for one Python app with Durable Functions.
 
-    python -m local.functions_host [--app DIR] [--port 7071] [--state DIR] [--blob-poll-seconds 1]
+    python -m local.functions_host [--app DIR] [--port 7071] [--state DIR] [--blob-poll-seconds 1] [--trace FILE]
 
 It loads the *unmodified* `function_app.py`, as strictly as the Python worker in Azure, and speaks the Durable
 extension's JSON protocol to the *real* `azure-functions-durable` 1.7, so the SDK's own behaviour, pitfalls included, is
@@ -37,7 +37,7 @@ Other than in Azure
 
 Modules, from the inside out: `walk` (what an execution decides; pure) with `decisions`, `awaits`, `history`; `sdk_call`
 and `turn` (one call of an orchestrator, one turn); `commit` and `storage` (written at once); `turn_queue`,
-`activity_queue`, `alarms` and `engine` (what runs when); `instance_commands`, `instance_queries`, `management_api`,
+`activity_queue`, `alarms`, `trace` and `engine` (what runs when); `instance_commands`, `instance_queries`, `management_api`,
 `client_binding` (what clients see); `signatures`, `functions`, `loader` (the app); `converters`, `invoke` (calling it);
 `triggers`; `config`, `host`, `admin_api`, `logs`, `cli`.
 """

@@ -61,6 +61,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="SECONDS",
         help="rest between two listings of a container that a blob function watches (default: %(default)g)",
     )
+    parser.add_argument("--trace", type=Path, metavar="FILE", help="write a JSON line per orchestrator turn")
     return parser
 
 
@@ -68,6 +69,7 @@ def _prepare(options: argparse.Namespace) -> tuple[HostOptions, int]:
     """Read everything that can be wrong before anything runs; also return the port."""
     folder: Path = options.app.resolve()
     state: Path = (options.state or folder / DEFAULT_STATE).resolve()
+    trace: Path | None = options.trace and options.trace.resolve()
     if not folder.is_dir():
         raise ConfigError(f"there is no folder {folder}")
     os.chdir(folder)  # as in Azure, where apps open their files by relative paths
@@ -82,6 +84,7 @@ def _prepare(options: argparse.Namespace) -> tuple[HostOptions, int]:
         config=config,
         state_file=state / STATE_FILE,
         blob_poll_seconds=options.blob_poll_seconds,
+        trace_file=trace,
     )
     return host_options, next(
         port for port in (options.port, settings_port, DEFAULT_PORT) if port is not None

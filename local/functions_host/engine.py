@@ -20,6 +20,7 @@ from local.functions_host.invoke import Invoker
 from local.functions_host.logs import host_logger, user_traceback
 from local.functions_host.storage.database import Database
 from local.functions_host.storage.orchestrations import OrchestrationStore, Turn
+from local.functions_host.trace import TurnTrace
 from local.functions_host.turn import TurnOutcome, fail_turn, run_turn
 from local.functions_host.turn_queue import TurnQueue
 
@@ -39,13 +40,15 @@ class Engine:
         invoker: Invoker,
         config: HostConfig,
         clock: Callable[[], float] = time.time,
+        trace: TurnTrace | None = None,
     ) -> None:
-        """`clock` tells seconds since 1970."""
+        """`clock` tells seconds since 1970; `trace` is told of every turn."""
         self._app = app
         self.commit = TurnCommit(database, store, config.default_version)
         self._store = store
         self._config = config
         self._clock = clock
+        self._trace = trace
         self._threads = ThreadPoolExecutor(config.max_concurrent_turns, thread_name_prefix="orchestrator")
         self._turns = TurnQueue(self._take_turn, config.max_concurrent_turns)
         self._alarms = Alarms(clock, self._turns.wake)
@@ -80,6 +83,8 @@ class Engine:
         if turn is None:
             return
         outcome = await self._run(turn, now)
+        if self._trace:
+            self._trace.note(turn, outcome, self._clock() - now)
         self._set_in_motion(self.commit.write(turn, outcome, self._clock()))
         _log_outcome(turn, outcome)
 

@@ -20,6 +20,7 @@ from local.functions_host.storage.blobs import BlobStore
 from local.functions_host.storage.database import Database
 from local.functions_host.storage.orchestrations import OrchestrationStore
 from local.functions_host.storage.timers import TimerStore
+from local.functions_host.trace import TurnTrace
 from local.functions_host.triggers.blob import BlobFunctions
 from local.functions_host.triggers.http import add_http_routes
 from local.functions_host.triggers.timer import TimerFunctions
@@ -38,6 +39,8 @@ class HostOptions:
     state_file: Path
     blob_poll_seconds: float
     """Rest between two listings of a watched container."""
+    trace_file: Path | None = None
+    """Where every turn is written down; see `trace`."""
 
 
 class Host:
@@ -60,8 +63,14 @@ class Host:
             threads=config.max_concurrent_activities,
         )
         self._store = OrchestrationStore(self._database)
+        self._trace = TurnTrace(options.trace_file) if options.trace_file else None
         self._engine = Engine(
-            app=app, database=self._database, store=self._store, invoker=self._invoker, config=config
+            app=app,
+            database=self._database,
+            store=self._store,
+            invoker=self._invoker,
+            config=config,
+            trace=self._trace,
         )
         self._timers = TimerFunctions(
             app.of_kind(TriggerKind.TIMER), invoker=self._invoker, store=TimerStore(self._database)
@@ -93,6 +102,8 @@ class Host:
         )
         self._invoker.close()
         self._database.close()
+        if self._trace:
+            self._trace.close()
 
     def _server(self) -> web.Application:
         app, config = self._options.app, self._options.config

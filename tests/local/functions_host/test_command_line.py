@@ -26,6 +26,20 @@ def test_the_start_tells_functions_address_and_state(make_host: MakeHost) -> Non
     assert host.stop() == 0
 
 
+def test_a_trace_has_a_line_for_every_turn(make_host: MakeHost, tmp_path: Path) -> None:
+    trace = tmp_path / "new" / "turns.jsonl"
+    host = make_host("basic", "--trace", str(trace), COUNTS=str(tmp_path)).start()
+
+    host.run("fan_out", 3)
+    turns = [json.loads(line) for line in trace.read_text().splitlines()]
+
+    assert {turn["function"] for turn in turns} == {"fan_out"}
+    assert turns[0]["activities"] == ["square"] * 3
+    assert turns[0]["events"] == 6  # started, the execution, three calls, the end of the turn
+    assert turns[-1]["events"] == turns[0]["events"] + 3 + 2 * (len(turns) - 1) + 1
+    assert all(turn["input_bytes"] > 0 and not turn["continued"] for turn in turns)
+
+
 def test_a_busy_host_ends_without_waiting_and_repeats_the_work_later(
     make_host: MakeHost, tmp_path: Path
 ) -> None:
