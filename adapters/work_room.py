@@ -15,7 +15,7 @@ import msgspec
 from adapters.blob_stream import BlobStream
 from adapters.storage import BlobWriter, Container, LazyWriter
 from domain import names
-from domain.contracts import ListedFile
+from domain.contracts import ListedFile, learned
 from domain.errors import ConflictError, NotFoundError
 from domain.outcomes import ShardOutcome
 from domain.records import Claim, InputFile, Ledger, Plan, PlannedShard
@@ -24,6 +24,7 @@ from domain.request_lines import split_lines
 Record = TypeVar("Record")
 
 _encode = msgspec.json.Encoder().encode
+_decode_page = msgspec.json.Decoder(list[ListedFile]).decode
 _decode_outcome = msgspec.json.Decoder(ShardOutcome).decode
 
 
@@ -156,7 +157,7 @@ class WorkRoom:
             content, etag = self._work.read(name)
         except NotFoundError:
             return None
-        return msgspec.json.decode(content, type=kind), etag
+        return msgspec.json.decode(content, type=learned(kind)), etag
 
     # --- lines -------------------------------------------------------------------------------------------------------
 
@@ -189,7 +190,7 @@ class WorkRoom:
     def read_page(self, snapshot_id: str, page: int) -> list[ListedFile]:
         """Read one page of a snapshot's manifest."""
         content, _ = self._work.read(names.manifest_page(snapshot_id, page))
-        return msgspec.json.decode(content, type=list[ListedFile])
+        return _decode_page(content)
 
     def write_report(self, snapshot_id: str, report: dict[str, object]) -> None:
         """Write a finished snapshot's summary and drop its manifest."""
