@@ -3,12 +3,13 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint types check bench clean
+.PHONY: help setup demo test lint types check bench chaos clean
 
 VENV_PYTHON := .venv/bin/python
 PIP_INSTALL := $(VENV_PYTHON) -m pip install --quiet --disable-pip-version-check --no-input
 PYTEST_ARGS ?=
 PYTEST_WORKERS ?= 2 # each has an Azurite of its own
+CHAOS_ARGS ?=
 KEEP ?=
 
 help: ## Show this list
@@ -33,6 +34,9 @@ check: lint types test ## Run everything that has to be clean before a commit
 
 bench: setup benchmarks/__main__.py ## Measure speed, memory and calls against the budgets
 	@$(VENV_PYTHON) -m benchmarks
+
+chaos: setup ## Kill hosts, wipe their memory, let the service misbehave, count every request (CHAOS_ARGS="--seed 8")
+	@$(VENV_PYTHON) -m benchmarks.chaos $(CHAOS_ARGS)
 
 clean: ## Remove what setup, tests and demo made
 	rm -rf .venv .azurite .local .mypy_cache .ruff_cache .pytest_cache .hypothesis
