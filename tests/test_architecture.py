@@ -20,6 +20,7 @@ from local.functions_host.loader import load_app
 REPOSITORY = Path(__file__).resolve().parents[1]
 ROOMS = (
     "domain",
+    "formats",
     "adapters",
     "activities",
     "orchestrators",

@@ -1,0 +1,154 @@
+"""Read csv and tsv: Python's own parser, strict about quotes, over a stream of lines.
+
+A record that cannot be parsed costs its first line. The lines behind it are read again as records of their own, so that
+a quote nobody closes does not swallow what follows.
+"""
+
+import csv
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator
+
+from domain.errors import InputFileError
+from formats.rows import BadRow, Row, shown
+from formats.text import MAX_LINE_CHARACTERS, flaw_of, is_cut_off, text_lines
+
+MAX_FIELD_CHARACTERS = 16 * 1024 * 1024
+MAX_RECORD_CHARACTERS = 64 * 1024 * 1024
+
+csv.field_size_limit(MAX_FIELD_CHARACTERS)  # one limit for the process: the module knows no other
+
+
+class DelimitedReader:
+    """The records of one file. Raises InputFileError when its header cannot be the header of a table."""
+
+    def __init__(
+        self, chunks: Iterable[bytes], *, encoding: str, delimiter: str, wanted: frozenset[str] | None
+    ) -> None:
+        if len(delimiter) != 1 or delimiter in '"\r\n\0':
+            raise InputFileError(
+                f"{delimiter!r} cannot be a delimiter: one character is.", code="bad_delimiter"
+            )
+        self._lines = _Lines(text_lines(chunks, encoding))
+        self._records = csv.reader(self._lines, delimiter=delimiter, strict=True)
+        self._line = 1  # where the next record begins
+        self.columns = self._header()
+        self._kept = [i for i, name in enumerate(self.columns) if wanted is None or name in wanted]
+
+    def rows(self) -> Iterator[Row | BadRow]:
+        """Give the records behind the header."""
+        columns, width, lines, records = self.columns, len(self.columns), self._lines, self._records
+        kept, everything = self._kept, len(self._kept) == width
+        names = [columns[i] for i in kept]
+        number = 0
+        while True:
+            try:
+                record = next(records, None)
+            except (csv.Error, _TooLongError) as error:
+                yield self._unreadable(number, error)
+                number += 1
+                continue
+            if record is None:
+                return
+            raw = lines.record[0] if len(lines.record) == 1 else "".join(lines.record)
+            begin, self._line = self._line, self._line + len(lines.record)
+            lines.record.clear()
+            if not record or (len(record) < width and not raw.strip()):
+                continue
+            if flaw := flaw_of(raw):
+                yield BadRow(number, *flaw, shown(raw), begin)
+            elif len(record) != width:
+                message = f"Expected {width} fields as in the header, found {len(record)}."
+                yield BadRow(number, "ragged_row", message, shown(raw), begin)
+            else:
+                values = zip(names, record if everything else [record[i] for i in kept], strict=True)
+                yield Row(number, dict(values), begin)
+            number += 1
+
+    def _unreadable(self, number: int, error: Exception) -> BadRow:
+        """Give the first line of a record that could not be parsed; the lines behind it are read again."""
+        begin, first = self._line, self._lines.give_up()
+        self._line += 1
+        return BadRow(number, *_reason(error, begin, self._lines.reached), shown(first), begin)
+
+    def _header(self) -> tuple[str, ...]:
+        try:
+            while (header := next(self._records, None)) == []:
+                pass
+        except (csv.Error, _TooLongError) as error:
+            _, message = _reason(error, self._line, self._lines.reached)
+            raise InputFileError(f"The header cannot be read: {message}", code="bad_header") from error
+        raw = "".join(self._lines.record)
+        self._line += len(self._lines.record)
+        self._lines.record.clear()
+        if header is None:
+            raise InputFileError("The file has only blank lines; it needs a header.", code="empty_file")
+        if flaw := flaw_of(raw):
+            raise InputFileError(f"The header cannot be read: {flaw[1]}", code="bad_header")
+        return checked_names(header)
+
+
+def checked_names(names: Iterable[str]) -> tuple[str, ...]:
+    """Give the names of columns. Raises InputFileError (`bad_header`) when one is empty or there twice."""
+    columns = tuple(names)
+    empty = [str(position) for position, name in enumerate(columns, 1) if not name.strip()]
+    if empty:
+        message = f"The header has no name for column {', '.join(empty[:10])}; every column needs one."
+        raise InputFileError(message, code="bad_header")
+    twice = [repr(name) for name, times in Counter(columns).items() if times > 1]
+    if twice:
+        raise InputFileError(f"The header has {', '.join(twice[:10])} more than once.", code="bad_header")
+    return columns
+
+
+class _TooLongError(Exception):
+    """A line, or a record of many lines, is longer than is held in memory."""
+
+
+class _Lines:
+    """Physical lines for `csv.reader`. Keeps those of the record that is being read, to be able to go back.
+
+    `reached` is how many lines the parser has seen of that record.
+    """
+
+    def __init__(self, lines: Iterator[str]) -> None:
+        self._lines = lines
+        self._again: deque[str] = deque()
+        self._characters = 0
+        self.record: list[str] = []
+        self.reached = 0
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        line = self._again.popleft() if self._again else next(self._lines)
+        record = self.record
+        self._characters = self._characters + len(line) if record else len(line)
+        record.append(line)
+        if self._characters > MAX_RECORD_CHARACTERS or is_cut_off(line):
+            raise _TooLongError
+        return line
+
+    def give_up(self) -> str:
+        """Give up on the record: gives its first line, and lets the others come again."""
+        first, *others = self.record
+        self.reached = len(self.record)
+        self._again.extendleft(reversed(others))
+        self.record.clear()
+        return first
+
+
+def _reason(error: Exception, line: int, lines: int) -> tuple[str, str]:
+    """Say in code and message why the record that begins on `line` failed `lines` lines on."""
+    text = str(error)
+    if isinstance(error, _TooLongError) and lines == 1:
+        return "row_too_long", f"The line has more than {MAX_LINE_CHARACTERS:,} characters."
+    if lines == 1 and text.startswith("field larger"):
+        return "field_too_long", f"A field has more than {MAX_FIELD_CHARACTERS:,} characters."
+    if lines == 1 and text.startswith("'"):
+        return "bad_quotes", "Text follows a closing quote; quotes within a quoted field must be doubled."
+    last = line + lines - 1
+    return (
+        "unclosed_quote",
+        f"A quote that opens in line {line} is not closed as it should be up to line {last}.",
+    )

@@ -1,0 +1,49 @@
+"""Read gzip as a stream."""
+
+import zlib
+from collections.abc import Iterable, Iterator
+
+from domain.errors import InputFileError
+
+PIECE_BYTES = 1024 * 1024  # what is unpacked at a time: a small file may unpack to gigabytes
+_WITH_GZIP_HEADER = 16 + zlib.MAX_WBITS
+
+
+def gunzipped(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """Unpack gzip, several members in a row included, in pieces of at most PIECE_BYTES.
+
+    Raises InputFileError (`bad_gzip`) where the stream is no gzip, is damaged or ends too early.
+    """
+    try:
+        yield from _unpacked(chunks)
+    except zlib.error as error:
+        raise InputFileError(f"The file is no valid gzip: {error}.", code="bad_gzip") from error
+
+
+def _unpacked(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    member, members = zlib.decompressobj(_WITH_GZIP_HEADER), 0
+    inside = False
+    for chunk in chunks:
+        left = chunk
+        while left:
+            if not inside and members:
+                left = left.lstrip(b"\0")  # padding after a member, as tapes and block devices leave it
+                if not left:
+                    break
+            inside = True
+            yield from _piece(member.decompress(left, PIECE_BYTES))
+            left = member.unconsumed_tail
+            if member.eof:
+                left, members = member.unused_data, members + 1
+                member, inside = zlib.decompressobj(_WITH_GZIP_HEADER), False
+    while inside and (rest := member.decompress(b"", PIECE_BYTES)):
+        yield rest
+    if inside and not member.eof:
+        raise InputFileError(
+            "The file ends in the middle of its gzip data; it is truncated.", code="bad_gzip"
+        )
+
+
+def _piece(piece: bytes) -> Iterator[bytes]:
+    if piece:
+        yield piece

@@ -1,0 +1,74 @@
+"""Open a file as a table: one way for all formats."""
+
+from collections.abc import Collection, Iterator, Mapping
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from domain.errors import InputFileError
+from formats.delimited import DelimitedReader
+from formats.file_types import BINARY, FileType, Format
+from formats.json_documents import read_json
+from formats.json_rows import read_json_lines
+from formats.plain_text import COLUMN, read_lines
+from formats.rows import BadRow, Row
+from formats.source import Source
+from formats.text import known_encoding, text_chunks, utf8_chunks
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+DELIMITERS = {Format.CSV: ",", Format.TSV: "\t"}
+
+
+class Table(msgspec.Struct, frozen=True):
+    """A file opened as rows.
+
+    `columns` are all columns of the file in their order; None for JSON, where each row has its own. `rows` can be gone
+    through once; going on raises InputFileError where the file turns out to be damaged. `types` are the columns' types in
+    the formats that have types.
+    """
+
+    columns: tuple[str, ...] | None
+    rows: Iterator[Row | BadRow]
+    types: "Mapping[str, pa.DataType] | None" = None
+
+
+def open_table(
+    source: Source,
+    file_type: FileType,
+    *,
+    encoding: str = "utf-8",
+    delimiter: str | None = None,
+    wanted: Collection[str] | None = None,
+) -> Table:
+    """Open a file's rows as a stream.
+
+    `encoding` is that of text formats; `delimiter` is one character, for csv and tsv in place of their own. `wanted` names
+    the columns the caller looks at, so that others need not be decoded: rows may lack them.
+
+    Raises InputFileError, here and while the rows are gone through, when the file as a whole cannot be read.
+    """
+    if source.size == 0:
+        raise InputFileError("The file is empty.", code="empty_file")
+    chosen = None if wanted is None else frozenset(wanted)
+    if file_type.format in BINARY:
+        raise InputFileError(f"{file_type.format} files are not read yet.", code="unsupported_type")
+    return _text_table(source, file_type, known_encoding(encoding), delimiter, chosen)
+
+
+def _text_table(
+    source: Source, file_type: FileType, encoding: str, delimiter: str | None, wanted: frozenset[str] | None
+) -> Table:
+    chunks = text_chunks(source, gzipped=file_type.gzipped, encoding=encoding)
+    match file_type.format:
+        case Format.TXT:
+            return Table((COLUMN,), read_lines(chunks, encoding))
+        case Format.JSONL:
+            return Table(None, read_json_lines(utf8_chunks(chunks, encoding)))
+        case Format.JSON:
+            return Table(None, read_json(utf8_chunks(chunks, encoding)))
+        case _:
+            own = DELIMITERS[file_type.format]
+            reader = DelimitedReader(chunks, encoding=encoding, delimiter=delimiter or own, wanted=wanted)
+            return Table(reader.columns, reader.rows())
