@@ -5,6 +5,10 @@ from collections.abc import Callable
 from adapters.storage import BlobWriter
 from domain.records import PlannedShard
 
+HELD_BYTES = (
+    64 * 1024
+)  # lines are handed over by the handful: a call for each would take longer than writing it
+
 
 class ShardWriter:
     """Fills one shard after the other. `name(number)` gives shard and blob name of the nth one, from 0.
@@ -24,19 +28,30 @@ class ShardWriter:
         self._max_requests, self._max_bytes = max_requests, max_bytes
         self._done: list[PlannedShard] = []
         self._writer: BlobWriter | None = None
-        self._requests = 0
+        self._requests = self._bytes = 0
+        self._lines: list[bytes] = []
+        self._held = 0
 
     def add(self, line: bytes) -> None:
         """Add one request, without its line end."""
+        size = len(line) + 1
         writer = self._writer
-        if writer and (self._requests >= self._max_requests or writer.size + len(line) + 1 > self._max_bytes):
+        if writer and (self._requests >= self._max_requests or self._bytes + size > self._max_bytes):
             self._finish(writer)
             writer = None
         if writer is None:
             writer = self._writer = self._open_writer(self._name(len(self._done))[1])
-        writer.write(line)
-        writer.write(b"\n")
+        self._lines.append(line)
         self._requests += 1
+        self._bytes += size
+        self._held += size
+        if self._held >= HELD_BYTES:
+            self._hand_over(writer)
+
+    def _hand_over(self, writer: BlobWriter) -> None:
+        self._lines.append(b"")
+        writer.write(b"\n".join(self._lines))
+        self._lines, self._held = [], 0
 
     def close(self) -> list[PlannedShard]:
         """Finish the last shard; gives all of them in order."""
@@ -45,7 +60,8 @@ class ShardWriter:
         return self._done
 
     def _finish(self, writer: BlobWriter) -> None:
+        self._hand_over(writer)
         writer.close()
         shard, blob = self._name(len(self._done))
         self._done.append(PlannedShard(shard=shard, blob=blob, requests=self._requests, size=writer.size))
-        self._writer, self._requests = None, 0
+        self._writer, self._requests, self._bytes = None, 0, 0

@@ -5,7 +5,7 @@ with `custom_id`, `method`, `url` and `body`; `custom_id` unique in the file; on
 """
 
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -16,7 +16,20 @@ UTF8_BOM = b"\xef\xbb\xbf"
 OTHER_BOMS = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
 MAX_LINE_BYTES = 64 * 1024 * 1024  # one request with several images as data URIs stays well below
 
+
+class _KnownBody(msgspec.Struct):
+    model: str
+
+
+class _KnownLine(msgspec.Struct):
+    custom_id: str
+    method: Literal["POST"]
+    url: str
+    body: _KnownBody
+
+
 _decode = msgspec.json.Decoder().decode
+_decode_known = msgspec.json.Decoder(_KnownLine).decode
 _encode = msgspec.json.Encoder().encode
 
 
@@ -70,6 +83,30 @@ class RequestChecker:
     def check(self, line: bytes) -> Request | BadLine | None:
         """Judge the next line; None for a blank one."""
         self._number += 1
+        return self._check_like_the_others(line) or self._check_by_every_rule(line)
+
+    def _check_like_the_others(self, line: bytes) -> Request | None:
+        """Say yes to a line that has what the good ones before it had; None when that takes a closer look.
+
+        Nearly every line of nearly every file ends here. The JSON is checked, its values are not made: that halves the
+        time. The one rule that is left to the service this way is that numbers must fit into 64-bit floats.
+        """
+        try:
+            found = _decode_known(line)
+            if not line.isascii():
+                line.decode()
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return None
+        if found.url != self.url or found.body.model != self.model:
+            return None
+        if line[-1:] == b"\r" or len(line) > MAX_LINE_BYTES:
+            return None
+        custom_id = found.custom_id
+        if not custom_id or not self._seen.add(custom_id):
+            return None
+        return Request(self._number, custom_id, line, changed=False)
+
+    def _check_by_every_rule(self, line: bytes) -> Request | BadLine | None:
         text = line.rstrip(b"\r")
         if self._number == 1:
             text = text.removeprefix(UTF8_BOM)

@@ -19,10 +19,15 @@ class SeenIds:
     def add(self, custom_id: str) -> bool:
         """Add an id; False when it was there already."""
         value = hash(custom_id) or 1  # 0 marks a free slot
-        slot = self._slot_of(value)
-        if self._slots[slot]:
-            return False
-        self._slots[slot] = value
+        slots, mask = self._slots, self._mask
+        slot = value & mask
+        while there := slots[
+            slot
+        ]:  # as in `_slot_of`, whose call would cost as much as its work, a million times
+            if there == value:
+                return False
+            slot = (slot + 1) & mask
+        slots[slot] = value
         self._count += 1
         if 2 * self._count > self._mask:
             self._grow()
