@@ -1,0 +1,252 @@
+"""The pipeline as it runs, each part a process of its own: storage emulator, simulated service, embedded host."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from http.client import HTTPConnection
+from pathlib import Path
+from typing import Any, Self
+from urllib.parse import urlsplit
+
+from azure.storage.blob import BlobServiceClient
+
+from benchmarks.workload import MODEL
+from local.azure_openai import RunningService
+from local.azure_openai import running as running_service
+from local.azurite import Azurite
+from local.azurite import running as running_azurite
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+CONTAINERS = ("input", "processed", "error", "work")
+START_SECONDS = 60.0
+STOP_SECONDS = 15.0
+LOOK_SECONDS = 0.2
+QUICK_SERVICE: Mapping[str, Any] = {  # a service that answers at once; parts slow down what they are about
+    "file_pending_seconds": 0.0,
+    "validating_seconds": 0.0,
+    "duration_seconds": 0.1,
+    "finalizing_seconds": 0.0,
+    "cancelling_seconds": 0.0,
+}
+
+_LISTENING = re.compile(r"Listening on (\S+)")
+_REQUEST = re.compile(r'"(GET|PUT|POST|HEAD|DELETE) /\w+(\S*) HTTP')
+
+
+class RigError(RuntimeError):
+    """Something of the rig did not do its part."""
+
+
+class HostProcess:
+    """The embedded host with the app; its memory can be looked at."""
+
+    def __init__(self, folder: Path, settings: Mapping[str, str]) -> None:
+        self._folder, self._settings = folder, settings
+        self._log = folder / "host.log"
+        self._process: subprocess.Popen[bytes] | None = None
+        self.trace = folder / "turns.jsonl"
+        self.origin = ""
+
+    def start(self) -> Self:
+        """Start it and wait until it listens. Raises RigError."""
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "local.functions_host", *self._arguments()],
+                cwd=REPOSITORY,
+                env={**os.environ, **self._settings},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
+        wait_until(lambda: self._listens() or self._process_ended(), START_SECONDS, "the host to listen")
+        self.check()
+        return self
+
+    def _arguments(self) -> list[str]:
+        state, trace = str(self._folder / "state"), str(self.trace)
+        return ["--port", "0", "--blob-poll-seconds", "1", "--state", state, "--trace", trace]
+
+    def check(self) -> None:
+        """Raise RigError when the host has ended."""
+        if self._process_ended():
+            raise RigError(f"The host ended by itself:\n{self._said()[-3000:]}")
+
+    def stop(self) -> None:
+        """End it."""
+        if self._process is None:
+            return
+        self._process.send_signal(signal.SIGTERM)
+        try:
+            self._process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+    def resident_mb(self) -> float:
+        """Give the memory it holds now."""
+        return self._memory("VmRSS")
+
+    def peak_mb(self) -> float:
+        """Give the most it has held since the last `forget_peak`."""
+        return self._memory("VmHWM")
+
+    def forget_peak(self) -> None:
+        """Begin to look for the peak anew (Linux, `proc(5)`: clear_refs 5)."""
+        Path(f"/proc/{self._pid}/clear_refs").write_text("5", encoding="ascii")
+
+    def cpu_seconds(self) -> float:
+        """Give the processor time it has used."""
+        fields = Path(f"/proc/{self._pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def get(self, path: str) -> Any:
+        """Read a JSON answer."""
+        connection = HTTPConnection(urlsplit(self.origin).netloc, timeout=60)
+        try:
+            connection.request("GET", path)
+            return json.load(connection.getresponse())
+        finally:
+            connection.close()
+
+    def turns(self) -> list[dict[str, Any]]:
+        """Give the trace so far; see `local.functions_host.trace`."""
+        lines = self.trace.read_text(encoding="utf-8").splitlines() if self.trace.exists() else []
+        return [json.loads(line) for line in lines if line.endswith("}")]
+
+    @property
+    def _pid(self) -> int:
+        if self._process is None:
+            raise RigError("The host was not started.")
+        return self._process.pid
+
+    def _memory(self, name: str) -> float:
+        for line in Path(f"/proc/{self._pid}/status").read_text(encoding="utf-8").splitlines():
+            if line.startswith(f"{name}:"):
+                return int(line.split()[1]) * 1024 / 1e6
+        raise RigError(f"/proc tells no {name}; memory can be measured on Linux only.")
+
+    def _listens(self) -> bool:
+        found = _LISTENING.search(self._said())
+        self.origin = found[1] if found else ""
+        return found is not None
+
+    def _process_ended(self) -> bool:
+        return self._process is not None and self._process.poll() is not None
+
+    def _said(self) -> str:
+        return self._log.read_text(encoding="utf-8", errors="replace") if self._log.exists() else ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rig:
+    """A running pipeline, seen from outside."""
+
+    host: HostProcess
+    service: RunningService
+    storage: BlobServiceClient
+    access_log: Path
+
+    def drop(self, path: str, content: bytes | Iterable[bytes]) -> None:
+        """Write an input file; a stream of pieces becomes one, without being held in memory."""
+        blob = self.storage.get_blob_client("input", path)
+        blob.upload_blob(content, overwrite=True, max_concurrency=1)
+
+    def waiting(self) -> int:
+        """Count the files in the input container."""
+        return sum(1 for _ in self.storage.get_container_client("input").list_blob_names())
+
+    def snapshots(self) -> list[dict[str, Any]]:
+        """Give the latest snapshots as the app describes them."""
+        return list(self.host.get("/api/snapshots")["snapshots"])
+
+    def results(self) -> int:
+        """Count the files whose metadata lies in the processed container."""
+        names = self.storage.get_container_client("processed").list_blob_names()
+        return sum(name.endswith("_metadata.json") for name in names)
+
+    def wait_until_reported(self, files: int, limit_seconds: float, tell: Callable[[str], None]) -> None:
+        """Wait until the snapshots' reports say that so many files are done. Raises RigError for a bad end, or too late."""
+
+        def all_done() -> bool:
+            self.host.check()
+            told = self.snapshots()
+            reports = [snapshot["report"] for snapshot in told if snapshot["report"]]
+            done: int = sum(report["done"] for report in reports)
+            running = [snapshot["progress"] for snapshot in told if not snapshot["report"]]
+            sofar = done + sum(progress.get("files_done", 0) for progress in running if progress)
+            tell(f"{sofar} of {files} files done")
+            if sum(report["rejected"] + report["held"] for report in reports):
+                raise RigError(f"Files were rejected or set aside: {reports}")
+            return done >= files
+
+        wait_until(all_done, limit_seconds, f"{files} files", every=LOOK_SECONDS)
+
+    def storage_calls(self) -> Counter[str]:
+        """Count the requests to storage so far: by method and container (`GET work`)."""
+        counts: Counter[str] = Counter()
+        with self.access_log.open(encoding="utf-8", errors="replace") as lines:
+            for line in lines:
+                if found := _REQUEST.search(line):
+                    container = found[2].strip("/").partition("/")[0].partition("?")[0]
+                    counts[f"{found[1]} {container}"] += 1
+        return counts
+
+
+@contextmanager
+def running(
+    folder: Path,
+    *,
+    service: Mapping[str, Any] | None = None,
+    settings: Mapping[str, str] | None = None,
+    count_storage: bool = False,
+    on_disk: bool = False,
+) -> Iterator[Rig]:
+    """Start everything in a fresh folder; `service` and `settings` change what the parts of the rig are told."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    log = folder / "azurite.log"
+    with ExitStack() as stack:
+        data = folder / "azurite" if on_disk else None
+        azurite = stack.enter_context(running_azurite(data, log=log, access_log=count_storage))
+        simulated = stack.enter_context(running_service(**{**QUICK_SERVICE, **(service or {})}))
+        storage = stack.enter_context(BlobServiceClient.from_connection_string(azurite.connection_string))
+        for name in CONTAINERS:
+            storage.create_container(name)
+        host = HostProcess(folder, {**app_settings(azurite, simulated), **(settings or {})})
+        stack.callback(host.stop)
+        yield Rig(host=host.start(), service=simulated, storage=storage, access_log=log)
+
+
+def app_settings(azurite: Azurite, service: RunningService) -> dict[str, str]:
+    """Give the app's settings, as on a laptop but for the waits, which are short."""
+    return {
+        "STORAGE": azurite.connection_string,
+        "AzureWebJobsStorage": azurite.connection_string,
+        "AZURE_OPENAI_ENDPOINT": service.url,
+        "AZURE_OPENAI_API_KEY": service.key,
+        "AZURE_OPENAI_DEPLOYMENT": MODEL,
+        "POLL_MIN_SECONDS": "0.5",
+        "POLL_MAX_SECONDS": "1",
+        "SNAPSHOT_WINDOW_SECONDS": "1",
+        "SWEEP_SCHEDULE": "*/5 * * * * *",
+    }
+
+
+def wait_until(
+    condition: Callable[[], bool], limit_seconds: float, what: str, *, every: float = 0.05
+) -> None:
+    """Wait for a condition. Raises RigError when it does not come true in time."""
+    deadline = time.monotonic() + limit_seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            raise RigError(f"Waited {limit_seconds:.0f} s for {what} in vain.")
+        time.sleep(every)
