@@ -1,0 +1,182 @@
+"""Columns of pyarrow become the values of rows.
+
+Types that Python cannot hold, or only with pandas or numpy at hand, are cast to near ones that lose nothing: nanoseconds
+to microseconds, or to text where they matter.
+"""
+
+import base64
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from typing import Any
+
+import msgspec
+import pyarrow as pa
+import pyarrow.types as kinds
+
+from formats.rows import BadRow, Row
+
+ROWS_AT_ONCE = 1024
+
+_ERRORS = (pa.ArrowException, ValueError, OverflowError, TypeError, RecursionError)
+_PLAIN = (
+    kinds.is_null,
+    kinds.is_boolean,
+    kinds.is_integer,
+    kinds.is_floating,
+    kinds.is_decimal,
+    kinds.is_date,
+    kinds.is_timestamp,
+    kinds.is_string,
+    kinds.is_large_string,
+    kinds.is_string_view,
+)
+
+
+def rows_of(batch: pa.RecordBatch, first: int) -> Iterator[Row | BadRow]:
+    """Give the rows of a batch, numbered from `first`. Values that Python cannot hold make their row a bad one."""
+    readers = [column_reader(kind) for kind in batch.schema.types]
+    for start in range(0, batch.num_rows, ROWS_AT_ONCE):
+        part = batch.slice(start, ROWS_AT_ONCE)
+        try:
+            found = _values(part, readers)
+        except _ERRORS:
+            yield from _one_by_one(part, readers, first + start)
+        else:
+            for number, values in enumerate(found, first + start):
+                yield Row(number, values)
+
+
+def _values(batch: pa.RecordBatch, readers: "list[ColumnReader]") -> list[dict[str, Any]]:
+    if not readers:
+        return [{} for _ in range(batch.num_rows)]
+    names = batch.schema.names
+    columns = [read(column) for read, column in zip(readers, batch.columns, strict=True)]
+    return [dict(zip(names, values, strict=True)) for values in zip(*columns, strict=True)]
+
+
+def _one_by_one(batch: pa.RecordBatch, readers: "list[ColumnReader]", first: int) -> Iterator[Row | BadRow]:
+    for position in range(batch.num_rows):
+        values: dict[str, Any] = {}
+        bad = None
+        for name, read, column in zip(batch.schema.names, readers, batch.columns, strict=True):
+            try:
+                (values[name],) = read(column.slice(position, 1))
+            except UnicodeDecodeError as error:
+                bad = bad or (
+                    "invalid_encoding",
+                    f"Column {name!r} has bytes that are no text: {error.reason}.",
+                )
+            except _ERRORS as error:
+                bad = bad or ("bad_value", f"Column {name!r}, type {column.type}: {str(error)[:200]}.")
+        number = first + position
+        yield BadRow(number, *bad, str(values)[:2000]) if bad else Row(number, values)
+
+
+ColumnReader = Callable[[pa.Array], list[Any]]
+
+
+def column_reader(kind: pa.DataType) -> ColumnReader:
+    """Give the function that turns an array of a type into Python values."""
+    exact, as_text = castable(kind), castable(kind, as_text=True)
+    convert = conversion(exact)
+
+    def read(column: pa.Array) -> list[Any]:
+        if exact != kind:
+            try:
+                column = column.cast(exact)
+            except pa.ArrowInvalid:  # nanoseconds
+                column = column.cast(as_text)
+        found: list[Any] = column.to_pylist()
+        return found if convert is None else [_converted(value, convert) for value in found]
+
+    return read
+
+
+def castable(kind: pa.DataType, *, as_text: bool = False) -> pa.DataType:
+    """Give the type to cast to before values are taken, often the same; `as_text`: nanoseconds as text."""
+    for matches, change in _CASTS:
+        if matches(kind):
+            return change(kind, as_text)
+    return kind
+
+
+def _timestamp(kind: pa.DataType, as_text: bool) -> pa.DataType:  # noqa: FBT001 - one shape for all casts
+    if kind.unit == "ns" and as_text:
+        return pa.string()
+    return pa.timestamp("us" if kind.unit == "ns" else kind.unit, _known_zone(kind.tz))
+
+
+def _duration(kind: pa.DataType, as_text: bool) -> pa.DataType:  # noqa: FBT001
+    return kind if kind.unit != "ns" else pa.string() if as_text else pa.duration("us")
+
+
+def _struct(kind: pa.DataType, as_text: bool) -> pa.DataType:  # noqa: FBT001
+    return pa.struct([field.with_type(castable(field.type, as_text=as_text)) for field in kind.fields])
+
+
+def _map(kind: pa.DataType, as_text: bool) -> pa.DataType:  # noqa: FBT001
+    return pa.map_(castable(kind.key_type, as_text=as_text), castable(kind.item_type, as_text=as_text))
+
+
+def _items(kind: pa.DataType, as_text: bool) -> pa.Field:  # noqa: FBT001
+    return kind.value_field.with_type(castable(kind.value_type, as_text=as_text))
+
+
+_CASTS: tuple[tuple[Callable[[pa.DataType], bool], Callable[[pa.DataType, bool], pa.DataType]], ...] = (
+    (kinds.is_timestamp, _timestamp),
+    (kinds.is_duration, _duration),
+    (kinds.is_time, lambda _kind, _as_text: pa.string()),
+    (kinds.is_float16, lambda _kind, _as_text: pa.float32()),  # would need numpy
+    (kinds.is_dictionary, lambda kind, as_text: castable(kind.value_type, as_text=as_text)),
+    (kinds.is_struct, _struct),
+    (kinds.is_map, _map),
+    (kinds.is_list, lambda kind, as_text: pa.list_(_items(kind, as_text))),
+    (kinds.is_large_list, lambda kind, as_text: pa.large_list(_items(kind, as_text))),
+    (kinds.is_fixed_size_list, lambda kind, as_text: pa.list_(_items(kind, as_text), kind.list_size)),
+)
+
+
+def _known_zone(zone: str | None) -> str | None:
+    """Give a time zone this machine knows: the same, or UTC, which changes the wording and not the instant."""
+    try:
+        pa.lib.string_to_tzinfo(zone or "UTC")
+    except (pa.ArrowException, LookupError, ValueError):
+        return "UTC"
+    return zone
+
+
+def conversion(kind: pa.DataType) -> Callable[[Any], Any] | None:
+    """Give what turns the values of a type into values JSON knows; None when they are such values already."""
+    if any(is_plain(kind) for is_plain in _PLAIN):
+        return None
+    if kinds.is_struct(kind):
+        inner = {field.name: conversion(field.type) for field in kind.fields}
+        return lambda value: {name: _converted(part, inner.get(name)) for name, part in value.items()}
+    if kinds.is_map(kind):
+        item = conversion(kind.item_type)
+        return lambda value: _object_of([(key, _converted(part, item)) for key, part in value])
+    if kinds.is_list(kind) or kinds.is_large_list(kind) or kinds.is_fixed_size_list(kind):
+        item = conversion(kind.value_type)
+        return None if item is None else lambda value: [_converted(part, item) for part in value]
+    return _leaf
+
+
+def _converted(value: Any, convert: Callable[[Any], Any] | None) -> Any:
+    return value if convert is None or value is None else convert(value)
+
+
+def _object_of(pairs: list[tuple[Any, Any]]) -> dict[str, Any] | list[Any]:
+    """Give a map as an object, and as a list of pairs where its keys are no different texts."""
+    as_object = {key: value for key, value in pairs if isinstance(key, str)}
+    return as_object if len(as_object) == len(pairs) else [list(pair) for pair in pairs]
+
+
+def _leaf(value: Any) -> Any:
+    """Give bytes as base64, durations as ISO 8601, whatever else there is as text."""
+    if isinstance(value, bytes):
+        return base64.b64encode(value).decode()
+    if isinstance(value, timedelta):
+        return msgspec.to_builtins(value)
+    if isinstance(value, list | tuple):
+        return [_leaf(part) for part in value]
+    return value if isinstance(value, str | int | float | dict) else str(value)
