@@ -21,7 +21,7 @@ from activities import (
 )
 from domain.settings import peek
 from orchestrators import process_snapshot, run_files
-from triggers import blob_arrived, snapshots_api, sweep
+from triggers import blob_arrived, forget, snapshots_api, sweep
 
 app = df.DFApp(http_auth_level=func.AuthLevel.FUNCTION)
 
@@ -48,3 +48,6 @@ app.register_functions(archive_input.bp)
 app.register_functions(hold_file.bp)
 app.register_functions(remove_orphans.bp)
 app.register_functions(write_snapshot_report.bp)
+
+# 4. long after
+app.register_functions(forget.bp)

@@ -7,6 +7,7 @@ and decides between two snapshots that want it.
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from datetime import datetime, timedelta
 from typing import NamedTuple, TypeVar
 from urllib.parse import quote, unquote
 
@@ -20,6 +21,8 @@ from domain.errors import ConflictError, NotFoundError
 from domain.outcomes import ShardOutcome
 from domain.records import Claim, InputFile, Ledger, Plan, PlannedShard
 from domain.request_lines import split_lines
+
+RECENT_DAYS = 3
 
 Record = TypeVar("Record")
 
@@ -199,10 +202,36 @@ class WorkRoom:
             entry.name for entry in self._work.list(f"{names.SNAPSHOTS}{snapshot_id}/files-")
         )
 
-    def snapshot_ids(self) -> list[str]:
-        """Name the snapshots there are notes of, newest first."""
-        found = {entry.name.split("/")[1] for entry in self._work.list(names.SNAPSHOTS)}
-        return sorted(found, reverse=True)
+    def latest_snapshots(self, now: datetime, most: int) -> list[str]:
+        """Name the latest snapshots there are notes of, newest first.
+
+        Looks through a day at a time, so that the answer does not take longer the more there were; where the last days
+        had few, all together are few as well.
+        """
+        found: set[str] = set()
+        for days in range(RECENT_DAYS):
+            found |= self._snapshots(names.snapshots_of_day(now - timedelta(days=days)))
+            if len(found) >= most:
+                return sorted(found, reverse=True)[:most]
+        return sorted(self._snapshots(names.SNAPSHOTS), reverse=True)[:most]
+
+    def _snapshots(self, prefix: str) -> set[str]:
+        return {entry.name.split("/")[1] for entry in self._work.list(prefix)}
+
+    def snapshots_before(self, snapshot_id: str) -> dict[str, bool]:
+        """Name the snapshots older than one, which need not exist; each with whether it has left its report."""
+        found: dict[str, bool] = {}
+        for entry in self._work.list(names.SNAPSHOTS):
+            name = entry.name.split("/")[1]
+            if name >= snapshot_id:
+                break  # ids are moments, and a listing is in the order of names
+            found[name] = found.get(name, False) or entry.name == names.report(name)
+        return found
+
+    def drop_snapshots(self, snapshot_ids: Iterable[str]) -> None:
+        """Remove all notes about snapshots."""
+        for snapshot_id in snapshot_ids:
+            self._work.delete_all(entry.name for entry in self._work.list(names.snapshot_notes(snapshot_id)))
 
     # --- the end -----------------------------------------------------------------------------------------------------
 

@@ -103,6 +103,16 @@ def manifest_page(snapshot_id: str, page: int) -> str:
     return f"{SNAPSHOTS}{snapshot_id}/files-{page:05d}.json"
 
 
+def snapshot_notes(snapshot_id: str) -> str:
+    """Name the folder of everything noted about a snapshot."""
+    return f"{SNAPSHOTS}{snapshot_id}/"
+
+
+def snapshots_of_day(day: datetime) -> str:
+    """Give the prefix of the notes about all snapshots of a day."""
+    return f"{SNAPSHOTS}{SNAPSHOT_PREFIX}{day.astimezone(UTC):%Y%m%d}"
+
+
 def report(snapshot_id: str) -> str:
     """Name the summary a finished snapshot leaves behind."""
     return f"{SNAPSHOTS}{snapshot_id}/report.json"

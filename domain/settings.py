@@ -111,6 +111,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="upper"):
     continuous_mode: Annotated[bool, Meta(description="`false`: only `POST /api/snapshots` starts work.")] = (
         True
     )
+    retention_days: Annotated[
+        float,
+        Meta(ge=0, le=3650, description="Reports and finished orchestrations are kept so long; 0: for ever."),
+    ] = 30.0
     on_invalid_line: Annotated[
         Literal["isolate", "reject"], Meta(description="A bad line costs that line, or the whole file.")
     ] = "isolate"

@@ -51,7 +51,8 @@ async def list_snapshots(req: func.HttpRequest, client: df.DurableOrchestrationC
     """List the latest snapshots that took files, newest first."""
     del req
     try:
-        ids = await asyncio.to_thread(lambda: clients.work_room().snapshot_ids()[:LISTED_SNAPSHOTS])
+        now = datetime.fromtimestamp(time.time(), UTC)
+        ids = await asyncio.to_thread(lambda: clients.work_room().latest_snapshots(now, LISTED_SNAPSHOTS))
     except PipelineError as error:
         return _not_ready(error)
     told = [await _describe(client, snapshot_id) for snapshot_id in ids]

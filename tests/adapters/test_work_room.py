@@ -1,6 +1,7 @@
 """Claims, ledgers and notes: who wins when two want the same, and whose late write fails."""
 
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 
 import msgspec
 import pytest
@@ -13,6 +14,7 @@ from domain.errors import ConflictError
 from domain.outcomes import Outcome, ShardOutcome, Tally
 from domain.records import Claim, Collected, InputFile, Ledger, Plan, PlannedShard
 
+NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 PATHS = ["a.jsonl", "dir/ü 語 🦜 %20+#?.jsonl", "語" * 300, "ä/" * 100 + "x" * 200]
 
 
@@ -183,7 +185,36 @@ def test_a_report_takes_the_place_of_the_manifest(room: WorkRoom, storage: Stora
         names.report("snapshot-1"),
         names.manifest_page("snapshot-2", 0),
     ]
-    assert room.snapshot_ids() == ["snapshot-2", "snapshot-1"]
+    assert room.latest_snapshots(NOW, 20) == ["snapshot-2", "snapshot-1"]
+
+
+def test_the_latest_snapshots_are_found_without_looking_at_all(room: WorkRoom) -> None:
+    days = [NOW - timedelta(days=age) for age in (0, 0, 1, 1, 2, 5, 40)]
+    ids = [names.requested_snapshot_id(day + timedelta(seconds=n)) for n, day in enumerate(days)]
+    for snapshot_id in ids:
+        room.write_report(snapshot_id, {})
+    newest_first = sorted(ids, reverse=True)
+    for most in range(1, 9):
+        assert room.latest_snapshots(NOW, most) == newest_first[:most]
+
+
+def test_old_snapshots_are_told_from_young_ones_and_dropped_one_by_one(
+    room: WorkRoom, storage: Storage
+) -> None:
+    old, unfinished, young = (
+        names.window_snapshot_id(NOW - timedelta(days=age, hours=1)) for age in (31, 30, 29)
+    )
+    for snapshot_id in (old, unfinished, young):
+        room.write_page(snapshot_id, 0, [])
+    room.write_report(old, {})
+    room.write_report(young, {})
+    border = names.window_snapshot_id(NOW - timedelta(days=30))
+    assert room.snapshots_before(border) == {old: True, unfinished: False}
+    room.drop_snapshots([old, old])
+    assert [entry.name for entry in storage.work.list()] == [
+        names.manifest_page(unfinished, 0),
+        names.report(young),
+    ]
 
 
 def test_a_file_is_archived_and_forgotten_and_its_neighbour_is_not(storage: Storage, room: WorkRoom) -> None:
