@@ -3,6 +3,8 @@
 PipelineError
 ├── SettingsError          the app cannot start work; every mistake in one message
 ├── InputFileError         this input file cannot be processed; permanent, costs that file
+├── RowTemplateError       this row cannot become a request; permanent, costs that row
+├── JobSpecError           the job spec is wrong; every mistake in one error, its files wait until it is mended
 ├── PassingError           a fault that passes by itself: wait and do it again
 │   └── LostAnswerError    the effect may have happened: look before doing it again
 ├── QuotaFullError         no room in the service now: back-pressure, not failure
@@ -11,6 +13,9 @@ PipelineError
 ├── NotFoundError          the thing asked for is not there
 └── ConflictError          somebody else changed it first (ETag, If-None-Match)
 """
+
+from collections.abc import Sequence
+from typing import NamedTuple
 
 
 class PipelineError(Exception):
@@ -38,6 +43,34 @@ class InputFileError(PipelineError):
     """The input file as a whole cannot become requests."""
 
     code = "input_file"
+
+
+class RowTemplateError(PipelineError):
+    """This row cannot become a request: `missing_column`, `template_error`, `empty_input` or `row_too_long`."""
+
+    code = "template_error"
+
+
+class SpecMistake(NamedTuple):
+    """One mistake in a job spec: where in the document, and what was found against what may be there."""
+
+    path: str  # `messages[1].role`; empty for the document as a whole
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.message}" if self.path else self.message
+
+
+class JobSpecError(PipelineError):
+    """A job spec has mistakes; `mistakes` holds all of them. Its files wait until it is mended."""
+
+    code = "job_spec"
+    permanent = False
+
+    def __init__(self, name: str, mistakes: Sequence[SpecMistake]) -> None:
+        super().__init__(f"{name} needs attention:\n  " + "\n  ".join(map(str, mistakes)))
+        self.name = name
+        self.mistakes = tuple(mistakes)
 
 
 class PassingError(PipelineError):

@@ -7,7 +7,7 @@ import hashlib
 from datetime import UTC, datetime
 from pathlib import PurePosixPath
 
-JOB_SPEC_NAMES = frozenset({"_batch.yaml", "_batch.yml", "_batch.json"})
+JOB_SPEC_NAMES = ("_batch.yaml", "_batch.yml", "_batch.json")  # in one folder the first of them counts
 MAX_SEGMENT_CHARS = (
     200  # a path segment of an ADLS Gen2 account has at most 255; the timestamp needs some of them
 )

@@ -1,0 +1,133 @@
+"""One templated text of a job spec: read once, rendered for every row.
+
+A template that is only text and column names, as most are, never runs in Jinja: it is a list of parts to be put
+together, with the same text as Jinja would give.
+"""
+
+import difflib
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import msgspec
+
+from domain.errors import RowTemplateError
+from domain.row_text import text_of
+
+if TYPE_CHECKING:
+    from jinja2 import nodes
+
+MAX_TEXT_CHARS = 1024 * 1024
+MAX_IMAGE_CHARS = 32 * 1024 * 1024  # the service takes images of 20 MB; base64 makes them a third longer
+WORK_PER_CHAR = 16  # a field may cost as much work as moving its longest text so many times
+MAX_SHOWN_COLUMNS = 20
+MAX_SHOWN_CHARS = 300
+
+
+class Column(msgspec.Struct, frozen=True):
+    """A place in a template where a column's value goes."""
+
+    name: str
+
+
+class FieldTemplate:
+    """The template of one text. `path`: where it stands in the job spec; `parts`: set when it is only text and columns.
+
+    Raises TemplateMistakeError (of `domain.template_syntax`) when it is no template or does what templates may not.
+    """
+
+    def __init__(self, path: str, source: str, limit_chars: int = MAX_TEXT_CHARS) -> None:
+        from domain import sandbox  # noqa: PLC0415 - jinja2 is slow to import
+
+        self.path = path
+        self._limit_chars = limit_chars
+        tree = sandbox.checked(source)
+        self.parts = _plain_parts(tree)
+        self._template = sandbox.compiled(tree)
+
+    def render(self, values: Mapping[str, Any]) -> str:
+        """Give the text for a row: column -> value. Raises RowTemplateError."""
+        from jinja2 import TemplateError  # noqa: PLC0415 - as above
+
+        from domain import sandbox  # noqa: PLC0415 - as above
+        from domain.template_functions import TooMuchWorkError, Work  # noqa: PLC0415 - as above
+
+        work, made, size = Work(WORK_PER_CHAR * self._limit_chars), [], 0
+        try:
+            for piece in sandbox.pieces(self._template, values, work):
+                made.append(piece)
+                size += len(piece)
+                if size > self._limit_chars:
+                    self._fail(f"the text has more than {self._limit_chars:,} characters")
+            return "".join(made)
+        except sandbox.MissingNameError as error:
+            raise self.missing(error.name, values) from error
+        except TooMuchWorkError:
+            self._fail("the template takes more work than one row may cost")
+        except (TemplateError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+            self._fail(str(error) or type(error).__name__)
+        except RecursionError:
+            self._fail("a value is nested too deeply")
+
+    def missing(self, name: str, values: Mapping[str, Any]) -> RowTemplateError:
+        """Say that a row has no such column, and which it has."""
+        columns = list(values)
+        near = difflib.get_close_matches(name, columns, 1)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        return RowTemplateError(
+            f"{self.path}: no column named {name!r}.{hint} {column_list(columns)}", code="missing_column"
+        )
+
+    def _fail(self, message: str) -> NoReturn:
+        raise RowTemplateError(f"{self.path}: {message[:MAX_SHOWN_CHARS]}")
+
+
+def template_mistake(source: str) -> str | None:
+    """Say what is wrong with a template, None for a good one."""
+    from domain.template_syntax import TemplateMistakeError  # noqa: PLC0415 - jinja2 is slow to import
+
+    try:
+        FieldTemplate("", source)
+    except TemplateMistakeError as error:
+        return str(error)
+    return None
+
+
+def column_list(columns: Sequence[str]) -> str:
+    """Name the columns that there are, the first ones of many."""
+    if not columns:
+        return "There are no columns."
+    more = f" and {len(columns) - MAX_SHOWN_COLUMNS} more" if len(columns) > MAX_SHOWN_COLUMNS else ""
+    return f"Columns: {', '.join(columns[:MAX_SHOWN_COLUMNS])}{more}."
+
+
+def _plain_parts(tree: "nodes.Template") -> tuple[str | Column, ...] | None:
+    """Take a template apart that is only text and columns; None for any other."""
+    from jinja2 import nodes  # noqa: PLC0415 - as above
+
+    parts: list[str | Column] = []
+    for statement in tree.body:
+        if not isinstance(statement, nodes.Output):
+            return None
+        for node in statement.nodes:
+            part = _plain_part(node)
+            if part is None:
+                return None
+            parts.append(part)
+    return tuple(parts)
+
+
+def _plain_part(node: "nodes.Expr") -> str | Column | None:
+    from jinja2 import nodes  # noqa: PLC0415 - as above
+
+    match node:
+        case nodes.TemplateData(data=text):
+            return text
+        case nodes.Const(value=value):
+            return text_of(value)
+        case nodes.Name(name=name) if name != "row":
+            return Column(name)
+        case nodes.Getattr(node=nodes.Name(name="row"), attr=name):
+            return Column(name)
+        case nodes.Getitem(node=nodes.Name(name="row"), arg=nodes.Const(value=str(name))):
+            return Column(name)
+    return None
