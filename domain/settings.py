@@ -11,6 +11,8 @@ import msgspec
 from msgspec import Meta
 
 from domain.errors import SettingsError
+from domain.job_spec import SpecDefaults
+from domain.tokens import Price, parse_prices
 
 STORAGE = "STORAGE"  # connection name of the data account; also the prefix of its identity settings
 SECRETS = frozenset({"STORAGE", "AZURE_OPENAI_API_KEY"})  # never shown, not even in a complaint
@@ -69,6 +71,46 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="upper"):
         Meta(description="Token scope. Older resources want `https://cognitiveservices.azure.com/.default`."),
     ] = "https://ai.azure.com/.default"
 
+    batch_endpoint: Annotated[
+        Literal["/chat/completions", "/v1/chat/completions", "/v1/responses", "/v1/embeddings"],
+        Meta(description="What the rows of tables and texts are sent to, where no job spec says otherwise."),
+    ] = "/v1/chat/completions"
+    engine: Annotated[
+        Literal["auto", "batch", "direct"],
+        Meta(
+            description="`auto`: live calls for embeddings, batches for the rest; a job spec may say otherwise."
+        ),
+    ] = "auto"
+    on_deadline: Annotated[
+        Literal["cancel", "direct"],
+        Meta(
+            description="What becomes of rows of tables that no batch has answered by `DEADLINE_HOURS`: they end as "
+            "cancelled, or are sent live to `DIRECT_DEPLOYMENT`."
+        ),
+    ] = "cancel"
+    direct_deployment: Annotated[
+        str | None,
+        Meta(description="Deployment for live calls after the deadline; a batch deployment takes none."),
+    ] = None
+    prices: Annotated[
+        str,
+        Meta(
+            description="US dollars per million tokens, as JSON: "
+            '`{"<deployment>": {"input": 1.25, "output": 5.0}}`. Without a price there is no cost.'
+        ),
+    ] = ""
+    count_tokens: Annotated[
+        bool, Meta(description="Estimate each file's input tokens before anything is sent.")
+    ] = True
+    max_tokens_per_file: Annotated[
+        Annotated[int, Meta(ge=1)] | None,
+        Meta(description="A file with more estimated input tokens is held back."),
+    ] = None
+    max_cost_per_snapshot: Annotated[
+        Annotated[float, Meta(gt=0, le=1e9)] | None,
+        Meta(description="Files are held back once a snapshot may cost more US dollars."),
+    ] = None
+
     completion_window: Annotated[Literal["24h"], Meta(description="The only window the service offers.")] = (
         "24h"
     )
@@ -121,6 +163,22 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="upper"):
     blob_trigger_source: Annotated[
         Literal["LogsAndContainerScan", "EventGrid"], Meta(description="Flex Consumption needs `EventGrid`.")
     ] = "LogsAndContainerScan"
+
+    @property
+    def price_list(self) -> dict[str, Price]:
+        """The prices by deployment."""
+        return parse_prices(self.prices)
+
+    @property
+    def spec_defaults(self) -> SpecDefaults:
+        """What a job spec need not say."""
+        return SpecDefaults(
+            endpoint=self.batch_endpoint,
+            deployment=self.azure_openai_deployment,
+            engine=self.engine,
+            on_deadline=self.on_deadline,
+            direct_deployment=self.direct_deployment,
+        )
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> "Settings":
@@ -180,6 +238,21 @@ def _contradictions(values: Mapping[str, Any]) -> list[str]:
         found.append(f"POLL_MIN_SECONDS: {shortest:g} is more than POLL_MAX_SECONDS ({longest:g}).")
     if 0 < values.get("file_expiry_days", 14) < 14:
         found.append("FILE_EXPIRY_DAYS: the service takes 14 to 30 days; 0 switches expiry off.")
+    if values.get("on_deadline") == "direct" and "direct_deployment" not in values:
+        found.append("DIRECT_DEPLOYMENT: missing. ON_DEADLINE is `direct`: where are the live calls to go?")
+    try:
+        parse_prices(values.get("prices", ""))
+    except ValueError as error:
+        found.append(f"PRICES: {error}.")
+    if (
+        not values.get("count_tokens", True)
+        and {"max_tokens_per_file", "max_cost_per_snapshot"} & values.keys()
+    ):
+        found.append(
+            "COUNT_TOKENS: is false, but MAX_TOKENS_PER_FILE and MAX_COST_PER_SNAPSHOT need the count."
+        )
+    if "max_cost_per_snapshot" in values and not values.get("prices"):
+        found.append("PRICES: missing. MAX_COST_PER_SNAPSHOT cannot be held without prices.")
     containers = [values.get(f"{room}_container", room) for room in ("input", "processed", "error", "work")]
     if len(set(containers)) < len(containers):
         found.append("INPUT_, PROCESSED_, ERROR_ and WORK_CONTAINER: must be four different containers.")

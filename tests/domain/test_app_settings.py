@@ -142,3 +142,40 @@ def test_peeking_gives_the_value_or_the_default_and_never_complains() -> None:
     assert peek({"CONTINUOUS_MODE": "maybe"}, "continuous_mode") is True
     assert peek({}, "input_container") == "input"
     assert peek({"SWEEP_SCHEDULE": " "}, "sweep_schedule") == "0 * * * * *"
+
+
+PRICES = '{"gpt": {"input": 1.0, "output": 2.0}}'
+
+
+@pytest.mark.parametrize(
+    ("env", "told"),
+    [
+        ({"ON_DEADLINE": "direct"}, "DIRECT_DEPLOYMENT: missing. ON_DEADLINE is `direct`"),
+        ({"PRICES": "1.25"}, "PRICES: Expected `object`, got `float`."),
+        ({"PRICES": PRICES.replace("1.0", "-1")}, "PRICES: a price below 0 for gpt."),
+        ({"MAX_COST_PER_SNAPSHOT": "5"}, "PRICES: missing. MAX_COST_PER_SNAPSHOT cannot be held"),
+        ({"COUNT_TOKENS": "false", "MAX_TOKENS_PER_FILE": "5"}, "COUNT_TOKENS: is false, but"),
+        ({"MAX_TOKENS_PER_FILE": "0"}, "MAX_TOKENS_PER_FILE: Expected `int` >= 1"),
+        ({"MAX_COST_PER_SNAPSHOT": "nan"}, "MAX_COST_PER_SNAPSHOT"),
+        ({"BATCH_ENDPOINT": "chat"}, "BATCH_ENDPOINT: Invalid enum value 'chat'"),
+    ],
+)
+def test_settings_about_tables_and_money_that_do_not_go_together(env: dict[str, str], told: str) -> None:
+    assert told in complaint(**env)
+
+
+def test_settings_about_tables_and_money() -> None:
+    settings = Settings.from_env(
+        {
+            **NEEDED,
+            "ON_DEADLINE": "direct",
+            "DIRECT_DEPLOYMENT": "live",
+            "PRICES": PRICES,
+            "MAX_COST_PER_SNAPSHOT": "12.5",
+            "MAX_TOKENS_PER_FILE": "1000000",
+        }
+    )
+    assert (settings.max_cost_per_snapshot, settings.max_tokens_per_file) == (12.5, 1_000_000)
+    assert settings.price_list["gpt"].output == 2.0
+    assert settings.spec_defaults.direct_deployment == "live"
+    assert Settings.from_env(NEEDED).price_list == {}
