@@ -22,6 +22,7 @@ from domain.errors import (
     PipelineError,
     QuotaFullError,
     RefusedError,
+    UnsupportedError,
 )
 
 PAGE_SIZE = 100
@@ -36,6 +37,8 @@ GATEWAY_DOUBT_SECONDS = (
 ANSWERED_DOUBT_SECONDS = 5.0  # the service itself answered: what it did shows at once
 
 _QUOTA_CODES = frozenset({"token_limit_exceeded", "quotaExceeded"})
+_NO_SUCH_OPERATION = frozenset({404, 405})
+_URL_QUERY = re.compile(r"(https?://[^\s?\"'<>]*)\?[^\s\"'<>]*")
 _NOT_READY = "Only files with status"  # a 400 for a file that is still being processed
 _CONFIGURATION_CODES = frozenset(
     {"model_not_found", "DeploymentNotFound", "OperationNotSupported", "PermissionDenied"}
@@ -55,6 +58,14 @@ class CreatedBatch(NamedTuple):
     enqueued_limit: int | None
 
 
+class Imports:
+    """What this process has found out about imports; None: nothing against them."""
+
+    def __init__(self) -> None:
+        self.unsupported: str | None = None  # the service knows none
+        self.failing: str | None = None  # it knows them, and the last one failed
+
+
 class BatchApi:
     """Files and batches of one resource. Every method raises errors of `domain.errors` only."""
 
@@ -63,27 +74,59 @@ class BatchApi:
         self._once = client.with_options(max_retries=0)  # for what must not be done twice
         self._window = completion_window
         self._expiry_seconds = expiry_seconds
+        self.imports = Imports()
 
     # --- files -------------------------------------------------------------------------------------------------------
 
     def upload(self, filename: str, content: IOBase) -> tuple[str, str]:
         """Upload a batch input file; gives its id and its status. A repeated upload makes a second file."""
-        expiry: dict[str, Any] = {}
-        if self._expiry_seconds:
-            expiry = {"expires_after": {"anchor": "created_at", "seconds": self._expiry_seconds}}
         with _translated(f"upload of {filename}", effect=True):
             uploaded = self._once.files.create(
                 file=(filename, cast("BinaryIO", content)),
                 purpose="batch",
                 timeout=TRANSFER_TIMEOUT_SECONDS,
-                **expiry,
+                **self._expiry(),
             )
             return uploaded.id, str(uploaded.status)
+
+    def import_from(self, filename: str, content_url: str) -> tuple[str, str]:
+        """Let the service fetch a batch input file; gives its id and its status, which is not `processed` yet.
+
+        A repeated import makes a second file. `content_url` may be signed and is shown nowhere. Raises UnsupportedError
+        where the service knows no import: the operation is documented for dated api-versions only.
+        """
+        about = f"import of {filename}"
+        order = {"purpose": "batch", "filename": filename, "content_url": content_url, **self._expiry()}
+        with _translated(about, effect=True):
+            try:
+                answer = self._once.post(
+                    "/files/import", cast_to=object, body=order, options={"timeout": CREATE_TIMEOUT_SECONDS}
+                )
+            except openai.APIStatusError as error:
+                if error.status_code not in _NO_SUCH_OPERATION:
+                    raise
+                self.imports.unsupported = "the service knows no import in this api-version"
+                raise UnsupportedError(f"{about}: {self.imports.unsupported}.") from error
+        file = answer if isinstance(answer, dict) else {}
+        if not file.get("id"):
+            raise LostAnswerError(f"{about}: the answer names no file.", code="no_file_id")
+        return str(file["id"]), str(file.get("status"))
+
+    def _expiry(self) -> dict[str, Any]:
+        if not self._expiry_seconds:
+            return {}
+        return {"expires_after": {"anchor": "created_at", "seconds": self._expiry_seconds}}
 
     def file_status(self, file_id: str) -> str:
         """Give a file's status: `processed` when batches may use it. Raises NotFoundError."""
         with _translated(f"file {file_id}"):
             return str(self._client.files.retrieve(file_id, timeout=CALL_TIMEOUT_SECONDS).status)
+
+    def file_complaint(self, file_id: str) -> str:
+        """Give what the service says about a file it could not use; empty where it says nothing."""
+        with _translated(f"file {file_id}"):
+            file = self._client.files.retrieve(file_id, timeout=CALL_TIMEOUT_SECONDS)
+            return _without_signatures(str(getattr(file, "status_details", None) or ""))
 
     def files_named(self, prefix: str) -> Iterator[tuple[str, str, str]]:
         """List id, status and name of the batch input files whose names start with `prefix`.
@@ -288,11 +331,16 @@ def _reason(error: openai.APIStatusError) -> tuple[str, str]:
     body = error.body if isinstance(error.body, dict) else {}
     faults = read_faults(body.get("errors"))
     if faults:
-        return faults[0].code, faults[0].message
+        return faults[0].code, _without_signatures(faults[0].message)
     wrapped = body.get("error")
     inner = wrapped if isinstance(wrapped, dict) else body
     code = inner.get("code") or inner.get("type") or f"http_{error.status_code}"
-    return str(code), str(inner.get("message") or error.message)
+    return str(code), _without_signatures(str(inner.get("message") or error.message))
+
+
+def _without_signatures(text: str) -> str:
+    """Cut the queries out of URLs that the service repeats: they may be signatures."""
+    return _URL_QUERY.sub(r"\1?...", text)
 
 
 def _remedy(status: int) -> str:

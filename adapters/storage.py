@@ -1,4 +1,4 @@
-"""Azure Blob Storage, the only import of `azure.storage` and its errors: containers, blobs, conditions.
+"""Azure Blob Storage: containers, blobs, conditions.
 
 Works the same on flat accounts and on hierarchical ones (ADLS Gen2), whose blobs the Blob endpoint serves as well.
 """
@@ -19,14 +19,6 @@ from urllib.request import getproxies
 
 import requests
 from azure.core import MatchConditions
-from azure.core.exceptions import (
-    AzureError,
-    ClientAuthenticationError,
-    HttpResponseError,
-    ResourceExistsError,
-    ResourceModifiedError,
-    ResourceNotFoundError,
-)
 from azure.core.pipeline.transport import RequestsTransport
 from azure.storage.blob import (
     BlobBlock,
@@ -39,14 +31,9 @@ from azure.storage.blob import (
 )
 from requests.adapters import HTTPAdapter
 
-from domain.errors import (
-    ConfigurationError,
-    ConflictError,
-    NotFoundError,
-    PassingError,
-    PipelineError,
-    SettingsError,
-)
+from adapters.blob_urls import BlobUrls
+from adapters.storage_errors import translated
+from domain.errors import ConfigurationError, ConflictError, PassingError, SettingsError
 from domain.settings import Settings
 
 CONNECTIONS = 64
@@ -58,8 +45,6 @@ logging.getLogger("azure.core.pipeline.policies.http_logging_policy").setLevel(l
 MAX_BATCH_DELETES = 256  # sub-requests of one blob batch ("Blob Batch", read 2026-11)
 
 _DELETED_STATUSES = frozenset({202, 404})
-_CONFIGURATION_STATUSES = frozenset({401, 403})
-_CONFLICT_STATUSES = frozenset({409, 412})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,20 +68,20 @@ class Container:
 
     def exists(self) -> bool:
         """Tell whether the container is there."""
-        with _translated(self.name):
+        with translated(self.name):
             return bool(self._client.exists())
 
     def create(self) -> None:
         """Create the container unless it is there."""
         try:
-            with _translated(self.name):
+            with translated(self.name):
                 self._client.create_container()
         except ConflictError:
             return  # it is there already, which is all that was asked
 
     def list(self, prefix: str = "", *, metadata: bool = False) -> Iterator[BlobEntry]:
         """List the blobs whose names start with `prefix`, in the order of their names."""
-        with _translated(f"{self.name}/{prefix}"):
+        with translated(f"{self.name}/{prefix}"):
             include = ["metadata"] if metadata else None
             for blob in self._client.list_blobs(name_starts_with=prefix or None, include=include):
                 yield _entry(blob)
@@ -190,7 +175,7 @@ class Container:
         """
         wanted = list(names)
         for start in range(0, len(wanted), MAX_BATCH_DELETES):
-            with _translated(self.name):
+            with translated(self.name):
                 answers = self._client.delete_blobs(
                     *wanted[start : start + MAX_BATCH_DELETES], raise_on_any_failure=False
                 )
@@ -206,7 +191,7 @@ class Container:
 
     @contextmanager
     def _blob(self, name: str) -> Iterator[BlobClient]:
-        with _translated(f"{self.name}/{name}"):
+        with translated(f"{self.name}/{name}"):
             yield self._client.get_blob_client(name)
 
 
@@ -306,6 +291,7 @@ class Storage:
     processed: Container
     error: Container
     work: Container
+    work_urls: BlobUrls
     session: requests.Session | None = None  # whose connections all containers share
 
     def close(self) -> None:
@@ -362,6 +348,7 @@ def open_storage(settings: Settings) -> Storage:
         processed=container(settings.processed_container),
         error=container(settings.error_container),
         work=container(settings.work_container),
+        work_urls=BlobUrls(service, settings.work_container),
         session=transport.session,
     )
 
@@ -407,7 +394,7 @@ def _content_settings(name: str) -> ContentSettings:
 def _streamed(download: StorageStreamDownloader[bytes], about: str) -> Iterator[bytes]:
     """Give a blob's pieces; of a blob with several, the next is fetched while the last one is being looked at."""
     chunks = download.chunks()
-    with _translated(about):
+    with translated(about):
         if download.size <= BLOCK_BYTES:
             yield from chunks
             return
@@ -416,28 +403,3 @@ def _streamed(download: StorageStreamDownloader[bytes], about: str) -> Iterator[
             while (chunk := ahead.result()) is not None:
                 ahead = pool.submit(next, chunks, None)
                 yield chunk
-
-
-@contextmanager
-def _translated(about: str) -> Iterator[None]:
-    """Turn the SDK's errors into ours; `about` says which blob it was."""
-    try:
-        yield
-    except AzureError as error:
-        raise _ours(error, about) from error
-
-
-def _ours(error: AzureError, about: str) -> PipelineError:
-    status = error.status_code if isinstance(error, HttpResponseError) else None
-    told = getattr(error, "error_code", None)
-    code = str(getattr(told, "value", told) or type(error).__name__)  # an enum where the SDK knows the code
-    first_line = str(error).split("\n", 1)[0]
-    if isinstance(error, ResourceNotFoundError):
-        return NotFoundError(f"{about}: not found.", code=code)
-    if isinstance(error, ResourceExistsError | ResourceModifiedError) or status in _CONFLICT_STATUSES:
-        return ConflictError(f"{about}: {first_line}", code=code)
-    if isinstance(error, ClientAuthenticationError) or status in _CONFIGURATION_STATUSES:
-        return ConfigurationError(
-            f"No access to {about} ({code}). Check the identity's roles or the key.", code=code
-        )
-    return PassingError(f"{about}: {first_line}", code=code)

@@ -9,6 +9,7 @@ PipelineError
 │   └── LostAnswerError    the effect may have happened: look before doing it again
 ├── QuotaFullError         no room in the service now: back-pressure, not failure
 ├── ConfigurationError     someone has to change a setting, a role or a deployment
+│   └── UnsupportedError   the service does not know this operation
 ├── RefusedError           the service says no to this content; doing it again changes nothing
 ├── NotFoundError          the thing asked for is not there
 └── ConflictError          somebody else changed it first (ETag, If-None-Match)
@@ -115,6 +116,12 @@ class ConfigurationError(PipelineError):
 
     code = "configuration"
     permanent = False
+
+
+class UnsupportedError(ConfigurationError):
+    """The service has no such operation, in this api-version at least."""
+
+    code = "unsupported"
 
 
 class RefusedError(PipelineError):

@@ -22,6 +22,8 @@ class BatchMetadata(msgspec.Struct, kw_only=True):
     status: Annotated[str, Meta(description="The last status the service gave.")]
     attempt: Annotated[int, Meta(description="Which try of its requests this was, from 1.")]
     shard: str
+    transport: Annotated[str, Meta(description="How the shard reached the service.")] = "upload"
+    transport_reason: Annotated[str, Meta(description="Why it went that way.")] = ""
     input_file_id: str
     output_file_id: str | None
     error_file_id: str | None
@@ -115,6 +117,8 @@ def batch_metadata(batch: BatchRecord, *, shard: str, attempt: int) -> BatchMeta
         status=batch.status,
         attempt=attempt,
         shard=shard,
+        transport=batch.transport,
+        transport_reason=batch.transport_reason,
         input_file_id=batch.input_file_id,
         output_file_id=batch.output_file_id,
         error_file_id=batch.error_file_id,

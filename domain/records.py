@@ -53,8 +53,10 @@ class BatchRecord(msgspec.Struct, kw_only=True):
     """One batch that a shard had."""
 
     batch_id: str
-    input_file_id: str
+    input_file_id: str = ""  # empty where the service reads a blob
     submitted_at: float  # epoch seconds
+    transport: str = "upload"
+    transport_reason: str = ""
     status: str = "submitted"
     output_file_id: str | None = None
     error_file_id: str | None = None
@@ -78,6 +80,8 @@ class Ledger(msgspec.Struct, kw_only=True):
     owner: str  # snapshot id; a taken-over ledger is rewritten first, so that a late writer fails
     attempt: int = 1
     submission: int = 0
+    transport: str = "upload"  # the way that this submission goes, and why
+    transport_reason: str = ""
     upload_intended_at: float | None = None  # epoch seconds
     input_file_id: str | None = None
     create_intended_at: float | None = None  # epoch seconds

@@ -114,7 +114,18 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="upper"):
     completion_window: Annotated[Literal["24h"], Meta(description="The only window the service offers.")] = (
         "24h"
     )
-    transport: Annotated[Literal["upload"], Meta(description="How a shard reaches the service.")] = "upload"
+    transport: Annotated[
+        Literal["upload", "import", "auto"],
+        Meta(
+            description="How a shard reaches the service; see [transports](transports.md). `auto` imports large ones."
+        ),
+    ] = "upload"
+    import_url: Annotated[
+        Literal["sas", "identity"],
+        Meta(
+            description="What an import is given: a URL signed for two hours, or a bare one that the service reads with its identity."
+        ),
+    ] = "sas"
     micro_batch_size: Annotated[int, Meta(ge=1, le=50, description="Shards submitted at the same time.")] = 10
     max_active_batches: Annotated[
         int, Meta(ge=1, le=5000, description="Batches of one snapshot alive at once.")

@@ -8,7 +8,7 @@ from azure.core import MatchConditions
 from azure.core.exceptions import AzureError, HttpResponseError, ResourceModifiedError, ResourceNotFoundError
 from azure.storage.blob import BlobServiceClient
 
-from local.azure_openai.contents import store
+from local.azure_openai.contents import FetchError, Stored, store
 from local.azure_openai.errors import BlobRefusedError, ErrorItem
 
 if TYPE_CHECKING:
@@ -31,6 +31,19 @@ class BlobStorage:
     def __init__(self, connection: str) -> None:
         self._account = BlobServiceClient.from_connection_string(connection)
         self._root = self._account.url.rstrip("/") + "/"
+
+    def holds(self, url: str) -> bool:
+        """Whether a URL is a bare one of this account, which is read with the service's own identity."""
+        return url.startswith(self._root) and "?" not in url
+
+    def read(self, url: str, target: Path, limit_bytes: int) -> Stored:
+        """Copy a blob to a local file. Raises FetchError."""
+        try:
+            return store(self._blob(url).download_blob(), target, limit_bytes)
+        except HttpResponseError as error:
+            raise FetchError(f"HTTP {error.status_code}") from error
+        except BlobRefusedError as error:
+            raise FetchError(error.item.message) from error
 
     def etag(self, url: str) -> str:
         """The blob's ETag as it is now. Raises BlobRefusedError when it cannot be read."""

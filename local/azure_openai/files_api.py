@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
 
+    from local.azure_openai.blob_storage import BlobStorage
+    from local.azure_openai.contents import Stored
     from local.azure_openai.records import FileRecord
     from local.azure_openai.settings import Settings
 
@@ -53,8 +55,9 @@ class ImportOrder(msgspec.Struct):
 class FilesApi:
     """Operations on the files of the resource."""
 
-    def __init__(self, files: FileStore, settings: Settings) -> None:
+    def __init__(self, files: FileStore, settings: Settings, blobs: BlobStorage | None) -> None:
         self._files = files
+        self._blobs = blobs
         self._settings = settings
         self._uploads = RateLimit(settings.uploads_per_second, settings.real(1.0))
         self._imports: set[asyncio.Task[None]] = set()
@@ -127,13 +130,17 @@ class FilesApi:
         await asyncio.sleep(max(0.0, record.ready_at - time.time()))
         record.status = "running"
         try:
-            found = await run_in_threadpool(
-                fetch, url, self._files.path(record.id), self._settings.upload_limit_bytes
-            )
+            found = await run_in_threadpool(self._fetch, url, self._files.path(record.id))
         except FetchError as error:
             record.status, record.status_details = "error", f"fileImportFailed: {error}"
         else:
             record.bytes, record.sha256, record.status = found.size_bytes, found.sha256, "processed"
+
+    def _fetch(self, url: str, target: Path) -> Stored:
+        limit = self._settings.upload_limit_bytes
+        if self._blobs and self._blobs.holds(url):
+            return self._blobs.read(url, target, limit)
+        return fetch(url, target, limit)
 
     async def read_list(self, request: Request) -> Call:
         """List files, paged as the settings and the api-version have it."""

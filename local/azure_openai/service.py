@@ -53,7 +53,7 @@ class Service:
         workspace = Workspace(self._workspaces, self.files, blobs, settings)
         processor = Processor(self.faults, self.counters, now=time.time)
         self.lifecycle = Lifecycle(settings, self.batches, workspace, processor, self.counters)
-        self._files_api = FilesApi(self.files, settings)
+        self._files_api = FilesApi(self.files, settings, blobs)
         self._batches_api = BatchesApi(
             settings=settings,
             batches=self.batches,

@@ -6,6 +6,7 @@ from typing import TypeAlias
 import pytest
 
 from local.azure_openai import RunningService, running
+from local.azurite import Azurite
 from tests.activities.inline_pipeline import InlinePipeline, settings_for
 from tests.conftest import Containers
 
@@ -13,8 +14,10 @@ MakePipeline: TypeAlias = Callable[..., InlinePipeline]
 
 
 @pytest.fixture(scope="session")
-def shared_service() -> Iterator[RunningService]:
-    with running(speed=20_000) as service:  # the life of a batch takes 20 ms
+def shared_service(azurite: Azurite) -> Iterator[RunningService]:
+    with running(
+        speed=20_000, storage_connection=azurite.connection_string
+    ) as service:  # the life of a batch takes 20 ms
         yield service
 
 

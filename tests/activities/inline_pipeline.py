@@ -9,6 +9,7 @@ import itertools
 import json
 import time
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 from activities.answering import answering
@@ -105,6 +106,11 @@ class FusedApi(BatchApi):
         self._fuse.passed("upload")
         return uploaded
 
+    def import_from(self, *arguments: Any) -> Any:
+        imported = super().import_from(*arguments)
+        self._fuse.passed("import")
+        return imported
+
     def create(self, *arguments: Any) -> Any:
         created = super().create(*arguments)
         self._fuse.passed("create")
@@ -180,11 +186,22 @@ class InlinePipeline:
         taken = take(found, snapshot_id, storage=steps.storage, room=steps.room, settings=self.settings)
         return Flow(snapshot_id=snapshot_id, pace=taken.pace, files_total=taken.files, pages=taken.pages)
 
-    def live(self, flow: Flow, fuse: Fuse | None = None) -> SnapshotReport:
-        """Run rounds until all files are finished. A round that is cut off by the fuse leaves `flow` as it was."""
+    def live(
+        self,
+        flow: Flow,
+        fuse: Fuse | None = None,
+        *,
+        look: Callable[[], None] = lambda: None,
+        until: Callable[[], bool] = lambda: False,
+    ) -> SnapshotReport:
+        """Run rounds until all files are finished. A round that is cut off by the fuse leaves `flow` as it was.
+
+        `look` is called before each round; `until` ends before the end.
+        """
         steps = Steps(self, fuse or Fuse())
         for _ in range(MOST_ROUNDS):
-            if flow.finished:
+            look()
+            if flow.finished or until():
                 return flow.report()
             now = self.now()
             calls = flow.next_calls(now)
@@ -236,6 +253,7 @@ class Steps:
             processed=FusedContainer(bare.processed, fuse),
             error=FusedContainer(bare.error, fuse),
             work=FusedContainer(bare.work, fuse),
+            work_urls=bare.work_urls,
         )
         self.room = WorkRoom(self.storage.work)
         self.api = FusedApi(pipeline.api, fuse)
@@ -255,7 +273,15 @@ class Steps:
 
     def submit_batch(self, wire: Any) -> object:
         work = from_wire(wire, ShardWork)
-        submission = Submission(work, room=self.room, api=self.api, file_prefix=PREFIX, clock=self._now)
+        submission = Submission(
+            work,
+            room=self.room,
+            urls=self.storage.work_urls,
+            api=self.api,
+            settings=self._settings,
+            file_prefix=PREFIX,
+            clock=self._now,
+        )
         return submission.run()
 
     def poll_batches(self, wire: Any) -> object:

@@ -18,6 +18,7 @@ from domain.errors import (
     PipelineError,
     QuotaFullError,
     RefusedError,
+    UnsupportedError,
 )
 from local.azure_openai import RunningService, running
 from tests.adapters.conftest import MakeApi
@@ -112,6 +113,42 @@ def test_expiry_can_be_switched_off(open_api: MakeApi) -> None:
     assert api._client.files.retrieve(upload(api)).expires_at is None
 
 
+# --- imports ---------------------------------------------------------------------------------------------------------
+
+
+def test_an_import_is_pending_at_first_and_expires_like_an_upload(open_api: MakeApi) -> None:
+    api = open_api(api_version="2025-04-01-preview")
+    file_id, status = api.import_from("a.jsonl", "http://127.0.0.1:9/a.jsonl?sig=secret")
+    assert status == "pending"
+    until(lambda: api.file_status(file_id) == "error")
+    assert api._client.files.retrieve(file_id).expires_at is not None
+    assert api.file_complaint(file_id).startswith("fileImportFailed")
+    assert [found[0] for found in api.files_named("a.jsonl")] == [file_id]
+
+
+@pytest.mark.parametrize("status", [404, 405])
+def test_a_service_without_imports_is_remembered(
+    open_api: MakeApi, service: RunningService, status: int
+) -> None:
+    api = open_api(api_version="2025-04-01-preview")
+    service.plan(calls=[{"operation": "import", "status": status}])
+    assert api.imports.unsupported is None
+    with pytest.raises(UnsupportedError) as caught:
+        api.import_from("a.jsonl", "http://127.0.0.1:9/a.jsonl?sig=secret")
+    assert "secret" not in str(caught.value)
+    assert api.imports.unsupported
+
+
+def test_a_signature_that_the_service_repeats_is_not_passed_on(
+    open_api: MakeApi, service: RunningService
+) -> None:
+    told = "Cannot read 'https://a.blob.core.windows.net/work/x%20y.jsonl?sv=1&sig=secret', sorry."
+    service.plan(calls=[{"operation": "import", "status": 400, "message": told}])
+    with pytest.raises(RefusedError) as caught:
+        open_api(api_version="2025-04-01-preview").import_from("a.jsonl", "http://127.0.0.1:9/?sig=secret")
+    assert str(caught.value).endswith("'https://a.blob.core.windows.net/work/x%20y.jsonl?...', sorry.")
+
+
 # --- listings --------------------------------------------------------------------------------------------------------
 
 
@@ -161,6 +198,7 @@ class Known:
         api = self.api
         calls: dict[str, Callable[[], object]] = {
             "upload": lambda: api.upload("a.jsonl", BytesIO(content())),
+            "import": lambda: api.import_from("a.jsonl", "http://127.0.0.1:9/a.jsonl?sig=secret"),
             "create_batch": lambda: api.create(self.file_id, ENDPOINT, {}),
             "get_file": lambda: api.file_status(self.file_id),
             "get_batch": lambda: api.batch(self.batch_id),
@@ -174,11 +212,11 @@ class Known:
 
 
 @pytest.fixture
-def known(api: BatchApi) -> Known:
-    return Known(api)
+def known(open_api: MakeApi) -> Known:
+    return Known(open_api(api_version="2025-04-01-preview"))
 
 
-EFFECTS = ["upload", "create_batch"]
+EFFECTS = ["upload", "import", "create_batch"]
 LOOKS = ["get_file", "get_batch", "list_batches", "list_files", "content", "delete_file"]
 
 
@@ -230,6 +268,10 @@ def test_a_look_that_fails_passes_by_itself(
         ("create_batch", (404, "404"), ConfigurationError),
         ("upload", (404, "404"), ConfigurationError),
         ("upload", (400, "OperationNotSupported"), ConfigurationError),
+        ("import", (400, "quotaExceeded"), QuotaFullError),
+        ("import", (400, "invalidPayload"), RefusedError),
+        ("import", (403, ""), ConfigurationError),
+        ("import", (429, ""), PassingError),
         ("upload", (401, "PermissionDenied"), ConfigurationError),
         ("get_batch", (403, ""), ConfigurationError),
         ("list_batches", (401, ""), ConfigurationError),

@@ -16,6 +16,7 @@ from azure.core.exceptions import (
 
 import adapters.storage
 from adapters.storage import Container, Storage, open_storage
+from adapters.storage_errors import translated
 from domain.errors import (
     ConfigurationError,
     ConflictError,
@@ -235,6 +236,7 @@ def test_missing_containers_elsewhere_are_named(storage: Storage) -> None:
         processed=storage.processed,
         error=storage.error,
         work=storage.work,
+        work_urls=storage.work_urls,
     )
     with pytest.raises(ConfigurationError, match=storage.work.name):
         elsewhere.ready()
@@ -263,7 +265,7 @@ def response_error(status: int) -> HttpResponseError:
     ],
 )
 def test_every_error_of_the_sdk_becomes_one_of_ours(foreign: Exception, ours: type[PipelineError]) -> None:
-    with pytest.raises(PipelineError) as caught, adapters.storage._translated("work/a"):
+    with pytest.raises(PipelineError) as caught, translated("work/a"):
         raise foreign
     assert type(caught.value) is ours
     assert "work/a" in str(caught.value)

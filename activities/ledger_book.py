@@ -1,0 +1,50 @@
+"""A shard's ledger while it is being submitted: opened as its owner's, written before and after each effect."""
+
+from adapters.work_room import WorkRoom
+from domain.contracts import ShardWork
+from domain.errors import ConflictError
+from domain.records import Ledger
+from domain.transports import Choice
+
+
+class LedgerBook:
+    """Reads and writes one ledger. `first_time`: nobody has tried to submit the shard before."""
+
+    def __init__(self, work: ShardWork, room: WorkRoom, choice: Choice, *, now: float) -> None:
+        self._work, self._room = work, room
+        self._etag: str | None = None
+        self.first_time = True
+        self.ledger = Ledger(
+            owner=work.snapshot_id,
+            attempt=work.shard.attempt,
+            transport=choice.transport,
+            transport_reason=choice.reason,
+            upload_intended_at=now,
+        )
+
+    def open(self) -> None:
+        """Begin the ledger with the intent to upload, or read the one there is and take it over from a dead owner."""
+        work = self._work
+        if not work.begun and self._begin():
+            return
+        found = self._room.own_ledger(work.key, work.shard.shard, work.snapshot_id)
+        if found:
+            self.first_time = False
+            self.ledger, self._etag = found
+        elif not self._begin():
+            raise ConflictError(f"The ledger of shard {work.shard.shard} comes and goes.")
+
+    def write(self) -> None:
+        """Write what is in the ledger now. Raises ConflictError when somebody else has written it since."""
+        self._etag = self._room.write_ledger(self._work.key, self._work.shard.shard, self.ledger, self._etag)
+
+    def go(self, choice: Choice) -> None:
+        """Note another way for this submission; `write` makes it count."""
+        self.ledger.transport, self.ledger.transport_reason = choice
+
+    def _begin(self) -> bool:
+        try:
+            self.write()
+        except ConflictError:
+            return False
+        return True
