@@ -1,42 +1,39 @@
 """Azure Blob Storage: containers, blobs, conditions.
 
-Works the same on flat accounts and on hierarchical ones (ADLS Gen2), whose blobs the Blob endpoint serves as well.
+Works the same on flat accounts and on hierarchical ones (ADLS Gen2), whose blobs the Blob endpoint serves as well; what
+is different about those, `adapters.directories` knows.
 """
 
 import base64
 import logging
-import os
 import uuid
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlsplit
-from urllib.request import getproxies
 
 import requests
 from azure.core import MatchConditions
-from azure.core.pipeline.transport import RequestsTransport
 from azure.storage.blob import (
     BlobBlock,
     BlobClient,
-    BlobServiceClient,
     ContainerClient,
     ContentSettings,
-    ExponentialRetry,
     StorageStreamDownloader,
 )
-from requests.adapters import HTTPAdapter
 
 from adapters.blob_urls import BlobUrls
+from adapters.directories import Directories
+from adapters.storage_connection import Connection
 from adapters.storage_errors import translated
-from domain.errors import ConfigurationError, ConflictError, PassingError, SettingsError
+from domain import names
+from domain.errors import ConfigurationError, ConflictError, NotFoundError, PassingError
 from domain.settings import Settings
 
-CONNECTIONS = 64
 BLOCK_BYTES = 4 * 1024 * 1024  # one read, one staged block: what a stream holds in memory at a time
 BLOCKS_UNDER_WAY = 2  # of one writer; a store that answers a block in 0.1 s takes 80 MB/s this way
 
@@ -62,8 +59,8 @@ class BlobEntry:
 class Container:
     """One container. Names are blob names as people write them; the SDK does the quoting."""
 
-    def __init__(self, client: ContainerClient) -> None:
-        self._client = client
+    def __init__(self, client: ContainerClient, directories: Directories) -> None:
+        self._client, self._directories = client, directories
         self.name: str = client.container_name
 
     def exists(self) -> bool:
@@ -80,11 +77,16 @@ class Container:
             return  # it is there already, which is all that was asked
 
     def list(self, prefix: str = "", *, metadata: bool = False) -> Iterator[BlobEntry]:
-        """List the blobs whose names start with `prefix`, in the order of their names."""
+        """List the blobs whose names start with `prefix`, in the order of their names.
+
+        Directories are none, although a hierarchical account lists them as blobs that only their metadata tells apart.
+        """
+        with_metadata = metadata or self._directories.exist
         with translated(f"{self.name}/{prefix}"):
-            include = ["metadata"] if metadata else None
+            include = ["metadata"] if with_metadata else None
             for blob in self._client.list_blobs(name_starts_with=prefix or None, include=include):
-                yield _entry(blob)
+                if not names.marks_directory(blob.metadata):
+                    yield _entry(blob)
 
     def entry(self, name: str) -> BlobEntry:
         """Look at one blob. Raises NotFoundError."""
@@ -168,12 +170,22 @@ class Container:
         with self._blob(name) as blob:
             blob.delete_blob(delete_snapshots="include", **conditions)
 
-    def delete_all(self, names: Iterable[str]) -> None:
-        """Delete blobs, many in one call; those that are gone already are what was wanted.
+    def delete_folder(self, folder: str, *, first: str | None = None) -> None:
+        """Delete every blob whose name starts with `folder`, which ends with a slash.
 
-        Raises PassingError when some are left.
+        A hierarchical account does it in one step, and leaves no empty directories behind. On a flat one the blob named
+        `first` goes before all others. Raises PassingError when some are left.
         """
-        wanted = list(names)
+        if self._directories.exist:
+            self._directories.remove(self.name, folder.rstrip("/"))
+            return
+        if first:
+            with suppress(NotFoundError):
+                self.delete(first)
+        self._delete_all(entry.name for entry in self.list(folder, metadata=True))
+
+    def _delete_all(self, blobs: Iterable[str]) -> None:
+        wanted = list(blobs)
         for start in range(0, len(wanted), MAX_BATCH_DELETES):
             with translated(self.name):
                 answers = self._client.delete_blobs(
@@ -306,9 +318,9 @@ class Storage:
         """
         missing = [c for c in (self.input, self.processed, self.error, self.work) if not c.exists()]
         if missing and not _is_local(self.account_url):
-            names = ", ".join(container.name for container in missing)
+            told = ", ".join(container.name for container in missing)
             raise ConfigurationError(
-                f"Containers missing in {self.account_url}: {names}. Create them.", code="no_container"
+                f"Containers missing in {self.account_url}: {told}. Create them.", code="no_container"
             )
         for container in missing:
             container.create()
@@ -317,30 +329,17 @@ class Storage:
 
 def open_storage(settings: Settings) -> Storage:
     """Connect to the data account, by connection string or by identity."""
-    transport = _transport()
-    options: dict[str, Any] = {
-        "transport": transport,
-        "max_single_get_size": BLOCK_BYTES,
-        "max_chunk_get_size": BLOCK_BYTES,
-        "retry_policy": ExponentialRetry(
-            initial_backoff=1, increment_base=2, retry_total=4, random_jitter_range=1
-        ),
-        "connection_timeout": 20,
-        "read_timeout": 120,
-    }
-    if settings.storage:
-        try:
-            service = BlobServiceClient.from_connection_string(settings.storage, **options)
-        except ValueError as error:
-            raise SettingsError("STORAGE: is not a storage connection string.") from error
-    else:
-        from azure.identity import DefaultAzureCredential  # noqa: PLC0415 - slow to import, not needed locally
-
-        credential = DefaultAzureCredential(managed_identity_client_id=settings.storage__client_id)
-        service = BlobServiceClient(str(settings.storage__blob_service_uri), credential=credential, **options)
+    connection = Connection(settings)
+    service = connection.blobs(piece_bytes=BLOCK_BYTES)
+    directories = Directories(
+        settings.storage_kind,
+        blobs=service,
+        open_lake=connection.data_lake,
+        container=settings.work_container,
+    )
 
     def container(name: str) -> Container:
-        return Container(service.get_container_client(name))
+        return Container(service.get_container_client(name), directories)
 
     return Storage(
         account_url=str(service.url),
@@ -349,22 +348,8 @@ def open_storage(settings: Settings) -> Storage:
         error=container(settings.error_container),
         work=container(settings.work_container),
         work_urls=BlobUrls(service, settings.work_container),
-        session=transport.session,
+        session=connection.session,
     )
-
-
-def _transport() -> RequestsTransport:
-    """Give the HTTP transport: as many connections as there may be activities; the SDK's own keeps ten.
-
-    Proxies and certificate bundles are read from the environment once: `requests` would do it before every call, which
-    takes as long as the call's own work.
-    """
-    session = requests.Session()
-    session.mount("http://", HTTPAdapter(pool_maxsize=CONNECTIONS))
-    session.mount("https://", HTTPAdapter(pool_maxsize=CONNECTIONS))
-    session.trust_env = bool(getproxies())
-    bundle = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or True
-    return RequestsTransport(session=session, connection_verify=bundle)
 
 
 def _is_local(account_url: str) -> bool:

@@ -198,9 +198,7 @@ class WorkRoom:
     def write_report(self, snapshot_id: str, report: dict[str, object]) -> None:
         """Write a finished snapshot's summary and drop its manifest."""
         self._work.write(names.report(snapshot_id), _encode(report))
-        self._work.delete_all(
-            entry.name for entry in self._work.list(f"{names.SNAPSHOTS}{snapshot_id}/files-")
-        )
+        self._work.delete_folder(names.manifest(snapshot_id))
 
     def latest_snapshots(self, now: datetime, most: int) -> list[str]:
         """Name the latest snapshots there are notes of, newest first.
@@ -231,7 +229,7 @@ class WorkRoom:
     def drop_snapshots(self, snapshot_ids: Iterable[str]) -> None:
         """Remove all notes about snapshots."""
         for snapshot_id in snapshot_ids:
-            self._work.delete_all(entry.name for entry in self._work.list(names.snapshot_notes(snapshot_id)))
+            self._work.delete_folder(names.snapshot_notes(snapshot_id))
 
     # --- the end -----------------------------------------------------------------------------------------------------
 
@@ -243,8 +241,7 @@ class WorkRoom:
 
     def drop_file(self, key: str) -> None:
         """Remove all notes about a file, the claim first: without it nothing can be mistaken for unfinished work."""
-        self.forget(names.frozen_input(key))
-        self._work.delete_all(entry.name for entry in self._work.list(f"{names.FILES}{key}/"))
+        self._work.delete_folder(names.file_folder(key), first=names.frozen_input(key))
 
     def forget(self, blob: str) -> None:
         """Delete a blob; one that is gone already is what was wanted."""

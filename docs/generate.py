@@ -15,7 +15,13 @@ from domain.settings import SECRETS, Settings, describe  # noqa: E402
 
 # Only for identity connections. Even empty they would make the host's blob binding sign in by identity.
 IDENTITY_ONLY = frozenset(
-    {"STORAGE__blobServiceUri", "STORAGE__queueServiceUri", "STORAGE__credential", "STORAGE__clientId"}
+    {
+        "STORAGE__blobServiceUri",
+        "STORAGE__queueServiceUri",
+        "STORAGE__dfsServiceUri",
+        "STORAGE__credential",
+        "STORAGE__clientId",
+    }
 )
 INTRODUCTION = (
     "App settings in Azure, `Values` of `local.settings.json` on a laptop, or plain environment variables. An empty "

@@ -4,6 +4,7 @@ All names derive from what they name, so that a repeated step meets its own trac
 """
 
 import hashlib
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import PurePosixPath
 
@@ -12,6 +13,8 @@ MAX_SEGMENT_CHARS = (
     200  # a path segment of an ADLS Gen2 account has at most 255; the timestamp needs some of them
 )
 MAX_STEM_CHARS = 150
+MAX_FOLDERS = 50  # of an input path, kept in output paths; an ADLS Gen2 account takes 61 path segments
+MAX_FOLDERS_CHARS = 500  # a blob name has at most 1,024, and folder and file name come behind
 
 KEY_CHARS = 20
 
@@ -68,6 +71,11 @@ def key_of_frozen_input(blob: str) -> str | None:
     return parts[1] if len(parts) == 3 and f"{parts[0]}/" == FILES and parts[2] == "input" else None
 
 
+def file_folder(key: str) -> str:
+    """Name the folder of everything about one input file, with its closing slash."""
+    return f"{FILES}{key}/"
+
+
 def plan(key: str) -> str:
     """Name the record of what preparing found."""
     return f"{FILES}{key}/plan.json"
@@ -98,9 +106,14 @@ def outcomes(key: str, shard: str) -> str:
     return f"{FILES}{key}/outcomes/{shard}.jsonl"
 
 
+def manifest(snapshot_id: str) -> str:
+    """Name the folder of the list of files that a snapshot took."""
+    return f"{SNAPSHOTS}{snapshot_id}/files/"
+
+
 def manifest_page(snapshot_id: str, page: int) -> str:
     """Name a page of the list of files that a snapshot took."""
-    return f"{SNAPSHOTS}{snapshot_id}/files-{page:05d}.json"
+    return f"{manifest(snapshot_id)}{page:05d}.json"
 
 
 def snapshot_notes(snapshot_id: str) -> str:
@@ -128,8 +141,13 @@ def child_shard(shard: str, number: int) -> str:
 
 def is_input(path: str, size: int, metadata: dict[str, str]) -> bool:
     """Tell input files from job specs and from the directory markers of hierarchical accounts."""
-    marker = metadata.get("hdi_isfolder", "").lower() == "true" or (path.endswith("/") and size == 0)
+    marker = marks_directory(metadata) or (path.endswith("/") and size == 0)
     return not marker and path.rsplit("/", 1)[-1] not in JOB_SPEC_NAMES
+
+
+def marks_directory(metadata: Mapping[str, str] | None) -> bool:
+    """Tell the blob that stands for a directory in listings of a hierarchical account."""
+    return (metadata or {}).get("hdi_isfolder", "").lower() == "true"
 
 
 def prefix_of(directory: str) -> str:
@@ -146,9 +164,9 @@ def output_folder(directory: str, path: str, timestamp: str, key: str) -> str:
     """Give the folder for everything that comes out of one input file, with its closing slash.
 
     `<directory>/<dir of the file>/<name>_<timestamp>/`. The full name, with its suffix, keeps `a.csv` and `a.json`
-    apart; a name too long for a path segment is cut and keeps its file key instead.
+    apart; a name too long for a path segment is cut and keeps its file key instead, and so do folders too deep.
     """
-    parent = path[: path.rfind("/") + 1]  # with its slash: `/a` and `a` are two files
+    parent = _cut_folders(path[: path.rfind("/") + 1], key)  # with its slash: `/a` and `a` are two files
     return f"{prefix_of(directory)}{parent}{archived_name(path, key)}_{timestamp}/"
 
 
@@ -166,6 +184,20 @@ def stem_of(path: str, key: str) -> str:
 def _cut(name: str, most: int, key: str) -> str:
     """Cut a name; the file key in place of the rest keeps it apart from all others, a file's own name included."""
     return name if len(name) <= most else f"{name[: most - 30]}~{key}"
+
+
+def _cut_folders(parent: str, key: str) -> str:
+    """Leave out the folders that would make the names built on them too long; the file key stands for them."""
+    folders = parent.split("/")[:-1]
+    if len(folders) <= MAX_FOLDERS and len(parent) <= MAX_FOLDERS_CHARS:
+        return parent
+    most = MAX_FOLDERS_CHARS - 30
+    kept = [
+        folder
+        for depth, folder in enumerate(folders[: MAX_FOLDERS - 1], 1)
+        if len("/".join(folders[:depth])) <= most
+    ]
+    return "/".join([*kept, f"~{key}", ""])
 
 
 # --- in the service --------------------------------------------------------------------------------------------------

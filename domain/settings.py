@@ -34,12 +34,25 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="upper"):
     storage__queue_service_uri: Annotated[
         str | None, Meta(description="Queue endpoint of the data account; the host's blob trigger needs it.")
     ] = msgspec.field(default=None, name="STORAGE__queueServiceUri")
+    storage__dfs_service_uri: Annotated[
+        str | None,
+        Meta(
+            description="Data Lake endpoint of a hierarchical data account, where it is not the Blob endpoint's with `.dfs.`."
+        ),
+    ] = msgspec.field(default=None, name="STORAGE__dfsServiceUri")
     storage__credential: Annotated[
         str | None, Meta(description="`managedidentity` in Azure, with the identity settings.")
     ] = msgspec.field(default=None, name="STORAGE__credential")
     storage__client_id: Annotated[
         str | None, Meta(description="Client id of a user-assigned identity for the data account.")
     ] = msgspec.field(default=None, name="STORAGE__clientId")
+
+    storage_kind: Annotated[
+        Literal["auto", "flat", "hierarchical"],
+        Meta(
+            description="`hierarchical` for a data account with directories (ADLS Gen2), `flat` for one without; `auto` asks it."
+        ),
+    ] = "auto"
 
     input_container: Annotated[str, Meta(description="Where people drop files.")] = "input"
     processed_container: Annotated[str, Meta(description="Results, metadata and the archived input.")] = (

@@ -66,6 +66,15 @@ def containers(azurite: Azurite) -> Iterator[Containers]:
 
 
 @pytest.fixture
+def hierarchical_account(azurite: Azurite) -> Iterator[Any]:
+    """An ADLS Gen2 account over the same blobs as the flat one."""
+    from tests.hierarchical_account import running as running_account  # noqa: PLC0415 - few tests want it
+
+    with running_account(azurite) as account:
+        yield account
+
+
+@pytest.fixture
 def simulator() -> Iterator[Any]:
     """A simulated Azure OpenAI service of this test's own."""
     from local.azure_openai import running as running_simulator  # noqa: PLC0415 - most tests do without it

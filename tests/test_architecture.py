@@ -80,8 +80,9 @@ def test_the_laptop_rooms_import_nothing_of_the_pipeline() -> None:
 @pytest.mark.parametrize(
     ("package", "owners"),
     [
-        ("azure.storage", "storage blob_urls"),
-        ("azure.core", "storage storage_errors"),
+        ("azure.storage", "storage blob_urls storage_connection directories"),
+        ("azure.storage.filedatalake", "storage_connection directories"),
+        ("azure.core", "storage storage_connection storage_errors directories"),
         ("openai", "batch_api"),
         ("httpx2", "batch_api"),
     ],

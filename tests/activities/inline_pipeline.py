@@ -68,7 +68,7 @@ class FusedContainer(Container):
     """Streams write through it as well: what a writer opened by it commits is an effect."""
 
     def __init__(self, container: Container, fuse: Fuse) -> None:
-        super().__init__(container._client)
+        super().__init__(container._client, container._directories)
         self._fuse = fuse
 
     def write(self, *arguments: Any, **options: Any) -> str:
@@ -89,9 +89,9 @@ class FusedContainer(Container):
         super().delete(*arguments, **options)
         self._fuse.passed("delete")
 
-    def delete_all(self, names: Any) -> None:
-        super().delete_all(names)
-        self._fuse.passed("delete_all")
+    def delete_folder(self, *arguments: Any, **options: Any) -> None:
+        super().delete_folder(*arguments, **options)
+        self._fuse.passed("delete_folder")
 
 
 class FusedApi(BatchApi):

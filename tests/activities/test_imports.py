@@ -99,7 +99,8 @@ def test_auto_imports_what_is_large_and_uploads_the_rest(
     assert batch_of(make(TRANSPORT="auto", **DATED))["transport"] == "import"
     monkeypatch.setattr(domain.transports, "IMPORT_FROM_BYTES", 10_000)
     other = make(TRANSPORT="auto", **DATED)
-    other.storage.processed.delete_all(other.names(other.storage.processed))
+    for name in other.names(other.storage.processed):
+        other.storage.processed.delete(name)
     batch = batch_of(other)
     assert batch["transport"] == "upload"
     assert "bytes" in batch["transport_reason"]

@@ -52,7 +52,7 @@ def test_a_blob_of_any_name_is_written_listed_copied_and_deleted(storage: Storag
     storage.work.copy_from(storage.input, name, name, metadata={}, source_etag=etag, if_absent=True)
     assert storage.work.read(name)[0] == b"content"
     storage.input.delete(name, if_etag=etag)
-    storage.work.delete_all([name])
+    storage.work.delete(name)
     assert list(storage.input.list()) == list(storage.work.list()) == []
 
 
@@ -128,8 +128,7 @@ def test_what_is_not_there_is_told_so(container: Container) -> None:
     ]
     for attempt in attempts:
         refused(attempt, NotFoundError)
-    container.delete_all(["a", "b"])
-    container.delete_all([])
+    container.delete_folder("a/", first="a/b")
 
 
 # --- streams ---------------------------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from domain.settings import Settings
 SETTINGS = Settings(azure_openai_endpoint="https://example.openai.azure.com", storage="x")
 MAX_BLOB_CHARS = 1024
 MAX_SEGMENT_CHARS = 255
+MAX_SEGMENTS = 61
 
 segments = st.text(
     st.sampled_from("ab._-~ %#+é語🦜")
@@ -114,6 +115,18 @@ def test_everything_about_one_file_fits_into_blob_names_and_differs(path: str, s
         assert len(blob) <= MAX_BLOB_CHARS
         assert all(len(segment) <= MAX_SEGMENT_CHARS for segment in blob.split("/"))
     assert len({folder(blob) for blob in processed + error}) == 1
+
+
+@pytest.mark.parametrize(
+    "folders", ["d/" * 60, "語" * 200 + "/" + "é" * 200 + "/" + "x" * 254 + "/", "a/" * 49 + "b" * 250 + "/"]
+)
+def test_folders_too_deep_or_too_long_are_cut_and_still_keep_two_files_apart(folders: str) -> None:
+    told = [paths_of(f"{folders}{last}a.jsonl", "snapshot-20260101T000000.000000Z") for last in ("x/", "y/")]
+    for blob in (blob for each in told for blob in msgspec.structs.astuple(each)):
+        assert len(blob) <= MAX_BLOB_CHARS - 90  # an output directory comes before it
+        assert len(blob.split("/")) <= MAX_SEGMENTS - 8
+        assert blob.startswith(folders.split("/", maxsplit=1)[0])
+    assert folder(told[0].results) != folder(told[1].results)
 
 
 @pytest.mark.parametrize("suffix", ["_output.jsonl", "_metadata.json", "_error.jsonl", "_retry.jsonl"])

@@ -1,0 +1,99 @@
+"""How the data account is reached: connection string or identity, its two endpoints, retries, connections."""
+
+import os
+from typing import TYPE_CHECKING, Any
+from urllib.request import getproxies
+
+import requests
+from azure.core.pipeline.transport import RequestsTransport
+from azure.storage.blob import BlobServiceClient, ExponentialRetry
+from requests.adapters import HTTPAdapter
+
+from domain.errors import SettingsError
+from domain.settings import Settings
+
+if TYPE_CHECKING:
+    from azure.storage.filedatalake import DataLakeServiceClient
+
+CONNECTIONS = 64
+
+_RETRIES: dict[str, Any] = {
+    "initial_backoff": 1,
+    "increment_base": 2,
+    "retry_total": 4,
+    "random_jitter_range": 1,
+}
+_TIMEOUTS: dict[str, Any] = {"connection_timeout": 20, "read_timeout": 120}
+
+
+class Connection:
+    """The account's clients. All of them share one pool of connections."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._transport = _transport()
+        self._credential: Any = None
+
+    @property
+    def session(self) -> requests.Session:
+        """The HTTP session that has the connections."""
+        session = self._transport.session
+        assert isinstance(session, requests.Session)
+        return session
+
+    def blobs(self, *, piece_bytes: int) -> BlobServiceClient:
+        """Give a client of the Blob endpoint that reads in pieces of so many bytes."""
+        settings = self._settings
+        options: dict[str, Any] = {
+            "transport": self._transport,
+            "max_single_get_size": piece_bytes,
+            "max_chunk_get_size": piece_bytes,
+            "retry_policy": ExponentialRetry(**_RETRIES),
+            **_TIMEOUTS,
+        }
+        if settings.storage:
+            try:
+                return BlobServiceClient.from_connection_string(settings.storage, **options)
+            except ValueError as error:
+                raise SettingsError("STORAGE: is not a storage connection string.") from error
+        uri = str(settings.storage__blob_service_uri)
+        return BlobServiceClient(uri, credential=self._identity(), **options)
+
+    def data_lake(self) -> "DataLakeServiceClient":
+        """Give a client of the Data Lake endpoint, where directories can be seen and removed."""
+        from azure.storage import filedatalake  # noqa: PLC0415 - only hierarchical accounts need it
+
+        settings = self._settings
+        options: dict[str, Any] = {
+            "transport": self._transport,
+            "retry_policy": filedatalake.ExponentialRetry(**_RETRIES),
+            **_TIMEOUTS,
+        }
+        if settings.storage:
+            return filedatalake.DataLakeServiceClient.from_connection_string(settings.storage, **options)
+        given = settings.storage__dfs_service_uri
+        uri = given or str(settings.storage__blob_service_uri).replace(".blob.", ".dfs.", 1)
+        return filedatalake.DataLakeServiceClient(uri, credential=self._identity(), **options)
+
+    def _identity(self) -> Any:
+        if self._credential is None:
+            from azure.identity import DefaultAzureCredential  # noqa: PLC0415 - slow to import, not needed locally
+
+            self._credential = DefaultAzureCredential(
+                managed_identity_client_id=self._settings.storage__client_id
+            )
+        return self._credential
+
+
+def _transport() -> RequestsTransport:
+    """Give the HTTP transport: as many connections as there may be activities; the SDK's own keeps ten.
+
+    Proxies and certificate bundles are read from the environment once: `requests` would do it before every call, which
+    takes as long as the call's own work.
+    """
+    session = requests.Session()
+    session.mount("http://", HTTPAdapter(pool_maxsize=CONNECTIONS))
+    session.mount("https://", HTTPAdapter(pool_maxsize=CONNECTIONS))
+    session.trust_env = bool(getproxies())
+    bundle = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or True
+    return RequestsTransport(session=session, connection_verify=bundle)

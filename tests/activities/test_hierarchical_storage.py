@@ -1,0 +1,85 @@
+"""The whole pipeline on an ADLS Gen2 account, and people who drop files there with the Data Lake SDK."""
+
+from collections.abc import Iterator
+from contextlib import suppress
+
+import pytest
+from azure.storage.filedatalake import DataLakeServiceClient, FileSystemClient
+
+from local.azure_openai import RunningService
+from tests.activities.conftest import MakePipeline
+from tests.activities.inline_pipeline import Blown, Fuse, InlinePipeline
+from tests.activities.test_crash_points import CONTENT, PATH, PLAN, check
+from tests.hierarchical_account import HierarchicalAccount
+
+
+@pytest.fixture
+def pipeline(
+    make_pipeline: MakePipeline, hierarchical_account: HierarchicalAccount, service: RunningService
+) -> InlinePipeline:
+    service.plan(rows=PLAN)
+    return make_pipeline(STORAGE=hierarchical_account.connection_string)
+
+
+@pytest.fixture
+def uploads(
+    pipeline: InlinePipeline, hierarchical_account: HierarchicalAccount
+) -> Iterator[FileSystemClient]:
+    """The input container as people see it."""
+    with DataLakeServiceClient.from_connection_string(hierarchical_account.connection_string) as lake:
+        yield lake.get_file_system_client(pipeline.storage.input.name)
+
+
+def test_a_file_passes_and_leaves_no_directory_but_those_people_made(
+    pipeline: InlinePipeline, service: RunningService, hierarchical_account: HierarchicalAccount
+) -> None:
+    pipeline.drop(PATH, CONTENT)
+    assert pipeline.run().done == 1
+    check(pipeline, service)
+    assert hierarchical_account.entries(pipeline.storage.input.name) == ["team a/"]
+    left = hierarchical_account.entries(pipeline.storage.work.name)
+    assert [name for name in left if not name.startswith("snapshots/")] == ["files/"]
+    assert hierarchical_account.calls == {"delete_path": 1}
+
+
+@pytest.mark.parametrize("effect", [1, 2, 3, 5, 8, 13, 21, 26, 27, 28, 29, 30, 31, 32, 33, 34])
+def test_a_process_may_die_after_any_effect(
+    pipeline: InlinePipeline, service: RunningService, effect: int
+) -> None:
+    pipeline.drop(PATH, CONTENT)
+    with suppress(Blown):
+        pipeline.run(Fuse(effect))
+    pipeline.run()
+    check(pipeline, service)
+
+
+def test_a_file_that_is_still_being_written_waits_until_it_is_whole(
+    pipeline: InlinePipeline, service: RunningService, uploads: FileSystemClient
+) -> None:
+    """CreateFile makes a blob of 0 bytes; the flush that fills it makes another version of it."""
+    file = uploads.create_file(PATH)
+    flow = pipeline.begin()
+    file.append_data(CONTENT[:100], offset=0)
+    file.append_data(CONTENT[100:], offset=100)
+    file.flush_data(len(CONTENT))
+    assert pipeline.live(flow).gone == 1
+    assert pipeline.run().done == 1
+    check(pipeline, service)
+
+
+def test_a_file_may_be_uploaded_elsewhere_and_renamed_into_place(
+    pipeline: InlinePipeline, service: RunningService, uploads: FileSystemClient
+) -> None:
+    uploads.create_directory("team a")
+    elsewhere = DataLakeServiceClient.from_connection_string(pipeline.settings.storage or "")
+    with elsewhere:
+        draft = elsewhere.get_file_client(pipeline.storage.work.name, "drafts/a.jsonl")
+        draft.upload_data(CONTENT, overwrite=True)
+        draft.rename_file(f"{pipeline.storage.input.name}/{PATH}")
+        assert pipeline.run().done == 1
+    check(pipeline, service)
+
+
+def test_empty_directories_are_no_input(pipeline: InlinePipeline, uploads: FileSystemClient) -> None:
+    uploads.create_directory("a/b/c.jsonl")
+    assert pipeline.run().files == 0
