@@ -57,7 +57,7 @@ def unreadable(file: RangeFile, what: str, code: str) -> Iterator[None]:
     """Turn what pyarrow has to say about a damaged file into InputFileError; `what` names the format."""
     try:
         yield
-    except (pa.ArrowException, OSError, ValueError, OverflowError, KeyError, TypeError) as error:
+    except (pa.ArrowException, OSError, ValueError, ArithmeticError, KeyError, TypeError) as error:
         if file.failure:
             raise file.failure from error
         reason = str(error).strip().split("\n", 1)[0].rstrip(".")[:300] or type(error).__name__

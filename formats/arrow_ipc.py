@@ -1,4 +1,4 @@
-"""Read Arrow: the file format, which feather is too, and the stream format. Record batches are held one at a time."""
+"""Arrow as batches: the file format, which feather is too, and the stream format. Batches are held one at a time."""
 
 from collections.abc import Iterator
 
@@ -7,10 +7,6 @@ import pyarrow.types as kinds
 
 from domain.errors import InputFileError
 from formats.arrow_files import RangeFile, unreadable
-from formats.arrow_values import rows_of
-from formats.delimited import checked_names
-from formats.parquet import Opened
-from formats.rows import BadRow, Row
 from formats.source import Source
 
 FILE_MAGIC = b"ARROW1"
@@ -18,58 +14,43 @@ FEATHER_1_MAGIC = b"FEA1"
 END_OF_STREAM = b"\xff\xff\xff\xff\x00\x00\x00\x00"
 
 
-def open_arrow(source: Source, wanted: frozenset[str] | None) -> Opened:
-    """Give columns, rows and types. Raises InputFileError: `bad_arrow`, `part_too_large`, `bad_header`."""
-    range_file = RangeFile(source)
-    magic = range_file.read(len(FILE_MAGIC))
-    if magic.startswith(FEATHER_1_MAGIC):
-        raise InputFileError("The file is Feather version 1; write it as version 2.", code="bad_arrow")
-    is_file = magic == FILE_MAGIC
-    if not is_file:
-        _demand_an_end(range_file, source.size)
-    range_file.seek(0)
-    with unreadable(range_file, "Arrow", "bad_arrow"):
-        options = pa.ipc.IpcReadOptions(use_threads=False)
-        reader = (pa.ipc.open_file if is_file else pa.ipc.open_stream)(range_file, options=options)
-        names, types = list(reader.schema.names), list(reader.schema.types)
-    columns = checked_names(names)
-    chosen = [name for name in columns if wanted is None or name in wanted]
-    batches = _file_batches(reader) if is_file else iter(reader)
-    return columns, _rows(batches, range_file, chosen), dict(zip(columns, types, strict=True))
+class ArrowFile:
+    """An Arrow file or stream. Raises InputFileError: `bad_arrow`, `part_too_large`."""
 
+    what, code = "Arrow", "bad_arrow"
 
-def _demand_an_end(range_file: RangeFile, size: int) -> None:
-    """Refuse a stream without its end mark: cut off between two batches it would look whole."""
-    range_file.seek(max(0, size - len(END_OF_STREAM)))
-    if range_file.read(len(END_OF_STREAM)) != END_OF_STREAM:
-        message = (
-            "The file is neither an Arrow file nor a whole Arrow stream: the mark at its end is missing."
-        )
-        raise InputFileError(message, code="bad_arrow")
+    def __init__(self, source: Source) -> None:
+        self.range_file = RangeFile(source)
+        magic = self.range_file.read(len(FILE_MAGIC))
+        if magic.startswith(FEATHER_1_MAGIC):
+            raise InputFileError("The file is Feather version 1; write it as version 2.", code=self.code)
+        self.is_stream = magic != FILE_MAGIC
+        if self.is_stream:
+            self._demand_an_end(source.size)
+        self.range_file.seek(0)
+        with unreadable(self.range_file, self.what, self.code):
+            options = pa.ipc.IpcReadOptions(use_threads=False)
+            opened = pa.ipc.open_stream if self.is_stream else pa.ipc.open_file
+            self._reader = opened(self.range_file, options=options)
+            self.schema: pa.Schema = self._reader.schema
 
+    def _demand_an_end(self, size: int) -> None:
+        """Refuse a stream without its end mark: cut off between two batches it would look whole."""
+        self.range_file.seek(max(0, size - len(END_OF_STREAM)))
+        if self.range_file.read(len(END_OF_STREAM)) != END_OF_STREAM:
+            message = (
+                "The file is neither an Arrow file nor a whole Arrow stream: the mark at its end is missing."
+            )
+            raise InputFileError(message, code=self.code)
 
-def _file_batches(reader: pa.ipc.RecordBatchFileReader) -> Iterator[pa.RecordBatch]:
-    return (reader.get_batch(number) for number in range(reader.num_record_batches))
+    def batches(self, columns: list[str]) -> Iterator[pa.RecordBatch]:
+        """Give all rows of some columns."""
+        for batch in self._reader if self.is_stream else self._batches_of_a_file():
+            _validate(batch)
+            yield batch.select(columns)
 
-
-def _rows(
-    batches: Iterator[pa.RecordBatch], range_file: RangeFile, chosen: list[str]
-) -> Iterator[Row | BadRow]:
-    number = 0
-    try:
-        while True:
-            with unreadable(range_file, "Arrow", "bad_arrow"):
-                batch = next(batches, None)
-                if batch is None:
-                    return
-                _validate(batch)
-                batch = batch.select(chosen)
-            yield from rows_of(batch, number)
-            number += batch.num_rows
-    except InputFileError as error:
-        raise InputFileError(f"After {number} rows: {error}", code=error.code) from error
-    finally:
-        range_file.close()
+    def _batches_of_a_file(self) -> Iterator[pa.RecordBatch]:
+        return (self._reader.get_batch(number) for number in range(self._reader.num_record_batches))
 
 
 def _validate(batch: pa.RecordBatch) -> None:

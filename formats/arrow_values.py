@@ -13,11 +13,11 @@ import msgspec
 import pyarrow as pa
 import pyarrow.types as kinds
 
-from formats.rows import BadRow, Row
+from formats.rows import SHOWN_CHARACTERS, BadRow, Row
 
 ROWS_AT_ONCE = 1024
 
-_ERRORS = (pa.ArrowException, ValueError, OverflowError, TypeError, RecursionError)
+_ERRORS = (pa.ArrowException, ValueError, ArithmeticError, TypeError, RecursionError)
 _PLAIN = (
     kinds.is_null,
     kinds.is_boolean,
@@ -32,44 +32,48 @@ _PLAIN = (
 )
 
 
-def rows_of(batch: pa.RecordBatch, first: int) -> Iterator[Row | BadRow]:
-    """Give the rows of a batch, numbered from `first`. Values that Python cannot hold make their row a bad one."""
-    readers = [column_reader(kind) for kind in batch.schema.types]
-    for start in range(0, batch.num_rows, ROWS_AT_ONCE):
-        part = batch.slice(start, ROWS_AT_ONCE)
-        try:
-            found = _values(part, readers)
-        except _ERRORS:
-            yield from _one_by_one(part, readers, first + start)
-        else:
-            for number, values in enumerate(found, first + start):
-                yield Row(number, values)
+class BatchReader:
+    """Turns batches of one schema into rows."""
 
+    def __init__(self, names: list[str], types: list[pa.DataType]) -> None:
+        self._names = names
+        self._columns = [column_reader(kind) for kind in types]
 
-def _values(batch: pa.RecordBatch, readers: "list[ColumnReader]") -> list[dict[str, Any]]:
-    if not readers:
-        return [{} for _ in range(batch.num_rows)]
-    names = batch.schema.names
-    columns = [read(column) for read, column in zip(readers, batch.columns, strict=True)]
-    return [dict(zip(names, values, strict=True)) for values in zip(*columns, strict=True)]
-
-
-def _one_by_one(batch: pa.RecordBatch, readers: "list[ColumnReader]", first: int) -> Iterator[Row | BadRow]:
-    for position in range(batch.num_rows):
-        values: dict[str, Any] = {}
-        bad = None
-        for name, read, column in zip(batch.schema.names, readers, batch.columns, strict=True):
+    def rows(self, batch: pa.RecordBatch, first: int) -> Iterator[Row | BadRow]:
+        """Give the rows of a batch, numbered from `first`. A value that Python cannot hold makes its row a bad one."""
+        for start in range(0, batch.num_rows, ROWS_AT_ONCE):
+            part = batch.slice(start, ROWS_AT_ONCE)
             try:
-                (values[name],) = read(column.slice(position, 1))
-            except UnicodeDecodeError as error:
-                bad = bad or (
-                    "invalid_encoding",
-                    f"Column {name!r} has bytes that are no text: {error.reason}.",
-                )
-            except _ERRORS as error:
-                bad = bad or ("bad_value", f"Column {name!r}, type {column.type}: {str(error)[:200]}.")
-        number = first + position
-        yield BadRow(number, *bad, str(values)[:2000]) if bad else Row(number, values)
+                found = self._values(part)
+            except _ERRORS:
+                yield from self._one_by_one(part, first + start)
+            else:
+                for number, values in enumerate(found, first + start):
+                    yield Row(number, values)
+
+    def _values(self, batch: pa.RecordBatch) -> list[dict[str, Any]]:
+        names = self._names
+        if not names:
+            return [{} for _ in range(batch.num_rows)]
+        columns = [read(column) for read, column in zip(self._columns, batch.columns, strict=True)]
+        return [dict(zip(names, values, strict=True)) for values in zip(*columns, strict=True)]
+
+    def _one_by_one(self, batch: pa.RecordBatch, first: int) -> Iterator[Row | BadRow]:
+        for position in range(batch.num_rows):
+            values: dict[str, Any] = {}
+            bad = None
+            for name, read, column in zip(self._names, self._columns, batch.columns, strict=True):
+                try:
+                    (values[name],) = read(column.slice(position, 1))
+                except UnicodeDecodeError as error:
+                    bad = bad or (
+                        "invalid_encoding",
+                        f"Column {name!r} has bytes that are no text: {error.reason}.",
+                    )
+                except _ERRORS as error:
+                    bad = bad or ("bad_value", f"Column {name!r}, type {column.type}: {str(error)[:200]}.")
+            number = first + position
+            yield BadRow(number, *bad, str(values)[:SHOWN_CHARACTERS]) if bad else Row(number, values)
 
 
 ColumnReader = Callable[[pa.Array], list[Any]]

@@ -7,7 +7,7 @@ import msgspec
 
 from domain.errors import InputFileError
 from formats.delimited import DelimitedReader
-from formats.file_types import FileType, Format
+from formats.file_types import BINARY, FileType, Format
 from formats.json_documents import read_json
 from formats.json_rows import read_json_lines
 from formats.plain_text import COLUMN, read_lines
@@ -52,14 +52,10 @@ def open_table(
     if source.size == 0:
         raise InputFileError("The file is empty.", code="empty_file")
     chosen = None if wanted is None else frozenset(wanted)
-    if file_type.format is Format.PARQUET:
-        from formats.parquet import open_parquet  # noqa: PLC0415 - loads pyarrow
+    if file_type.format in BINARY:
+        from formats.typed_tables import open_batches, open_typed  # noqa: PLC0415 - loads pyarrow
 
-        return Table(*open_parquet(source, chosen))
-    if file_type.format is Format.ARROW:
-        from formats.arrow_ipc import open_arrow  # noqa: PLC0415 - loads pyarrow
-
-        return Table(*open_arrow(source, chosen))
+        return Table(*open_typed(open_batches(source, file_type.format), chosen))
     return _text_table(source, file_type, known_encoding(encoding), delimiter, chosen)
 
 

@@ -82,7 +82,13 @@ def _refuse_garbage(head: bytes, encoding: str) -> None:
                     f"The file is {wide.upper()}, not {encoding}; name `encoding: {wide}` in the job spec."
                 )
                 raise InputFileError(message, code="not_text")
-    text = codecs.getincrementaldecoder(encoding)(_MARKING).decode(head)
+    try:
+        text = codecs.getincrementaldecoder(encoding)(_MARKING).decode(head)
+    except UnicodeError as error:
+        message = (
+            f"The file does not begin like {encoding} text ({error}); name {encoding}-le or {encoding}-be."
+        )
+        raise InputFileError(message, code="not_text") from error
     if UNDECODABLE in text or "\0" in text:  # a column may well be called PAR1
         for signature, what in _SIGNATURES.items():
             if head.startswith(signature):

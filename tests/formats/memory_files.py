@@ -1,7 +1,7 @@
 """Files in memory for the tests of the formats, and how they are read."""
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -50,6 +50,6 @@ def values(name: str, content: bytes, **options: Any) -> list[dict[str, Any]]:
     return [row.values for row in found if isinstance(row, Row)]
 
 
-def told(found: list[Row | BadRow]) -> list[dict[str, Any] | tuple[str, int | None]]:
+def told(found: Sequence[Row | BadRow]) -> list[dict[str, Any] | tuple[str, int | None]]:
     """Rows as their values, bad rows as their code and line."""
     return [row.values if isinstance(row, Row) else (row.code, row.line) for row in found]
