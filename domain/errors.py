@@ -29,8 +29,13 @@ class PipelineError(Exception):
     permanent = True
 
     def __init__(self, message: str, *, code: str | None = None) -> None:
-        super().__init__(message)
+        super().__init__(writable(message))
         self.code = code or type(self).code
+
+
+def writable(message: str) -> str:
+    """Give a message that can be written down as UTF-8, even where it quotes halves of characters."""
+    return message.encode("utf-8", "backslashreplace").decode()
 
 
 class SettingsError(PipelineError):

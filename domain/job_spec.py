@@ -258,7 +258,7 @@ def _part(path: str, entry: object, mistakes: Mistakes) -> Part:
 
 
 def _parameters(top: Section, task: Task, mistakes: Mistakes) -> dict[str, Any]:
-    parameters = top.value("parameters") or {}
+    parameters = top.value("parameters") if top.given("parameters") else {}
     if not isinstance(parameters, dict):
         top.wrong("parameters", f"found {shown(parameters)}, expected an object")
         return {}

@@ -5,9 +5,11 @@ aliases and merge keys.
 """
 
 import json
+from collections import Counter
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from domain.errors import SpecMistake
+from domain.spec_sections import Mistakes, shown
 
 if TYPE_CHECKING:
     import yaml
@@ -47,11 +49,12 @@ def _error(message: str) -> DocumentError:
 
 def _read_json(text: str) -> object:
     """Read JSON with the standard library: it tells line and column, and shows keys that are given twice."""
-    twice: list[str] = []
+    twice = Mistakes()
 
     def pairs(found: list[tuple[str, Any]]) -> dict[str, Any]:
-        keys = [key for key, _ in found]
-        twice.extend(key for key in dict.fromkeys(keys) if keys.count(key) > 1)
+        for key, times in Counter(key for key, _ in found).items():
+            if times > 1:
+                twice.add("", f"the key {shown(key)} is given twice")
         return dict(found)
 
     try:
@@ -60,8 +63,8 @@ def _read_json(text: str) -> object:
         raise _error(f"line {error.lineno}, column {error.colno}: not valid JSON: {error.msg}") from error
     except ValueError as error:  # Python reads no number of more than 4,300 digits
         raise _error("a number has too many digits") from error
-    if twice:
-        raise DocumentError([SpecMistake("", f"the key {key!r} is given twice") for key in twice])
+    if twice.found:
+        raise DocumentError(twice.found)
     return document
 
 
@@ -85,8 +88,8 @@ def _read_yaml(text: str) -> object:
     finally:
         if loader is not None:
             loader.dispose()
-    if loader.twice:
-        raise DocumentError(loader.twice)
+    if loader.twice.found:
+        raise DocumentError(loader.twice.found)
     return document
 
 
@@ -100,14 +103,14 @@ def _loader(text: str) -> Any:
 
         def __init__(self, stream: str) -> None:
             super().__init__(stream)
-            self.twice: list[SpecMistake] = []
+            self.twice = Mistakes()
 
         def compose_node(self: Any, parent: Any, index: Any) -> Any:
             event = self.peek_event()
             if isinstance(event, yaml.AliasEvent) or event.anchor is not None:
                 self._refuse("anchors and aliases are not read; write the value out", event)
             if event.tag is not None:
-                self._refuse(f"tags are not read, found {event.tag}", event)
+                self._refuse(f"tags are not read, found {shown(event.tag)}", event)
             return yaml.SafeLoader.compose_node(self, parent, index)
 
         def _refuse(self, message: str, event: Any) -> NoReturn:
@@ -117,9 +120,7 @@ def _loader(text: str) -> Any:
             seen = set()
             for key, _ in node.value:
                 if isinstance(key, yaml.ScalarNode) and key.value in seen:
-                    self.twice.append(
-                        SpecMistake("", f"{_place(key.start_mark)}the key {key.value!r} is given twice")
-                    )
+                    self.twice.add("", f"{_place(key.start_mark)}the key {shown(key.value)} is given twice")
                 seen.add(key.value if isinstance(key, yaml.ScalarNode) else id(key))
             return super().construct_mapping(node, deep)
 

@@ -6,22 +6,25 @@ from datetime import date
 from math import isfinite
 from typing import Any
 
-from domain.errors import SpecMistake
+from domain.errors import SpecMistake, writable
 
 MAX_DEPTH = 60
 MAX_VALUES = 50_000
+MAX_MISTAKES = 100
 MAX_SHOWN_CHARS = 60
+_Place = tuple[Any, str | int] | None  # the place above, and the key or index in it
 
 
 class Mistakes:
-    """The mistakes found so far."""
+    """The mistakes found so far; the first MAX_MISTAKES of them, so that a hostile document stays a small error."""
 
     def __init__(self) -> None:
         self.found: list[SpecMistake] = []
 
     def add(self, path: str, message: str) -> None:
         """Note one."""
-        self.found.append(SpecMistake(path, message))
+        if len(self.found) < MAX_MISTAKES:
+            self.found.append(SpecMistake(writable(path), writable(message)))
 
 
 class Section:
@@ -34,7 +37,8 @@ class Section:
         self._values = {key: value for key, value in values.items() if value is not None}
         for key in values:
             if key not in allowed:
-                mistakes.add(self.at(str(key)), f"unknown. {did_you_mean(str(key), allowed)}")
+                name = str(key)[:MAX_SHOWN_CHARS]
+                mistakes.add(self.at(name), f"unknown. {did_you_mean(name, allowed)}")
 
     def at(self, key: str) -> str:
         """Give the path of a key."""
@@ -121,29 +125,37 @@ def shown(value: object) -> str:
 
 def check_json(document: object, mistakes: Mistakes) -> bool:
     """Find what JSON cannot say. False: too deep or too much to be looked at any further."""
-    waiting, count = [(document, "", 0)], 0
+    waiting: list[tuple[object, _Place, int]] = [(document, None, 0)]
+    count = 0
     while waiting:
-        value, path, depth = waiting.pop()
+        value, place, depth = waiting.pop()
         count += 1
         if depth > MAX_DEPTH or count > MAX_VALUES:
-            mistakes.add(
-                path, "nested too deeply" if depth > MAX_DEPTH else f"more than {MAX_VALUES:,} values"
-            )
+            reason = "nested too deeply" if depth > MAX_DEPTH else f"more than {MAX_VALUES:,} values"
+            mistakes.add(_path(place), reason)
             return False
         if isinstance(value, dict):
             for key in value:
                 if not isinstance(key, str):
-                    mistakes.add(path, f"the key {shown(key)} is no text; put it in quotes")
-            waiting += [
-                (item, f"{path}.{key}" if path else str(key), depth + 1) for key, item in value.items()
-            ]
+                    mistakes.add(_path(place), f"the key {shown(key)} is no text; put it in quotes")
+                elif not _is_unicode(key):
+                    mistakes.add(_path((place, key)), "the key is not valid Unicode")
+            waiting += [(item, (place, str(key)), depth + 1) for key, item in value.items()]
         elif isinstance(value, list):
-            waiting += [(item, f"{path}[{index}]", depth + 1) for index, item in enumerate(value)]
+            waiting += [(item, (place, index), depth + 1) for index, item in enumerate(value)]
         elif isinstance(value, float) and not isfinite(value):
-            mistakes.add(path, "not a number that JSON can say")
+            mistakes.add(_path(place), "not a number that JSON can say")
         elif isinstance(value, str) and not _is_unicode(value):
-            mistakes.add(path, "holds half a character and is not valid Unicode")
+            mistakes.add(_path(place), "holds half a character and is not valid Unicode")
     return True
+
+
+def _path(place: _Place) -> str:
+    parts = []
+    while place:
+        place, key = place
+        parts.append(f"[{key}]" if isinstance(key, int) else f".{key[:MAX_SHOWN_CHARS]}")
+    return "".join(reversed(parts)).removeprefix(".")
 
 
 def _is_unicode(text: str) -> bool:

@@ -332,6 +332,24 @@ def test_half_a_character_in_json_is_a_mistake() -> None:
     }
 
 
+def test_a_mistake_that_quotes_half_a_character_can_be_written_down() -> None:
+    found = mistakes('{"\\ud800": 1, "parameters": {"\\udfff": 2}}', "a.json")
+    assert found["parameters.\\udfff"] == "the key is not valid Unicode"
+    assert found["\\ud800"].startswith("unknown")
+
+
+def test_a_hostile_document_makes_a_small_error() -> None:
+    key = "k" * 100_000
+    with pytest.raises(JobSpecError) as caught:
+        parse('{"' + key + '": [' + "1e999," * 20_000 + "1e999]}", "a.json")
+    assert len(str(caught.value)) < 20_000
+    assert len(mistakes("\n".join("engine: auto" for _ in range(10_000)))) == 1
+    assert (
+        "given twice"
+        in mistakes("{" + ", ".join(f'"k{n % 9000}": 1' for n in range(18_000)) + "}", "a.json")[""]
+    )
+
+
 def test_what_would_explode_in_every_request_is_refused() -> None:
     deep = '{"parameters": {"a": ' + "[" * 80 + "]" * 80 + "}}"
     assert list(mistakes(deep, "a.json").values()) == ["nested too deeply"]

@@ -528,6 +528,12 @@ def test_half_a_character_is_that_row_s_error() -> None:
             template.request(0, {"it": "\ud800"})
 
 
+def test_an_error_that_quotes_half_a_character_can_be_written_down() -> None:
+    error = failure("{{ x }}", **{"\ud800": 1})
+    assert "\\ud800" in str(error)
+    assert str(error).encode()
+
+
 def test_one_row_s_error_does_not_spoil_the_next() -> None:
     template = RequestTemplate(spec(messages=[Message(role="user", content="{{ a }}{{ b | int }}")]))
     good = template.request(1, {"a": "x", "b": 1})
