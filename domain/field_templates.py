@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 MAX_TEXT_CHARS = 1024 * 1024
 MAX_IMAGE_CHARS = 32 * 1024 * 1024  # the service takes images of 20 MB; base64 makes them a third longer
-WORK_PER_CHAR = 16  # a field may cost as much work as moving its longest text so many times
+WORK = 16 * 1024 * 1024  # what one text may cost beside reading and writing it once, in the units of Work
 MAX_SHOWN_COLUMNS = 20
 MAX_SHOWN_CHARS = 300
 
@@ -40,33 +40,27 @@ class FieldTemplate:
 
         self.path = path
         self._limit_chars = limit_chars
+        self._sandbox = sandbox
         tree = sandbox.checked(source)
         self.parts = _plain_parts(tree)
         self._template = sandbox.compiled(tree)
 
     def render(self, values: Mapping[str, Any]) -> str:
         """Give the text for a row: column -> value. Raises RowTemplateError."""
-        from jinja2 import TemplateError  # noqa: PLC0415 - as above
-
-        from domain import sandbox  # noqa: PLC0415 - as above
-        from domain.template_functions import TooMuchWorkError, Work  # noqa: PLC0415 - as above
-
-        work, made, size = Work(WORK_PER_CHAR * self._limit_chars), [], 0
+        sandbox, made, size = self._sandbox, [], 0
+        work = sandbox.Work(WORK + 2 * self._limit_chars)
         try:
             for piece in sandbox.pieces(self._template, values, work):
                 made.append(piece)
                 size += len(piece)
                 if size > self._limit_chars:
                     self._fail(f"the text has more than {self._limit_chars:,} characters")
-            return "".join(made)
-        except sandbox.MissingNameError as error:
-            raise self.missing(error.name, values) from error
-        except TooMuchWorkError:
-            self._fail("the template takes more work than one row may cost")
-        except (TemplateError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
-            self._fail(str(error) or type(error).__name__)
-        except RecursionError:
-            self._fail("a value is nested too deeply")
+        except sandbox.FAILURES as error:
+            name = sandbox.missing_name(error)
+            if name is not None:
+                raise self.missing(name, values) from error
+            self._fail(sandbox.reason_of(error))
+        return "".join(made)
 
     def missing(self, name: str, values: Mapping[str, Any]) -> RowTemplateError:
         """Say that a row has no such column, and which it has."""

@@ -9,15 +9,15 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
-from jinja2 import StrictUndefined, Template, TemplateSyntaxError, nodes, pass_context
+from jinja2 import StrictUndefined, Template, TemplateError, TemplateSyntaxError, nodes, pass_context
 from jinja2.exceptions import UndefinedError
 from jinja2.runtime import Context, LoopContext, Undefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.utils import missing
 
 from domain.row_text import text_of
-from domain.template_functions import FUNCTIONS, METHODS, OPERATIONS, Work, kind_of
-from domain.template_syntax import METHOD, TESTS, TemplateMistakeError, translate
+from domain.template_functions import FUNCTIONS, METHODS, OPERATIONS, TESTS, TooMuchWorkError, Work, kind_of
+from domain.template_syntax import METHOD, TemplateMistakeError, translate
 
 MAX_SOURCE_CHARS = 100_000
 MAX_NUMBER_BITS = 1024
@@ -122,6 +122,20 @@ def _paid(function: Callable[..., object]) -> Callable[..., object]:
     return call
 
 
+def _strict(name: str, test: Callable[..., bool]) -> Callable[..., bool]:
+    """Let no missing value reach a test, but the two that ask whether it is missing."""
+
+    def call(value: Any, *arguments: Any) -> bool:
+        for asked in (value, *arguments):
+            if isinstance(asked, Undefined):
+                if name in ("defined", "undefined"):
+                    return name == "undefined"
+                str(asked)
+        return test(value, *arguments)
+
+    return call
+
+
 def _finalized(value: object) -> str:
     if type(value) is str:
         return value
@@ -139,7 +153,7 @@ def _environment() -> _Environment:
     environment.filters = {
         name: _paid(function) for name, function in {**FUNCTIONS, **methods, **OPERATIONS}.items()
     }
-    environment.tests = {name: environment.tests[name] for name in TESTS}
+    environment.tests = {name: _strict(name, test) for name, test in TESTS.items()}
     return environment
 
 
@@ -171,6 +185,32 @@ def compiled(tree: nodes.Template) -> Template:
 
 
 def pieces(template: Template, values: Mapping[str, Any], work: Work) -> Iterator[str]:
-    """Run a template over a row, giving its text piece by piece."""
+    """Run a template over a row, giving its text piece by piece. Raises one of FAILURES."""
     variables = {**values, "row": Columns(values), WORK: work}
     return template.root_render_func(template.new_context(variables, shared=True))
+
+
+FAILURES = (
+    TemplateError,
+    TooMuchWorkError,
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
+
+
+def missing_name(error: Exception) -> str | None:
+    """Give the name of the column that a failure is about, None where it is about something else."""
+    return error.name if isinstance(error, MissingNameError) else None
+
+
+def reason_of(error: Exception) -> str:
+    """Say why a template failed on a row."""
+    if isinstance(error, TooMuchWorkError):
+        return "the template takes more work than one row may cost"
+    if isinstance(error, RecursionError):
+        return "a value is nested too deeply"
+    return str(error) or type(error).__name__

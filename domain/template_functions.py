@@ -5,6 +5,7 @@ template can neither hang nor eat memory. Nothing reaches further than the value
 """
 
 from collections.abc import Callable, Iterator
+from decimal import Decimal
 from typing import Any
 
 from domain.row_text import json_text, text_of
@@ -143,6 +144,7 @@ def _truncate(
 
 
 def _join(work: Work, value: object, sep: object = "") -> str:
+    work.charge(PIECE_COST * len(_sequence(value)))
     between, parts = _text(work, sep), [_text(work, item) for item in _sequence(value)]
     work.charge(sum(map(len, parts)) + len(between) * len(parts))
     return between.join(parts)
@@ -280,6 +282,32 @@ _COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
     "notin": lambda left, right: left not in right,
 }
 
+
+def _number(value: Any) -> Any:
+    """Let a number through. `%` on a text would be the old way of formatting, which can make texts of any length."""
+    if not isinstance(value, (int, float, Decimal)):
+        raise TypeError(f"expected a number, found {kind_of(value)}")
+    return value
+
+
+# Written `value is name`.
+TESTS: dict[str, Callable[..., bool]] = {
+    "boolean": lambda value: isinstance(value, bool),
+    "defined": lambda _: True,
+    "divisibleby": lambda value, number: _number(value) % _number(number) == 0,
+    "even": lambda value: _number(value) % 2 == 0,
+    "false": lambda value: value is False,
+    "float": lambda value: isinstance(value, float),
+    "integer": lambda value: isinstance(value, int) and not isinstance(value, bool),
+    "mapping": lambda value: isinstance(value, dict),
+    "none": lambda value: value is None,
+    "number": lambda value: isinstance(value, (int, float, Decimal)) and not isinstance(value, bool),
+    "odd": lambda value: _number(value) % 2 == 1,
+    "sequence": lambda value: isinstance(value, (list, tuple, str)),
+    "string": lambda value: isinstance(value, str),
+    "true": lambda value: value is True,
+    "undefined": lambda _: False,
+}
 # Written `value | name(...)`, those of METHODS also `value.name(...)`, as Python has them.
 FUNCTIONS: dict[str, Callable[..., object]] = {
     "abs": _abs,

@@ -12,28 +12,11 @@ from typing import Any, NoReturn
 
 from jinja2 import nodes
 
-from domain.template_functions import FUNCTIONS, METHODS, OPERATIONS, Work
+from domain.template_functions import FUNCTIONS, METHODS, OPERATIONS, TESTS, Work
 
 MAX_NODES = 5_000
 MAX_DEPTH = 60
 NODE_COST = 16  # what one step of a loop's body takes, in the units of Work
-TESTS = (
-    "boolean",
-    "defined",
-    "divisibleby",
-    "even",
-    "false",
-    "float",
-    "integer",
-    "mapping",
-    "none",
-    "number",
-    "odd",
-    "sequence",
-    "string",
-    "true",
-    "undefined",
-)
 METHOD = "method "  # before the name under which a method is registered
 
 _SPECIAL_NAMES = ("self", "super", "caller")  # Jinja would put something of its own behind them

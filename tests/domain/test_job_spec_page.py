@@ -12,13 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.errors import JobSpecError
-from domain.field_templates import MAX_IMAGE_CHARS, MAX_TEXT_CHARS
+from domain.field_templates import MAX_IMAGE_CHARS, MAX_TEXT_CHARS, WORK
 from domain.job_spec import JobSpec, SpecDefaults, parse_spec
 from domain.sandbox import MAX_SOURCE_CHARS
 from domain.spec_schema import schema
 from domain.structured import answer_schema, columns_of
-from domain.template_functions import FUNCTIONS, MAX_RANGE, METHODS
-from domain.template_syntax import MAX_DEPTH, MAX_NODES, TESTS
+from domain.template_functions import FUNCTIONS, MAX_RANGE, METHODS, TESTS
+from domain.template_syntax import MAX_DEPTH, MAX_NODES
 from domain.templates import RequestTemplate
 
 PAGE = (Path(__file__).parents[2] / "docs" / "job-spec.md").read_text(encoding="utf-8")
@@ -81,7 +81,9 @@ def test_the_page_names_everything_that_can_be_called() -> None:
     assert row("tests") == set(TESTS)
 
 
-@pytest.mark.parametrize("limit", [MAX_RANGE, MAX_TEXT_CHARS, MAX_IMAGE_CHARS, MAX_NODES, MAX_SOURCE_CHARS])
+@pytest.mark.parametrize(
+    "limit", [MAX_RANGE, MAX_TEXT_CHARS, MAX_IMAGE_CHARS, MAX_NODES, MAX_SOURCE_CHARS, WORK]
+)
 def test_the_page_names_the_limits(limit: int) -> None:
     assert f" {limit:,}" in PAGE
     assert f"nested {MAX_DEPTH} deep" in PAGE

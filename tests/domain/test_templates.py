@@ -142,6 +142,16 @@ def test_a_value_of_a_type_no_format_knows_is_that_row_s_error() -> None:
         ("{{ missing | default('-') }}{{ row.missing | d('+') }}{{ none | default('x', true) }}", "-+x"),
         ("{{ 'yes' if missing is defined else 'no' }}{{ 'z' if none is none }}", "noz"),
         ("{{ 'z' if none }}", ""),
+        ("{{ count is odd }}{{ count is divisibleby(3) }}{{ count is even }}", "truetruefalse"),
+        (
+            "{{ fine is true }} {{ fine is boolean }} {{ fine is integer }} {{ fine is false }}",
+            "true true false false",
+        ),
+        ("{{ title is string }}{{ tags is sequence }}{{ place is mapping }}{{ price is float }}", "true" * 4),
+        (
+            "{{ count is number }}{{ missing is undefined }}{{ title is undefined }}{{ count is integer }}",
+            "truetruefalsetrue",
+        ),
         (
             "{% for tag in tags %}{{ loop.index }}{{ tag }}{% if not loop.last %};{% endif %}{% endfor %}",
             "1a;2b",
@@ -338,6 +348,11 @@ def test_no_template_takes_more_than_a_row_may_cost(source: str) -> None:
     "source",
     [
         "{{ '%1000000000d' % 1 }}",
+        "{{ '%1000000000d' is odd }}",
+        "{{ '%1000000000d' is even }}",
+        "{{ '%1000000000d' is divisibleby(1) }}",
+        "{{ 7 is divisibleby('x') }}",
+        "{{ missing is string }}",
         "{{ '{:1000000000}'.format }}",
         "{{ ''.__class__.__mro__[1].__subclasses__ }}",
         "{{ row.__init__.__globals__ }}",
