@@ -29,7 +29,11 @@ class ParquetFile:
             leaves = max(1, metadata.num_columns)
             buffer = min(LARGEST_BUFFER_BYTES, max(SMALLEST_BUFFER_BYTES, BUFFERS_BYTES // leaves))
             self._file = pq.ParquetFile(
-                self.range_file, metadata=metadata, buffer_size=buffer, pre_buffer=False
+                self.range_file,
+                metadata=metadata,
+                buffer_size=buffer,
+                pre_buffer=False,
+                page_checksum_verification=True,
             )
             self._rows: int = metadata.num_rows
             self.schema: pa.Schema = self._file.schema_arrow
