@@ -7,6 +7,7 @@ a quote nobody closes does not swallow what follows.
 import csv
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator
+from itertools import chain
 
 from domain.errors import InputFileError
 from formats.rows import BadRow, Row, shown
@@ -28,33 +29,37 @@ class DelimitedReader:
             raise InputFileError(
                 f"{delimiter!r} cannot be a delimiter: one character is.", code="bad_delimiter"
             )
+        self._delimiter = delimiter
         self._lines = _Lines(text_lines(chunks, encoding))
-        self._records = csv.reader(self._lines, delimiter=delimiter, strict=True)
+        self._records = self._parsed()
         self._line = 1  # where the next record begins
         self.columns = self._header()
         self._kept = [i for i, name in enumerate(self.columns) if wanted is None or name in wanted]
 
+    def _parsed(self) -> Iterator[list[str]]:
+        return csv.reader(self._lines.feed(), delimiter=self._delimiter, strict=True)
+
     def rows(self) -> Iterator[Row | BadRow]:
         """Give the records behind the header."""
-        columns, width, lines, records = self.columns, len(self.columns), self._lines, self._records
+        columns, width, lines = self.columns, len(self.columns), self._lines.record
         kept, everything = self._kept, len(self._kept) == width
         names = [columns[i] for i in kept]
         number = 0
         while True:
             try:
-                record = next(records, None)
+                record = next(self._records, None)
             except (csv.Error, _TooLongError) as error:
                 yield self._unreadable(number, error)
                 number += 1
                 continue
             if record is None:
                 return
-            raw = lines.record[0] if len(lines.record) == 1 else "".join(lines.record)
-            begin, self._line = self._line, self._line + len(lines.record)
-            lines.record.clear()
+            raw = lines[0] if len(lines) == 1 else "".join(lines)
+            begin, self._line = self._line, self._line + len(lines)
+            lines.clear()
             if not record or (len(record) < width and not raw.strip()):
                 continue
-            if flaw := flaw_of(raw):
+            if (not raw.isascii() or "\0" in raw) and (flaw := flaw_of(raw)):
                 yield BadRow(number, *flaw, shown(raw), begin)
             elif len(record) != width:
                 message = f"Expected {width} fields as in the header, found {len(record)}."
@@ -68,22 +73,27 @@ class DelimitedReader:
         """Give the first line of a record that could not be parsed; the lines behind it are read again."""
         begin, first = self._line, self._lines.give_up()
         self._line += 1
+        self._records = self._parsed()
         return BadRow(number, *_reason(error, begin, self._lines.reached), shown(first), begin)
 
     def _header(self) -> tuple[str, ...]:
+        lines = self._lines.record
         try:
-            while (header := next(self._records, None)) == []:
-                pass
+            while not (header := next(self._records, None)):
+                if header is None:
+                    raise InputFileError(
+                        "The file has only blank lines; it needs a header.", code="empty_file"
+                    )
+                self._line += len(lines)
+                lines.clear()
         except (csv.Error, _TooLongError) as error:
-            _, message = _reason(error, self._line, self._lines.reached)
+            _, message = _reason(error, self._line, len(lines))
             raise InputFileError(f"The header cannot be read: {message}", code="bad_header") from error
-        raw = "".join(self._lines.record)
-        self._line += len(self._lines.record)
-        self._lines.record.clear()
-        if header is None:
-            raise InputFileError("The file has only blank lines; it needs a header.", code="empty_file")
-        if flaw := flaw_of(raw):
+        flaw = flaw_of("".join(lines))
+        if flaw:
             raise InputFileError(f"The header cannot be read: {flaw[1]}", code="bad_header")
+        self._line += len(lines)
+        lines.clear()
         return checked_names(header)
 
 
@@ -107,7 +117,7 @@ class _TooLongError(Exception):
 class _Lines:
     """Physical lines for `csv.reader`. Keeps those of the record that is being read, to be able to go back.
 
-    `reached` is how many lines the parser has seen of that record.
+    `record` has these lines; the reader of records empties it. `reached` is how many there were when it was given up.
     """
 
     def __init__(self, lines: Iterator[str]) -> None:
@@ -117,17 +127,24 @@ class _Lines:
         self.record: list[str] = []
         self.reached = 0
 
-    def __iter__(self) -> Iterator[str]:
-        return self
-
-    def __next__(self) -> str:
-        line = self._again.popleft() if self._again else next(self._lines)
+    def feed(self) -> Iterator[str]:
+        """Give lines until one is too much; then, and after giving up, a new feed goes on."""
         record = self.record
-        self._characters = self._characters + len(line) if record else len(line)
-        record.append(line)
-        if self._characters > MAX_RECORD_CHARACTERS or is_cut_off(line):
+        for line in chain(self._given_back(), self._lines):
+            record.append(line)
+            if len(record) > 1 or len(line) >= MAX_LINE_CHARACTERS:
+                self._measure(line)
+            yield line
+
+    def _given_back(self) -> Iterator[str]:
+        while self._again:
+            yield self._again.popleft()
+
+    def _measure(self, line: str) -> None:
+        before = len(self.record[0]) if len(self.record) == 2 else self._characters
+        self._characters = before + len(line)
+        if is_cut_off(line) or (len(self.record) > 1 and self._characters > MAX_RECORD_CHARACTERS):
             raise _TooLongError
-        return line
 
     def give_up(self) -> str:
         """Give up on the record: gives its first line, and lets the others come again."""

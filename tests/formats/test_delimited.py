@@ -107,7 +107,7 @@ def test_a_bad_row_says_what_was_expected_and_shows_what_was_found() -> None:
         (b"\n\n", "empty_file", "blank"),
         (b"a,,c,\n1,2,3,4\n", "bad_header", "column 2, 4"),
         (b"a,b,a\n1,2,3\n", "bad_header", "'a' more than once"),
-        (b'a,"b\n1,2\n', "bad_header", "quote"),
+        (b'\n\na,"b\n1,2\n', "bad_header", "line 3 is not closed as it should be up to line 4"),
         (b'a,"b"x\n1,2\n', "bad_header", "quote"),
         (b"a,\xff\n1,2\n", "bad_header", "encoding"),
         (b"a,\x00\n1,2\n", "bad_header", "NUL"),
@@ -140,6 +140,7 @@ def test_very_long_fields_are_fine() -> None:
 @pytest.fixture
 def small_limits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(text, "MAX_LINE_CHARACTERS", 40)
+    monkeypatch.setattr(delimited, "MAX_LINE_CHARACTERS", 40)
     monkeypatch.setattr(delimited, "MAX_RECORD_CHARACTERS", 100)
 
 
