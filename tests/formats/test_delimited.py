@@ -174,9 +174,9 @@ def test_a_quote_that_opens_before_much_text_swallows_none_of_it() -> None:
     assert len(found) == 1_100_001
 
 
-field = st.text(
-    st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=8
-) | st.sampled_from(['"', '""', "\n", "\r\n", "\r", ",", "\t", "", " ", "\ufeff", "x\u2028"])
+field = st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=8) | st.sampled_from(
+    ['"', '""', "\n", "\r\n", "\r", ",", "\t", "", " ", "\ufeff", "x\u2028"]
+)
 
 
 @given(
