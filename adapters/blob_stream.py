@@ -6,11 +6,16 @@ from adapters.storage import BLOCK_BYTES, Container
 
 
 class BlobStream(io.RawIOBase):
-    """Reads a blob in ranges of BLOCK_BYTES, keeping one of them. The blob must not change meanwhile."""
+    """Reads a blob in ranges, keeping the last one. The blob must not change meanwhile.
 
-    def __init__(self, container: Container, name: str, size: int) -> None:
+    A range has `least_bytes`, or what is asked for when that is more. Who reads on from where it stopped wants large ones
+    (BLOCK_BYTES, the default); who jumps about, as parquet does from column to column, throws most of them away.
+    """
+
+    def __init__(self, container: Container, name: str, size: int, least_bytes: int | None = None) -> None:
         super().__init__()
         self._container, self._name, self._size = container, name, size
+        self._least_bytes = BLOCK_BYTES if least_bytes is None else least_bytes
         self._position = 0
         self._block_start, self._block = 0, b""
 
@@ -41,6 +46,6 @@ class BlobStream(io.RawIOBase):
             if self._position >= self._size:
                 return b""
             self._block_start, start = self._position, 0
-            length = min(BLOCK_BYTES, self._size - self._position)
+            length = min(max(wanted, self._least_bytes), self._size - self._position)
             self._block = self._container.read_range(self._name, self._position, length)
         return self._block[start : start + wanted]

@@ -1,6 +1,6 @@
-"""Columns for structured answers: what a JSON Schema promises, as names and types of a table."""
+"""Columns for structured answers: what a JSON Schema promises, as the types of a table."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import pyarrow as pa
@@ -17,18 +17,6 @@ _SCALARS = {
     "null": pa.string(),
 }
 _PYTHON_KINDS = {str: "string", bool: "boolean", int: "integer", float: "number", type(None): "null"}
-
-
-def column_names(properties: Collection[str], taken: Collection[str]) -> dict[str, str]:
-    """Give each property of an answer a column: its own name, or `<name>_answer` where that column is there already."""
-    used, names = set(taken) | set(properties), {}
-    for name in properties:
-        column = name
-        while column in taken or (column != name and column in used):
-            column += "_answer"
-        used.add(column)
-        names[name] = column
-    return names
 
 
 def column_types(schema: Schema) -> dict[str, pa.DataType]:

@@ -24,6 +24,7 @@ _BYTES = (kinds.is_binary, kinds.is_large_binary, kinds.is_fixed_size_binary, ki
 _LISTS = (kinds.is_list, kinds.is_large_list, kinds.is_fixed_size_list)
 _ERRORS = (pa.ArrowException, ValueError, ArithmeticError, TypeError, AttributeError)
 
+_duration_of = msgspec.json.Decoder(timedelta).decode
 _json = msgspec.json.Encoder(decimal_format="number").encode
 
 
@@ -123,7 +124,7 @@ def _duration(value: Any) -> Any:
     """Take ISO 8601, and the count of nanoseconds that stands where microseconds do not do."""
     if not isinstance(value, str):
         return value
-    return msgspec.convert(value, timedelta) if "P" in value else int(value)
+    return _duration_of(_json(value)) if "P" in value else int(value)
 
 
 _SCALARS: tuple[tuple[Callable[[pa.DataType], bool], Fit], ...] = (

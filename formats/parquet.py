@@ -12,21 +12,23 @@ from formats.arrow_values import ROWS_AT_ONCE
 from formats.source import Source
 
 BATCH_BYTES = 8 * 1024 * 1024
-BUFFERS_BYTES = 64 * 1024 * 1024  # of all columns together
-LARGEST_BUFFER_BYTES = 4 * 1024 * 1024  # what storage gives in one call
-SMALLEST_BUFFER_BYTES = 16 * 1024
+BUFFERS_BYTES = (
+    32 * 1024 * 1024
+)  # of all columns that are read together; each holds a page or two beside its buffer
+LARGEST_BUFFER_BYTES = 4 * 1024 * 1024
+SMALLEST_BUFFER_BYTES = 256 * 1024
 
 
 class ParquetFile:
-    """A parquet file. Raises InputFileError: `bad_parquet`, `encrypted`."""
+    """A parquet file, or some columns of it. Raises InputFileError: `bad_parquet`, `encrypted`."""
 
     what, code = "parquet", "bad_parquet"
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Source, wanted: frozenset[str] | None = None) -> None:
         self.range_file = RangeFile(source)
         with unreadable(self.range_file, self.what, self.code):
             metadata = pq.read_metadata(self.range_file)
-            leaves = max(1, metadata.num_columns)
+            leaves = max(1, _leaves(metadata, wanted))
             buffer = min(LARGEST_BUFFER_BYTES, max(SMALLEST_BUFFER_BYTES, BUFFERS_BYTES // leaves))
             self._file = pq.ParquetFile(
                 self.range_file,
@@ -52,6 +54,14 @@ class ParquetFile:
         if found != self._rows:
             message = f"The file says it has {self._rows} rows; {found} are there."
             raise InputFileError(message, code=self.code)
+
+
+def _leaves(metadata: Any, wanted: frozenset[str] | None) -> int:
+    """Count the columns that are stored for the ones that are wanted: a struct has one for each of its fields."""
+    if wanted is None:
+        return int(metadata.num_columns)
+    paths = (metadata.schema.column(number).path for number in range(metadata.num_columns))
+    return sum(path in wanted or path.partition(".")[0] in wanted for path in paths)
 
 
 def _rows_at_once(group: Any) -> int:

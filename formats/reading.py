@@ -55,7 +55,7 @@ def open_table(
     if file_type.format in BINARY:
         from formats.typed_tables import open_batches, open_typed  # noqa: PLC0415 - loads pyarrow
 
-        return Table(*open_typed(open_batches(source, file_type.format), chosen))
+        return Table(*open_typed(open_batches(source, file_type.format, chosen), chosen))
     return _text_table(source, file_type, known_encoding(encoding), delimiter, chosen)
 
 

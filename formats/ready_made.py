@@ -10,6 +10,7 @@ from domain.request_lines import UTF8_BOM, split_lines
 LINES_LOOKED_AT = 100
 BYTES_LOOKED_AT = 1024 * 1024  # lines that begin beyond are not looked at
 
+_keys = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _BESIDE_BODY = frozenset({"custom_id", "url", "method"})
 
 
@@ -30,7 +31,7 @@ def looks_ready_made(chunks: Iterable[bytes]) -> bool:
 
 def _is_request(line: bytes) -> bool:
     try:
-        keys = msgspec.json.decode(line, type=dict[str, msgspec.Raw]).keys()
+        keys = _keys(line).keys()
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return False
     return "body" in keys and not _BESIDE_BODY.isdisjoint(keys)

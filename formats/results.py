@@ -1,15 +1,13 @@
 """Write result records as parquet, with real types, to a place that only takes bytes."""
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from formats.arrow_building import built, written_type
 from formats.sinks import ArrowSink, Sink
-
-Task = Literal["chat", "responses", "embeddings"]
 
 ROW_GROUP_BYTES = 32 * 1024 * 1024  # as columns in memory
 PENDING_BYTES = 4 * 1024 * 1024  # as Python values, about
@@ -24,7 +22,7 @@ def _counts(*names: str) -> pa.DataType:
 
 
 # As the service spells them (OpenAI API reference: CompletionUsage, ResponseUsage, CreateEmbeddingResponse.usage).
-USAGE: Mapping[Task, pa.DataType] = {
+USAGE: Mapping[str, pa.DataType] = {
     "chat": pa.struct(
         [
             ("prompt_tokens", _COUNT),
@@ -58,9 +56,9 @@ USAGE: Mapping[Task, pa.DataType] = {
 class ParquetResults:
     """Takes records in their order and writes them in row groups of bounded memory. The sink is not closed.
 
-    Columns: `file`, `row`, `<task>`, the carried ones, those of structured answers, `custom_id`, `finish_reason`, `usage`.
+    `task` is `chat`, `responses` or `embeddings`. Columns: `file`, `row`, `<task>`, the carried ones, those of structured answers, `custom_id`, `finish_reason`, `usage`.
     `carried` gives the carried columns' types in the input, None where it has none (they become text, and what is no text
-    its JSON); `answer` the columns of structured answers. A record may lack columns: they are null.
+    its JSON); `answer` the columns of structured answers likewise. A record may lack columns: they are null.
 
     `unfit` counts, per column, values that could not be held in its type and were written as null.
     """
@@ -69,14 +67,14 @@ class ParquetResults:
         self,
         sink: Sink,
         *,
-        task: Task,
+        task: str,
         carried: Mapping[str, pa.DataType | None] | None = None,
-        answer: Mapping[str, pa.DataType] | None = None,
+        answer: Mapping[str, pa.DataType | None] | None = None,
     ) -> None:
         columns: list[tuple[str, pa.DataType]] = [
             ("file", pa.string()),
             ("row", pa.int64()),
-            (task, pa.list_(pa.float32()) if task == "embeddings" else pa.string()),
+            (str(task), pa.list_(pa.float32()) if task == "embeddings" else pa.string()),
             *((name, written_type(kind)) for name, kind in (carried or {}).items()),
             *((name, written_type(kind)) for name, kind in (answer or {}).items()),
             ("custom_id", pa.string()),

@@ -31,9 +31,9 @@ class BatchFile(Protocol):
         """Give all rows of some columns."""
 
 
-def open_batches(source: Source, file_format: Format) -> BatchFile:
-    """Open a typed file. Raises InputFileError."""
-    return ParquetFile(source) if file_format is Format.PARQUET else ArrowFile(source)
+def open_batches(source: Source, file_format: Format, wanted: frozenset[str] | None = None) -> BatchFile:
+    """Open a typed file, to read all or the wanted columns. Raises InputFileError."""
+    return ParquetFile(source, wanted) if file_format is Format.PARQUET else ArrowFile(source)
 
 
 def open_typed(file: BatchFile, wanted: frozenset[str] | None) -> Opened:

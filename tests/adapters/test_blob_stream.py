@@ -79,3 +79,18 @@ def test_an_empty_blob_is_an_empty_file(container: Container) -> None:
     assert stream.seek(0, io.SEEK_END) == 0
     assert stream.readable()
     assert stream.seekable()
+
+
+def test_a_range_is_as_large_as_what_is_asked_for_and_not_much_smaller() -> None:
+    asked: list[tuple[int, int]] = []
+
+    def read_range(_name: str, offset: int, length: int) -> bytes:
+        asked.append((offset, length))
+        return bytes(length)
+
+    container = cast("Container", SimpleNamespace(read_range=read_range))
+    blob = BlobStream(container, "a", 1000, least_bytes=100)
+    assert [len(blob.read(length) or b"") for length in (10, 90, 300, 50)] == [10, 90, 300, 50]
+    blob.seek(950)
+    assert len(blob.read(300) or b"") == 50
+    assert asked == [(0, 100), (100, 300), (400, 100), (950, 50)]

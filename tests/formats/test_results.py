@@ -20,7 +20,7 @@ from openai.types.responses import ResponseUsage
 from pydantic import BaseModel
 
 from formats import results
-from formats.answer_columns import column_names, column_types
+from formats.answer_columns import column_types
 from formats.arrow_building import built, written_type
 from formats.results import USAGE, ParquetResults
 from tests.formats.memory_files import opened
@@ -193,7 +193,7 @@ def test_memory_stays_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(("task", "model"), [("chat", CompletionUsage), ("responses", ResponseUsage)])
-def test_usage_is_spelled_as_the_sdk_knows_it(task: results.Task, model: type[BaseModel]) -> None:
+def test_usage_is_spelled_as_the_sdk_knows_it(task: str, model: type[BaseModel]) -> None:
     assert names_of(USAGE[task]) <= field_names(model)
     assert {name for name in names_of(USAGE[task]) if "." not in name} == set(model.model_fields)
 
@@ -229,16 +229,7 @@ def field_names(model: type[BaseModel], prefix: str = "") -> set[str]:
     return found
 
 
-# --- names and types of structured answers ---------------------------------------------------------------------------
-
-
-def test_a_property_yields_to_a_column_that_is_there() -> None:
-    assert column_names(["label", "row"], {"file", "row"}) == {"label": "label", "row": "row_answer"}
-    assert column_names(["row", "row_answer"], {"row"}) == {
-        "row": "row_answer_answer",
-        "row_answer": "row_answer",
-    }
-    assert column_names([], {"row"}) == {}
+# --- types of structured answers ---------- ---------------------------------------------------------------------------
 
 
 STRING, OBJECT = {"type": "string"}, {"type": "object"}
