@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 from formats.arrow_building import built, written_type
 from formats.sinks import ArrowSink, Sink
 
-ROW_GROUP_BYTES = 32 * 1024 * 1024  # as columns in memory
+ROW_GROUP_BYTES = 16 * 1024 * 1024  # as columns in memory
 PENDING_BYTES = 4 * 1024 * 1024  # as Python values, about
 PENDING_RECORDS = 1024
 _VALUE_BYTES = 32  # a number in a list of Python's
@@ -56,7 +56,8 @@ USAGE: Mapping[str, pa.DataType] = {
 class ParquetResults:
     """Takes records in their order and writes them in row groups of bounded memory. The sink is not closed.
 
-    `task` is `chat`, `responses` or `embeddings`. Columns: `file`, `row`, `<task>`, the carried ones, those of structured answers, `custom_id`, `finish_reason`, `usage`.
+    `task` is `chat`, `responses` or `embeddings`. Columns: `file`, `row`, `<task>`, the carried ones, those of structured
+    answers, `custom_id`, `finish_reason`, `usage`.
     `carried` gives the carried columns' types in the input, None where it has none (they become text, and what is no text
     its JSON); `answer` the columns of structured answers likewise. A record may lack columns: they are null.
 
@@ -86,7 +87,12 @@ class ParquetResults:
             raise ValueError(f"Columns of the same name: {', '.join(sorted(twice))}.")
         self.schema = pa.schema(columns)
         self.unfit: dict[str, int] = {}
-        self._writer = pq.ParquetWriter(ArrowSink(sink), self.schema, compression="zstd")
+        repeating = [
+            name for name in names if name != task
+        ]  # no two answers are alike: a dictionary of them is in vain
+        self._writer = pq.ParquetWriter(
+            ArrowSink(sink), self.schema, compression="zstd", use_dictionary=repeating
+        )
         self._pending: list[Mapping[str, Any]] = []
         self._pending_bytes = 0
         self._batches: list[pa.RecordBatch] = []

@@ -14,7 +14,7 @@ from formats.sinks import ArrowSink, Sink
 from formats.source import Source
 from formats.typed_tables import BatchFile, numbered_batches, open_batches
 
-ROW_GROUP_BYTES = 32 * 1024 * 1024  # in memory, before packing
+ROW_GROUP_BYTES = 8 * 1024 * 1024  # in memory, before packing
 
 
 class TypedSelection:
