@@ -14,6 +14,7 @@ from activities import (
     poll_batches,
     prepare_file,
     remove_orphans,
+    send_slice,
     submit_batch,
     take_snapshot,
     write_outputs,
@@ -40,6 +41,7 @@ app.register_functions(take_snapshot.bp)
 app.register_functions(list_files.bp)
 app.register_functions(prepare_file.bp)
 app.register_functions(submit_batch.bp)
+app.register_functions(send_slice.bp)
 app.register_functions(poll_batches.bp)
 app.register_functions(cancel_batch.bp)
 app.register_functions(collect_batch.bp)

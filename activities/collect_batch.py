@@ -24,11 +24,16 @@ from domain.outcomes import Outcome, ShardOutcome, Tally, Verdict, judge_absent
 from domain.records import BatchRecord, Collected, Ledger, PlannedShard
 from domain.regrouping import Regrouping, regroup
 from domain.request_lines import split_lines
+from domain.sending import LOST_ANSWER, NOT_SENT, SendBook
 from domain.settings import Settings
+from domain.shards import shard_limits
 
 if TYPE_CHECKING:
     from adapters.batch_api import BatchApi
 
+ENDED_OVERDUE = frozenset(
+    {"cancelled", "expired", "completed"}
+)  # ends after which nothing is billed any more
 PATIENT_TRIES = 3  # for result files that are broken or gone; after that, what can be read has to do
 
 bp = df.Blueprint()
@@ -71,6 +76,7 @@ class Collection:
     ) -> None:
         self._ended, self._shard = ended, ended.shard
         self._room, self._api, self._settings, self._clock = room, api, settings, clock
+        self._book = SendBook(ended.shard.requests)  # of a shard that was sent live
         self._tally = Tally()
 
     def run(self) -> CollectedShard:
@@ -94,14 +100,17 @@ class Collection:
         return found or (Ledger(owner=self._ended.snapshot_id, attempt=self._shard.attempt), None)
 
     def _child(self, child: PlannedShard, collected: Collected) -> OpenShard:
-        return OpenShard(
+        return msgspec.structs.replace(
+            self._shard,
             shard=child.shard,
             blob=child.blob,
             requests=child.requests,
             size=child.size,
-            model=self._shard.model,
-            url=self._shard.url,
+            model=child.model or self._shard.model,
+            engine=child.engine or self._shard.engine,
             attempt=collected.children_attempt,
+            batch_id=None,
+            submitted_at=None,
         )
 
     # --- a batch that failed as a whole ------------------------------------------------------------------------------
@@ -141,9 +150,7 @@ class Collection:
             for number, line in enumerate(self._requests(), 1):
                 custom_id = _decode_request(line).custom_id
                 verdict, answer = answers.take(custom_id) or (self._judge_unanswered(number, regrouping), b"")
-                goes_on = verdict.passing and (
-                    regrouping is not None or attempt < self._settings.max_attempts
-                )
+                goes_on = self._goes_on(verdict, regrouping)
                 if goes_on:
                     children.add(line)
                 outcomes.write(_encode(self._outcome(custom_id, verdict, answer, passed_on=goes_on)) + b"\n")
@@ -153,12 +160,38 @@ class Collection:
                 )
         return Collected(
             tally=self._tally,
-            children=children.close(),
+            children=[self._sent_on(child) for child in children.close()],
             children_attempt=attempt if regrouping else attempt + 1,
         )
 
+    def _goes_on(self, verdict: Verdict, regrouping: Regrouping | None) -> bool:
+        """Tell whether a request is tried again. What the deadline cut off was not tried yet."""
+        if self._finishes_live and verdict.outcome in (Outcome.CANCELLED, Outcome.EXPIRED):
+            return True
+        return verdict.passing and (
+            regrouping is not None or self._shard.attempt < self._settings.max_attempts
+        )
+
+    @property
+    def _finishes_live(self) -> bool:
+        """Whether what the batch has not answered by the deadline is sent as live calls.
+
+        Not where the batch may still be working: then it would be paid twice.
+        """
+        over = self._ended.overdue and self._ended.status in ENDED_OVERDUE
+        return over and self._shard.engine == "batch" and self._shard.direct_deployment is not None
+
+    def _sent_on(self, child: PlannedShard) -> PlannedShard:
+        """Write down how a child is sent: as its parent, or live to another deployment."""
+        shard = self._shard
+        engine, model = shard.engine, shard.model
+        if self._finishes_live and shard.direct_deployment:
+            engine, model = "direct", shard.direct_deployment
+        return msgspec.structs.replace(child, engine=engine, model=model)
+
     def _children_writer(self, *, halve: bool) -> ShardWriter:
-        limit = self._settings.max_requests_per_shard
+        engine = "direct" if self._finishes_live else self._shard.engine
+        most_requests, most_bytes = shard_limits(engine, self._settings)
 
         def name(number: int) -> tuple[str, str]:
             child = names.child_shard(self._shard.shard, number)
@@ -167,8 +200,8 @@ class Collection:
         return ShardWriter(
             self._room.writer,
             name,
-            max_requests=min(limit, -(-self._shard.requests // 2)) if halve else limit,
-            max_bytes=self._settings.max_bytes_per_shard,
+            max_requests=min(most_requests, -(-self._shard.requests // 2)) if halve else most_requests,
+            max_bytes=most_bytes,
         )
 
     def _requests(self) -> Iterator[bytes]:
@@ -179,6 +212,8 @@ class Collection:
         refused = self._ended.refused
         if refused:
             return Verdict(custom_id="", outcome=Outcome.FAILED, code=refused.code, message=refused.message)
+        if self._shard.engine == "direct":
+            return self._judge_unsent(number - 1)
         if regrouping is None:
             return judge_absent(self._ended.status)
         fault = regrouping.bad_lines.get(number)
@@ -190,13 +225,18 @@ class Collection:
             custom_id="", outcome=Outcome.FAILED, code=reason.code, message=reason.message, passing=again
         )
 
+    def _judge_unsent(self, row: int) -> Verdict:
+        if self._book.is_in_doubt(row):
+            return LOST_ANSWER
+        return NOT_SENT if self._ended.status == "cancelled" else judge_absent(self._ended.status)
+
     def _outcome(self, custom_id: str, verdict: Verdict, answer: bytes, *, passed_on: bool) -> ShardOutcome:
         self._tally.input_tokens += verdict.input_tokens
         self._tally.output_tokens += verdict.output_tokens
         if passed_on:
             return ShardOutcome(custom_id=custom_id, passed_on=True)
         self._tally.count(verdict.outcome, flag=verdict.flag)
-        attempts = 0 if self._ended.refused else self._shard.attempt
+        attempts = 0 if self._ended.refused else self._shard.attempt - (verdict is NOT_SENT)
         if verdict.outcome is Outcome.OK:
             raw = msgspec.Raw(answer)
             return ShardOutcome(
@@ -211,7 +251,12 @@ class Collection:
         )
 
     def _read_answers(self, answers: AnswerSpool) -> None:
-        """Read both result files, whatever the batch's state says about them."""
+        """Read both result files, whatever the batch's state says about them; or the log of what was sent live."""
+        if self._shard.engine == "direct":
+            for record in self._room.sent(self._ended.key, self._shard.shard):
+                self._book.note(record)
+                if record.row is not None:
+                    answers.add(bytes(record.answer))
         for file_id in (self._ended.output_file_id, self._ended.error_file_id):
             if file_id:
                 self._read_file(file_id, answers)
@@ -236,6 +281,8 @@ class Collection:
     # --- the service's side ------------------------------------------------------------------------------------------
 
     def _close_batch(self, ledger: Ledger) -> None:
+        if ledger.sending:
+            ledger.sending.status, ledger.sending.ended_seen_at = self._ended.status, self._clock()
         if ledger.batch:
             ledger.batch.status = self._ended.status
             ledger.batch.output_file_id = self._ended.output_file_id

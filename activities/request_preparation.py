@@ -8,9 +8,11 @@ from activities.sharding import ShardWriter
 from adapters.work_room import FrozenInput, WorkRoom
 from domain import error_records, names
 from domain.errors import InputFileError
+from domain.job_spec import engine_of
 from domain.records import Plan, PlannedShard
 from domain.request_lines import BadLine, Request, RequestChecker, split_lines
 from domain.settings import Settings
+from domain.shards import shard_limits
 
 SAMPLE_LINES = 1000
 
@@ -44,7 +46,7 @@ class RequestPreparation:
         settings = self._settings
         whole = self._size <= settings.max_bytes_per_shard
         plan = self._check() if whole else None
-        if plan is None or plan.requests > settings.max_requests_per_shard:
+        if plan is None or not self._fits(plan):
             plan = self._write_shards()
         if plan.invalid == plan.requests:
             message = (
@@ -55,6 +57,19 @@ class RequestPreparation:
             message = f"{plan.invalid} of {plan.requests} lines are invalid, and ON_INVALID_LINE is `reject`."
             raise InputFileError(message, code="file_rejected")
         return plan
+
+    def _fits(self, plan: Plan) -> bool:
+        """Tell whether the file may be its own shard."""
+        most_requests, most_bytes = shard_limits(plan.engine, self._settings)
+        return plan.requests <= most_requests and self._size <= most_bytes
+
+    def _say_how(self, plan: Plan, checker: RequestChecker) -> None:
+        """Write into the plan what its requests ask for, and how they are sent."""
+        settings = self._settings
+        plan.model, plan.url = checker.model, checker.url
+        plan.engine = engine_of(settings.engine, checker.url or "")
+        if plan.engine == "batch" and settings.on_deadline == "direct":
+            plan.direct_deployment = settings.direct_deployment
 
     def refuse(self, code: str, message: str) -> Plan:
         """Write an error record for every line of a refused file; gives the plan that says so."""
@@ -88,7 +103,7 @@ class RequestPreparation:
             bytes_so_far += len(line) + 1
             if plan.requests == SAMPLE_LINES and self._too_many(bytes_so_far):
                 return None  # it would take a second pass anyway: go there at once
-        plan.model, plan.url = checker.model, checker.url
+        self._say_how(plan, checker)
         blob = names.frozen_input(self._key)
         plan.shards = [PlannedShard(shard="0000", blob=blob, requests=plan.requests, size=self._size)]
         return plan
@@ -110,13 +125,15 @@ class RequestPreparation:
         for found in self._checked(checker):
             plan.requests += 1
             if isinstance(found, Request):
+                if plan.url is None:  # the first good line decides how all of them are sent
+                    self._say_how(plan, checker)
+                    shards.max_requests, shards.max_bytes = shard_limits(plan.engine, self._settings)
                 shards.add(found.line)
             else:
                 plan.invalid += 1
                 invalid.write(error_records.of_bad_line(self._path, found))
         invalid.close()
         plan.shards = shards.close()
-        plan.model, plan.url = checker.model, checker.url
         return plan
 
 

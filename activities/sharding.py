@@ -25,7 +25,7 @@ class ShardWriter:
         max_bytes: int,
     ) -> None:
         self._open_writer, self._name = open_writer, name
-        self._max_requests, self._max_bytes = max_requests, max_bytes
+        self.max_requests, self.max_bytes = max_requests, max_bytes
         self._done: list[PlannedShard] = []
         self._writer: BlobWriter | None = None
         self._requests = self._bytes = 0
@@ -36,7 +36,7 @@ class ShardWriter:
         """Add one request, without its line end."""
         size = len(line) + 1
         writer = self._writer
-        if writer and (self._requests >= self._max_requests or self._bytes + size > self._max_bytes):
+        if writer and (self._requests >= self.max_requests or self._bytes + size > self.max_bytes):
             self._finish(writer)
             writer = None
         if writer is None:

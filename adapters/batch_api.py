@@ -1,26 +1,21 @@
-"""The Azure OpenAI Batch API, the only import of `openai` and its errors: files and batches.
+"""The Azure OpenAI Batch API: files and batches.
 
 Service rules: "How to use global batch" and the 2025-04-01-preview specification, read 2026-11.
 """
 
 import logging
-import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping
 from io import IOBase
 from typing import Any, BinaryIO, NamedTuple, cast
 
 import openai
 from openai import AzureOpenAI, OpenAI
 
-from domain.batch_states import BatchView, read_batch, read_faults
+from adapters.openai_errors import root_of, token_provider, translated, without_signatures
+from domain.batch_states import BatchView, read_batch
 from domain.errors import (
-    ConfigurationError,
     LostAnswerError,
     NotFoundError,
-    PassingError,
-    PipelineError,
-    QuotaFullError,
     RefusedError,
     UnsupportedError,
 )
@@ -31,18 +26,7 @@ CALL_TIMEOUT_SECONDS = 60.0
 TRANSFER_TIMEOUT_SECONDS = 600.0
 FIRST_DATED_VERSION_WITH_EXPIRY = "2025-03-01"  # older ones take `expires_after` and ignore it
 
-GATEWAY_DOUBT_SECONDS = (
-    LostAnswerError.longest_doubt_seconds
-)  # a gateway that gave up may have passed the call on
-ANSWERED_DOUBT_SECONDS = 5.0  # the service itself answered: what it did shows at once
-
-_QUOTA_CODES = frozenset({"token_limit_exceeded", "quotaExceeded"})
 _NO_SUCH_OPERATION = frozenset({404, 405})
-_URL_QUERY = re.compile(r"(https?://[^\s?\"'<>]*)\?[^\s\"'<>]*")
-_NOT_READY = "Only files with status"  # a 400 for a file that is still being processed
-_CONFIGURATION_CODES = frozenset(
-    {"model_not_found", "DeploymentNotFound", "OperationNotSupported", "PermissionDenied"}
-)
 
 for _chatty in ("httpx2", "openai"):  # a line per call drowns what the app itself has to say
     logging.getLogger(_chatty).setLevel(logging.WARNING)
@@ -80,7 +64,7 @@ class BatchApi:
 
     def upload(self, filename: str, content: IOBase) -> tuple[str, str]:
         """Upload a batch input file; gives its id and its status. A repeated upload makes a second file."""
-        with _translated(f"upload of {filename}", effect=True):
+        with translated(f"upload of {filename}", effect=True):
             uploaded = self._once.files.create(
                 file=(filename, cast("BinaryIO", content)),
                 purpose="batch",
@@ -97,7 +81,7 @@ class BatchApi:
         """
         about = f"import of {filename}"
         order = {"purpose": "batch", "filename": filename, "content_url": content_url, **self._expiry()}
-        with _translated(about, effect=True):
+        with translated(about, effect=True):
             try:
                 answer = self._once.post(
                     "/files/import", cast_to=object, body=order, options={"timeout": CREATE_TIMEOUT_SECONDS}
@@ -119,14 +103,14 @@ class BatchApi:
 
     def file_status(self, file_id: str) -> str:
         """Give a file's status: `processed` when batches may use it. Raises NotFoundError."""
-        with _translated(f"file {file_id}"):
+        with translated(f"file {file_id}"):
             return str(self._client.files.retrieve(file_id, timeout=CALL_TIMEOUT_SECONDS).status)
 
     def file_complaint(self, file_id: str) -> str:
         """Give what the service says about a file it could not use; empty where it says nothing."""
-        with _translated(f"file {file_id}"):
+        with translated(f"file {file_id}"):
             file = self._client.files.retrieve(file_id, timeout=CALL_TIMEOUT_SECONDS)
-            return _without_signatures(str(getattr(file, "status_details", None) or ""))
+            return without_signatures(str(getattr(file, "status_details", None) or ""))
 
     def files_named(self, prefix: str) -> Iterator[tuple[str, str, str]]:
         """List id, status and name of the batch input files whose names start with `prefix`.
@@ -136,7 +120,7 @@ class BatchApi:
         """
         query: dict[str, Any] = {"purpose": "batch"}
         while True:
-            with _translated("list of files"):
+            with translated("list of files"):
                 page = self._client.get(
                     "/files", cast_to=object, options={"params": query, "timeout": CALL_TIMEOUT_SECONDS}
                 )
@@ -152,7 +136,7 @@ class BatchApi:
     def content(self, file_id: str) -> Iterator[bytes]:
         """Stream a result file's bytes in pieces. Raises NotFoundError; PassingError when it breaks off in the middle."""
         with (
-            _translated(f"content of file {file_id}"),
+            translated(f"content of file {file_id}"),
             self._client.files.with_streaming_response.content(
                 file_id, timeout=TRANSFER_TIMEOUT_SECONDS
             ) as response,
@@ -162,7 +146,7 @@ class BatchApi:
     def delete_file(self, file_id: str) -> None:
         """Delete a file; one that is gone already counts as deleted."""
         try:
-            with _translated(f"deletion of file {file_id}"):
+            with translated(f"deletion of file {file_id}"):
                 # Raw, for the service may answer with an empty body, which the SDK cannot parse.
                 self._client.files.with_raw_response.delete(file_id, timeout=CALL_TIMEOUT_SECONDS)
         except NotFoundError:
@@ -175,7 +159,7 @@ class BatchApi:
 
         Raises LostAnswerError when nobody can say whether it was created.
         """
-        with _translated(f"batch for {input_file_id}", effect=True):
+        with translated(f"batch for {input_file_id}", effect=True):
             answer = self._once.batches.with_raw_response.create(
                 input_file_id=input_file_id,
                 endpoint=endpoint,  # type: ignore[arg-type] # the SDK lists OpenAI's endpoints, Azure has its own
@@ -191,7 +175,7 @@ class BatchApi:
 
     def batch(self, batch_id: str) -> BatchView:
         """Look at one batch. Raises NotFoundError."""
-        with _translated(f"batch {batch_id}"):
+        with translated(f"batch {batch_id}"):
             return read_batch(
                 self._client.batches.retrieve(batch_id, timeout=CALL_TIMEOUT_SECONDS).model_dump(
                     warnings=False
@@ -200,7 +184,7 @@ class BatchApi:
 
     def cancel(self, batch_id: str) -> None:
         """Ask for a batch's cancellation. Raises RefusedError for one that has ended."""
-        with _translated(f"cancellation of batch {batch_id}"):
+        with translated(f"cancellation of batch {batch_id}"):
             try:
                 self._once.batches.cancel(batch_id, timeout=CALL_TIMEOUT_SECONDS)
             except (
@@ -213,7 +197,7 @@ class BatchApi:
         after, seen = None, 0
         while pages is None or seen < pages:
             query = {"limit": PAGE_SIZE} | ({"after": after} if after else {})
-            with _translated("list of batches"):
+            with translated("list of batches"):
                 page = self._client.get(
                     "/batches", cast_to=object, options={"params": query, "timeout": CALL_TIMEOUT_SECONDS}
                 )
@@ -240,12 +224,12 @@ def open_batch_api(
     expiry_days: int,
 ) -> BatchApi:
     """Connect to the resource: by key where one is given, else by identity."""
-    root = re.sub(r"/openai(/.*)?$", "", endpoint.rstrip("/"))
+    root = root_of(endpoint)
     expiry = expiry_days * 86_400 if expiry_days and honours_expiry(api_version) else None
     client: OpenAI
     if api_version == "v1":
         client = OpenAI(
-            base_url=f"{root}/openai/v1/", api_key=api_key or _token_provider(scope), max_retries=2
+            base_url=f"{root}/openai/v1/", api_key=api_key or token_provider(scope), max_retries=2
         )
     elif api_key:
         client = AzureOpenAI(azure_endpoint=root, api_version=api_version, api_key=api_key, max_retries=2)
@@ -253,7 +237,7 @@ def open_batch_api(
         client = AzureOpenAI(
             azure_endpoint=root,
             api_version=api_version,
-            azure_ad_token_provider=_token_provider(scope),
+            azure_ad_token_provider=token_provider(scope),
             max_retries=2,
         )
     return BatchApi(client, completion_window=completion_window, expiry_seconds=expiry)
@@ -262,12 +246,6 @@ def open_batch_api(
 def honours_expiry(api_version: str) -> bool:
     """Tell whether the service acts on `expires_after` in this api-version."""
     return api_version == "v1" or api_version[:10] >= FIRST_DATED_VERSION_WITH_EXPIRY
-
-
-def _token_provider(scope: str) -> Callable[[], str]:
-    from azure.identity import DefaultAzureCredential, get_bearer_token_provider  # noqa: PLC0415 - slow, rarely needed
-
-    return get_bearer_token_provider(DefaultAzureCredential(), scope)
 
 
 def _tokens(headers: Mapping[str, str], name: str) -> int | None:
@@ -283,81 +261,3 @@ def _items(page: object) -> list[dict[str, Any]]:
 
 def _has_more(page: object) -> bool:
     return isinstance(page, dict) and page.get("has_more") is True
-
-
-# --- errors ----------------------------------------------------------------------------------------------------------
-
-
-@contextmanager
-def _translated(about: str, *, effect: bool = False) -> Iterator[None]:
-    """Turn the SDK's errors into ours. `effect`: a call that makes something, in doubt when no answer came."""
-    try:
-        yield
-    except openai.APIStatusError as error:
-        raise _from_status(error, about, effect=effect) from error
-    except (openai.APIError, openai.OpenAIError) as error:
-        kind = LostAnswerError if effect else PassingError
-        raise kind(f"{about}: {error}", code=type(error).__name__) from error
-    except _transport_errors() as error:
-        raise PassingError(f"{about}: broke off: {error}", code=type(error).__name__) from error
-
-
-def _transport_errors() -> tuple[type[Exception], ...]:
-    """Give the errors of the SDK's transport; they show through where a response body is streamed."""
-    import httpx2  # noqa: PLC0415 - comes with openai, imported with it
-
-    return (httpx2.TransportError,)
-
-
-def _from_status(error: openai.APIStatusError, about: str, *, effect: bool) -> PipelineError:
-    status, (code, message) = error.status_code, _reason(error)
-    text = f"{about}: {message}"
-    if code in _QUOTA_CODES:
-        return QuotaFullError(text, code=code)
-    if status in (401, 403) or code in _CONFIGURATION_CODES or (status == 404 and effect):
-        return ConfigurationError(f"{text} {_remedy(status)}", code=code)
-    if status == 404:
-        return NotFoundError(text, code=code)
-    if effect and (status == 408 or status >= 500):
-        doubt = GATEWAY_DOUBT_SECONDS if status in (408, 502, 504) else ANSWERED_DOUBT_SECONDS
-        return LostAnswerError(text, code=f"http_{status}", doubt_seconds=doubt)
-    if status in (408, 409, 425, 429) or status >= 500 or _NOT_READY in message:
-        return PassingError(text, code=f"http_{status}", retry_after=_retry_after(error))
-    return RefusedError(text, code=code)
-
-
-def _reason(error: openai.APIStatusError) -> tuple[str, str]:
-    """Read code and message from either body the service uses: `{"error": {…}}` or `{"errors": {"data": […]}}`."""
-    body = error.body if isinstance(error.body, dict) else {}
-    faults = read_faults(body.get("errors"))
-    if faults:
-        return faults[0].code, _without_signatures(faults[0].message)
-    wrapped = body.get("error")
-    inner = wrapped if isinstance(wrapped, dict) else body
-    code = inner.get("code") or inner.get("type") or f"http_{error.status_code}"
-    return str(code), _without_signatures(str(inner.get("message") or error.message))
-
-
-def _without_signatures(text: str) -> str:
-    """Cut the queries out of URLs that the service repeats: they may be signatures."""
-    return _URL_QUERY.sub(r"\1?...", text)
-
-
-def _remedy(status: int) -> str:
-    if status in (401, 403):
-        return "The app's identity needs the role 'Cognitive Services OpenAI Contributor' (or check AZURE_OPENAI_API_KEY)."
-    return (
-        "Check AZURE_OPENAI_ENDPOINT, AZURE_OPENAI_API_VERSION, and that the deployment exists and is of a batch kind "
-        "(GlobalBatch or DataZoneBatch)."
-    )
-
-
-def _retry_after(error: openai.APIStatusError) -> float | None:
-    """Read `retry-after-ms` or `Retry-After` in seconds; a date there is left to our own growing delay."""
-    headers = error.response.headers
-    for name, scale in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
-        try:
-            return float(headers[name]) * scale
-        except (KeyError, ValueError):
-            continue
-    return None

@@ -2,6 +2,7 @@
 
 import importlib
 import os
+from contextlib import AbstractAsyncContextManager
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -9,9 +10,11 @@ from adapters.storage import Storage, open_storage
 from adapters.work_room import WorkRoom
 from domain import names
 from domain.settings import Settings
+from domain.throttle import WIDEST
 
 if TYPE_CHECKING:
     from adapters.batch_api import BatchApi
+    from adapters.live_api import LiveApi
 
 
 @cache
@@ -45,6 +48,20 @@ def batch_api() -> "BatchApi":
         scope=told.azure_openai_scope,
         completion_window=told.completion_window,
         expiry_days=told.file_expiry_days,
+    )
+
+
+def open_live_api() -> AbstractAsyncContextManager["LiveApi"]:
+    """Open live calls for the running event loop."""
+    from adapters.live_api import open_live_api  # noqa: PLC0415 - as above
+
+    told = settings()
+    return open_live_api(
+        endpoint=told.azure_openai_endpoint,
+        api_version=told.azure_openai_api_version,
+        api_key=told.azure_openai_api_key,
+        scope=told.azure_openai_scope,
+        connections=int(WIDEST),
     )
 
 

@@ -5,7 +5,7 @@ and decides between two snapshots that want it.
 """
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import NamedTuple, TypeVar
@@ -13,7 +13,9 @@ from urllib.parse import quote, unquote
 
 import msgspec
 
+from adapters.append_blob import AppendBlob
 from adapters.blob_stream import BlobStream
+from adapters.send_log import SendLog
 from adapters.storage import BlobWriter, Container, LazyWriter
 from domain import names
 from domain.contracts import ListedFile, learned
@@ -21,6 +23,7 @@ from domain.errors import ConflictError, NotFoundError
 from domain.outcomes import ShardOutcome
 from domain.records import Claim, InputFile, Ledger, Plan, PlannedShard
 from domain.request_lines import split_lines
+from domain.sending import SendRecord, records
 
 RECENT_DAYS = 3
 
@@ -179,6 +182,15 @@ class WorkRoom:
     def lazy_writer(self, blob: str) -> LazyWriter:
         """Open a blob for streaming that is not written at all when nothing comes."""
         return self._work.lazy_writer(blob)
+
+    def send_log(self, name: str, position: int, note: Callable[[SendRecord], None]) -> SendLog:
+        """Give the way to the log of a shard that is sent live, read up to `position`; `note` is told what is in it."""
+        return SendLog(AppendBlob(self._work, name), position, note)
+
+    def sent(self, key: str, shard: str) -> Iterator[SendRecord]:
+        """Stream the log of a shard that is sent live; nothing where there is none."""
+        with suppress(NotFoundError):
+            yield from records(self.lines(names.sent(key, shard)))
 
     def outcomes(self, key: str, shard: str) -> Iterator[ShardOutcome]:
         """Stream a shard's outcomes."""

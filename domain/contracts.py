@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from domain.outcomes import Tally
+from domain.throttle import Throttle
 
 Contract = TypeVar("Contract")
 
@@ -125,6 +126,9 @@ class OpenShard(msgspec.Struct, frozen=True, kw_only=True):
     attempt: int = 1
     batch_id: str | None = None
     submitted_at: float | None = None
+    engine: str = "batch"  # or "direct": sent as live calls
+    inputs_per_request: int = 1  # rows that may share a live call
+    direct_deployment: str | None = None  # takes, live, what a batch has not answered by the deadline
 
 
 class PreparedFile(msgspec.Struct, frozen=True, kw_only=True):
@@ -164,6 +168,26 @@ class Pause(msgspec.Struct, frozen=True, kw_only=True):
     model: str | None
     kind: str  # "quota" or "configuration"
     message: str
+
+
+class SliceWork(msgspec.Struct, frozen=True, kw_only=True):
+    """Input of `send_slice`."""
+
+    snapshot_id: str
+    key: str
+    shard: OpenShard
+    throttle: Throttle | None = None  # of the deployment, as the last slice left it
+
+
+class SliceDone(msgspec.Struct, frozen=True, kw_only=True):
+    """Answer of `send_slice`: how far the shard has come, and when it may go on."""
+
+    begun_at: float | None = None  # of the shard's first slice
+    done: int = 0  # requests that have their answer, or will never have one
+    ended: bool = False  # nothing is left to send
+    wait_seconds: float = 0.0  # this shard only: somebody else is sending it
+    paused: Pause | None = None
+    throttle: Throttle | None = None
 
 
 class PollRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -213,6 +237,7 @@ class EndedBatch(msgspec.Struct, frozen=True, kw_only=True):
     error_file_id: str | None = None
     refused: Fault | None = None
     tries: int = 0  # times this step has failed before
+    overdue: bool = False  # older than the deadline when it ended
 
 
 class CollectedShard(msgspec.Struct, frozen=True, kw_only=True):

@@ -6,6 +6,7 @@ until when nothing can be done. The orchestrator only carries calls out and answ
     file:   PREPARE ─► RUN ─► WRITE ─► ARCHIVE ─► gone
                └────────┴───────┴───────┴─► HOLD ─► gone          set aside, tried again by a later snapshot
     shard:  SUBMIT ─► ACTIVE ─► COLLECT ─► gone, or children in SUBMIT
+            SEND ─────────────► COLLECT ─► gone, or children in SEND      live calls, slice by slice
 """
 
 from collections import Counter
@@ -35,6 +36,8 @@ from domain.contracts import (
     PollRequest,
     PreparedFile,
     ShardWork,
+    SliceDone,
+    SliceWork,
     SnapshotReport,
     Submitted,
     WrittenOutputs,
@@ -42,12 +45,22 @@ from domain.contracts import (
     to_wire,
 )
 from domain.outcomes import Tally
-from domain.pacing import Pauses, PollClock, QuotaGauge, estimated_tokens, exhausted, fault_delay
+from domain.pacing import (
+    FAULT_LONGEST_SECONDS,
+    Pauses,
+    PollClock,
+    QuotaGauge,
+    estimated_tokens,
+    exhausted,
+    fault_delay,
+)
+from domain.throttle import Throttle
 
 PATIENCE_POLLS = (
     20  # looks at a batch in an unknown state before it is cancelled, and after a cancel before giving up
 )
 PATIENCE_LOOKS_FOR_LOST = 5  # a batch may be hidden for a while: just made, or behind a node that lags
+RESEND_SECONDS = 5.0  # before live calls that failed on the service's side are made again; doubling
 CALLS_PER_ROUND = 200  # four history events each: one round stays below the 1,000 events of a generation
 
 
@@ -65,6 +78,7 @@ class ShardStep(StrEnum):
     """Where a shard stands."""
 
     SUBMIT = "submit"
+    SEND = "send"
     ACTIVE = "active"
     COLLECT = "collect"
 
@@ -147,6 +161,7 @@ class Flow(msgspec.Struct, kw_only=True):
     poll: PollClock = msgspec.field(default_factory=PollClock)
     pauses: Pauses = msgspec.field(default_factory=Pauses)
     gauges: dict[str, QuotaGauge] = {}  # by deployment
+    throttles: dict[str, Throttle] = {}  # by deployment, of live calls
     totals: Totals = msgspec.field(default_factory=Totals)
     recent: list[Finished] = []
     list_tries: int = 0
@@ -166,6 +181,7 @@ class Flow(msgspec.Struct, kw_only=True):
             *self._poll(now),
             *self._cancels(now),  # after the poll, whose view may be older than the answer to a cancel
             *self._submissions(now),
+            *self._slices(now),
             *self._collections(now),
             *self._file_calls(FileStep.PREPARE, "prepare_file", now),
             *self._file_calls(FileStep.WRITE, "write_outputs", now),
@@ -182,7 +198,11 @@ class Flow(msgspec.Struct, kw_only=True):
         """
         times = [file.not_before for file in self.files] + [shard.not_before for shard in self.shards]
         times += [self.poll.next_at] if self._active() else []
-        times += self.pauses.wake_times() if any(s.step is ShardStep.SUBMIT for s in self.shards) else []
+        waiting = [s.step for s in self.shards]
+        times += self.pauses.wake_times() if {ShardStep.SUBMIT, ShardStep.SEND} & set(waiting) else []
+        if ShardStep.SEND in waiting:
+            times += [throttle.blocked_until for throttle in self.throttles.values()]
+            times += [s.submitted_at + self.pace.deadline_seconds for s in self.shards if s.submitted_at]
         times.append(self.list_not_before)
         ahead = [time for time in times if time > now]
         if not ahead:
@@ -194,10 +214,15 @@ class Flow(msgspec.Struct, kw_only=True):
     def _active(self) -> list[ShardState]:
         return [s for s in self.shards if s.step is ShardStep.ACTIVE]
 
+    def _is_overdue(self, s: ShardState, now: float) -> bool:
+        """Tell whether a shard that was begun is older than the deadline."""
+        begun = s.batch_id is not None or s.submitted_at > 0
+        return begun and now - s.submitted_at >= self.pace.deadline_seconds
+
     def _cancels(self, now: float) -> Iterable[Call]:
         for s in self._active():
-            overdue = now - s.submitted_at >= self.pace.deadline_seconds or s.odd_polls >= PATIENCE_POLLS
-            if s.batch_id and overdue and not s.cancel_asked and now >= s.not_before:
+            too_long = self._is_overdue(s, now) or s.odd_polls >= PATIENCE_POLLS
+            if s.batch_id and too_long and not s.cancel_asked and now >= s.not_before:
                 yield Call("cancel_batch", to_wire(CancelRequest(batch_id=s.batch_id)), s.key, s.shard.shard)
 
     def _poll(self, now: float) -> Iterable[Call]:
@@ -229,6 +254,20 @@ class Flow(msgspec.Struct, kw_only=True):
             gauge is None or gauge.has_room(tokens) or not any(s.shard.model == model for s in self._active())
         )
 
+    def _slices(self, now: float) -> Iterable[Call]:
+        """Send one slice per deployment: it keeps a deployment busy by itself."""
+        busy: set[str] = set()
+        for s in self.shards:
+            model, throttle = s.shard.model, self.throttles.get(s.shard.model)
+            if s.step is not ShardStep.SEND or now < s.not_before or model in busy:
+                continue
+            # Past the deadline it is called whatever the service said, to come to its end.
+            blocked = throttle and now < throttle.blocked_until and not self._is_overdue(s, now)
+            if self.pauses.width(model, now, 1) and not blocked:
+                busy.add(model)
+                work = SliceWork(snapshot_id=self.snapshot_id, key=s.key, shard=s.shard, throttle=throttle)
+                yield Call("send_slice", to_wire(work), s.key, s.shard.shard)
+
     def _collections(self, now: float) -> Iterable[Call]:
         ended = [s for s in self.shards if s.step is ShardStep.COLLECT and now >= s.not_before]
         for s in ended[: self.pace.micro_batch_size]:
@@ -241,6 +280,7 @@ class Flow(msgspec.Struct, kw_only=True):
                 error_file_id=s.error_file_id,
                 refused=s.refused,
                 tries=s.tries,
+                overdue=self._is_overdue(s, now),
             )
             yield Call("collect_batch", to_wire(batch), s.key, s.shard.shard)
 
@@ -326,11 +366,11 @@ class Flow(msgspec.Struct, kw_only=True):
                 self.poll.after_submission(now, self.pace)
 
     def _shard_state(self, key: str, shard: OpenShard) -> ShardState:
-        adopted = shard.batch_id is not None
+        waiting = ShardStep.SEND if shard.engine == "direct" else ShardStep.SUBMIT
         return ShardState(
             key=key,
             shard=shard,
-            step=ShardStep.ACTIVE if adopted else ShardStep.SUBMIT,
+            step=waiting if shard.batch_id is None else ShardStep.ACTIVE,
             batch_id=shard.batch_id,
             submitted_at=shard.submitted_at or 0.0,
         )
@@ -355,6 +395,26 @@ class Flow(msgspec.Struct, kw_only=True):
             self._pause(s, submitted.paused, now)
         else:
             s.not_before = now + (submitted.wait_seconds or 1.0)
+
+    def _take_send_slice(self, call: Call, ok: Any, fault: Fault | None, now: float) -> None:
+        s = self._shard(call)
+        s.begun = True
+        if fault:
+            self._set_aside_if_exhausted(s, fault, now)
+            return
+        sent, model = from_wire(ok, SliceDone), s.shard.model
+        s.tries, s.done, s.submitted_at = 0, sent.done, sent.begun_at or s.submitted_at
+        if sent.throttle:
+            self.throttles[model] = sent.throttle
+        if sent.paused:
+            self._pause(s, sent.paused, now)
+            return
+        self.pauses.succeeded(model, now, self.pace.micro_batch_size)
+        if sent.ended or self._is_overdue(s, now):
+            s.step, s.not_before = ShardStep.COLLECT, 0.0
+            s.status = "completed" if sent.ended else "cancelled"
+        else:
+            s.not_before = now + sent.wait_seconds
 
     def _set_aside_if_exhausted(self, s: ShardState, fault: Fault, now: float) -> None:
         """Wait with a shard, or leave it as it is in `work/`: a later snapshot finds it there with its file."""
@@ -434,7 +494,13 @@ class Flow(msgspec.Struct, kw_only=True):
             return
         self.shards.remove(s)
         file.ended += collected.tally.total
-        self.shards += [self._shard_state(file.key, child) for child in collected.children]
+        for child in collected.children:
+            state = self._shard_state(file.key, child)
+            if state.step is ShardStep.SEND:  # a batch gives the service time by itself
+                state.not_before = now + min(
+                    RESEND_SECONDS * 2.0 ** (child.attempt - 2), FAULT_LONGEST_SECONDS
+                )
+            self.shards.append(state)
 
     def _take_write_outputs(self, call: Call, ok: Any, fault: Fault | None, now: float) -> None:
         file = self._file(call.key)
@@ -483,11 +549,12 @@ class Flow(msgspec.Struct, kw_only=True):
     def _admit(self) -> None:
         """Let files in from the backlog while there is room ahead of the submissions; more would only be state."""
         waiting = sum(s.step is ShardStep.SUBMIT for s in self.shards)
+        sending = sum(s.step is ShardStep.SEND for s in self.shards)
         ahead = waiting + sum(f.step is FileStep.PREPARE for f in self.files)
         micro, most = self.pace.micro_batch_size, self.pace.max_active_batches
         room = min(
             2 * micro - ahead,
-            most + micro - ahead - len(self._active()),
+            most + micro - ahead - len(self._active()) - sending,
             most + 5 * micro - len(self.files),  # files that cannot be finished hold new ones up
         )
         admitted, self.backlog = self.backlog[: max(room, 0)], self.backlog[max(room, 0) :]

@@ -318,7 +318,7 @@ def _contradictions(spec: JobSpec, top: Section) -> None:
 def engine_of(engine: Engine, endpoint: str) -> Literal["batch", "direct"]:
     """Say how requests are sent: Azure's Batch API does not serve embeddings ("How to use global batch", FAQ)."""
     if engine == "auto":
-        return "direct" if TASKS.get(endpoint) == "embeddings" else "batch"
+        return "direct" if endpoint.endswith("/embeddings") else "batch"
     return engine
 
 

@@ -9,7 +9,7 @@ from msgspec import Meta
 
 from domain import names
 from domain.outcomes import Tally
-from domain.records import BatchRecord, Ledger, Plan
+from domain.records import BatchRecord, Ledger, Plan, SendingRecord
 from domain.version import VERSION
 
 SCHEMA_VERSION = 1
@@ -31,6 +31,17 @@ class BatchMetadata(msgspec.Struct, kw_only=True):
     ended_at: Annotated[str | None, Meta(description="When the pipeline saw the end; UTC, ISO 8601.")]
 
 
+class LiveMetadata(msgspec.Struct, kw_only=True):
+    """Requests of the file that were sent as live calls."""
+
+    shard: str
+    attempt: Annotated[int, Meta(description="Which try of its requests this was, from 1.")]
+    deployment: str
+    status: Annotated[str, Meta(description="`completed`, or `cancelled` when the deadline came first.")]
+    started_at: Annotated[str, Meta(description="UTC, ISO 8601.")]
+    ended_at: Annotated[str | None, Meta(description="UTC, ISO 8601.")]
+
+
 class Metadata(msgspec.Struct, kw_only=True):
     """`<stem>_metadata.json`."""
 
@@ -45,7 +56,12 @@ class Metadata(msgspec.Struct, kw_only=True):
         str,
         Meta(description="The input file when the results were written: `present`, `replaced` or `deleted`."),
     ] = "present"
-    engine: str = "batch"
+    engine: Annotated[
+        str,
+        Meta(
+            description="`batch`, `direct` (live calls), or `batch+direct`: finished live after the deadline."
+        ),
+    ] = "batch"
     endpoint: str | None = None
     deployment: str | None = None
     requests: Annotated[int, Meta(description="Requests in the input file; the sum of `outcomes`.")]
@@ -55,6 +71,7 @@ class Metadata(msgspec.Struct, kw_only=True):
     input_tokens: Annotated[int, Meta(description="As the service reports them per answered row.")] = 0
     output_tokens: int = 0
     batches: list[BatchMetadata] = []
+    live: list[LiveMetadata] = []
     results: Annotated[str | None, Meta(description="Path of the results, in the processed container.")] = (
         None
     )
@@ -76,9 +93,18 @@ def file_metadata(
         for shard, ledger in sorted(ledgers.items())
         for batch in [*ledger.past_batches, *([ledger.batch] if ledger.batch else [])]
     ]
+    live = [
+        live_metadata(ledger.sending, shard=shard, attempt=ledger.attempt)
+        for shard, ledger in sorted(ledgers.items())
+        if ledger.sending
+    ]
     records = [ledger.batch for ledger in ledgers.values() if ledger.batch]
-    started = min((batch.submitted_at for batch in records), default=None)
-    finished = max((batch.ended_seen_at or 0.0 for batch in records), default=None)
+    sent = [ledger.sending for ledger in ledgers.values() if ledger.sending]
+    started = min(
+        [batch.submitted_at for batch in records] + [sending.begun_at for sending in sent], default=None
+    )
+    ends = [batch.ended_seen_at for batch in records] + [sending.ended_seen_at for sending in sent]
+    finished = max((end or 0.0 for end in ends), default=None)
     return Metadata(
         file=plan.path,
         etag=plan.etag,
@@ -87,6 +113,7 @@ def file_metadata(
         status=status,
         reason=plan.rejected,
         input_state=input_state,
+        engine="batch+direct" if live and plan.engine == "batch" else plan.engine,
         endpoint=plan.url,
         deployment=plan.model,
         requests=plan.requests,
@@ -96,6 +123,7 @@ def file_metadata(
         input_tokens=tally.input_tokens,
         output_tokens=tally.output_tokens,
         batches=batches,
+        live=live,
         started_at=iso(started) if started else None,
         finished_at=iso(finished) if finished else None,
         duration_seconds=round(finished - started, 3) if started and finished else None,
@@ -124,6 +152,18 @@ def batch_metadata(batch: BatchRecord, *, shard: str, attempt: int) -> BatchMeta
         error_file_id=batch.error_file_id,
         submitted_at=iso(batch.submitted_at),
         ended_at=iso(batch.ended_seen_at) if batch.ended_seen_at else None,
+    )
+
+
+def live_metadata(sending: SendingRecord, *, shard: str, attempt: int) -> LiveMetadata:
+    """Describe one shard that was sent live."""
+    return LiveMetadata(
+        shard=shard,
+        attempt=attempt,
+        deployment=sending.deployment,
+        status=sending.status,
+        started_at=iso(sending.begun_at),
+        ended_at=iso(sending.ended_seen_at) if sending.ended_seen_at else None,
     )
 
 

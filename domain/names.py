@@ -101,6 +101,11 @@ def ledger(key: str, shard: str) -> str:
     return f"{ledgers(key)}{shard}.json"
 
 
+def sent(key: str, shard: str) -> str:
+    """Name the log of a shard that is sent as live calls: intents and answers."""
+    return f"{FILES}{key}/sent/{shard}.jsonl"
+
+
 def outcomes(key: str, shard: str) -> str:
     """Name a shard's collected outcomes."""
     return f"{FILES}{key}/outcomes/{shard}.jsonl"

@@ -25,6 +25,7 @@ _FILE_WORDS = {
 }
 _SHARD_WORDS = {
     ShardStep.SUBMIT: "submitting",
+    ShardStep.SEND: "sending",
     ShardStep.ACTIVE: "in_progress",
     ShardStep.COLLECT: "collecting",
 }
@@ -62,7 +63,11 @@ def _file(file: FileState, shards: list[ShardState]) -> dict[str, Any]:
     if file.step is FileStep.RUN and shards:
         steps = {shard.step for shard in shards}
         state = _SHARD_WORDS[
-            next(step for step in (ShardStep.ACTIVE, ShardStep.COLLECT, ShardStep.SUBMIT) if step in steps)
+            next(
+                step
+                for step in (ShardStep.ACTIVE, ShardStep.SEND, ShardStep.COLLECT, ShardStep.SUBMIT)
+                if step in steps
+            )
         ]
     else:
         state = _FILE_WORDS.get(file.step, "collecting")

@@ -31,6 +31,8 @@ class PlannedShard(msgspec.Struct, frozen=True, kw_only=True):
     blob: str  # in the work container; the frozen input itself where that is valid as it is
     requests: int
     size: int  # bytes
+    engine: str | None = None  # None: the plan's
+    model: str | None = None  # None: the plan's
 
 
 class Plan(msgspec.Struct, kw_only=True):
@@ -47,6 +49,9 @@ class Plan(msgspec.Struct, kw_only=True):
     rejected: str | None = None  # why the whole file was refused
     rejected_code: str | None = None
     shards: list[PlannedShard] = []
+    engine: str = "batch"  # or "direct": sent as live calls
+    inputs_per_request: int = 1  # rows that may share a live call
+    direct_deployment: str | None = None  # takes, live, what a batch has not answered by the deadline
 
 
 class BatchRecord(msgspec.Struct, kw_only=True):
@@ -60,6 +65,15 @@ class BatchRecord(msgspec.Struct, kw_only=True):
     status: str = "submitted"
     output_file_id: str | None = None
     error_file_id: str | None = None
+    ended_seen_at: float | None = None  # epoch seconds
+
+
+class SendingRecord(msgspec.Struct, kw_only=True):
+    """A shard that was sent as live calls. What became of each call is in the shard's log."""
+
+    deployment: str
+    begun_at: float  # epoch seconds
+    status: str = "sending"
     ended_seen_at: float | None = None  # epoch seconds
 
 
@@ -90,4 +104,5 @@ class Ledger(msgspec.Struct, kw_only=True):
     )
     batch: BatchRecord | None = None
     past_batches: list[BatchRecord] = []
+    sending: SendingRecord | None = None  # instead of a batch
     collected: Collected | None = None

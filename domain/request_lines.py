@@ -11,7 +11,7 @@ import msgspec
 
 from domain.seen_ids import SeenIds
 
-URLS = ("/chat/completions", "/v1/chat/completions", "/v1/responses")
+URLS = ("/chat/completions", "/v1/chat/completions", "/v1/responses", "/embeddings", "/v1/embeddings")
 UTF8_BOM = b"\xef\xbb\xbf"
 OTHER_BOMS = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
 MAX_LINE_BYTES = 64 * 1024 * 1024  # one request with several images as data URIs stays well below

@@ -97,7 +97,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="upper"):
     on_deadline: Annotated[
         Literal["cancel", "direct"],
         Meta(
-            description="What becomes of rows of tables that no batch has answered by `DEADLINE_HOURS`: they end as "
+            description="What becomes of requests that no batch has answered by `DEADLINE_HOURS`: they end as "
             "cancelled, or are sent live to `DIRECT_DEPLOYMENT`."
         ),
     ] = "cancel"
@@ -105,6 +105,20 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="upper"):
         str | None,
         Meta(description="Deployment for live calls after the deadline; a batch deployment takes none."),
     ] = None
+    requests_per_minute: Annotated[
+        int, Meta(ge=0, description="Live calls to one deployment; 0: as many as it takes.")
+    ] = 0
+    tokens_per_minute: Annotated[
+        int,
+        Meta(ge=0, description="Estimated tokens of live calls to one deployment; 0: as many as it takes."),
+    ] = 0
+    on_lost_answer: Annotated[
+        Literal["report", "resend"],
+        Meta(
+            description="A live call was sent and its answer lost, so that it may have been billed: the request ends as "
+            "`missing`, or is sent again and may be billed twice."
+        ),
+    ] = "report"
     prices: Annotated[
         str,
         Meta(

@@ -4,21 +4,39 @@ from collections.abc import Iterator, Mapping
 
 from domain.contracts import OpenShard
 from domain.records import Ledger, Plan, PlannedShard
+from domain.settings import Settings
+
+# A shard that is sent live writes an intent and an answer per request into one append blob, which takes 50,000 blocks
+# ("Append Block", read 2026-11), and is held in memory while it is sent.
+DIRECT_SHARD_REQUESTS = 10_000
+DIRECT_SHARD_BYTES = 16 * 1024 * 1024
+
+
+def shard_limits(engine: str, settings: Settings) -> tuple[int, int]:
+    """Give the most requests, and the most bytes, that a shard may have."""
+    requests, size = settings.max_requests_per_shard, settings.max_bytes_per_shard
+    if engine == "direct":
+        return min(requests, DIRECT_SHARD_REQUESTS), min(size, DIRECT_SHARD_BYTES)
+    return requests, size
 
 
 def open_shard(planned: PlannedShard, plan: Plan, ledger: Ledger | None, *, attempt: int = 1) -> OpenShard:
     """Describe a shard that is not collected yet."""
-    batch = ledger.batch if ledger else None
+    batch, sending = (ledger.batch, ledger.sending) if ledger else (None, None)
+    begun_at = sending.begun_at if sending else None
     return OpenShard(
         shard=planned.shard,
         blob=planned.blob,
         requests=planned.requests,
         size=planned.size,
-        model=plan.model or "",
+        model=planned.model or plan.model or "",
         url=plan.url or "",
         attempt=attempt,
         batch_id=batch.batch_id if batch else None,
-        submitted_at=batch.submitted_at if batch else None,
+        submitted_at=batch.submitted_at if batch else begun_at,
+        engine=planned.engine or plan.engine,
+        inputs_per_request=plan.inputs_per_request,
+        direct_deployment=plan.direct_deployment,
     )
 
 

@@ -80,11 +80,11 @@ def test_the_laptop_rooms_import_nothing_of_the_pipeline() -> None:
 @pytest.mark.parametrize(
     ("package", "owners"),
     [
-        ("azure.storage", "storage blob_urls storage_connection directories"),
+        ("azure.storage", "append_blob storage blob_urls storage_connection directories"),
         ("azure.storage.filedatalake", "storage_connection directories"),
-        ("azure.core", "storage storage_connection storage_errors directories"),
-        ("openai", "batch_api"),
-        ("httpx2", "batch_api"),
+        ("azure.core", "append_blob storage storage_connection storage_errors directories"),
+        ("openai", "batch_api live_api openai_errors"),
+        ("httpx2", "live_api openai_errors"),
     ],
 )
 def test_the_adapters_of_a_service_alone_speak_to_it(package: str, owners: str) -> None:

@@ -9,7 +9,8 @@ import itertools
 import json
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
 from activities.answering import answering
@@ -19,11 +20,15 @@ from activities.hold_file import hold
 from activities.poll_batches import poll
 from activities.prepare_file import prepare
 from activities.remove_orphans import remove
+from activities.send_slice import Slice, Standings
 from activities.submit_batch import Submission
 from activities.survey import survey
 from activities.take_snapshot import take
 from activities.write_outputs import write
+from adapters.append_blob import AppendBlob
 from adapters.batch_api import BatchApi, open_batch_api
+from adapters.live_api import LiveAnswer, LiveApi, open_live_api
+from adapters.send_log import SendLog
 from adapters.storage import Container, Storage, open_storage
 from adapters.work_room import WorkRoom
 from domain.contracts import (
@@ -34,16 +39,20 @@ from domain.contracts import (
     PageRequest,
     PollRequest,
     ShardWork,
+    SliceWork,
     SnapshotReport,
     from_wire,
     to_wire,
 )
 from domain.flow import Call, Flow
+from domain.sending import SendRecord
 from domain.settings import Settings
+from domain.throttle import WIDEST
 from local.azure_openai import RunningService
 from tests.conftest import Containers
 
 PREFIX = "batch-pipeline-test-"
+SLICE_SECONDS = 5.0  # of real time and of the flow's
 LOOK_SECONDS = 0.02  # between looks at a batch that is being worked on; the flow's own clock is set forward
 MOST_ROUNDS = 2000
 
@@ -92,6 +101,36 @@ class FusedContainer(Container):
     def delete_folder(self, *arguments: Any, **options: Any) -> None:
         super().delete_folder(*arguments, **options)
         self._fuse.passed("delete_folder")
+
+
+class FusedAppendBlob(AppendBlob):
+    def __init__(self, blob: AppendBlob, fuse: Fuse) -> None:
+        self.__dict__.update(blob.__dict__)
+        self._fuse = fuse
+
+    def append(self, content: bytes, *, position: int | None) -> None:
+        super().append(content, position=position)
+        self._fuse.passed("append")
+
+
+class FusedRoom(WorkRoom):
+    def __init__(self, work: Container, fuse: Fuse) -> None:
+        super().__init__(work)
+        self._fuse = fuse
+
+    def send_log(self, name: str, position: int, note: Callable[[SendRecord], None]) -> SendLog:
+        return SendLog(FusedAppendBlob(AppendBlob(self._work, name), self._fuse), position, note)
+
+
+class FusedLive(LiveApi):
+    def __init__(self, api: LiveApi, fuse: Fuse) -> None:
+        self.__dict__.update(api.__dict__)
+        self._fuse = fuse
+
+    async def send(self, path: str, body: dict[str, Any], *, about: str) -> LiveAnswer:
+        answer = await super().send(path, body, about=about)
+        self._fuse.passed("live")
+        return answer
 
 
 class FusedApi(BatchApi):
@@ -146,6 +185,16 @@ def batch_api_for(settings: Settings) -> BatchApi:
         scope=settings.azure_openai_scope,
         completion_window=settings.completion_window,
         expiry_days=settings.file_expiry_days,
+    )
+
+
+def live_api_for(settings: Settings) -> AbstractAsyncContextManager[LiveApi]:
+    return open_live_api(
+        endpoint=settings.azure_openai_endpoint,
+        api_version=settings.azure_openai_api_version,
+        api_key=settings.azure_openai_api_key,
+        scope=settings.azure_openai_scope,
+        connections=int(WIDEST),
     )
 
 
@@ -255,7 +304,8 @@ class Steps:
             work=FusedContainer(bare.work, fuse),
             work_urls=bare.work_urls,
         )
-        self.room = WorkRoom(self.storage.work)
+        self.room = FusedRoom(self.storage.work, fuse)
+        self._fuse, self._standings = fuse, Standings()
         self.api = FusedApi(pipeline.api, fuse)
         self._settings, self._now = pipeline.settings, pipeline.now
 
@@ -283,6 +333,26 @@ class Steps:
             clock=self._now,
         )
         return submission.run()
+
+    def send_slice(self, wire: Any) -> object:
+        work = from_wire(wire, SliceWork)
+        return self.slice(work).run()
+
+    def slice(self, work: SliceWork) -> Slice:
+        return Slice(
+            work,
+            room=self.room,
+            open_live=self._open_live,
+            settings=self._settings,
+            standings=self._standings,
+            clock=self._now,
+            seconds=SLICE_SECONDS,
+        )
+
+    @asynccontextmanager
+    async def _open_live(self) -> AsyncIterator[LiveApi]:
+        async with live_api_for(self._settings) as api:
+            yield FusedLive(api, self._fuse)
 
     def poll_batches(self, wire: Any) -> object:
         return poll(from_wire(wire, PollRequest), api=self.api)

@@ -90,6 +90,8 @@ class History:
             assert kinds[activity] <= pace.micro_batch_size
         active = [shard for shard in self.flow.shards if shard.step is ShardStep.ACTIVE]
         assert kinds["submit_batch"] <= max(0, pace.max_active_batches - len(active))
+        sent_to = [call.input["shard"]["model"] for call in calls if call.activity == "send_slice"]
+        assert len(sent_to) == len(set(sent_to)), "two slices at once for one deployment"
         submitted = {(call.key, call.shard) for call in calls if call.activity == "submit_batch"}
         assert not submitted & {identity(shard) for shard in active}
         asked = {(call.key, call.shard) for call in calls if call.activity == "cancel_batch"}

@@ -22,12 +22,14 @@ from domain.contracts import (
     Pause,
     PollAnswer,
     PreparedFile,
+    SliceDone,
     Submitted,
     WrittenOutputs,
     to_wire,
 )
 from domain.flow import Call
 from domain.outcomes import Tally
+from domain.throttle import Throttle
 
 PAGE_FILES = 5
 MAX_ATTEMPTS = 3
@@ -51,6 +53,8 @@ class Mood:
     refused: float = 0.0
     gone: float = 0.0
     rejected: float = 0.0
+    direct: float = 0.0  # a file is sent as live calls
+    throttled: float = 0.0  # the service takes no live calls for now
     adopted: float = 0.0  # a shard has a batch from an earlier life
     children: float = 0.0  # collecting leaves requests for another attempt
     again: float = 0.0  # a batch failed as a whole, for quota
@@ -83,6 +87,8 @@ class Shard:
     open: OpenShard
     batch: Batch | None = None
     submission: int = 0
+    sent: int = 0  # requests that were sent live and have their answer
+    begun_at: float | None = None
     children: list["Shard"] = field(default_factory=list)
     collected: CollectedShard | None = None
 
@@ -164,15 +170,17 @@ class World:
 
     def _plan(self, file: File, now: float) -> None:
         file.rejected = self.happens(self.mood.rejected)
+        engine = "direct" if self.happens(self.mood.direct) else "batch"
         file.plan = []
         for number in range(0 if file.rejected else self._luck.randint(1, self._most_shards)):
-            shard = self._shard(f"{number:04d}", self._luck.choice(MODELS), 1, self._luck.randint(1, 9))
-            if self.happens(self.mood.adopted):
+            model, requests = self._luck.choice(MODELS), self._luck.randint(1, 9)
+            shard = self._shard(f"{number:04d}", model, 1, requests, engine)
+            if engine == "batch" and self.happens(self.mood.adopted):
                 self._begin_batch(file, shard, now - self.seconds(0, HOUR))
             file.plan.append(shard)
         file.requests = sum(shard.open.requests for shard in file.plan)
 
-    def _shard(self, name: str, model: str, attempt: int, requests: int) -> Shard:
+    def _shard(self, name: str, model: str, attempt: int, requests: int, engine: str) -> Shard:
         return Shard(
             OpenShard(
                 shard=name,
@@ -182,6 +190,8 @@ class World:
                 model=model,
                 url="/v1",
                 attempt=attempt,
+                engine=engine,
+                direct_deployment=self._luck.choice([None, *MODELS]) if engine == "batch" else None,
             )
         )
 
@@ -190,6 +200,8 @@ class World:
         batch = shard.batch
         if batch:
             known |= {"batch_id": batch.batch_id, "submitted_at": batch.begun}
+        elif shard.begun_at:
+            known |= {"submitted_at": shard.begun_at}
         return OpenShard(**known)
 
     def find(self, key: str, name: str) -> Shard:
@@ -198,6 +210,7 @@ class World:
     def _submit_batch(self, work: dict[str, Any], now: float) -> Submitted:
         file, shard = self.files[work["key"]], self.find(work["key"], work["shard"]["shard"])
         assert shard.collected is None, "a collected shard is submitted again"
+        assert shard.open.engine == "batch", "a shard of live calls is submitted"
         if shard.batch is None:
             if self.happens(self.mood.wait):
                 return Submitted(wait_seconds=self.seconds(0.1, 10))
@@ -215,6 +228,27 @@ class World:
             submitted_at=shard.batch.begun,
             enqueued_tokens=queued,
             enqueued_limit=self.mood.token_limit,
+        )
+
+    def _send_slice(self, work: dict[str, Any], now: float) -> SliceDone:
+        file, shard = self.files[work["key"]], self.find(work["key"], work["shard"]["shard"])
+        assert shard.open.engine == "direct", "a batch's shard is sent as live calls"
+        assert shard.collected is None, "a collected shard is sent again"
+        throttle = Throttle(**work["throttle"]) if work["throttle"] else Throttle()
+        if self.happens(self.mood.misconfigured):
+            pause = Pause(model=shard.open.model, kind="configuration", message="No deployment.")
+            return SliceDone(paused=pause, throttle=throttle)
+        if shard.begun_at is None:
+            shard.begun_at = now
+            self.creations[f"{file.listed.key}/{shard.open.shard}/live"] += 1
+        if self.happens(self.mood.throttled):
+            throttle.blocked_until = now + self.seconds(0.1, 10 * HOUR)
+        elif not self.happens(self.mood.endless):
+            shard.sent = min(shard.open.requests, shard.sent + self._luck.randint(0, 5))
+        wait = self.seconds(0, 60) if self.happens(self.mood.wait) else 0.0
+        done = shard.sent == shard.open.requests
+        return SliceDone(
+            begun_at=shard.begun_at, done=shard.sent, ended=done, wait_seconds=wait, throttle=throttle
         )
 
     def _begin_batch(self, file: File, shard: Shard, begun: float) -> None:
@@ -281,6 +315,9 @@ class World:
         shard = self.find(ended["key"], ended["shard"]["shard"])
         if shard.collected:
             return shard.collected
+        if shard.open.engine == "direct":
+            assert ended["status"] == "cancelled" or shard.sent == shard.open.requests, "collected too early"
+            assert ended["status"] != "cancelled" or ended["overdue"], "cancelled before the deadline"
         requests, open_shard = shard.open.requests, shard.open
         if ended["status"] == "failed" and self.happens(self.mood.again):
             shard.batch, shard.submission = None, shard.submission + 1
@@ -288,9 +325,12 @@ class World:
         if open_shard.attempt < MAX_ATTEMPTS and not ended["refused"] and self.happens(self.mood.children):
             passed_on = self._luck.randint(1, requests)
             cut = self._luck.randint(0, passed_on)
+            engine, model = open_shard.engine, open_shard.model
+            if ended["overdue"] and open_shard.direct_deployment:
+                engine, model = "direct", open_shard.direct_deployment
             for number, count in enumerate(count for count in (cut, passed_on - cut) if count):
                 name = names.child_shard(open_shard.shard, number)
-                child = self._shard(name, open_shard.model, open_shard.attempt + 1, count)
+                child = self._shard(name, model, open_shard.attempt + 1, count, engine)
                 shard.children.append(child)
             requests -= passed_on
         children = [child.open for child in shard.children]

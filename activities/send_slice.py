@@ -1,0 +1,188 @@
+"""Send a shard as live calls, a slice at a time: resumable, and by one sender only.
+
+Runs an event loop of its own, for as long as a slice lasts: the worker's loop belongs to the orchestrators and triggers,
+which must not wait for what is done here between two calls.
+"""
+
+import asyncio
+import logging
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from typing import TYPE_CHECKING, NamedTuple
+
+import azure.durable_functions as df
+
+from activities.answering import answering
+from activities.live_sending import Sending
+from adapters import clients
+from adapters.send_log import SendLog
+from adapters.work_room import WorkRoom
+from domain import names
+from domain.contracts import Pause, SliceDone, SliceWork, from_wire
+from domain.errors import ConflictError
+from domain.live_calls import CallMaker
+from domain.records import Ledger, SendingRecord
+from domain.sending import SendBook
+from domain.settings import Settings
+from domain.throttle import Limits, Throttle
+
+if TYPE_CHECKING:
+    from adapters.live_api import LiveApi
+
+SLICE_SECONDS = (
+    15.0  # after that no call is begun: a round of the orchestration lasts as long as its longest step
+)
+CONFLICT_WAIT_SECONDS = 2.0
+MOST_STANDINGS = 2  # shards whose lines and books stay in memory between slices
+
+bp = df.Blueprint()
+log = logging.getLogger(__name__)
+
+OpenLive = Callable[[], AbstractAsyncContextManager["LiveApi"]]
+
+
+@bp.activity_trigger(input_name="work")
+def send_slice(work: dict) -> dict:
+    """Answer SliceDone to a SliceWork."""
+    return answering(
+        lambda: Slice(
+            from_wire(work, SliceWork),
+            room=clients.work_room(),
+            open_live=clients.open_live_api,
+            settings=clients.settings(),
+            standings=_standings,
+            clock=time.time,
+        ).run()
+    )
+
+
+class Standing(NamedTuple):
+    """How far a shard's sending is known, in this process."""
+
+    lines: list[bytes]
+    book: SendBook
+    position: int  # in the log
+
+
+class Standings:
+    """What the last slices of this process knew, so that the next ones need not read it again.
+
+    Nothing depends on it: a slice reads on from `position`, and cannot write where it has not read.
+    """
+
+    def __init__(self) -> None:
+        self._known: OrderedDict[tuple[str, str], Standing] = OrderedDict()
+
+    def take(self, blob: str, log_name: str) -> Standing | None:
+        """Give what is known, to one slice only."""
+        return self._known.pop((blob, log_name), None)
+
+    def keep(self, blob: str, log_name: str, standing: Standing) -> None:
+        """Keep what a slice knows at its end."""
+        self._known[blob, log_name] = standing
+        while len(self._known) > MOST_STANDINGS:
+            self._known.popitem(last=False)
+
+
+_standings = Standings()
+
+
+class Slice:
+    """One slice of one shard."""
+
+    def __init__(
+        self,
+        work: SliceWork,
+        *,
+        room: WorkRoom,
+        open_live: OpenLive,
+        settings: Settings,
+        standings: Standings,
+        clock: Callable[[], float],
+        seconds: float = SLICE_SECONDS,
+    ) -> None:
+        self._work, self._shard, self._standings = work, work.shard, standings
+        self._room, self._open_live, self._settings = room, open_live, settings
+        self._clock, self._seconds = clock, seconds
+        self._throttle = work.throttle or Throttle()
+
+    def run(self) -> SliceDone:
+        """Send for a while, or find that there is nothing left to send."""
+        try:
+            return self._run()
+        except ConflictError as error:
+            log.warning("%s", error)
+            return SliceDone(wait_seconds=CONFLICT_WAIT_SECONDS, throttle=self._throttle)
+
+    def _run(self) -> SliceDone:
+        ledger = self._open_ledger()
+        if ledger.collected:  # by whoever took the file over
+            return SliceDone(done=self._shard.requests, ended=True)
+        log_name = names.sent(self._work.key, self._shard.shard)
+        lines, book, position = self._standings.take(self._shard.blob, log_name) or self._fresh_standing()
+        send_log = self._room.send_log(log_name, position, book.note)
+        send_log.open()
+        most_tries = max(2, self._settings.max_attempts) if self._settings.on_lost_answer == "resend" else 1
+        rows = book.to_send(most_tries=most_tries)
+        paused = asyncio.run(self._send(rows, lines, book, send_log, most_tries)) if rows else None
+        self._standings.keep(self._shard.blob, log_name, Standing(lines, book, send_log.position))
+        left = book.to_send(most_tries=most_tries)
+        return SliceDone(
+            begun_at=ledger.sending.begun_at if ledger.sending else None,
+            done=self._shard.requests - len(left),
+            ended=not left or send_log.is_full,
+            paused=Pause(model=self._shard.model, kind="configuration", message=paused) if paused else None,
+            throttle=self._throttle,
+        )
+
+    def _open_ledger(self) -> Ledger:
+        """Read the shard's ledger as its owner's, or begin it."""
+        key, shard = self._work.key, self._shard
+        found = self._room.own_ledger(key, shard.shard, self._work.snapshot_id)
+        if found:
+            return found[0]
+        next(
+            self._room.lines(shard.blob), None
+        )  # a file that is finished gets no new notes: its lines are gone
+        ledger = Ledger(owner=self._work.snapshot_id, attempt=shard.attempt)
+        ledger.sending = SendingRecord(deployment=shard.model, begun_at=self._clock())
+        self._room.write_ledger(key, shard.shard, ledger, None)
+        return ledger
+
+    def _fresh_standing(self) -> Standing:
+        lines = [line for line in self._room.lines(self._shard.blob) if line]
+        return Standing(lines, SendBook(len(lines)), 0)
+
+    async def _send(
+        self, rows: list[int], lines: list[bytes], book: SendBook, send_log: SendLog, most_tries: int
+    ) -> str | None:
+        """Send what can be sent now; gives what somebody has to mend, if that is why it ended."""
+        shard, settings = self._shard, self._settings
+        calls = CallMaker(
+            lines.__getitem__,
+            book.is_alone,
+            model=shard.model,
+            inputs_per_request=shard.inputs_per_request if shard.url.endswith("/embeddings") else 1,
+        )
+        limits = Limits(
+            requests_per_minute=settings.requests_per_minute, tokens_per_minute=settings.tokens_per_minute
+        )
+        async with self._open_live() as api:
+            sending = Sending(
+                about=f"{self._work.key}-{shard.shard}",
+                url=shard.url,
+                calls=calls,
+                rows=rows,
+                book=book,
+                send_log=send_log,
+                api=api,
+                throttle=self._throttle,
+                limits=limits,
+                most_tries=most_tries,
+                clock=self._clock,
+                until=self._clock() + self._seconds,
+            )
+            await sending.run()
+        return str(sending.paused) if sending.paused else None
