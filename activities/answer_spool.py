@@ -1,5 +1,6 @@
 """The answers of one batch, found again by `custom_id`, with bounded memory: the text lies in a temporary file."""
 
+from collections.abc import Callable
 from tempfile import SpooledTemporaryFile
 from types import TracebackType
 from typing import Self
@@ -10,16 +11,20 @@ SPOOL_BYTES = 16 * 1024 * 1024  # answers below this stay in memory
 
 
 class AnswerSpool:
-    """Takes answer lines in any order. A request answered twice counts once, and a success wins."""
+    """Takes answer lines in any order. A request answered twice counts once, and a success wins.
 
-    def __init__(self) -> None:
+    `judge` says what a line means for its request; None for a blank one.
+    """
+
+    def __init__(self, judge: Callable[[bytes], Verdict | None] = judge) -> None:
+        self._judge = judge
         self._file = SpooledTemporaryFile(max_size=SPOOL_BYTES)  # noqa: SIM115 - closed by __exit__
         self._end = 0
         self._found: dict[str, tuple[int, int, Verdict]] = {}
 
     def add(self, line: bytes) -> None:
         """Keep one line of an output or error file. Raises msgspec.DecodeError for a line that is no answer."""
-        verdict = judge(line)
+        verdict = self._judge(line)
         if verdict is None:
             return
         earlier = self._found.get(verdict.custom_id)

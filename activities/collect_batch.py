@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import azure.durable_functions as df
 import msgspec
 
+from activities.answer_checks import CheckedAnswers
 from activities.answer_spool import AnswerSpool
 from activities.answering import answering
 from activities.service_files import delete_service_files
@@ -20,7 +21,7 @@ from adapters.work_room import WorkRoom
 from domain import names
 from domain.contracts import CollectedShard, EndedBatch, OpenShard, Pause, from_wire
 from domain.errors import NotFoundError, PassingError
-from domain.outcomes import Outcome, ShardOutcome, Tally, Verdict, judge_absent
+from domain.outcomes import Outcome, ShardOutcome, Tally, Verdict, judge, judge_absent
 from domain.records import BatchRecord, Collected, Ledger, PlannedShard
 from domain.regrouping import Regrouping, regroup
 from domain.request_lines import split_lines
@@ -143,7 +144,7 @@ class Collection:
         attempt = self._shard.attempt
         children = self._children_writer(halve=bool(regrouping and regrouping.halve))
         with (
-            AnswerSpool() as answers,
+            AnswerSpool(self._judge()) as answers,
             self._room.writer(names.outcomes(self._ended.key, self._shard.shard)) as outcomes,
         ):
             self._read_answers(answers)
@@ -188,6 +189,13 @@ class Collection:
         if self._finishes_live and shard.direct_deployment:
             engine, model = "direct", shard.direct_deployment
         return msgspec.structs.replace(child, engine=engine, model=model)
+
+    def _judge(self) -> Callable[[bytes], Verdict | None]:
+        """Give the judge of answers: one that knows their schema, where the requests asked for one."""
+        if not self._shard.structured:
+            return judge
+        plan = self._room.plan(self._ended.key)
+        return CheckedAnswers(plan.spec).judge if plan and plan.spec else judge
 
     def _children_writer(self, *, halve: bool) -> ShardWriter:
         engine = "direct" if self._finishes_live else self._shard.engine

@@ -10,6 +10,7 @@ from adapters import clients
 from adapters.work_room import WorkRoom
 from domain.contracts import FileWork, from_wire
 from domain.records import Claim
+from domain.settings import Settings
 
 HOLD_SECONDS = 6 * 3600.0
 
@@ -20,10 +21,14 @@ log = logging.getLogger(__name__)
 @bp.activity_trigger(input_name="work")
 def hold_file(work: dict) -> dict:
     """Answer None to a FileWork."""
-    return answering(lambda: hold(from_wire(work, FileWork), room=clients.work_room(), now=time.time()))
+    return answering(
+        lambda: hold(
+            from_wire(work, FileWork), room=clients.work_room(), settings=clients.settings(), now=time.time()
+        )
+    )
 
 
-def hold(work: FileWork, *, room: WorkRoom, now: float) -> None:
+def hold(work: FileWork, *, room: WorkRoom, settings: Settings, now: float) -> None:
     """Mark the claim: nobody takes the file again before the time is over."""
     found = room.read_claim(work.key)
     if found is None or found[0].snapshot_id != work.snapshot_id:
@@ -36,5 +41,7 @@ def hold(work: FileWork, *, room: WorkRoom, now: float) -> None:
         path=claim.path,
         etag=claim.etag,
         held_until=now + HOLD_SECONDS,
+        held_for=work.reason or "",
+        held_by=settings.digest if work.needs_settings else "",
     )
     room.replace_claim(work.key, held, etag)

@@ -1,24 +1,31 @@
 """Turn an input file into shards: stream through it once, check every line before anything is sent."""
 
 import time
-from pathlib import PurePosixPath
+from collections.abc import Mapping
 
 import azure.durable_functions as df
 
 from activities.answering import answering
+from activities.job_specs import read_spec
 from activities.request_preparation import RequestPreparation
 from activities.service_files import delete_leftovers
+from activities.table_preparation import TablePreparation
 from adapters import clients
 from adapters.storage import Storage
 from adapters.work_room import FrozenInput, WorkRoom
+from domain import names
 from domain.contracts import FileWork, PreparedFile, from_wire
-from domain.errors import InputFileError, NotFoundError
-from domain.records import Claim, Plan
+from domain.errors import InputFileError, JobSpecError, NotFoundError
+from domain.job_spec import JobSpec, default_spec
+from domain.records import Claim, Ledger, Plan
 from domain.settings import Settings
 from domain.shards import ended_requests, open_shards
+from formats.file_types import SUFFIXES, Format, file_type
+from formats.ready_made import LinesHold, look_at_lines
 
 COPY_WAIT_SECONDS = 2.0
-TABLE_SUFFIXES = frozenset({".csv", ".tsv", ".parquet", ".json", ".arrow", ".feather", ".txt", ".gz"})
+
+_LINES = frozenset({Format.JSON, Format.JSONL})  # formats whose lines may be batch requests
 
 bp = df.Blueprint()
 
@@ -49,9 +56,24 @@ def prepare(
     # A fresh file's plan cannot have been acted upon before this answer: making it again is as good as looking for it.
     plan = None if work.fresh else room.plan(work.key)
     if plan is not None:
-        ledgers = room.shard_ledgers(work.key, plan.shards)
-        ended = plan.requests if plan.rejected else ended_requests(plan, ledgers)
-        return PreparedFile(requests=plan.requests, ended=ended, shards=open_shards(plan, ledgers))
+        return _go_on(plan, room.shard_ledgers(work.key, plan.shards), settings)
+    if unready := _unready(work, frozen, storage=storage, room=room, settings=settings, now=now):
+        return unready
+    try:
+        plan = _make_plan(work, frozen, storage=storage, room=room, settings=settings)
+    except JobSpecError as error:
+        return PreparedFile(held=str(error))
+    except NotFoundError:
+        room.drop_file(work.key)  # its job spec has changed since the snapshot was taken: it is taken anew
+        return PreparedFile(gone=True)
+    room.write_plan(work.key, plan)
+    return _go_on(plan, {}, settings)
+
+
+def _unready(
+    work: FileWork, frozen: FrozenInput, *, storage: Storage, room: WorkRoom, settings: Settings, now: float
+) -> PreparedFile | None:
+    """Wait for a copy that is being made, or for content that is being written; None for a file that is complete."""
     if frozen.copy_status == "pending":
         return PreparedFile(wait_seconds=COPY_WAIT_SECONDS)
     if frozen.copy_status != "success":
@@ -61,13 +83,21 @@ def prepare(
         return PreparedFile(gone=True)
     if frozen.size == 0 and (wait := _writing_seconds(frozen.claim, storage, settings, now)) is not None:
         return _wait_for_content(work, room, wait)
-    plan = _make_plan(work.key, frozen, room=room, settings=settings)
-    room.write_plan(work.key, plan)
-    return PreparedFile(requests=plan.requests, ended=_ended(plan), shards=open_shards(plan, {}))
+    return None
 
 
-def _ended(plan: Plan) -> int:
-    return plan.requests if plan.rejected else plan.invalid
+def _go_on(plan: Plan, ledgers: Mapping[str, Ledger], settings: Settings) -> PreparedFile:
+    """Say what is left to do of a plan. What was begun is brought to its end, whatever the budget is by now."""
+    if plan.rejected:
+        return PreparedFile(requests=plan.requests, ended=plan.requests)
+    if not ledgers and (reason := _beyond_budget(plan, settings)):
+        return PreparedFile(held=reason)
+    return PreparedFile(
+        requests=plan.requests,
+        ended=ended_requests(plan, ledgers),
+        shards=open_shards(plan, ledgers),
+        cost=0.0 if ledgers else plan.estimate.cost(settings.price_list, plan.model) or 0.0,
+    )
 
 
 def _writing_seconds(claim: Claim, storage: Storage, settings: Settings, now: float) -> float | None:
@@ -94,21 +124,47 @@ def _wait_for_content(work: FileWork, room: WorkRoom, wait: float) -> PreparedFi
     return PreparedFile(gone=True)
 
 
-def _make_plan(key: str, frozen: FrozenInput, *, room: WorkRoom, settings: Settings) -> Plan:
-    preparation = RequestPreparation(key, frozen, room=room, settings=settings)
+def _make_plan(
+    work: FileWork, frozen: FrozenInput, *, storage: Storage, room: WorkRoom, settings: Settings
+) -> Plan:
+    """Make a plan of a file, whatever it holds. Raises JobSpecError, NotFoundError for the spec of a table."""
+    preparation: RequestPreparation | TablePreparation
+    preparation = RequestPreparation(work.key, frozen, room=room, settings=settings)
     try:
-        _refuse_unreadable(frozen)
+        if spec := _spec_of(work, frozen, storage, settings):
+            source = room.source(names.frozen_input(work.key), frozen.size, frozen.chunks())
+            preparation = TablePreparation(work.key, frozen, source, spec, room=room, settings=settings)
         return preparation.plan()
     except InputFileError as error:
         return preparation.refuse(error.code, str(error))
 
 
-def _refuse_unreadable(frozen: FrozenInput) -> None:
+def _spec_of(work: FileWork, frozen: FrozenInput, storage: Storage, settings: Settings) -> JobSpec | None:
+    """Give the spec that turns a table into requests; None for a file that holds requests already.
+
+    Raises InputFileError for a file that holds neither.
+    """
     if frozen.size == 0:
         raise InputFileError("The file is empty.", code="empty_file")
-    suffix = PurePosixPath(frozen.claim.path).suffix.lower()
-    if suffix in TABLE_SUFFIXES:
-        message = (
-            f"Files of type {suffix} are not read by this version; drop ready-made batch requests as .jsonl."
-        )
+    known = file_type(frozen.claim.path)
+    may_hold_requests = known is None or (known.format in _LINES and not known.gzipped)
+    found = look_at_lines([frozen.first_piece()]) if may_hold_requests else LinesHold.ROWS
+    if found is LinesHold.REQUESTS:
+        return None
+    if known is None:
+        read = ", ".join(SUFFIXES)
+        message = f"The file is none of the types that are read ({read}) and does not hold batch requests."
         raise InputFileError(message, code="unsupported_type")
+    if work.spec:
+        return read_spec(storage.input, work.spec, settings.spec_defaults)
+    if known.format is Format.JSONL and found is LinesHold.NEITHER:
+        return None  # its lines are told one by one what is wrong with them
+    return default_spec(settings.spec_defaults)
+
+
+def _beyond_budget(plan: Plan, settings: Settings) -> str | None:
+    """Say why a file must not be sent under these settings, None when it may."""
+    limit, estimated = settings.max_tokens_per_file, plan.estimate.input_tokens
+    if limit is None or estimated <= limit:
+        return None
+    return f"The file has about {estimated:,} input tokens, more than MAX_TOKENS_PER_FILE ({limit:,}). Nothing was sent."

@@ -4,10 +4,11 @@ from collections.abc import Iterator
 
 import msgspec
 
-from activities.sharding import ShardWriter
+from activities.sharding import first_shards
 from adapters.work_room import FrozenInput, WorkRoom
 from domain import error_records, names
 from domain.errors import InputFileError
+from domain.estimates import TokenMeter
 from domain.job_spec import engine_of
 from domain.records import Plan, PlannedShard
 from domain.request_lines import BadLine, Request, RequestChecker, split_lines
@@ -32,7 +33,7 @@ class RequestPreparation:
     def __init__(self, key: str, frozen: FrozenInput, *, room: WorkRoom, settings: Settings) -> None:
         self._key, self._path, self._size = key, frozen.claim.path, frozen.size
         self._room, self._settings = room, settings
-        self._opened: Iterator[bytes] | None = frozen.chunks
+        self._opened: Iterator[bytes] | None = frozen.chunks()
         claim = frozen.claim
         self._empty_plan = Plan(path=claim.path, etag=claim.etag, timestamp=claim.timestamp, size=frozen.size)
 
@@ -94,15 +95,17 @@ class RequestPreparation:
         """Check a file that may be its own shard; None as soon as it turns out that it cannot be."""
         checker = RequestChecker(self._settings.azure_openai_deployment)
         plan = msgspec.structs.replace(self._empty_plan)
-        bytes_so_far = 0
+        meter, bytes_so_far = self._meter(), 0
         for line in self._lines():
             found = checker.check(line)
             if not isinstance(found, Request) or found.changed:
                 return None
             plan.requests += 1
             bytes_so_far += len(line) + 1
+            meter.add(line)
             if plan.requests == SAMPLE_LINES and self._too_many(bytes_so_far):
                 return None  # it would take a second pass anyway: go there at once
+        plan.estimate = meter.estimate
         self._say_how(plan, checker)
         blob = names.frozen_input(self._key)
         plan.shards = [PlannedShard(shard="0000", blob=blob, requests=plan.requests, size=self._size)]
@@ -115,12 +118,8 @@ class RequestPreparation:
     def _write_shards(self) -> Plan:
         checker = RequestChecker(self._settings.azure_openai_deployment)
         plan = msgspec.structs.replace(self._empty_plan)
-        shards = ShardWriter(
-            self._room.writer,
-            lambda number: (f"{number:04d}", names.shard_file(self._key, f"{number:04d}")),
-            max_requests=self._settings.max_requests_per_shard,
-            max_bytes=self._settings.max_bytes_per_shard,
-        )
+        shards = first_shards(self._key, self._room, self._settings)
+        meter = self._meter()
         invalid = self._room.lazy_writer(names.invalid_lines(self._key))
         for found in self._checked(checker):
             plan.requests += 1
@@ -129,12 +128,16 @@ class RequestPreparation:
                     self._say_how(plan, checker)
                     shards.max_requests, shards.max_bytes = shard_limits(plan.engine, self._settings)
                 shards.add(found.line)
+                meter.add(found.line)
             else:
                 plan.invalid += 1
                 invalid.write(error_records.of_bad_line(self._path, found))
         invalid.close()
-        plan.shards = shards.close()
+        plan.shards, plan.estimate = shards.close(), meter.estimate
         return plan
+
+    def _meter(self) -> TokenMeter:
+        return TokenMeter("chat", counts=self._settings.count_tokens)
 
 
 def _rejected_with_file(found: Request | BadLine, message: str) -> BadLine:

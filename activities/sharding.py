@@ -3,7 +3,11 @@
 from collections.abc import Callable
 
 from adapters.storage import BlobWriter
+from adapters.work_room import WorkRoom
+from domain import names
 from domain.records import PlannedShard
+from domain.settings import Settings
+from domain.shards import shard_limits
 
 HELD_BYTES = (
     64 * 1024
@@ -65,3 +69,14 @@ class ShardWriter:
         shard, blob = self._name(len(self._done))
         self._done.append(PlannedShard(shard=shard, blob=blob, requests=self._requests, size=writer.size))
         self._writer, self._requests, self._bytes = None, 0, 0
+
+
+def first_shards(key: str, room: WorkRoom, settings: Settings, engine: str = "batch") -> ShardWriter:
+    """Open the shards that an input file is cut into."""
+    max_requests, max_bytes = shard_limits(engine, settings)
+    return ShardWriter(
+        room.writer,
+        lambda number: (f"{number:04d}", names.shard_file(key, f"{number:04d}")),
+        max_requests=max_requests,
+        max_bytes=max_bytes,
+    )

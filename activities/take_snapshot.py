@@ -9,7 +9,9 @@ from typing import Any
 import azure.durable_functions as df
 
 from activities.answering import answering_async
+from activities.job_specs import JobSpecs
 from activities.survey import Claimed, IsAlive, Survey, alive_in, survey
+from activities.waiting_note import tell_waiting
 from adapters import clients
 from adapters.storage import Storage
 from adapters.work_room import WorkRoom
@@ -35,10 +37,8 @@ async def _take_snapshot(request: dict[str, Any], is_alive: IsAlive) -> TakenFil
     settings = await asyncio.to_thread(clients.settings)
     storage, room = await asyncio.to_thread(lambda: (clients.storage(), clients.work_room()))
     snapshot_id = from_wire(request, SnapshotRequest).snapshot_id
-    directory = settings.input_directory
-    found = await survey(
-        storage, room, is_alive, snapshot_id=snapshot_id, directory=directory, now=time.time()
-    )
+    found = await survey(storage, room, is_alive, snapshot_id=snapshot_id, settings=settings, now=time.time())
+    await asyncio.to_thread(tell_waiting, found, storage, settings)
     return await asyncio.to_thread(take, found, snapshot_id, storage=storage, room=room, settings=settings)
 
 
@@ -48,8 +48,10 @@ def take(
     """Claim what was found and write the manifest; a repetition finds its own claims and comes to the same files."""
     with ThreadPoolExecutor(CLAIMS_AT_ONCE) as pool:
         new = pool.map(lambda file: _claim(file, snapshot_id, storage, room), found.unclaimed)
-        taken_over = pool.map(lambda claimed: _take_over(claimed, snapshot_id, room), found.orphaned)
-        files = [*map(_listed, found.mine), *filter(None, taken_over), *filter(None, new)]
+        won = pool.map(lambda claimed: _take_over(claimed, snapshot_id, room), found.orphaned)
+        taken_over = [claimed for claimed, is_ours in zip(found.orphaned, won, strict=True) if is_ours]
+        files = [_listed(claimed, found.specs) for claimed in (*found.mine, *taken_over)]
+        files += filter(None, new)
     pages = list(_pages(files))
     for number, page in enumerate(pages):
         room.write_page(snapshot_id, number, page)
@@ -64,6 +66,7 @@ def pace_of(settings: Settings) -> Pace:
         poll_min_seconds=min(settings.poll_min_seconds, settings.poll_max_seconds),
         poll_max_seconds=max(settings.poll_min_seconds, settings.poll_max_seconds),
         deadline_seconds=settings.deadline_hours * 3600,
+        max_cost=settings.max_cost_per_snapshot,
     )
 
 
@@ -73,18 +76,19 @@ def _claim(file: InputFile, snapshot_id: str, storage: Storage, room: WorkRoom) 
         snapshot_id=snapshot_id, timestamp=names.timestamp_of(snapshot_id), path=file.path, etag=file.etag
     )
     won = room.claim(storage.input, file, key, claim)
-    return ListedFile(key=key, path=file.path, size=file.size, fresh=True) if won else None
+    return ListedFile(key=key, path=file.path, size=file.size, fresh=True, spec=file.spec) if won else None
 
 
-def _take_over(claimed: Claimed, snapshot_id: str, room: WorkRoom) -> ListedFile | None:
+def _take_over(claimed: Claimed, snapshot_id: str, room: WorkRoom) -> bool:
     """Become the owner of a dead snapshot's file; it keeps the timestamp that names its output folders."""
     old = claimed.claim
     claim = Claim(snapshot_id=snapshot_id, timestamp=old.timestamp, path=old.path, etag=old.etag)
-    return _listed(claimed) if room.replace_claim(claimed.key, claim, claimed.etag) else None
+    return room.replace_claim(claimed.key, claim, claimed.etag)
 
 
-def _listed(claimed: Claimed) -> ListedFile:
-    return ListedFile(key=claimed.key, path=claimed.claim.path, size=claimed.size)
+def _listed(claimed: Claimed, specs: JobSpecs) -> ListedFile:
+    path = claimed.claim.path
+    return ListedFile(key=claimed.key, path=path, size=claimed.size, spec=specs.governing(path))
 
 
 def _pages(files: list[ListedFile]) -> Iterator[list[ListedFile]]:

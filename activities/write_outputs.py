@@ -10,8 +10,9 @@ import msgspec
 from activities.answering import answering
 from activities.collected_outcomes import CollectedOutcomes
 from activities.request_records import RequestRecords
+from activities.table_records import TableRecords
 from adapters import clients
-from adapters.storage import Container, Storage
+from adapters.storage import Container, LazyWriter, Storage
 from adapters.work_room import WorkRoom
 from domain import names
 from domain.contracts import FileWork, WrittenOutputs, from_wire
@@ -55,6 +56,7 @@ class Delivery:
         self._storage, self._room = storage, room
         self._paths: OutputPaths = output_paths(settings, key, plan)
         self._collected = CollectedOutcomes(key, plan, room)
+        self._prices = settings.price_list
 
     def rejected(self) -> WrittenOutputs:
         """Write the errors of a file that was refused as a whole."""
@@ -73,10 +75,7 @@ class Delivery:
         results = self._storage.processed.lazy_writer(paths.results)
         errors = self._storage.error.lazy_writer(paths.errors)
         retry = self._storage.error.lazy_writer(paths.retry)
-        records = RequestRecords(
-            self._key, self._plan, room=self._room, results=results, errors=errors, retry=retry
-        )
-        tally = records.write(self._collected)
+        tally = self._records(results=results, errors=errors, retry=retry).write(self._collected)
         self._check_sum(tally)
         tally.input_tokens, tally.output_tokens = self._collected.tokens
         metadata = self._metadata("completed_with_errors" if tally.errors else "completed", tally)
@@ -87,6 +86,12 @@ class Delivery:
             self._write_metadata(self._storage.error, paths.error_metadata, metadata)
         return WrittenOutputs(tally=tally)
 
+    def _records(self, **sinks: LazyWriter) -> RequestRecords | TableRecords:
+        if self._plan.spec is None:
+            return RequestRecords(self._key, self._plan, room=self._room, **sinks)
+        source = self._room.source(names.frozen_input(self._key), self._plan.size)
+        return TableRecords(self._plan, source, **sinks)
+
     def _check_sum(self, tally: Tally) -> None:
         if tally.total != self._plan.requests:
             counted = f"{tally.total} outcomes for {self._plan.requests} requests"
@@ -96,7 +101,12 @@ class Delivery:
 
     def _metadata(self, status: str, tally: Tally) -> Metadata:
         return file_metadata(
-            self._plan, self._collected.ledgers, tally, status=status, input_state=self._input_state()
+            self._plan,
+            self._collected.ledgers,
+            tally,
+            status=status,
+            input_state=self._input_state(),
+            prices=self._prices,
         )
 
     def _input_state(self) -> str:

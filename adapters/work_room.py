@@ -8,12 +8,13 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from datetime import datetime, timedelta
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 from urllib.parse import quote, unquote
 
 import msgspec
 
 from adapters.append_blob import AppendBlob
+from adapters.blob_source import BlobSource
 from adapters.blob_stream import BlobStream
 from adapters.send_log import SendLog
 from adapters.storage import BlobWriter, Container, LazyWriter
@@ -29,18 +30,30 @@ RECENT_DAYS = 3
 
 Record = TypeVar("Record")
 
+MAX_REASON_CHARS = 300  # of the 8 KB that a blob's metadata may have; the log has all of it
+
 _encode = msgspec.json.Encoder().encode
 _decode_page = msgspec.json.Decoder(list[ListedFile]).decode
 _decode_outcome = msgspec.json.Decoder(ShardOutcome).decode
 
 
-class FrozenInput(NamedTuple):
+class FrozenInput:
     """A frozen input file: who has it, how large it is (bytes), whether its copy is complete, and its content, once."""
 
-    claim: Claim
-    size: int
-    copy_status: str
-    chunks: Iterator[bytes]
+    def __init__(self, claim: Claim, size: int, copy_status: str, content: Iterator[bytes]) -> None:
+        self.claim, self.size, self.copy_status = claim, size, copy_status
+        self._first, self._rest = b"", content
+
+    def first_piece(self) -> bytes:
+        """Look at the first piece of the content, which `chunks` gives all the same."""
+        self._first = self._first or next(self._rest, b"")
+        return self._first
+
+    def chunks(self) -> Iterator[bytes]:
+        """Stream the content, from the download that is open already."""
+        if self._first:
+            yield self._first
+        yield from self._rest
 
 
 class WorkRoom:
@@ -175,6 +188,10 @@ class WorkRoom:
         """Open a blob as a file."""
         return BlobStream(self._work, blob, size)
 
+    def source(self, blob: str, size: int, opened: Iterator[bytes] | None = None) -> BlobSource:
+        """Give a blob to those who read file formats; `opened`, where somebody has begun to read it."""
+        return BlobSource(self._work, blob, size, opened)
+
     def writer(self, blob: str) -> BlobWriter:
         """Open a blob for streaming."""
         return self._work.writer(blob)
@@ -263,13 +280,16 @@ class WorkRoom:
 
 def _claim_metadata(claim: Claim) -> dict[str, str]:
     """Write a claim as blob metadata, which is ASCII and at most 8 KB: base64 keeps the longest path below that."""
-    return {
+    fields = {
         "snapshot": quote(claim.snapshot_id),
         "timestamp": quote(claim.timestamp),
         "path": urlsafe_b64encode(claim.path.encode()).decode(),
         "etag": quote(claim.etag),
         "held_until": str(claim.held_until),
+        "held_for": quote(claim.held_for[:MAX_REASON_CHARS]),
+        "held_by": claim.held_by,
     }
+    return {name: value for name, value in fields.items() if value}  # an empty value does not come back
 
 
 def _claim_from(metadata: dict[str, str]) -> Claim:
@@ -279,4 +299,6 @@ def _claim_from(metadata: dict[str, str]) -> Claim:
         path=urlsafe_b64decode(metadata.get("path", "")).decode(),
         etag=unquote(metadata.get("etag", "")),
         held_until=float(metadata.get("held_until", "0")),
+        held_for=unquote(metadata.get("held_for", "")),
+        held_by=metadata.get("held_by", ""),
     )

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from domain.outcomes import Tally
+from domain.records import SpecBlob
 from domain.throttle import Throttle
 
 Contract = TypeVar("Contract")
@@ -66,6 +67,7 @@ class Pace(msgspec.Struct, frozen=True, kw_only=True):
     poll_min_seconds: float = 60.0
     poll_max_seconds: float = 900.0
     deadline_seconds: float = 48 * 3600.0
+    max_cost: float | None = None  # estimated, of all files of the snapshot together
 
 
 class SnapshotRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -103,6 +105,7 @@ class ListedFile(msgspec.Struct, frozen=True, kw_only=True):
     path: str
     size: int  # bytes
     fresh: bool = False  # claimed by this snapshot just now: nobody has begun to work on it
+    spec: SpecBlob | None = None  # the job spec that governs it; None: the settings do
 
 
 class FileWork(msgspec.Struct, frozen=True, kw_only=True):
@@ -111,7 +114,9 @@ class FileWork(msgspec.Struct, frozen=True, kw_only=True):
     snapshot_id: str
     key: str
     fresh: bool = False
+    spec: SpecBlob | None = None  # for `prepare_file`
     reason: str | None = None  # why the file is set aside, for `hold_file`
+    needs_settings: bool = False  # it is set aside until settings change: a budget, a deployment
 
 
 class OpenShard(msgspec.Struct, frozen=True, kw_only=True):
@@ -129,16 +134,19 @@ class OpenShard(msgspec.Struct, frozen=True, kw_only=True):
     engine: str = "batch"  # or "direct": sent as live calls
     inputs_per_request: int = 1  # rows that may share a live call
     direct_deployment: str | None = None  # takes, live, what a batch has not answered by the deadline
+    structured: bool = False  # its answers have to fit the schema in the file's job spec
 
 
 class PreparedFile(msgspec.Struct, frozen=True, kw_only=True):
-    """Answer of `prepare_file`. `wait_seconds`: not ready yet, look again then."""
+    """Answer of `prepare_file`. `wait_seconds`: not ready yet, look again then. `held`: why other settings are needed."""
 
     requests: int = 0
     ended: int = 0  # requests that have their outcome already: invalid lines, shards collected before a crash
     shards: list[OpenShard] = []
     gone: bool = False  # replaced or deleted before its turn came; nothing to do
     wait_seconds: float | None = None
+    held: str | None = None
+    cost: float = 0.0  # estimated, of what has not been begun; 0 where no prices are known
 
 
 class ShardWork(msgspec.Struct, frozen=True, kw_only=True):

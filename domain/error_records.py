@@ -4,6 +4,8 @@ from typing import Any
 
 import msgspec
 
+from domain.errors import PipelineError
+from domain.names import ROW_PREFIX
 from domain.outcomes import Outcome, ShardOutcome
 from domain.request_lines import BadLine
 
@@ -13,9 +15,13 @@ _encode = msgspec.json.Encoder().encode
 
 
 class ErrorRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """`request` is the request as JSON, or the text of a line that is none."""
+    """`request` is the request as JSON; where it did not come to one, the row's values or the raw text.
+
+    `row` counts from 0 and is there for rows of tables; `line` counts from 1.
+    """
 
     file: str
+    row: int | msgspec.UnsetType = msgspec.UNSET
     line: int | None
     custom_id: str | None
     outcome: Outcome
@@ -39,6 +45,38 @@ def of_bad_line(path: str, bad: BadLine) -> bytes:
             request=_shown(bad.line),
         )
     )
+
+
+def of_bad_row(path: str, row: int, line: int | None, why: PipelineError, shown: Any) -> bytes:
+    """Write the record of a row that never became a request; `shown` are its values, or its raw text."""
+    record = ErrorRecord(
+        file=path,
+        row=row,
+        line=line,
+        custom_id=f"{ROW_PREFIX}{row}",
+        outcome=Outcome.INVALID,
+        code=why.code,
+        message=str(why),
+        attempts=0,
+        request=shown,
+    )
+    return _line(record)
+
+
+def of_row_outcome(path: str, row: int, line: int | None, request: bytes, ended: ShardOutcome) -> bytes:
+    """Write the record of a row that was sent, or should have been, and ended badly."""
+    record = ErrorRecord(
+        file=path,
+        row=row,
+        line=line,
+        custom_id=ended.custom_id,
+        outcome=ended.outcome or Outcome.MISSING,
+        code=ended.code or "unknown",
+        message=ended.message or "",
+        attempts=ended.attempts,
+        request=msgspec.Raw(request),
+    )
+    return _line(record)
 
 
 def of_file(path: str, code: str, message: str) -> bytes:

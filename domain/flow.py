@@ -54,6 +54,7 @@ from domain.pacing import (
     exhausted,
     fault_delay,
 )
+from domain.records import SpecBlob
 from domain.throttle import Throttle
 
 PATIENCE_POLLS = (
@@ -89,6 +90,7 @@ class FileState(msgspec.Struct, kw_only=True):
     key: str
     path: str
     fresh: bool = False
+    spec: SpecBlob | None = None
     step: FileStep = FileStep.PREPARE
     requests: int = 0
     ended: int = 0  # requests that have their outcome
@@ -96,6 +98,7 @@ class FileState(msgspec.Struct, kw_only=True):
     tries: int = 0
     rejected: bool = False
     hold_reason: str | None = None
+    needs_settings: bool = False
 
 
 class ShardState(msgspec.Struct, kw_only=True):
@@ -136,6 +139,7 @@ class Totals(msgspec.Struct, kw_only=True):
     held: int = 0
     gone: int = 0
     tally: Tally = msgspec.field(default_factory=Tally)
+    cost: float = 0.0  # estimated, of the files that were let through
 
 
 class Call(msgspec.Struct, frozen=True):
@@ -287,7 +291,14 @@ class Flow(msgspec.Struct, kw_only=True):
     def _file_calls(self, step: FileStep, activity: str, now: float) -> Iterable[Call]:
         ready = [f for f in self.files if f.step is step and now >= f.not_before]
         for f in ready[: self.pace.micro_batch_size]:
-            work = FileWork(snapshot_id=self.snapshot_id, key=f.key, fresh=f.fresh, reason=f.hold_reason)
+            work = FileWork(
+                snapshot_id=self.snapshot_id,
+                key=f.key,
+                fresh=f.fresh,
+                spec=f.spec if step is FileStep.PREPARE else None,
+                reason=f.hold_reason,
+                needs_settings=f.needs_settings,
+            )
             yield Call(activity, to_wire(work), f.key)
 
     def _listing(self, now: float) -> Iterable[Call]:
@@ -358,12 +369,25 @@ class Flow(msgspec.Struct, kw_only=True):
             self._leave(file, "gone")
         elif prepared.wait_seconds is not None:
             file.not_before = now + prepared.wait_seconds
+        elif reason := prepared.held or self._over_budget(prepared.cost):
+            file.step, file.hold_reason, file.needs_settings = FileStep.HOLD, reason, True
         else:
+            self.totals.cost += prepared.cost
             file.step, file.tries, file.not_before = FileStep.RUN, 0, 0.0
             file.requests, file.ended = prepared.requests, prepared.ended
             self.shards += [self._shard_state(file.key, shard) for shard in prepared.shards]
             if any(shard.batch_id for shard in prepared.shards):
                 self.poll.after_submission(now, self.pace)
+
+    def _over_budget(self, cost: float) -> str | None:
+        """Say why a file of such an estimated cost has to wait for another snapshot, None when it need not."""
+        limit, spent = self.pace.max_cost, self.totals.cost
+        if limit is None or spent + cost <= limit:
+            return None
+        return (
+            f"The file would cost about {cost:.2f}; with {spent:.2f} for the files before it, the snapshot would exceed "
+            f"MAX_COST_PER_SNAPSHOT ({limit:g})."
+        )
 
     def _shard_state(self, key: str, shard: OpenShard) -> ShardState:
         waiting = ShardStep.SEND if shard.engine == "direct" else ShardStep.SUBMIT
@@ -558,4 +582,7 @@ class Flow(msgspec.Struct, kw_only=True):
             most + 5 * micro - len(self.files),  # files that cannot be finished hold new ones up
         )
         admitted, self.backlog = self.backlog[: max(room, 0)], self.backlog[max(room, 0) :]
-        self.files += [FileState(key=listed.key, path=listed.path, fresh=listed.fresh) for listed in admitted]
+        self.files += [
+            FileState(key=listed.key, path=listed.path, fresh=listed.fresh, spec=listed.spec)
+            for listed in admitted
+        ]

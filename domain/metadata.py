@@ -8,8 +8,10 @@ import msgspec
 from msgspec import Meta
 
 from domain import names
-from domain.outcomes import Tally
+from domain.job_spec import JobSpec
+from domain.outcomes import Outcome, Tally
 from domain.records import BatchRecord, Ledger, Plan, SendingRecord
+from domain.tokens import Prices, cost
 from domain.version import VERSION
 
 SCHEMA_VERSION = 1
@@ -70,6 +72,18 @@ class Metadata(msgspec.Struct, kw_only=True):
     filtered: Annotated[int, Meta(description="Answers cut by the content filter; they count as ok.")] = 0
     input_tokens: Annotated[int, Meta(description="As the service reports them per answered row.")] = 0
     output_tokens: int = 0
+    estimated_input_tokens: Annotated[
+        int, Meta(description="Estimated before sending, by the number of characters; 0 when not counted.")
+    ] = 0
+    cost: Annotated[
+        float | None, Meta(description="US dollars for the tokens used, by PRICES; null without a price.")
+    ] = None
+    estimated_cost: Annotated[
+        float | None, Meta(description="US dollars, estimated before sending, by PRICES.")
+    ] = None
+    job_spec: Annotated[
+        JobSpec | None, Meta(description="How rows became requests; null for ready-made ones.")
+    ] = None
     batches: list[BatchMetadata] = []
     live: list[LiveMetadata] = []
     results: Annotated[str | None, Meta(description="Path of the results, in the processed container.")] = (
@@ -85,7 +99,13 @@ class Metadata(msgspec.Struct, kw_only=True):
 
 
 def file_metadata(
-    plan: Plan, ledgers: Mapping[str, Ledger], tally: Tally, *, status: str, input_state: str
+    plan: Plan,
+    ledgers: Mapping[str, Ledger],
+    tally: Tally,
+    *,
+    status: str,
+    input_state: str,
+    prices: Prices,
 ) -> Metadata:
     """Describe a file by its plan, the ledgers of its shards and the counts of its outcomes."""
     batches = [
@@ -122,6 +142,10 @@ def file_metadata(
         filtered=tally.filtered,
         input_tokens=tally.input_tokens,
         output_tokens=tally.output_tokens,
+        estimated_input_tokens=plan.estimate.input_tokens,
+        cost=cost(prices, plan.model or "", tally.input_tokens, tally.output_tokens),
+        estimated_cost=plan.estimate.cost(prices, plan.model),
+        job_spec=plan.spec,
         batches=batches,
         live=live,
         started_at=iso(started) if started else None,
@@ -133,9 +157,7 @@ def file_metadata(
 
 def outcome_counts(tally: Tally) -> dict[str, int]:
     """Give the outcomes of a tally by their names."""
-    return {
-        name: getattr(tally, name) for name in ("ok", "failed", "invalid", "expired", "cancelled", "missing")
-    }
+    return {outcome.value: getattr(tally, outcome) for outcome in Outcome}
 
 
 def batch_metadata(batch: BatchRecord, *, shard: str, attempt: int) -> BatchMetadata:

@@ -19,6 +19,7 @@ MAX_FOLDERS_CHARS = 500  # a blob name has at most 1,024, and folder and file na
 KEY_CHARS = 20
 
 SNAPSHOT_PREFIX = "snapshot-"
+ROW_PREFIX = "row-"  # of the custom_id of a row's request
 
 
 def file_key(path: str, etag: str) -> str:
@@ -136,6 +137,12 @@ def report(snapshot_id: str) -> str:
     return f"{SNAPSHOTS}{snapshot_id}/report.json"
 
 
+def row_of(custom_id: str) -> int:
+    """Give the number of the row that a request of a table was made of; -1 for an id that is none of ours."""
+    number = custom_id.removeprefix(ROW_PREFIX)
+    return int(number) if number.isdecimal() else -1
+
+
 def child_shard(shard: str, number: int) -> str:
     """Name the shard that takes over some requests of another one."""
     return f"{shard}.{number}"
@@ -147,7 +154,12 @@ def child_shard(shard: str, number: int) -> str:
 def is_input(path: str, size: int, metadata: dict[str, str]) -> bool:
     """Tell input files from job specs and from the directory markers of hierarchical accounts."""
     marker = marks_directory(metadata) or (path.endswith("/") and size == 0)
-    return not marker and path.rsplit("/", 1)[-1] not in JOB_SPEC_NAMES
+    return not marker and not is_job_spec(path)
+
+
+def is_job_spec(path: str) -> bool:
+    """Tell the files that say what to do with the others of their folder."""
+    return path.rsplit("/", 1)[-1] in JOB_SPEC_NAMES
 
 
 def marks_directory(metadata: Mapping[str, str] | None) -> bool:
@@ -180,10 +192,23 @@ def archived_name(path: str, key: str) -> str:
     return _cut(path.rpartition("/")[2], MAX_SEGMENT_CHARS, key)
 
 
+def spec_note(directory: str, spec_path: str) -> str:
+    """Name the note about a job spec that cannot be followed, in the error container."""
+    return f"{prefix_of(directory)}{spec_path}_error.json"
+
+
 def stem_of(path: str, key: str) -> str:
     """Give a file's name without its suffix, cut where the names built on it would grow too long."""
     name = path.rpartition("/")[2]
-    return _cut(PurePosixPath(name).stem or name, MAX_STEM_CHARS, key)
+    suffix = suffix_of(path)
+    return _cut(name.removesuffix(suffix) or name, MAX_STEM_CHARS, key)
+
+
+def suffix_of(path: str) -> str:
+    """Give a file's suffix with its dot, `.csv.gz` for a packed csv; empty for a name without one."""
+    name = PurePosixPath(path.rpartition("/")[2])
+    packed = name.suffix.lower() == ".gz"
+    return (PurePosixPath(name.stem).suffix if packed else "") + name.suffix
 
 
 def _cut(name: str, most: int, key: str) -> str:

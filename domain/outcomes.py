@@ -13,6 +13,7 @@ class Outcome(StrEnum):
     OK = "ok"  # answered with status 200, even where the answer was truncated or filtered
     FAILED = "failed"  # the service answered with an error
     INVALID = "invalid"  # never sent: the line or row is no request
+    INVALID_OUTPUT = "invalid_output"  # answered, but not in the form that was asked for
     EXPIRED = "expired"  # not done within the completion window
     CANCELLED = "cancelled"  # the batch was cancelled before its turn came
     MISSING = "missing"  # the batch ended and neither result file has it
@@ -57,6 +58,7 @@ class Tally(msgspec.Struct, kw_only=True):
     ok: int = 0
     failed: int = 0
     invalid: int = 0
+    invalid_output: int = 0
     expired: int = 0
     cancelled: int = 0
     missing: int = 0
@@ -68,7 +70,7 @@ class Tally(msgspec.Struct, kw_only=True):
     @property
     def total(self) -> int:
         """Requests that have their outcome."""
-        return self.ok + self.failed + self.invalid + self.expired + self.cancelled + self.missing
+        return sum(getattr(self, outcome) for outcome in Outcome)
 
     @property
     def errors(self) -> int:

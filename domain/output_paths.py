@@ -25,12 +25,14 @@ def output_paths(settings: Settings, key: str, plan: Plan) -> OutputPaths:
     processed = names.output_folder(settings.output_directory, path, plan.timestamp, key)
     error = names.output_folder(settings.error_directory, path, plan.timestamp, key)
     stem, name = names.stem_of(path, key), names.archived_name(path, key)
+    results = plan.spec.output.format if plan.spec else "jsonl"
+    retry = names.suffix_of(path) if plan.spec else ".jsonl"
     return OutputPaths(
-        results=f"{processed}{stem}_output.jsonl",
+        results=f"{processed}{stem}_output.{results}",
         processed_metadata=f"{processed}{stem}_metadata.json",
         archive=f"{processed}{name}",
         errors=f"{error}{stem}_error.jsonl",
-        retry=f"{error}{stem}_retry.jsonl",
+        retry=f"{error}{stem}_retry{retry}",
         error_metadata=f"{error}{stem}_metadata.json",
         rejected_input=f"{error}{name}",
     )

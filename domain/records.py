@@ -2,7 +2,16 @@
 
 import msgspec
 
+from domain.estimates import Estimate
+from domain.job_spec import JobSpec
 from domain.outcomes import Tally
+
+
+class SpecBlob(msgspec.Struct, frozen=True, kw_only=True):
+    """A job spec in the input container, in one version."""
+
+    path: str
+    etag: str
 
 
 class InputFile(msgspec.Struct, frozen=True, kw_only=True):
@@ -12,6 +21,7 @@ class InputFile(msgspec.Struct, frozen=True, kw_only=True):
     etag: str
     size: int  # bytes
     modified: float  # epoch seconds
+    spec: SpecBlob | None = None  # the job spec that governs it
 
 
 class Claim(msgspec.Struct, frozen=True, kw_only=True):
@@ -22,6 +32,8 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
     path: str
     etag: str
     held_until: float = 0.0  # epoch seconds; a file that was set aside is taken again after this
+    held_for: str = ""  # why, in a sentence
+    held_by: str = ""  # the digest of the settings that hold it; others set it free
 
 
 class PlannedShard(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,6 +60,8 @@ class Plan(msgspec.Struct, kw_only=True):
     invalid: int = 0
     rejected: str | None = None  # why the whole file was refused
     rejected_code: str | None = None
+    spec: JobSpec | None = None  # of a table; None: the file holds ready-made requests
+    estimate: Estimate = msgspec.field(default_factory=Estimate)
     shards: list[PlannedShard] = []
     engine: str = "batch"  # or "direct": sent as live calls
     inputs_per_request: int = 1  # rows that may share a live call

@@ -4,6 +4,7 @@ The names in the environment are the field names in capitals. `docs/settings.md`
 are held to this list by a test.
 """
 
+import hashlib
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
@@ -217,6 +218,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="upper"):
             on_deadline=self.on_deadline,
             direct_deployment=self.direct_deployment,
         )
+
+    @property
+    def digest(self) -> str:
+        """A short text that changes with the settings that can hold a file back."""
+        told = (self.spec_defaults, self.prices, self.max_tokens_per_file, self.max_cost_per_snapshot)
+        return hashlib.sha256(msgspec.json.encode(told)).hexdigest()[:12]
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> "Settings":

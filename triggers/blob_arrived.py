@@ -27,10 +27,10 @@ async def blob_arrived(arrived: blob.BlobClient, client: df.DurableOrchestration
     """Start the window's snapshot; the first of a window's events does, the others find it there.
 
     The binding hands over a client, not the content: a blob of gigabytes costs as little as an empty one. Events that
-    come late, twice or for a blob that is gone start at most a snapshot that finds nothing to take.
+    come late, twice or for a blob that is gone start at most a snapshot that finds nothing to take. A job spec counts as
+    well: files may wait for it to be mended.
     """
-    if not names.is_input(arrived.blob_name, 1, {}):
-        return
+    del arrived  # which file it is does not matter; what waits does
     window_seconds = clients.settings().snapshot_window_seconds
     start = names.window_start(datetime.fromtimestamp(time.time(), UTC), window_seconds)
     request = SnapshotRequest(

@@ -9,10 +9,13 @@ import azure.durable_functions as df
 import azure.functions as func
 import msgspec
 
+from activities.survey import is_held, list_inputs, waiting_files
+from activities.waiting_note import described
 from adapters import clients
 from domain import names
 from domain.contracts import SnapshotRequest
 from domain.errors import PassingError, PipelineError
+from domain.metadata import iso
 from triggers.starting import start_snapshot
 
 LISTED_SNAPSHOTS = 20
@@ -48,15 +51,33 @@ async def get_snapshot(req: func.HttpRequest, client: df.DurableOrchestrationCli
 @bp.route(route="snapshots", methods=["GET"], auth_level=func.AuthLevel.FUNCTION)
 @bp.durable_client_input(client_name="client")
 async def list_snapshots(req: func.HttpRequest, client: df.DurableOrchestrationClient) -> func.HttpResponse:
-    """List the latest snapshots that took files, newest first."""
+    """List the latest snapshots that took files, newest first; and the files that nobody works on, with the reason."""
     del req
     try:
         now = datetime.fromtimestamp(time.time(), UTC)
         ids = await asyncio.to_thread(lambda: clients.work_room().latest_snapshots(now, LISTED_SNAPSHOTS))
+        waiting, held = await asyncio.to_thread(_waiting_files), await asyncio.to_thread(_held_files)
     except PipelineError as error:
         return _not_ready(error)
     told = [await _describe(client, snapshot_id) for snapshot_id in ids]
-    return _json({"snapshots": [snapshot for snapshot in told if snapshot]})
+    snapshots = [snapshot for snapshot in told if snapshot]
+    return _json({"snapshots": snapshots, "waiting": waiting, "held": held})
+
+
+def _waiting_files() -> list[dict[str, str]]:
+    """Describe the files whose job spec cannot be followed."""
+    inputs, specs = list_inputs(clients.storage(), clients.settings())
+    return described(waiting_files(inputs, specs))
+
+
+def _held_files() -> list[dict[str, str]]:
+    """Describe the files that were set aside, and until when."""
+    now, settings = time.time(), clients.settings()
+    return [
+        {"file": claim.path, "until": iso(claim.held_until), "reason": claim.held_for}
+        for _, claim, *_ in clients.work_room().claims()
+        if is_held(claim, settings, now)
+    ]
 
 
 async def _describe(client: df.DurableOrchestrationClient, snapshot_id: str) -> dict[str, Any] | None:

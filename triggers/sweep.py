@@ -9,6 +9,7 @@ import azure.durable_functions as df
 import azure.functions as func
 
 from activities.survey import alive_in, survey
+from activities.waiting_note import tell_waiting
 from adapters import clients
 from domain import names
 from domain.contracts import SnapshotRequest
@@ -33,9 +34,8 @@ async def sweep(timer: func.TimerRequest, client: df.DurableOrchestrationClient)
     now = time.time()
     start = names.window_start(datetime.fromtimestamp(now, UTC), settings.snapshot_window_seconds)
     snapshot_id = names.window_snapshot_id(start)
-    found = await survey(
-        storage, room, alive_in(client), snapshot_id=snapshot_id, directory=settings.input_directory, now=now
-    )
+    found = await survey(storage, room, alive_in(client), snapshot_id=snapshot_id, settings=settings, now=now)
+    await asyncio.to_thread(tell_waiting, found, storage, settings)
     if found.anything:
         settled_at = start.timestamp() + settings.snapshot_window_seconds
         await start_snapshot(client, SnapshotRequest(snapshot_id=snapshot_id, settled_at=settled_at))

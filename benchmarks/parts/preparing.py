@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import msgspec
 
 from activities.prepare_file import prepare
-from activities.survey import Survey, list_input_files
+from activities.survey import Survey, list_inputs
 from activities.take_snapshot import take
 from adapters.storage import Storage, open_storage
 from adapters.work_room import WorkRoom
@@ -48,9 +48,9 @@ class Desk:
         with self.storage.input.writer(path) as blob:
             for piece in content:
                 blob.write(piece)
-        found = Survey(
-            unclaimed=[f for f in list_input_files(self.storage, "") if f.path == path], orphaned=[], mine=[]
-        )
+        inputs, specs = list_inputs(self.storage, self.settings)
+        wanted = [file for file in inputs if file.path == path]
+        found = Survey(unclaimed=wanted, orphaned=[], mine=[], waiting=[], specs=specs)
         take(found, SNAPSHOT, storage=self.storage, room=self.room, settings=self.settings)
         (listed,) = [f for f in self.room.read_page(SNAPSHOT, 0) if f.path == path]
         return listed

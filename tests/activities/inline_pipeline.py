@@ -24,6 +24,7 @@ from activities.send_slice import Slice, Standings
 from activities.submit_batch import Submission
 from activities.survey import survey
 from activities.take_snapshot import take
+from activities.waiting_note import tell_waiting
 from activities.write_outputs import write
 from adapters.append_blob import AppendBlob
 from adapters.batch_api import BatchApi, open_batch_api
@@ -228,10 +229,11 @@ class InlinePipeline:
                 steps.room,
                 _nobody_is_alive,
                 snapshot_id=snapshot_id,
-                directory="",
+                settings=self.settings,
                 now=self.now(),
             )
         )
+        tell_waiting(found, steps.storage, self.settings)
         taken = take(found, snapshot_id, storage=steps.storage, room=steps.room, settings=self.settings)
         return Flow(snapshot_id=snapshot_id, pace=taken.pace, files_total=taken.files, pages=taken.pages)
 
@@ -374,5 +376,5 @@ class Steps:
         return None
 
     def hold_file(self, wire: Any) -> object:
-        hold(from_wire(wire, FileWork), room=self.room, now=self._now())
+        hold(from_wire(wire, FileWork), room=self.room, settings=self._settings, now=self._now())
         return None

@@ -40,6 +40,7 @@ def check(pipeline: InlinePipeline, service: RunningService) -> None:
         "ok": 3,
         "failed": 1,
         "invalid": 1,
+        "invalid_output": 0,
         "expired": 0,
         "cancelled": 0,
         "missing": 0,

@@ -117,8 +117,8 @@ def test_an_invalid_line_costs_the_file_where_that_is_asked_for(make_pipeline: M
     [
         ("a.jsonl", b"nonsense\nmore\n", "no_requests", 2),
         ("a.jsonl", b"\n \n\r\n", "no_requests", 0),
-        ("a.csv", b"text\nhello\n", "unsupported_type", 0),
-        ("a.PARQUET", b"PAR1", "unsupported_type", 0),
+        ("a.pdf", b"%PDF-1.7", "unsupported_type", 0),
+        ("no suffix", b"nonsense", "unsupported_type", 0),
     ],
 )
 def test_a_file_without_requests_is_rejected_with_a_record(

@@ -45,7 +45,7 @@ def test_a_claim_is_the_frozen_copy_and_comes_back_as_it_was(
     frozen = room.open_frozen(key_of(file))
     assert frozen is not None
     assert (frozen.claim, frozen.size, frozen.copy_status) == (claim_of(file), file.size, "success")
-    assert b"".join(frozen.chunks) == b"content\n"
+    assert b"".join(frozen.chunks()) == b"content\n"
     ((key, claim, etag, size),) = room.claims()
     assert (key, claim, size) == (key_of(file), claim_of(file), file.size)
     assert room.read_claim(key) == (claim, etag)

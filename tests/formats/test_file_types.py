@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from formats.file_types import FileType, Format, file_type
-from formats.ready_made import looks_ready_made
+from formats.ready_made import LinesHold, look_at_lines
 
 
 @pytest.mark.parametrize(
@@ -53,27 +53,28 @@ REQUEST = b'{"custom_id": "a", "method": "POST", "url": "/chat/completions", "bo
     ],
 )
 def test_a_file_with_requests_is_ready_made(content: bytes) -> None:
-    assert looks_ready_made([content])
-    assert looks_ready_made([content[i : i + 1000] for i in range(0, len(content), 1000)])
+    assert look_at_lines([content]) is LinesHold.REQUESTS
+    pieces = [content[i : i + 1000] for i in range(0, len(content), 1000)]
+    assert look_at_lines(pieces) is LinesHold.REQUESTS
 
 
 @pytest.mark.parametrize(
-    "content",
+    ("content", "holds"),
     [
-        b"",
-        b"\n",
-        b'{"text": "a row"}\n',
-        b'{"body": "of a letter", "subject": "a row with that column"}\n',
-        b'{"custom_id": "a", "url": "x", "method": "y"}\n',
-        b'[{"custom_id": "a", "body": {}}]',
-        b"\x89PNG\r\n\x1a\n\xff\xff",
-        b"[" * 100_000,
-        b'{"text": "a row"}\n' * 100 + REQUEST,
-        b'{"text": "' + b"x" * 1_100_000 + b'"}\n' + REQUEST,
+        (b"", LinesHold.NEITHER),
+        (b"\n", LinesHold.NEITHER),
+        (b'{"text": "a row"}\n', LinesHold.ROWS),
+        (b'{"body": "of a letter", "subject": "a row with that column"}\n', LinesHold.ROWS),
+        (b'{"custom_id": "a", "url": "x", "method": "y"}\n', LinesHold.ROWS),
+        (b'[{"custom_id": "a", "body": {}}]', LinesHold.NEITHER),
+        (b"\x89PNG\r\n\x1a\n\xff\xff", LinesHold.NEITHER),
+        (b"[" * 100_000, LinesHold.NEITHER),
+        (b'{"text": "a row"}\n' * 100 + REQUEST, LinesHold.ROWS),
+        (b'{"text": "' + b"x" * 1_100_000 + b'"}\n' + REQUEST, LinesHold.ROWS),
     ],
 )
-def test_a_table_is_not_ready_made(content: bytes) -> None:
-    assert not looks_ready_made([content])
+def test_a_table_is_not_ready_made(content: bytes, holds: LinesHold) -> None:
+    assert look_at_lines([content]) is holds
 
 
 def test_no_more_is_read_than_is_needed() -> None:
@@ -81,4 +82,4 @@ def test_no_more_is_read_than_is_needed() -> None:
         yield REQUEST + b"\n"
         raise AssertionError("read on")
 
-    assert looks_ready_made(chunks())
+    assert look_at_lines(chunks()) is LinesHold.REQUESTS

@@ -1,0 +1,30 @@
+"""Hold structured answers against the schema they were asked for; what does not fit is tried again."""
+
+import msgspec
+
+from domain.answers import read_answer
+from domain.job_spec import JobSpec
+from domain.outcomes import Outcome, Verdict, judge
+from domain.structured import AnswerChecker, answer_schema
+
+
+class CheckedAnswers:
+    """Judges answer lines like `domain.outcomes.judge`, and looks into those that are answers."""
+
+    def __init__(self, spec: JobSpec) -> None:
+        self._task = spec.task
+        schema = answer_schema(spec)
+        self._checker = AnswerChecker(schema) if schema is not None else None
+
+    def judge(self, line: bytes) -> Verdict | None:
+        """Judge one line. Raises msgspec.DecodeError for one that is no answer."""
+        verdict = judge(line)
+        if verdict is None or verdict.outcome is not Outcome.OK or self._checker is None:
+            return verdict
+        content = msgspec.json.decode(read_answer(self._task, line).content)
+        reason = self._checker.reason_against(content)
+        if reason is None:
+            return verdict
+        return msgspec.structs.replace(
+            verdict, outcome=Outcome.INVALID_OUTPUT, passing=True, code="invalid_output", message=reason
+        )

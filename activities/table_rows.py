@@ -1,0 +1,24 @@
+"""Open a table's rows as its job spec says, for preparing and again for delivering: the same rows both times."""
+
+from collections.abc import Collection
+
+from domain.errors import InputFileError
+from domain.job_spec import JobSpec
+from formats.file_types import FileType, file_type
+from formats.reading import Table, open_table
+from formats.source import Source
+
+
+def open_rows(path: str, source: Source, spec: JobSpec, *, wanted: Collection[str] | None = None) -> Table:
+    """Open a table; `wanted` names the columns that are looked at. Raises InputFileError, also while rows are read."""
+    return open_table(
+        source, type_of_table(path), encoding=spec.encoding, delimiter=spec.delimiter, wanted=wanted
+    )
+
+
+def type_of_table(path: str) -> FileType:
+    """Give the type of a file that is a table by its name. Raises InputFileError for any other."""
+    found = file_type(path)
+    if found is None:
+        raise InputFileError(f"{path} is no table by its name.", code="unsupported_type")
+    return found

@@ -1,0 +1,50 @@
+"""What a file will take, as far as can be told before it is sent: tokens in, tokens out. Honest guesses, not counts."""
+
+from collections.abc import Mapping
+from math import ceil
+from typing import Any
+
+import msgspec
+
+from domain.tokens import Prices, cost, estimate_tokens, vocabulary_of
+
+OUTPUT_LIMITS = ("max_completion_tokens", "max_output_tokens", "max_tokens")  # as the endpoints spell it
+ASSUMED_OUTPUT_TOKENS = 300  # of an answer whose length nobody limits: two paragraphs
+ENVELOPE_BYTES = 110  # of a request line: custom_id, method, url, the name of the model
+
+
+class Estimate(msgspec.Struct, kw_only=True):
+    """Tokens of a file's requests, by the number of their characters; 0 while nothing is counted."""
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+
+    def cost(self, prices: Prices, deployment: str | None) -> float | None:
+        """Give the cost in the prices' currency; None where the deployment has no price."""
+        return cost(prices, deployment or "", self.input_tokens, self.output_tokens)
+
+
+class TokenMeter:
+    """Adds up the tokens of request lines. `parameters` are those that all of them share, where they are known."""
+
+    def __init__(
+        self, task: str, parameters: Mapping[str, Any] | None = None, *, counts: bool = True
+    ) -> None:
+        self._vocabulary, self._counts = vocabulary_of(task), counts
+        self._output_tokens = 0 if task == "embeddings" else output_tokens(parameters or {})
+        self._envelope = ceil(ENVELOPE_BYTES / 4.5)
+        self.estimate = Estimate()
+
+    def add(self, line: bytes) -> None:
+        """Count one request."""
+        if self._counts:
+            tokens = estimate_tokens(line, self._vocabulary) - self._envelope
+            self.estimate.input_tokens += max(tokens, 1)
+            self.estimate.output_tokens += self._output_tokens
+
+
+def output_tokens(parameters: Mapping[str, Any]) -> int:
+    """Give the most tokens that an answer may have, or what answers have where nobody says."""
+    limits = [parameters[name] for name in OUTPUT_LIMITS if isinstance(parameters.get(name), int)]
+    choices = parameters.get("n")
+    return min(limits, default=ASSUMED_OUTPUT_TOKENS) * (choices if isinstance(choices, int) else 1)
