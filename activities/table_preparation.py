@@ -15,6 +15,7 @@ from domain.job_spec import JobSpec, engine_of
 from domain.records import Plan
 from domain.settings import Settings
 from domain.templates import MAX_ROWS_TO_LOOK_AT, RequestTemplate, completed
+from formats.reading import Table
 from formats.rows import BadRow, Row
 from formats.source import Source
 
@@ -94,7 +95,7 @@ class TablePreparation:
 
     def _rows(self) -> Iterator[Row | BadRow]:
         """Open the table; what the spec leaves open about its columns, the first rows decide once and for all."""
-        table = open_rows(self._empty_plan.path, self._source, self._spec)
+        table = self._open()
         first = list(islice(table.rows, MAX_ROWS_TO_LOOK_AT))
         seen = [item.values for item in first if isinstance(item, Row)]
         if not first:
@@ -102,6 +103,16 @@ class TablePreparation:
         _check_carried(self._spec, table.columns)
         self._spec = completed(self._spec, table.columns, seen)
         return chain(first, table.rows)
+
+    def _open(self) -> Table:
+        """Open the table; of its columns only those that the templates name, where these are all that is needed."""
+        path, spec = self._empty_plan.path, self._spec
+        has_templates = spec.input is not None or spec.messages is not None
+        used = RequestTemplate(spec).columns_used if has_templates else None
+        table = open_rows(path, self._source, spec, wanted=used)
+        if used is None or table.columns is None or used.issubset(table.columns):
+            return table
+        return open_rows(path, self._source, spec)  # one is missing: the error names all that there are
 
     def _rows_refused(self, message: str) -> Iterator[bytes]:
         """Give the record of every row: its own mistake where it has one, else that it shares its file's fate."""

@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from adapters.blob_stream import BlobStream
 from adapters.storage import Container
 
+RANGE_BYTES = 256 * 1024  # of a file that is read here and there; larger ones are mostly thrown away
+
 
 class BlobSource:
     """One blob, opened as often as somebody reads it. `opened` is a download from its start that is under way already."""
@@ -22,4 +24,4 @@ class BlobSource:
 
     def open(self) -> BlobStream:
         """Open the content as a file that fetches the ranges it is asked for."""
-        return BlobStream(self._container, self._name, self.size)
+        return BlobStream(self._container, self._name, self.size, least_bytes=RANGE_BYTES)

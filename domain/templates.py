@@ -44,6 +44,13 @@ class RequestTemplate:
         )
         self._empty_bytes = constant if may_be_empty else -1
 
+    @property
+    def columns_used(self) -> frozenset[str] | None:
+        """The columns that the templates name; None where they compute, and may look at any."""
+        if any(field.parts is None for field in self._fields):
+            return None
+        return frozenset(name for _, name in self._columns)
+
     def request(self, row_number: int, values: Mapping[str, Any]) -> bytes:
         """Give the request of a row, numbered from 0: one JSON object, without line end. Raises RowTemplateError."""
         line = self._line.copy()

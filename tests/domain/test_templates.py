@@ -614,3 +614,13 @@ def test_rows_with_columns_of_their_own_are_looked_at_together() -> None:
 def test_a_spec_with_a_template_stays_as_it_is() -> None:
     made = spec(messages=[Message(role="user", content="{{ a }}")], output=Output(columns="*"))
     assert completed(made, ["text"]) is made
+
+
+def test_a_template_knows_its_columns_unless_it_computes() -> None:
+    def used(text: str) -> frozenset[str] | None:
+        messages = [Message(role="user", content=text)]
+        spec = JobSpec(endpoint="/v1/chat/completions", deployment="d", messages=messages)
+        return RequestTemplate(spec).columns_used
+
+    assert used("{{ a }} and {{ row['b c'] }}") == frozenset({"a", "b c"})
+    assert used("{{ a | upper }}") is None
