@@ -47,6 +47,10 @@ class AnswerSpool:
         """Answers nobody has taken: to requests that were not asked."""
         return len(self._found)
 
+    def __len__(self) -> int:
+        """Count the requests whose answers nobody has taken yet."""
+        return len(self._found)
+
     def __enter__(self) -> Self:
         return self
 

@@ -14,17 +14,16 @@ import msgspec
 from activities.answer_checks import CheckedAnswers
 from activities.answer_spool import AnswerSpool
 from activities.answering import answering
+from activities.result_files import ResultFiles, with_output_file
 from activities.service_files import delete_service_files
 from activities.sharding import ShardWriter
 from adapters import clients
 from adapters.work_room import WorkRoom
 from domain import names
 from domain.contracts import CollectedShard, EndedBatch, OpenShard, Pause, from_wire
-from domain.errors import NotFoundError, PassingError
 from domain.outcomes import Outcome, ShardOutcome, Tally, Verdict, judge, judge_absent
 from domain.records import BatchRecord, Collected, Ledger, PlannedShard
 from domain.regrouping import Regrouping, regroup
-from domain.request_lines import split_lines
 from domain.sending import LOST_ANSWER, NOT_SENT, SendBook
 from domain.settings import Settings
 from domain.shards import shard_limits
@@ -35,8 +34,6 @@ if TYPE_CHECKING:
 ENDED_OVERDUE = frozenset(
     {"cancelled", "expired", "completed"}
 )  # ends after which nothing is billed any more
-PATIENT_TRIES = 3  # for result files that are broken or gone; after that, what can be read has to do
-
 bp = df.Blueprint()
 log = logging.getLogger(__name__)
 
@@ -84,6 +81,8 @@ class Collection:
         """Collect the shard, or finish what an earlier try began."""
         ledger, etag = self._open_ledger()
         if ledger.collected is None:
+            if ledger.batch:
+                self._ended = with_output_file(self._ended, ledger.batch.batch_id, self._api)
             regrouping = self._regrouping(ledger.batch)
             if regrouping and regrouping.pause:
                 return self._submit_again(ledger, etag, regrouping)
@@ -141,7 +140,7 @@ class Collection:
 
     def _collect(self, regrouping: Regrouping | None) -> Collected:
         """Write the shard's outcomes and its children; gives the counts."""
-        attempt = self._shard.attempt
+        children_attempt = self._shard.attempt
         children = self._children_writer(halve=bool(regrouping and regrouping.halve))
         with (
             AnswerSpool(self._judge()) as answers,
@@ -150,10 +149,13 @@ class Collection:
             self._read_answers(answers)
             for number, line in enumerate(self._requests(), 1):
                 custom_id = _decode_request(line).custom_id
-                verdict, answer = answers.take(custom_id) or (self._judge_unanswered(number, regrouping), b"")
-                goes_on = self._goes_on(verdict, regrouping)
+                found = answers.take(custom_id)
+                verdict, answer = found or (self._judge_unanswered(number, regrouping), b"")
+                regrouped = found is None and regrouping is not None  # the batch failed, not the request
+                goes_on = self._goes_on(verdict, regrouped=regrouped)
                 if goes_on:
                     children.add(line)
+                    children_attempt = max(children_attempt, self._shard.attempt + (not regrouped))
                 outcomes.write(_encode(self._outcome(custom_id, verdict, answer, passed_on=goes_on)) + b"\n")
             if answers.strangers:
                 log.warning(
@@ -162,16 +164,14 @@ class Collection:
         return Collected(
             tally=self._tally,
             children=[self._sent_on(child) for child in children.close()],
-            children_attempt=attempt if regrouping else attempt + 1,
+            children_attempt=children_attempt,
         )
 
-    def _goes_on(self, verdict: Verdict, regrouping: Regrouping | None) -> bool:
+    def _goes_on(self, verdict: Verdict, *, regrouped: bool) -> bool:
         """Tell whether a request is tried again. What the deadline cut off was not tried yet."""
         if self._finishes_live and verdict.outcome in (Outcome.CANCELLED, Outcome.EXPIRED):
             return True
-        return verdict.passing and (
-            regrouping is not None or self._shard.attempt < self._settings.max_attempts
-        )
+        return verdict.passing and (regrouped or self._shard.attempt < self._settings.max_attempts)
 
     @property
     def _finishes_live(self) -> bool:
@@ -265,26 +265,7 @@ class Collection:
                 self._book.note(record)
                 if record.row is not None:
                     answers.add(bytes(record.answer))
-        for file_id in (self._ended.output_file_id, self._ended.error_file_id):
-            if file_id:
-                self._read_file(file_id, answers)
-
-    def _read_file(self, file_id: str, answers: AnswerSpool) -> None:
-        patient = self._ended.tries < PATIENT_TRIES
-        try:
-            for line in split_lines(self._api.content(file_id)):
-                try:
-                    answers.add(line)
-                except (msgspec.DecodeError, UnicodeDecodeError) as error:
-                    if patient:
-                        raise PassingError(
-                            f"A line of {file_id} is no answer: {error}", code="broken_result"
-                        ) from error
-                    log.warning("a line of %s is no answer and is left out: %s", file_id, error)
-        except NotFoundError as error:
-            if patient:
-                raise PassingError(str(error), code="result_file_gone") from error
-            log.warning("result file %s is gone; its requests will be reported as missing", file_id)
+        ResultFiles(self._ended, self._api).read_into(answers)
 
     # --- the service's side ------------------------------------------------------------------------------------------
 

@@ -11,7 +11,7 @@ from typing import Any, BinaryIO, NamedTuple, cast
 import openai
 from openai import AzureOpenAI, OpenAI
 
-from adapters.openai_errors import root_of, token_provider, translated, without_signatures
+from adapters.openai_errors import asked_wait, root_of, token_provider, translated, without_signatures
 from domain.batch_states import BatchView, read_batch
 from domain.errors import (
     LostAnswerError,
@@ -24,6 +24,7 @@ PAGE_SIZE = 100
 CREATE_TIMEOUT_SECONDS = 120.0
 CALL_TIMEOUT_SECONDS = 60.0
 TRANSFER_TIMEOUT_SECONDS = 600.0
+SDK_WAIT_SECONDS = 5.0  # what the SDK may sleep; longer waits the orchestration spends on other work
 FIRST_DATED_VERSION_WITH_EXPIRY = "2025-03-01"  # older ones take `expires_after` and ignore it
 
 _NO_SUCH_OPERATION = frozenset({404, 405})
@@ -105,6 +106,12 @@ class BatchApi:
         """Give a file's status: `processed` when batches may use it. Raises NotFoundError."""
         with translated(f"file {file_id}"):
             return str(self._client.files.retrieve(file_id, timeout=CALL_TIMEOUT_SECONDS).status)
+
+    def file_size(self, file_id: str) -> int | None:
+        """Give a file's size in bytes as the service tells it; None where it does not. Raises NotFoundError."""
+        with translated(f"file {file_id}"):
+            told: object = self._client.files.retrieve(file_id, timeout=CALL_TIMEOUT_SECONDS).bytes
+            return told if isinstance(told, int) and told > 0 else None
 
     def file_complaint(self, file_id: str) -> str:
         """Give what the service says about a file it could not use; empty where it says nothing."""
@@ -227,20 +234,26 @@ def open_batch_api(
     root = root_of(endpoint)
     expiry = expiry_days * 86_400 if expiry_days and honours_expiry(api_version) else None
     client: OpenAI
+    http = openai.DefaultHttpxClient(event_hooks={"response": [_keep_from_long_waits]})
+    common: dict[str, Any] = {"max_retries": 2, "http_client": http}
     if api_version == "v1":
-        client = OpenAI(
-            base_url=f"{root}/openai/v1/", api_key=api_key or token_provider(scope), max_retries=2
-        )
+        client = OpenAI(base_url=f"{root}/openai/v1/", api_key=api_key or token_provider(scope), **common)
     elif api_key:
-        client = AzureOpenAI(azure_endpoint=root, api_version=api_version, api_key=api_key, max_retries=2)
+        client = AzureOpenAI(azure_endpoint=root, api_version=api_version, api_key=api_key, **common)
     else:
         client = AzureOpenAI(
             azure_endpoint=root,
             api_version=api_version,
             azure_ad_token_provider=token_provider(scope),
-            max_retries=2,
+            **common,
         )
     return BatchApi(client, completion_window=completion_window, expiry_seconds=expiry)
+
+
+def _keep_from_long_waits(response: Any) -> None:
+    """Tell the SDK, in the header it listens to, not to sleep as long as the service asks for."""
+    if (asked_wait(response.headers) or 0.0) > SDK_WAIT_SECONDS:
+        response.headers["x-should-retry"] = "false"
 
 
 def honours_expiry(api_version: str) -> bool:

@@ -2,8 +2,10 @@
 
 import math
 import re
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from email.utils import parsedate_to_datetime
 from functools import cache
 
 import openai
@@ -23,6 +25,8 @@ GATEWAY_DOUBT_SECONDS = (
     LostAnswerError.longest_doubt_seconds
 )  # a gateway that gave up may have passed the call on
 ANSWERED_DOUBT_SECONDS = 5.0  # the service itself answered: what it did shows at once
+
+LONGEST_WAIT_SECONDS = 3600.0  # whatever is asked for: nothing waits for ever because of one header
 
 BATCH_KIND = "is of a batch kind (GlobalBatch or DataZoneBatch)"
 LIVE_KIND = "takes live calls (no GlobalBatch or DataZoneBatch)"
@@ -115,15 +119,27 @@ def _remedy(status: int, kind: str) -> str:
 
 
 def retry_after(error: openai.APIStatusError) -> float | None:
-    """Read `retry-after-ms` or `Retry-After` in seconds; a date there is left to our own growing delay."""
-    headers = error.response.headers
+    """Give the seconds that the service asks us to wait, None where it names none."""
+    return asked_wait(error.response.headers)
+
+
+def asked_wait(headers: Mapping[str, str]) -> float | None:
+    """Read `retry-after-ms`, or `Retry-After` in seconds or as a date; None for nonsense, and for a date that is over."""
     for name, scale in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
-        try:
-            seconds = float(headers[name]) * scale
-        except (KeyError, ValueError):
-            continue
+        seconds = _seconds(headers.get(name, "")) * scale
         if (
             math.isfinite(seconds) and seconds >= 0
         ):  # "nan" and "inf" are floats to Python, and times to nobody
-            return seconds
+            return min(seconds, LONGEST_WAIT_SECONDS)
     return None
+
+
+def _seconds(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        pass
+    try:
+        return parsedate_to_datetime(text).timestamp() - time.time()
+    except (ValueError, OverflowError):
+        return math.nan

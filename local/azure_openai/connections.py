@@ -90,6 +90,25 @@ class HalfResponse(Response):
         await _gone(receive)
 
 
+class ShortResponse(Response):
+    """The lines in the first half of another answer's body, as a whole answer."""
+
+    def __init__(self, whole: Response) -> None:
+        super().__init__()
+        self._whole = whole
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send what is left of the answer."""
+        body = bytearray()
+
+        async def keep(message: Message) -> None:
+            body.extend(message.get("body", b""))
+
+        await self._whole(scope, receive, keep)
+        cut = body.rfind(b"\n", 0, len(body) // 2 + 1) + 1
+        await Response(bytes(body[:cut]))(scope, receive, send)
+
+
 async def _gone(receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass

@@ -13,7 +13,7 @@ import msgspec
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
-from local.azure_openai.connections import BrokenResponse, Connections, HalfResponse
+from local.azure_openai.connections import BrokenResponse, Connections, HalfResponse, ShortResponse
 from local.azure_openai.errors import ServiceError, resource_not_found
 from local.azure_openai.plan import CallRule, OperationName, Subject
 from local.azure_openai.rows import CONTENT_FILTER, error_body
@@ -99,11 +99,18 @@ class Gate:
             body = error_body(rule.status, rule.code) if rule.code == CONTENT_FILTER else error.body()
             return str(rule.status), json_response(body, rule.status, error.headers)
         response = await call.carry_out()
-        if rule.connection == "lost":
-            return "lost", BrokenResponse(self._connections, reset=False)
-        if rule.connection == "half":
-            return "half", HalfResponse(self._connections, response)
-        return str(response.status_code), response
+        return rule.connection or str(response.status_code), self._delivered(response, rule)
+
+    def _delivered(self, response: Response, rule: CallRule) -> Response:
+        match rule.connection:
+            case "lost":
+                return BrokenResponse(self._connections, reset=False)
+            case "half":
+                return HalfResponse(self._connections, response)
+            case "short":
+                return ShortResponse(response)
+            case _:
+                return response
 
     def _admit(self, request: Request) -> None:
         key = request.headers.get("api-key")

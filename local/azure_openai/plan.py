@@ -97,8 +97,8 @@ class CallRule(Rule, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What happens to a call.
 
     `connection`: `reset` before anything is done; `lost`: done, and closed without an answer; `half`: the answer's length
-    is promised and half of it delivered. `status` answers with that error and does nothing. `delay_seconds` (our clock)
-    comes first.
+    is promised and half of it delivered; `short`: whole lines, at most half of them, as if that were all. `status`
+    answers with that error and does nothing. `delay_seconds` (our clock) comes first.
     """
 
     operation: OperationName | Literal["*"]
@@ -106,7 +106,7 @@ class CallRule(Rule, frozen=True, kw_only=True, forbid_unknown_fields=True):
     code: str = ""
     message: str = "Planned fault."
     retry_after: str = ""  # sent as it is: seconds, a date, nonsense
-    connection: Literal["reset", "lost", "half"] | None = None
+    connection: Literal["reset", "lost", "half", "short"] | None = None
     delay_seconds: Annotated[float, Meta(ge=0)] = 0.0
 
 

@@ -255,14 +255,28 @@ class InlinePipeline:
             if flow.finished or until():
                 return flow.report()
             now = self.now()
-            calls = flow.next_calls(now)
-            if calls:
-                answers = [steps.answer(call) for call in calls]
-                flow.absorb(calls, answers, self.now())
-            else:
-                time.sleep(LOOK_SECONDS)  # real time for the service; the flow need not wait itself
-                self._forward += max(0.0, flow.wake_at(now) - self.now())
+            self._round(flow, flow.next_calls(now), steps, now)
         raise AssertionError(f"not finished after {MOST_ROUNDS} rounds: {to_wire(flow)}")
+
+    def _round(self, flow: Flow, calls: list[Call], steps: "Steps", now: float) -> None:
+        if calls:
+            answers = [steps.answer(call) for call in calls]
+            flow.absorb(calls, answers, self.now())
+        else:
+            time.sleep(LOOK_SECONDS)  # real time for the service; the flow need not wait itself
+            self._forward += max(0.0, flow.wake_at(now) - self.now())
+
+    def live_until(self, flow: Flow, activity: str, *, path: str = "") -> Call:
+        """Run rounds until an activity is due, for the file of that path if one is named; gives that call."""
+        steps = Steps(self, Fuse())
+        while True:
+            now = self.now()
+            calls = flow.next_calls(now)
+            paths = {file.key: file.path for file in flow.files}
+            for call in calls:
+                if call.activity == activity and path in ("", paths[call.key]):
+                    return call
+            self._round(flow, calls, steps, now)
 
     def run(self, fuse: Fuse | None = None) -> SnapshotReport:
         """Take and finish everything that waits, and tidy up, as `process_snapshot` does."""

@@ -125,6 +125,8 @@ def test_an_answer_that_was_cut_short_is_a_result_that_says_so(
     [
         {"operation": "content", "first": 2, "connection": "half"},
         {"operation": "content", "first": 2, "connection": "reset"},
+        {"operation": "content", "first": 2, "connection": "short"},
+        {"operation": "content", "first": 1, "status": 404},
         {"operation": "upload", "first": 1, "status": 500},
         {"operation": "create_batch", "first": 1, "status": 503},
         {"operation": "create_batch", "first": 1, "status": 429, "retry_after": "1"},

@@ -319,7 +319,20 @@ def test_a_file_that_is_still_being_processed_is_waited_for() -> None:
 
 @pytest.mark.parametrize(
     ("retry_after", "seconds"),
-    [("7", 7.0), ("0.5", 0.5), ("Wed, 21 Oct 2026 07:28:00 GMT", None), ("soon", None), ("", None)],
+    [
+        ("7", 7.0),
+        ("0.5", 0.5),
+        ("121", 121.0),
+        ("1e9", 3600.0),
+        ("Fri, 01 Jan 2100 00:00:00 GMT", 3600.0),
+        ("Fri, 01 Jan 1999 00:00:00 GMT", None),
+        ("soon", None),
+        ("-5", None),
+        ("inf", None),
+        ("nan", None),
+        ("0", 0.0),
+        ("", None),
+    ],
 )
 def test_the_time_the_service_names_is_passed_on(
     known: Known, service: RunningService, retry_after: str, seconds: float | None
@@ -328,6 +341,15 @@ def test_the_time_the_service_names_is_passed_on(
     with pytest.raises(PassingError) as caught:
         known.call("create_batch")
     assert caught.value.retry_after == seconds
+
+
+def test_a_look_that_has_to_wait_long_is_not_slept_through(api: BatchApi, service: RunningService) -> None:
+    """A worker that sleeps for the SDK could be doing something else."""
+    service.plan(calls=[{"operation": "list_batches", "status": 429, "retry_after": "60"}])
+    with pytest.raises(PassingError) as caught:
+        list(api.batches())
+    assert caught.value.retry_after == 60.0
+    assert service.counters()["calls"]["list_batches"] == {"429": 1, "total": 1}
 
 
 def test_a_quota_that_is_full_is_back_pressure(api: BatchApi, service: RunningService) -> None:

@@ -1,0 +1,76 @@
+"""Collecting a batch whose state, counts and files do not agree."""
+
+from typing import Any
+
+import pytest
+
+from domain.contracts import Answer, CollectedShard, from_wire
+from domain.flow import Call
+from local.azure_openai import RunningService
+from tests.activities.conftest import MakePipeline
+from tests.activities.inline_pipeline import Fuse, InlinePipeline, Steps
+from tests.activities.request_files import requests
+
+IDS = [f"row-{number}" for number in range(6)]
+
+
+class Ended:
+    """A file whose only batch has ended and is about to be collected."""
+
+    def __init__(self, pipeline: InlinePipeline) -> None:
+        pipeline.drop("a.jsonl", requests(IDS))
+        self.steps = Steps(pipeline, Fuse())
+        self.call = pipeline.live_until(pipeline.begin(), "collect_batch")
+
+    def collect(self, **changes: Any) -> Answer:
+        call = Call("collect_batch", {**self.call.input, **changes}, self.call.key, self.call.shard)
+        return from_wire(self.steps.answer(call), Answer)
+
+
+@pytest.fixture
+def pipeline(make_pipeline: MakePipeline) -> InlinePipeline:
+    return make_pipeline()
+
+
+def test_an_output_file_that_was_not_named_yet_is_looked_for(pipeline: InlinePipeline) -> None:
+    answer = Ended(pipeline).collect(output_file_id=None, error_file_id=None)
+    assert from_wire(answer.ok, CollectedShard).tally.ok == len(IDS)
+
+
+def test_an_output_file_that_is_still_not_named_is_waited_for_and_then_done_without(
+    pipeline: InlinePipeline, service: RunningService
+) -> None:
+    service.plan(batches=[{"withhold_output": "null"}])
+    ended = Ended(pipeline)
+    early = ended.collect()
+    assert early.fault is not None
+    assert early.fault.code == "output_file_unnamed"
+    collected = from_wire(ended.collect(tries=3).ok, CollectedShard)
+    assert [child.requests for child in collected.children] == [len(IDS)]
+
+
+def test_answers_to_requests_that_nobody_asked_are_left_out(pipeline: InlinePipeline) -> None:
+    """Another batch's output in place of ours: nothing of it may get into the results."""
+    other = Ended(pipeline)
+    pipeline.drop("b.jsonl", requests(["stranger", *IDS[:2]]))
+    call = pipeline.live_until(pipeline.begin(), "collect_batch", path="b.jsonl")
+    foreign = other.call.input["output_file_id"]
+    answer = from_wire(
+        other.steps.answer(
+            Call("collect_batch", {**call.input, "output_file_id": foreign, "tries": 3}, call.key, call.shard)
+        ),
+        Answer,
+    )
+    collected = from_wire(answer.ok, CollectedShard)
+    assert collected.tally.ok == 2
+    assert [child.requests for child in collected.children] == [1]
+
+
+def test_a_failed_batch_with_answers_burns_attempts_for_those_alone(
+    pipeline: InlinePipeline, service: RunningService
+) -> None:
+    """A request that was answered with a passing error has had its try; the others were never begun."""
+    service.plan(rows=[{"custom_id": "row-1", "effect": "error", "status": 429}])
+    ended = Ended(pipeline)
+    collected = from_wire(ended.collect(status="failed", attempt=1).ok, CollectedShard)
+    assert [(child.requests, child.attempt) for child in collected.children] == [(1, 2)]
