@@ -7,6 +7,7 @@ import msgspec
 
 from adapters.work_room import WorkRoom
 from domain import names
+from domain.errors import PipelineError
 from domain.outcomes import ShardOutcome, Tally, join_passed_on
 from domain.records import Ledger, Plan
 
@@ -27,8 +28,20 @@ class CollectedOutcomes:
 
     @cached_property
     def ledgers(self) -> dict[str, Ledger]:
-        """The ledgers of all shards and of what became of them, by shard."""
-        return self._room.shard_ledgers(self._key, self._plan.shards)
+        """The ledgers of all shards and of what became of them, by shard.
+
+        Raises PipelineError when one is not collected: somebody else has finished the file and is removing its notes.
+        """
+        found = self._room.shard_ledgers(self._key, self._plan.shards)
+        expected = [shard.shard for shard in self._plan.shards]
+        for shard in expected:
+            collected = found[shard].collected if shard in found else None
+            if collected is None:
+                raise PipelineError(
+                    f"Shard {shard} of {self._plan.path} is not collected.", code="not_collected"
+                )
+            expected += [child.shard for child in collected.children]
+        return found
 
     @cached_property
     def tallies(self) -> list[Tally]:

@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from activities.ledger_book import LedgerBook
+from activities.service_files import delete_orphans
 from adapters.blob_urls import BlobUrls
 from adapters.work_room import WorkRoom
 from domain import names
@@ -76,6 +77,10 @@ class FileHandover:
     def create(self, metadata: dict[str, str]) -> "CreatedBatch":
         """Create the batch."""
         return self._api.create(str(self._book.ledger.input_file_id), self._shard.url, metadata)
+
+    def make_room(self) -> None:
+        """Delete what dead runs have left in the service."""
+        delete_orphans(room=self._room, api=self._api, file_prefix=self._prefix)
 
     # --- the file ----------------------------------------------------------------------------------------------------
 

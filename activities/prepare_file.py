@@ -50,11 +50,13 @@ def prepare(
     work: FileWork, *, storage: Storage, room: WorkRoom, settings: Settings, now: float
 ) -> PreparedFile:
     """Make a file's plan, or find the one made before a crash and say what is left of it."""
+    # A fresh file's plan cannot have been acted upon before this answer: making it again is as good as looking for it.
+    # Looked for before the claim: a plan that is missing although the claim is there was never made. The other way
+    # round, a file that somebody else finished between the two looks would be begun again, and paid again.
+    plan = None if work.fresh else room.plan(work.key)
     frozen = room.open_frozen(work.key)
     if frozen is None or frozen.claim.snapshot_id != work.snapshot_id:
         return PreparedFile(gone=True)  # finished, or taken over by another snapshot
-    # A fresh file's plan cannot have been acted upon before this answer: making it again is as good as looking for it.
-    plan = None if work.fresh else room.plan(work.key)
     if plan is not None:
         return _go_on(plan, room.shard_ledgers(work.key, plan.shards), settings)
     if unready := _unready(work, frozen, storage=storage, room=room, settings=settings, now=now):

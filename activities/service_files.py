@@ -4,6 +4,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from adapters.work_room import WorkRoom
+from domain import names
 from domain.errors import RefusedError
 from domain.records import Ledger
 
@@ -20,10 +21,14 @@ def delete_service_files(ledger: Ledger, api: "BatchApi") -> None:
     for batch in batches:
         files += [batch.input_file_id, batch.output_file_id, batch.error_file_id]
     for file_id in dict.fromkeys(file for file in files if file):
-        try:
-            api.delete_file(file_id)
-        except RefusedError as error:
-            log.warning("the service keeps file %s: %s", file_id, error)
+        _delete(file_id, api)
+
+
+def _delete(file_id: str, api: "BatchApi") -> None:
+    try:
+        api.delete_file(file_id)
+    except RefusedError as error:
+        log.warning("the service keeps file %s: %s", file_id, error)
 
 
 def delete_leftovers(key: str, *, room: WorkRoom, api: "BatchApi") -> None:
@@ -36,3 +41,21 @@ def delete_leftovers(key: str, *, room: WorkRoom, api: "BatchApi") -> None:
     for ledger in ledgers.values():
         if ledger.collected:
             delete_service_files(ledger, api)
+
+
+def delete_orphans(*, room: WorkRoom, api: "BatchApi", file_prefix: str) -> None:
+    """Delete every file of ours whose input file has left `work/`. What is claimed is left alone.
+
+    The service is listed first: a file that is uploaded between the two looks has its claim already.
+    """
+    files = [
+        (file_id, names.key_of_service_filename(file_prefix, name))
+        for file_id, _, name in api.files_named(file_prefix)
+    ]
+    if not files:
+        return
+    claimed = {key for key, *_ in room.claims()}
+    for file_id, key in files:
+        if key is not None and key not in claimed:
+            log.warning("%s belongs to no file any more and is deleted", file_id)
+            _delete(file_id, api)

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from adapters.batch_api import BatchApi
 
 CONFLICT_WAIT_SECONDS = 2.0
+FILE_QUOTA_CODE = "quotaExceeded"
 DEPLOYMENT_CODES = frozenset(
     {"model_not_found", "DeploymentNotFound", "OperationNotSupported", "token_limit_exceeded"}
 )
@@ -113,6 +114,8 @@ class Submission:
             log.warning("%s/%s is being submitted by somebody else", self._work.key, self._shard.shard)
             return Submitted(wait_seconds=CONFLICT_WAIT_SECONDS)
         except (QuotaFullError, ConfigurationError) as error:
+            if error.code == FILE_QUOTA_CODE:  # what is left of dead runs may be what fills it
+                self._handover.make_room()
             return self._paused(error)
         except RefusedError as error:
             return Submitted(refused=Fault(code=error.code, message=str(error), passing=False))

@@ -43,27 +43,30 @@ class WaitingFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Survey:
-    """`mine`: claims of the asking snapshot itself, from before a crash. `waiting`, by spec: not to be taken yet."""
+    """`mine`: claims of the asking snapshot itself, from before a crash. `waiting`, by spec: not to be taken yet.
+
+    `strays`: there are notes about no file.
+    """
 
     unclaimed: list[InputFile]
     orphaned: list[Claimed]
     mine: list[Claimed]
     waiting: list[WaitingFile]
     specs: JobSpecs
+    strays: bool = False
 
     @property
     def anything(self) -> bool:
-        """Whether there is something to take."""
-        return bool(self.unclaimed or self.orphaned or self.mine)
+        """Whether there is something to take, or to tidy up."""
+        return bool(self.unclaimed or self.orphaned or self.mine or self.strays)
 
 
 async def survey(
     storage: Storage, room: WorkRoom, is_alive: IsAlive, *, snapshot_id: str, settings: Settings, now: float
 ) -> Survey:
     """Look through input and claims once; one storage call per 5,000 blobs, whatever is being worked on."""
-    claims = await asyncio.to_thread(
-        lambda: [Claimed(key=k, claim=c, etag=e, size=s) for k, c, e, s in room.claims()]
-    )
+    claimed_files, strays = await asyncio.to_thread(room.survey)
+    claims = [Claimed(key=k, claim=c, etag=e, size=s) for k, c, e, s in claimed_files]
     inputs, specs = await asyncio.to_thread(list_inputs, storage, settings)
     claimed = {found.key for found in claims}
     others = [
@@ -81,6 +84,7 @@ async def survey(
         mine=[found for found in claims if found.claim.snapshot_id == snapshot_id],
         waiting=waiting,
         specs=specs,
+        strays=bool(strays),
     )
 
 

@@ -26,6 +26,13 @@ from domain.settings import Settings
 bp = df.Blueprint()
 
 
+class _Earlier(msgspec.Struct):
+    input_state: str
+
+
+_decode_earlier = msgspec.json.Decoder(_Earlier).decode
+
+
 @bp.activity_trigger(input_name="work")
 def write_outputs(work: dict) -> dict:
     """Answer WrittenOutputs to a FileWork."""
@@ -113,8 +120,18 @@ class Delivery:
         try:
             entry = self._storage.input.entry(self._plan.path)
         except NotFoundError:
-            return "deleted"
+            return self._state_before_archiving() or "deleted"
         return "present" if entry.etag == self._plan.etag else "replaced"
+
+    def _state_before_archiving(self) -> str | None:
+        """Read what an earlier try has seen: the input may be gone because it was archived after that."""
+        container, name = self._storage.processed, self._paths.processed_metadata
+        if self._plan.rejected:
+            container, name = self._storage.error, self._paths.error_metadata
+        try:
+            return _decode_earlier(container.read(name)[0]).input_state
+        except NotFoundError:
+            return None
 
     def _write_metadata(self, container: Container, name: str, metadata: Metadata) -> None:
         container.write(name, msgspec.json.format(msgspec.json.encode(metadata), indent=2) + b"\n")

@@ -98,12 +98,20 @@ class WorkRoom:
             return False
         return True
 
-    def claims(self) -> Iterator[tuple[str, Claim, str, int]]:
+    def claims(self) -> list[tuple[str, Claim, str, int]]:
         """List all claims: file key, claim, ETag, size in bytes."""
+        return self.survey()[0]
+
+    def survey(self) -> tuple[list[tuple[str, Claim, str, int]], set[str]]:
+        """List all claims, and the file keys of notes that belong to none of them, in one go."""
+        claims: dict[str, tuple[str, Claim, str, int]] = {}
+        keys = set()
         for entry in self._work.list(names.FILES, metadata=True):
-            key = names.key_of_frozen_input(entry.name)
-            if key:
-                yield key, _claim_from(entry.metadata), entry.etag, entry.size
+            key = names.key_of_note(entry.name)
+            keys.add(key)
+            if names.key_of_frozen_input(entry.name):
+                claims[key] = key, _claim_from(entry.metadata), entry.etag, entry.size
+        return list(claims.values()), keys - claims.keys()
 
     def open_frozen(self, key: str) -> "FrozenInput | None":
         """Open a frozen input, in one call; None when nobody has claimed the file."""
@@ -112,6 +120,14 @@ class WorkRoom:
         except NotFoundError:
             return None
         return FrozenInput(_claim_from(entry.metadata), entry.size, entry.copy_status or "success", chunks)
+
+    def stray_keys(self) -> list[str]:
+        """Give the keys of notes about files that nobody has claimed.
+
+        A run leaves them that died while it dropped a file, or that went on after another one had finished it. No note
+        is written before the claim, and the claim goes first.
+        """
+        return [key for key in self.survey()[1] if self.read_claim(key) is None]
 
     # --- plans and ledgers -------------------------------------------------------------------------------------------
 

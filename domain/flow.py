@@ -517,6 +517,9 @@ class Flow(msgspec.Struct, kw_only=True):
             self._pause(fresh, collected.again, now)
             return
         self.shards.remove(s)
+        self.pauses.room_made(
+            s.shard.model, now
+        )  # its files in the service are deleted: they have a quota too
         file.ended += collected.tally.total
         for child in collected.children:
             state = self._shard_state(file.key, child)

@@ -77,6 +77,11 @@ def file_folder(key: str) -> str:
     return f"{FILES}{key}/"
 
 
+def key_of_note(blob: str) -> str:
+    """Give the file key in the name of any blob about a file."""
+    return blob.removeprefix(FILES).split("/", 1)[0]
+
+
 def plan(key: str) -> str:
     """Name the record of what preparing found."""
     return f"{FILES}{key}/plan.json"

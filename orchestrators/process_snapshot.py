@@ -32,6 +32,7 @@ def process_snapshot(context: df.DurableOrchestrationContext) -> Generator[Any, 
     # 2. take them
     taken = from_wire((yield from _insist(context, take_snapshot, to_wire(request))), TakenFiles)
     if not taken.files:
+        yield context.call_activity(remove_orphans, to_wire(request))
         return to_wire(SnapshotReport(snapshot_id=request.snapshot_id))
 
     # 3. work on them; the child begins a new history again and again, this one does not notice
