@@ -34,6 +34,11 @@ class LedgerBook:
         elif not self._begin():
             raise ConflictError(f"The ledger of shard {work.shard.shard} comes and goes.")
 
+    def is_ours(self) -> bool:
+        """Tell whether the file is still claimed by the snapshot that this work is for."""
+        claim = self._room.read_claim(self._work.key)
+        return claim is not None and claim[0].snapshot_id == self._work.snapshot_id
+
     def write(self) -> None:
         """Write what is in the ledger now. Raises ConflictError when somebody else has written it since."""
         self._etag = self._room.write_ledger(self._work.key, self._work.shard.shard, self.ledger, self._etag)

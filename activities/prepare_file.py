@@ -69,7 +69,7 @@ def prepare(
         room.drop_file(work.key)  # its job spec has changed since the snapshot was taken: it is taken anew
         return PreparedFile(gone=True)
     room.write_plan(work.key, plan)
-    return _go_on(plan, {}, settings)
+    return _go_on(plan, {}, settings) if _is_still_ours(work, room) else PreparedFile(gone=True)
 
 
 def _unready(
@@ -86,6 +86,14 @@ def _unready(
     if frozen.size == 0 and (wait := _writing_seconds(frozen.claim, storage, settings, now)) is not None:
         return _wait_for_content(work, room, wait)
     return None
+
+
+def _is_still_ours(work: FileWork, room: WorkRoom) -> bool:
+    """Tell whether the plan may be acted upon: another snapshot may have taken the file over meanwhile, and finished it."""
+    found = room.read_claim(work.key)
+    if found is None:
+        room.drop_file(work.key)  # what was written just now is about a file that is finished
+    return found is not None and found[0].snapshot_id == work.snapshot_id
 
 
 def _go_on(plan: Plan, ledgers: Mapping[str, Ledger], settings: Settings) -> PreparedFile:

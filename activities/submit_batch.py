@@ -111,6 +111,8 @@ class Submission:
             batch = self._ledger.batch
             return self._entered(batch) if batch else self._submit()
         except ConflictError:
+            if not self._book.is_ours():
+                raise  # taken over: there is nothing to wait for
             log.warning("%s/%s is being submitted by somebody else", self._work.key, self._shard.shard)
             return Submitted(wait_seconds=CONFLICT_WAIT_SECONDS)
         except (QuotaFullError, ConfigurationError) as error:

@@ -1,26 +1,30 @@
 """The real activities against real storage and a simulated service, called by the real flow, in one thread of the test.
 
-A `Fuse` can blow at the nth effect on the outside world: everything that had been done by then stays done, and the life
-of that run is over, as when a process is killed.
+A `Fuse` can blow after the nth effect on the outside world: everything that had been done by then stays done, and the
+life of that run is over, as when a process is killed. Between two effects nothing outside changes, so after one is
+before the next.
 """
 
 import asyncio
 import itertools
 import json
+import random
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
 from activities.answering import answering
 from activities.archive_input import archive
+from activities.cancel_batch import cancel
 from activities.collect_batch import Collection
 from activities.hold_file import hold
 from activities.poll_batches import poll
 from activities.prepare_file import prepare
 from activities.remove_orphans import remove
 from activities.send_slice import Slice, Standings
+from activities.service_files import delete_leftovers
 from activities.submit_batch import Submission
 from activities.survey import survey
 from activities.take_snapshot import take
@@ -30,7 +34,7 @@ from adapters.append_blob import AppendBlob
 from adapters.batch_api import BatchApi, open_batch_api
 from adapters.live_api import LiveAnswer, LiveApi, open_live_api
 from adapters.send_log import SendLog
-from adapters.storage import Container, Storage, open_storage
+from adapters.storage import BlobEntry, Container, Storage, open_storage
 from adapters.work_room import WorkRoom
 from domain.contracts import (
     CancelRequest,
@@ -45,6 +49,7 @@ from domain.contracts import (
     from_wire,
     to_wire,
 )
+from domain.errors import PassingError
 from domain.flow import Call, Flow
 from domain.sending import SendRecord
 from domain.settings import Settings
@@ -56,6 +61,7 @@ PREFIX = "batch-pipeline-test-"
 SLICE_SECONDS = 5.0  # of real time and of the flow's
 LOOK_SECONDS = 0.02  # between looks at a batch that is being worked on; the flow's own clock is set forward
 MOST_ROUNDS = 2000
+STORAGE_EFFECTS = frozenset({"write", "copy", "set_metadata", "delete", "delete_folder"})
 
 
 class Blown(BaseException):
@@ -63,15 +69,41 @@ class Blown(BaseException):
 
 
 class Fuse:
-    """Counts effects; blows right after the nth one, from 1. None: never."""
+    """Counts effects, and does something right after the nth one, from 1: the process dies, or what `then` says."""
 
-    def __init__(self, blows_after: int | None = None) -> None:
-        self.blows_after, self.effects = blows_after, Counter[str]()
+    def __init__(self, blows_after: int | None = None, then: Callable[[], object] | None = None) -> None:
+        self.blows_after, self.effects, self._then = blows_after, Counter[str](), then
+
+    def ahead(self, call: str) -> None:
+        """Nothing happens before a call; see `Weather`."""
 
     def passed(self, effect: str) -> None:
         self.effects[effect] += 1
-        if self.effects.total() == self.blows_after:
+        if self.effects.total() != self.blows_after:
+            return
+        if self._then is None:
             raise Blown(effect)
+        self._then()
+
+
+class Weather(Fuse):
+    """Storage that fails: before a call does anything, or after it has done it, each with a chance of `chance`."""
+
+    def __init__(self, seed: int, chance: float) -> None:
+        super().__init__()
+        self._luck, self._chance = random.Random(seed), chance
+
+    def ahead(self, call: str) -> None:
+        self._strike(f"{call}: the server is busy")
+
+    def passed(self, effect: str) -> None:
+        super().passed(effect)
+        if effect in STORAGE_EFFECTS:
+            self._strike(f"{effect}: the answer got lost")
+
+    def _strike(self, message: str) -> None:
+        if self._luck.random() < self._chance:
+            raise PassingError(message, code="ServerBusy")
 
 
 class FusedContainer(Container):
@@ -81,25 +113,46 @@ class FusedContainer(Container):
         super().__init__(container._client, container._directories)
         self._fuse = fuse
 
+    def read(self, name: str) -> tuple[bytes, str]:
+        self._fuse.ahead("read")
+        return super().read(name)
+
+    def open(self, name: str) -> tuple[BlobEntry, Iterator[bytes]]:
+        self._fuse.ahead("open")
+        return super().open(name)
+
+    def entry(self, name: str) -> BlobEntry:
+        self._fuse.ahead("entry")
+        return super().entry(name)
+
+    def list(self, prefix: str = "", *, metadata: bool = False) -> Iterator[BlobEntry]:
+        self._fuse.ahead("list")
+        return super().list(prefix, metadata=metadata)
+
     def write(self, *arguments: Any, **options: Any) -> str:
+        self._fuse.ahead("write")
         etag = super().write(*arguments, **options)
         self._fuse.passed("write")
         return etag
 
     def copy_from(self, *arguments: Any, **options: Any) -> str:
+        self._fuse.ahead("copy")
         status = super().copy_from(*arguments, **options)
         self._fuse.passed("copy")
         return status
 
     def set_metadata(self, *arguments: Any, **options: Any) -> None:
+        self._fuse.ahead("set_metadata")
         super().set_metadata(*arguments, **options)
         self._fuse.passed("set_metadata")
 
     def delete(self, *arguments: Any, **options: Any) -> None:
+        self._fuse.ahead("delete")
         super().delete(*arguments, **options)
         self._fuse.passed("delete")
 
     def delete_folder(self, *arguments: Any, **options: Any) -> None:
+        self._fuse.ahead("delete_folder")
         super().delete_folder(*arguments, **options)
         self._fuse.passed("delete_folder")
 
@@ -135,7 +188,7 @@ class FusedLive(LiveApi):
 
 
 class FusedApi(BatchApi):
-    """Uploads, creations and deletions are effects."""
+    """Uploads, creations, cancellations and deletions are effects."""
 
     def __init__(self, api: BatchApi, fuse: Fuse) -> None:
         self.__dict__.update(api.__dict__)
@@ -155,6 +208,10 @@ class FusedApi(BatchApi):
         created = super().create(*arguments)
         self._fuse.passed("create")
         return created
+
+    def cancel(self, *arguments: Any) -> None:
+        super().cancel(*arguments)
+        self._fuse.passed("cancel")
 
     def delete_file(self, *arguments: Any) -> None:
         super().delete_file(*arguments)
@@ -211,7 +268,6 @@ class InlinePipeline:
 
     def close(self) -> None:
         self.api.close()
-        self.storage.close()
         self.storage.close()
 
     def now(self) -> float:
@@ -335,7 +391,12 @@ class Steps:
 
     def prepare_file(self, wire: Any) -> object:
         work = from_wire(wire, FileWork)
-        return prepare(work, storage=self.storage, room=self.room, settings=self._settings, now=self._now())
+        prepared = prepare(
+            work, storage=self.storage, room=self.room, settings=self._settings, now=self._now()
+        )
+        if not work.fresh and not prepared.gone:
+            delete_leftovers(work.key, room=self.room, api=self.api)
+        return prepared
 
     def submit_batch(self, wire: Any) -> object:
         work = from_wire(wire, ShardWork)
@@ -374,8 +435,7 @@ class Steps:
         return poll(from_wire(wire, PollRequest), api=self.api)
 
     def cancel_batch(self, wire: Any) -> object:
-        self.api.cancel(from_wire(wire, CancelRequest).batch_id)
-        return {"refused": False}
+        return cancel(from_wire(wire, CancelRequest), api=self.api)
 
     def collect_batch(self, wire: Any) -> object:
         ended = from_wire(wire, EndedBatch)

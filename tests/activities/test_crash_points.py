@@ -1,59 +1,16 @@
 """A process may die between any two effects. Whatever was done by then: one batch per shard, every outcome, no remains."""
 
-import json
 from contextlib import suppress
+from typing import Any
 
 import pytest
 
 from local.azure_openai import RunningService
 from tests.activities.conftest import MakePipeline
 from tests.activities.inline_pipeline import PREFIX, Blown, Fuse, InlinePipeline, Steps
+from tests.activities.mixed_file import CONTENT, PATH, PLAN, check, request
 
-PATH = "team a/work é.jsonl"
-PLAN = [
-    {"custom_id": "slow", "first": 1, "effect": "error", "status": 429},
-    {"custom_id": "bad", "effect": "error", "status": 400},
-]
-EFFECTS = 36  # as many crash points are walked; a run without a crash must not have more
-
-
-def request(custom_id: str) -> bytes:
-    body = {"model": "gpt", "messages": [{"role": "user", "content": f"my {custom_id} parcel"}]}
-    line = {"custom_id": custom_id, "method": "POST", "url": "/chat/completions", "body": body}
-    return json.dumps(line).encode() + b"\n"
-
-
-CONTENT = request("one") + request("slow") + b"nonsense\n" + request("bad") + request("two")
-
-
-def check(pipeline: InlinePipeline, service: RunningService) -> None:
-    storage = pipeline.storage
-    results = pipeline.lines(storage.processed, "_output.jsonl")
-    assert [line["custom_id"] for line in results] == ["one", "slow", "two"]
-    errors = pipeline.lines(storage.error, "_error.jsonl")
-    assert [(line["line"], line["custom_id"], line["outcome"], line["attempts"]) for line in errors] == [
-        (3, None, "invalid", 0),
-        (4, "bad", "failed", 1),
-    ]
-    metadata = pipeline.document(storage.processed, "_metadata.json")
-    assert metadata["outcomes"] == {
-        "ok": 3,
-        "failed": 1,
-        "invalid": 1,
-        "invalid_output": 0,
-        "expired": 0,
-        "cancelled": 0,
-        "missing": 0,
-    }
-    assert [batch["attempt"] for batch in metadata["batches"]] == [1, 2]
-    (archived,) = (name for name in pipeline.names(storage.processed) if name.endswith("/work é.jsonl"))
-    assert storage.processed.read(archived)[0] == CONTENT
-    assert pipeline.names(storage.input) == []
-    assert [name for name in pipeline.names(storage.work) if not name.startswith("snapshots/")] == []
-    counted = service.counters()
-    assert counted["batches_created"] == 2, "one for the file, one for the request that was throttled"
-    assert all(len(batches) == 1 for batches in counted["batches_by_content"].values())
-    assert list(pipeline.api.files_named(PREFIX)) == []
+EFFECTS = 37  # as many crash points are walked; a run without a crash must not have more
 
 
 @pytest.fixture
@@ -86,6 +43,101 @@ def test_a_process_may_die_after_any_effect_and_the_next_one_after_any_other(
     if flow is not None:
         with suppress(Blown):
             pipeline.live(flow, Fuse(effect % 7 + 1))
+    pipeline.run()
+    check(pipeline, service)
+
+
+# --- the ways that are rarer, each with the task hub gone at once ----------------------------------------------------
+
+FAULT = {"code": "invalid_request", "message": "Planned."}
+WAYS: dict[str, tuple[dict[str, Any], dict[str, int], int]] = {
+    # name: what the service does to the batches, how the requests end, after how many effects all is over
+    "halved": ({"first": 1, "invalid": [FAULT]}, {"ok": 2}, 39),
+    "lines-cut-out": ({"first": 1, "invalid": [{**FAULT, "line": 2}]}, {"ok": 1, "failed": 1}, 31),
+    "full-after-validation": (
+        {"first": 1, "invalid": [{"code": "token_limit_exceeded", "message": "Full."}]},
+        {"ok": 2},
+        23,
+    ),
+    "expired": ({"first": 1, "ends_as": "expired", "fraction": 0.5}, {"ok": 2}, 30),
+    "cancelled": ({"duration_seconds": 1e8}, {"cancelled": 2}, 21),
+}
+COMMON_BEGIN, COMMON_END = 7, 8  # claim to first batch, archived copy to the last note: walked above
+POINTS = [
+    (name, effect)
+    for name, (*_, effects) in WAYS.items()
+    for effect in range(COMMON_BEGIN + 1, effects - COMMON_END + 1)
+]
+
+
+@pytest.fixture
+def other(make_pipeline: MakePipeline, service: RunningService) -> InlinePipeline:
+    return make_pipeline(DEADLINE_HOURS="0.001")
+
+
+def begin_way(name: str, pipeline: InlinePipeline, service: RunningService) -> None:
+    service.plan(batches=[WAYS[name][0]])
+    pipeline.drop("x.jsonl", request("one") + request("two"))
+
+
+def check_way(name: str, pipeline: InlinePipeline, service: RunningService) -> None:
+    storage = pipeline.storage
+    metadata = pipeline.document(storage.processed, "_metadata.json")
+    assert {outcome: count for outcome, count in metadata["outcomes"].items() if count} == WAYS[name][1]
+    assert metadata["input_state"] == "present"
+    assert pipeline.names(storage.input) == []
+    assert [note for note in pipeline.names(storage.work) if not note.startswith("snapshots/")] == []
+    assert list(pipeline.api.files_named(PREFIX)) == []
+    worked = {batch["id"] for batch in service.batches() if batch["status"] != "failed"}
+    by_content = service.counters()["batches_by_content"].values()
+    assert all(len(worked & set(batches)) <= 1 for batches in by_content)
+
+
+@pytest.mark.parametrize("name", WAYS)
+def test_without_a_crash_each_way_has_as_many_effects_as_are_walked(
+    other: InlinePipeline, service: RunningService, name: str
+) -> None:
+    begin_way(name, other, service)
+    fuse = Fuse()
+    other.run(fuse)
+    check_way(name, other, service)
+    assert fuse.effects.total() == WAYS[name][2], fuse.effects
+
+
+@pytest.mark.parametrize(("name", "effect"), POINTS)
+def test_the_task_hub_may_be_wiped_after_any_effect_on_any_way(
+    other: InlinePipeline, service: RunningService, name: str, effect: int
+) -> None:
+    begin_way(name, other, service)
+    with suppress(Blown):
+        other.run(Fuse(effect))
+    other.run()
+    check_way(name, other, service)
+
+
+# --- two that live at the same time ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("effect", range(1, EFFECTS + 1, 2))  # every other one: each takes two lives
+def test_a_file_may_be_taken_over_and_finished_after_any_effect_of_one_that_lives_on(
+    pipeline: InlinePipeline, service: RunningService, effect: int
+) -> None:
+    """The old one was thought to be dead. It goes on from where it was, with everything done already."""
+    old = pipeline.begin()
+    pipeline.live(old, Fuse(effect, then=pipeline.run))
+    pipeline.run()
+    check(pipeline, service)
+
+
+@pytest.mark.parametrize("effect", range(1, 13, 2))
+@pytest.mark.parametrize("step", ["submit_batch", "collect_batch", "write_outputs"])
+def test_one_that_was_thought_dead_may_go_on_after_any_effect_of_the_one_that_took_over(
+    pipeline: InlinePipeline, service: RunningService, step: str, effect: int
+) -> None:
+    old = pipeline.begin()
+    pipeline.live_until(old, step)
+    fuse = Fuse(effect, then=lambda: pipeline.live(old))
+    pipeline.live(pipeline.begin(fuse), fuse)
     pipeline.run()
     check(pipeline, service)
 

@@ -9,7 +9,7 @@ from azure.storage.filedatalake import DataLakeServiceClient, FileSystemClient
 from local.azure_openai import RunningService
 from tests.activities.conftest import MakePipeline
 from tests.activities.inline_pipeline import Blown, Fuse, InlinePipeline
-from tests.activities.test_crash_points import CONTENT, PATH, PLAN, check
+from tests.activities.mixed_file import CONTENT, PATH, PLAN, check
 from tests.hierarchical_account import HierarchicalAccount
 
 
