@@ -47,6 +47,7 @@ from domain.contracts import (
 from domain.outcomes import Tally
 from domain.pacing import (
     FAULT_LONGEST_SECONDS,
+    WHOLE_RESOURCE,
     Pauses,
     PollClock,
     QuotaGauge,
@@ -518,7 +519,7 @@ class Flow(msgspec.Struct, kw_only=True):
             return
         self.shards.remove(s)
         self.pauses.room_made(
-            s.shard.model, now
+            WHOLE_RESOURCE, now
         )  # its files in the service are deleted: they have a quota too
         file.ended += collected.tally.total
         for child in collected.children:
