@@ -24,7 +24,7 @@ from domain.errors import (
 GATEWAY_DOUBT_SECONDS = (
     LostAnswerError.longest_doubt_seconds
 )  # a gateway that gave up may have passed the call on
-ANSWERED_DOUBT_SECONDS = 5.0  # the service itself answered: what it did shows at once
+ANSWERED_DOUBT_SECONDS = 15.0  # the service itself answered: what it did shows soon
 
 LONGEST_WAIT_SECONDS = 3600.0  # whatever is asked for: nothing waits for ever because of one header
 

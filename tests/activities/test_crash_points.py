@@ -1,10 +1,13 @@
 """A process may die between any two effects. Whatever was done by then: one batch per shard, every outcome, no remains."""
 
+from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
 import pytest
 
+from adapters.batch_api import BatchApi
+from domain.batch_states import BatchView
 from local.azure_openai import RunningService
 from tests.activities.conftest import MakePipeline
 from tests.activities.inline_pipeline import PREFIX, Blown, Fuse, InlinePipeline, Steps
@@ -151,6 +154,21 @@ def test_an_answer_that_is_lost_on_its_way_costs_nothing(
     service.plan(rows=PLAN, calls=lost)
     pipeline.run()
     check(pipeline, service)
+
+
+def test_a_batch_that_the_list_shows_late_is_found_all_the_same(
+    pipeline: InlinePipeline, service: RunningService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service.plan(rows=PLAN, calls=[{"operation": "create_batch", "nth": 1, "connection": "lost"}])
+    looks, batches = iter(range(100)), BatchApi.batches
+
+    def lagging(api: BatchApi, **options: Any) -> Iterator[BatchView]:
+        return batches(api, **options) if next(looks) >= 3 else iter(())
+
+    monkeypatch.setattr(BatchApi, "batches", lagging)
+    pipeline.run()
+    check(pipeline, service)
+    assert next(looks) > 3
 
 
 def test_two_apps_that_work_on_the_same_file_at_once_make_one_batch_of_it(
