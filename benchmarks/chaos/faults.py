@@ -69,10 +69,10 @@ def deployment_of(kind: str) -> str:
     return f"chaos-{kind}"
 
 
-def fault_plan(*, long_throttling: bool) -> dict[str, Rules]:
-    """Give the whole plan. `long_throttling` adds one 429 that asks for more than two minutes of patience."""
+def fault_plan(*, long_waits: bool) -> dict[str, Rules]:
+    """Give the whole plan. `long_waits` adds what costs minutes: lost creations, and a 429 that asks for two of them."""
     return {
-        "calls": [*([_LONG_THROTTLING] if long_throttling else []), *_CALLS],
+        "calls": [*(_LONG_WAITS if long_waits else []), *_CALLS],
         "batches": [
             {"deployment": deployment_of(kind), **rule} for kind, rule in {**_BATCHES, **_STUCK}.items()
         ],
@@ -83,11 +83,13 @@ def fault_plan(*, long_throttling: bool) -> dict[str, Rules]:
     }
 
 
-_LONG_THROTTLING = {"operation": "upload", "nth": 9, "status": 429, "retry_after": "130"}
-_CALLS: Rules = [
+_LONG_WAITS: Rules = [
+    {"operation": "upload", "nth": 9, "status": 429, "retry_after": "130"},
     {"operation": "create_batch", "probability": 0.04, "connection": "lost"},
     {"operation": "create_batch", "probability": 0.03, "connection": "reset"},
     {"operation": "create_batch", "probability": 0.03, "status": 500},
+]
+_CALLS: Rules = [
     {"operation": "create_batch", "probability": 0.03, "status": 429, "retry_after": "1"},
     {"operation": "create_batch", "probability": 0.01, "delay_seconds": 1.0},
     {"operation": "upload", "probability": 0.04, "connection": "lost"},
@@ -95,6 +97,7 @@ _CALLS: Rules = [
     {"operation": "upload", "probability": 0.03, "status": 429, "retry_after": "1"},
     {"operation": "upload", "probability": 0.02, "status": 503},
     {"operation": "content", "probability": 0.08, "connection": "half"},
+    {"operation": "content", "probability": 0.04, "connection": "short"},
     {"operation": "content", "probability": 0.03, "connection": "reset"},
     {"operation": "content", "probability": 0.03, "status": 500},
     {"operation": "get_file", "probability": 0.05, "status": 429, "retry_after": "1"},

@@ -26,7 +26,6 @@ SERVICE_SETTINGS: Mapping[str, object] = {
     "file_pending_seconds": 0.3,
     "validating_seconds": 0.3,
     "duration": "lognormal",
-    "duration_seconds": 2.0,
     "finalizing_seconds": 0.2,
     "cancelling_seconds": 0.5,
 }
@@ -43,8 +42,9 @@ class Trial:
     kills: int
     wipes: int
     hosts: int = 1
+    median_seconds: float = 2.0  # of a batch
     deadline_seconds: float = 60.0
-    long_throttling: bool = True
+    long_waits: bool = True
     patience_seconds: float = 200.0
 
 
@@ -71,8 +71,12 @@ def run(trial: Trial, folder: Path, tell: Callable[[Progress], None]) -> Verdict
     folder.mkdir(parents=True)
     with ExitStack() as stack:
         storage = stack.enter_context(running_azurite(log=folder / "azurite.log"))
-        plan = fault_plan(long_throttling=trial.long_throttling)
-        service = stack.enter_context(running_service(plan=plan, seed=trial.seed, **SERVICE_SETTINGS))
+        plan = fault_plan(long_waits=trial.long_waits)
+        service = stack.enter_context(
+            running_service(
+                plan=plan, seed=trial.seed, duration_seconds=trial.median_seconds, **SERVICE_SETTINGS
+            )
+        )
         containers = stack.enter_context(Containers(storage.connection_string))
         containers.create()
         settings = app_settings(trial, storage.connection_string, service)

@@ -19,7 +19,7 @@ _UNREADABLE = {  # whole files without a request
     "empty": b"",
     "blank": b"\n\r\n\n",
     "binary": bytes(range(14, 256)) * 40,
-    "table": b"title,text\na,b\n",
+    "no-table": b"title,text\na,b\n",  # dropped as .parquet
 }
 ODD_CONTENTS = ("bad-lines", "crlf", "bom", "no-model", "three-shards", *_UNREADABLE)
 KINDS: tuple[str, ...] = (*FAULTY_KINDS, *ODD_CONTENTS, *CHANGES)
@@ -61,7 +61,7 @@ def plan_files(count: int, *, rows: int, seed: int, kinds: Sequence[str] = KINDS
     odd_names = iter(ODD_NAMES)
     files = []
     for number, kind in enumerate(drawn):
-        usual = f"folder-{number % 7}/{kind}-{number:04d}{'.csv' if kind == 'table' else '.jsonl'}"
+        usual = f"folder-{number % 7}/{kind}-{number:04d}{'.parquet' if kind == 'no-table' else '.jsonl'}"
         path = next(odd_names, usual) if kind == "plain" else usual
         files.append(_file(path, kind, number, rows))
     return files

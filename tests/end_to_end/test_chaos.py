@@ -19,7 +19,8 @@ def test_kills_and_a_wiped_task_hub_lose_nothing_and_pay_nothing_twice(tmp_path:
         rows=ROWS,
         kills=KILLS,
         wipes=1,
-        long_throttling=False,
+        median_seconds=0.3,
+        long_waits=False,
         patience_seconds=90,
     )
 
