@@ -117,46 +117,63 @@ class Slice:
             return SliceDone(wait_seconds=CONFLICT_WAIT_SECONDS, throttle=self._throttle)
 
     def _run(self) -> SliceDone:
-        ledger = self._open_ledger()
+        ledger, etag = self._open_ledger()
         if ledger.collected:  # by whoever took the file over
             return SliceDone(done=self._shard.requests, ended=True)
         log_name = names.sent(self._work.key, self._shard.shard)
         lines, book, position = self._standings.take(self._shard.blob, log_name) or self._fresh_standing()
         send_log = self._room.send_log(log_name, position, book.note)
         send_log.open()
-        most_tries = max(2, self._settings.max_attempts) if self._settings.on_lost_answer == "resend" else 1
-        rows = book.to_send(most_tries=most_tries)
-        paused = asyncio.run(self._send(rows, lines, book, send_log, most_tries)) if rows else None
+        rows = book.to_send(most_tries=self._most_tries)
+        paused = asyncio.run(self._send(rows, lines, book, send_log)) if rows else None
         self._standings.keep(self._shard.blob, log_name, Standing(lines, book, send_log.position))
-        left = book.to_send(most_tries=most_tries)
+        left = book.to_send(most_tries=self._most_tries)
         return SliceDone(
-            begun_at=ledger.sending.begun_at if ledger.sending else None,
+            begun_at=self._note_pause(ledger, etag) if paused else self._begun_at(ledger),
             done=self._shard.requests - len(left),
             ended=not left or send_log.is_full,
             paused=Pause(model=self._shard.model, kind="configuration", message=paused) if paused else None,
             throttle=self._throttle,
         )
 
-    def _open_ledger(self) -> Ledger:
+    @property
+    def _most_tries(self) -> int:
+        """How often a row may be sent whose answers are lost; 1: never again."""
+        return max(2, self._settings.max_attempts) if self._settings.on_lost_answer == "resend" else 1
+
+    # --- the ledger --------------------------------------------------------------------------------------------------
+
+    def _open_ledger(self) -> tuple[Ledger, str]:
         """Read the shard's ledger as its owner's, or begin it."""
         key, shard = self._work.key, self._shard
         found = self._room.own_ledger(key, shard.shard, self._work.snapshot_id)
         if found:
-            return found[0]
+            return found
         next(
             self._room.lines(shard.blob), None
         )  # a file that is finished gets no new notes: its lines are gone
         ledger = Ledger(owner=self._work.snapshot_id, attempt=shard.attempt)
         ledger.sending = SendingRecord(deployment=shard.model, begun_at=self._clock())
-        self._room.write_ledger(key, shard.shard, ledger, None)
-        return ledger
+        return ledger, self._room.write_ledger(key, shard.shard, ledger, None)
+
+    def _begun_at(self, ledger: Ledger) -> float | None:
+        return ledger.sending.begun_at if ledger.sending else None
+
+    def _note_pause(self, ledger: Ledger, etag: str) -> float | None:
+        """Let the shard's time begin anew: the deadline is no limit for people who have something to mend."""
+        if ledger.sending:
+            ledger.sending.begun_at = self._clock()
+            self._room.write_ledger(self._work.key, self._shard.shard, ledger, etag)
+        return self._begun_at(ledger)
+
+    # --- sending -----------------------------------------------------------------------------------------------------
 
     def _fresh_standing(self) -> Standing:
         lines = [line for line in self._room.lines(self._shard.blob) if line]
         return Standing(lines, SendBook(len(lines)), 0)
 
     async def _send(
-        self, rows: list[int], lines: list[bytes], book: SendBook, send_log: SendLog, most_tries: int
+        self, rows: list[int], lines: list[bytes], book: SendBook, send_log: SendLog
     ) -> str | None:
         """Send what can be sent now; gives what somebody has to mend, if that is why it ended."""
         shard, settings = self._shard, self._settings
@@ -180,7 +197,7 @@ class Slice:
                 api=api,
                 throttle=self._throttle,
                 limits=limits,
-                most_tries=most_tries,
+                most_tries=self._most_tries,
                 clock=self._clock,
                 until=self._clock() + self._seconds,
             )

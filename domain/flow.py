@@ -428,13 +428,15 @@ class Flow(msgspec.Struct, kw_only=True):
             self._set_aside_if_exhausted(s, fault, now)
             return
         sent, model = from_wire(ok, SliceDone), s.shard.model
+        moved = sent.done > s.done
         s.tries, s.done, s.submitted_at = 0, sent.done, sent.begun_at or s.submitted_at
         if sent.throttle:
             self.throttles[model] = sent.throttle
         if sent.paused:
             self._pause(s, sent.paused, now)
             return
-        self.pauses.succeeded(model, now, self.pace.micro_batch_size)
+        if moved:
+            self.pauses.succeeded(model, now, self.pace.micro_batch_size)
         if sent.ended or self._is_overdue(s, now):
             s.step, s.not_before = ShardStep.COLLECT, 0.0
             s.status = "completed" if sent.ended else "cancelled"

@@ -9,6 +9,7 @@ import msgspec
 
 FIRST_WIDTH = 4.0
 WIDEST = 32.0  # calls at once; also the size of the connection pool
+MINUTE_SECONDS = 60.01  # a hair more, for what is lost in rounding
 BURST_SECONDS = (
     1.0  # the service looks at windows as short as this ("Azure OpenAI quotas and limits", read 2026-11)
 )
@@ -35,7 +36,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def _seconds_each(per_minute: int) -> float:
-    return (60.0 + BURST_SECONDS) / per_minute if per_minute else 0.0
+    return (MINUTE_SECONDS + BURST_SECONDS) / per_minute if per_minute else 0.0
 
 
 class Throttle(msgspec.Struct, kw_only=True):
