@@ -12,6 +12,7 @@ from domain.errors import ConflictError
 from domain.request_lines import split_lines
 from domain.sending import SendRecord, records, to_line
 
+MOST_TRIES_TO_OPEN = 20  # against a writer that is busy
 BLOCKS_IN_RESERVE = 2_000  # for the answers of what is under way
 
 
@@ -31,18 +32,27 @@ class SendLog:
     def open(self) -> None:
         """Read what is new and become the writer: whoever was it before fails at the next append.
 
-        Raises ConflictError when another slice does so at the same time.
+        Raises ConflictError when it comes to nothing because others write all the time.
         """
         if self.position == 0:
             self._blob.create()
-        self._read(rivals=True)
-        # The last writer may have died within a line: a line end before ours keeps the two apart.
-        self._append(b"\n" + to_line(SendRecord(by=self._by)))
+        (begin,) = _blocks([to_line(SendRecord(by=self._by))])
+        for tries in range(1, MOST_TRIES_TO_OPEN + 1):
+            self._read(rivals=True)
+            try:
+                self._append(begin)
+            except ConflictError:  # nothing is sent yet: whatever others have begun meanwhile is theirs
+                if tries == MOST_TRIES_TO_OPEN:
+                    raise
+            else:
+                return
 
     def append(self, *, intended: list[int], facts: list[SendRecord]) -> None:
         """Write facts and an intent, in this order. Raises ConflictError when another slice has begun."""
         intents = [SendRecord(by=self._by, intended=intended)] if intended else []
         own = [*facts, *intents]
+        if not own:
+            return
         for block in _blocks(map(to_line, own)):
             self._append(block)
         for record in own:
@@ -50,7 +60,7 @@ class SendLog:
 
     def add_facts(self, facts: list[SendRecord]) -> None:
         """Write answers, and what was not sent after all, into a log that is somebody else's by now: they are true."""
-        for block in _blocks(b"\n" + to_line(fact) for fact in facts):
+        for block in _blocks(map(to_line, facts)):
             self._blob.append(block, position=None)
 
     def _append(self, block: bytes) -> None:
@@ -66,11 +76,13 @@ class SendLog:
         self.position += len(block)
 
     def _read(self, *, rivals: bool) -> None:
-        """Take in what was written from `position` on. Raises ConflictError when a slice has begun there, unless it may."""
+        """Take in all that was written from `position` on. Raises ConflictError when a slice has begun there, unless it may."""
+        overtaken = False
         for record in records(split_lines(self._counted())):
-            if record.by not in ("", self._by) and not rivals:
-                raise ConflictError(f"{self._blob.name}: another slice has begun.")
+            overtaken = overtaken or record.by not in ("", self._by)
             self._note(record)
+        if overtaken and not rivals:
+            raise ConflictError(f"{self._blob.name}: another slice has begun.")
 
     def _counted(self) -> Iterator[bytes]:
         for chunk in self._blob.chunks(self.position):
@@ -79,8 +91,11 @@ class SendLog:
 
 
 def _blocks(lines: Iterable[bytes]) -> Iterator[bytes]:
-    """Put lines together into blocks that an append takes; only a line that is longer is cut."""
-    block = bytearray()
+    """Put lines together into blocks that an append takes; only a line that is longer is cut.
+
+    They begin with a line end: whoever wrote last may have died within a line.
+    """
+    block = bytearray(b"\n")
     for line in lines:
         if len(block) + len(line) > MAX_APPEND_BYTES and block:
             yield bytes(block)
@@ -89,5 +104,4 @@ def _blocks(lines: Iterable[bytes]) -> Iterator[bytes]:
         while len(block) > MAX_APPEND_BYTES:
             yield bytes(block[:MAX_APPEND_BYTES])
             del block[:MAX_APPEND_BYTES]
-    if block:
-        yield bytes(block)
+    yield bytes(block)

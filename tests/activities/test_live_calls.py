@@ -1,15 +1,31 @@
 """Requests sent as live calls: each row is answered, and paid, once; what cannot be known is said, not guessed."""
 
+import asyncio
+import itertools
 import json
 from collections import Counter
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
+import msgspec
 import pytest
 
+from adapters.append_blob import AppendBlob
+from adapters.live_api import LiveAnswer, LiveApi
+from domain.contracts import SliceDone, SliceWork, from_wire
+from domain.errors import NotFoundError, PassingError
+from domain.throttle import WIDEST
 from local.azure_openai import RunningService, running
 from tests.activities.conftest import MakePipeline
-from tests.activities.inline_pipeline import Blown, Fuse, InlinePipeline, settings_for
+from tests.activities.inline_pipeline import (
+    Blown,
+    Fuse,
+    InlinePipeline,
+    Steps,
+    live_api_for,
+    settings_for,
+)
 from tests.conftest import Containers
 
 
@@ -224,3 +240,265 @@ def test_a_process_may_die_after_any_effect_and_no_row_is_paid_twice(
     assert paid == distinct <= 12
     assert counts.get("missing", 0) < 12
     assert counts["ok"] <= paid
+
+
+# --- calls that several rows share -----------------------------------------------------------------------------------
+
+
+def run_shared(pipeline: InlinePipeline, inputs_per_request: int) -> None:
+    """Run with as many rows to a call as a job spec may ask for."""
+    flow = pipeline.begin()
+    pipeline.live(flow, until=lambda: bool(flow.shards))
+    for state in flow.shards:
+        state.shard = msgspec.structs.replace(state.shard, inputs_per_request=inputs_per_request)
+    pipeline.live(flow)
+
+
+def test_rows_that_share_a_call_get_an_answer_each(
+    make_pipeline: MakePipeline, service: RunningService
+) -> None:
+    pipeline = make_pipeline()
+    pipeline.drop("a.jsonl", embeddings(50))
+    run_shared(pipeline, 16)
+    assert outcomes(pipeline) == {"ok": 50}
+    assert served(service) == (50, 50)
+    assert service.counters()["calls"]["live"]["200"] == 4
+    alone = make_pipeline()
+    alone.drop("a.jsonl", embeddings(50))
+    alone.run()
+    found, expected = (
+        {
+            line["custom_id"]: line["response"]["body"]["data"]
+            for line in each.lines(each.storage.processed, "_output.jsonl")
+        }
+        for each in (pipeline, alone)
+    )
+    assert found == expected
+
+
+def test_a_bad_row_costs_itself_alone_and_not_the_call_it_shares(
+    make_pipeline: MakePipeline, service: RunningService
+) -> None:
+    pipeline = make_pipeline()
+    lines = [embedding(row) if row != 5 else embedding(5, [""]) for row in range(12)]
+    lines[7] = embedding(7).replace(b"text 7", b"")
+    pipeline.drop("a.jsonl", b"".join(lines))
+    run_shared(pipeline, 6)
+    assert outcomes(pipeline) == {"ok": 10, "failed": 2}
+    assert served(service) == (10, 10)
+
+
+def test_a_shared_call_whose_answer_is_lost_leaves_all_its_rows_in_doubt(
+    make_pipeline: MakePipeline, service: RunningService
+) -> None:
+    service.plan(calls=[{"operation": "live", "nth": 2, "connection": "half"}])
+    pipeline = make_pipeline()
+    pipeline.drop("a.jsonl", embeddings(12))
+    run_shared(pipeline, 4)
+    assert outcomes(pipeline) == {"ok": 8, "missing": 4}
+    assert served(service) == (12, 12)
+
+
+def test_a_shared_call_that_fails_there_is_made_again_for_all_its_rows(
+    make_pipeline: MakePipeline, service: RunningService
+) -> None:
+    service.plan(calls=[{"operation": "live", "nth": 2, "status": 500}])
+    pipeline = make_pipeline()
+    pipeline.drop("a.jsonl", embeddings(12))
+    run_shared(pipeline, 4)
+    assert outcomes(pipeline) == {"ok": 12}
+    assert served(service) == (12, 12)
+    live = pipeline.document(pipeline.storage.processed, "_metadata.json")["live"]
+    assert [(part["shard"], part["attempt"]) for part in live] == [("0000", 1), ("0000.0", 2)]
+
+
+# --- waits -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "call", [{"status": 401}, {"status": 403}, {"status": 404, "code": "DeploymentNotFound"}]
+)
+def test_what_somebody_has_to_mend_is_waited_for_and_costs_nothing(
+    make_pipeline: MakePipeline, service: RunningService, call: dict[str, Any]
+) -> None:
+    service.plan(calls=[{"operation": "live", "first": 9, **call}])
+    pipeline = make_pipeline()
+    pipeline.drop("a.jsonl", embeddings(8))
+    assert pipeline.run().done == 1
+    assert outcomes(pipeline) == {"ok": 8}
+    assert served(service) == (8, 8)
+
+
+def test_a_deployment_that_is_never_mended_sets_the_file_aside_untouched(
+    make_pipeline: MakePipeline, service: RunningService
+) -> None:
+    pipeline = make_pipeline(DEADLINE_HOURS="0.1")
+    pipeline.drop("a.jsonl", embeddings(3).replace(b'"emb"', b'"missing-emb"'))
+    assert pipeline.run().held == 1
+    assert pipeline.names(pipeline.storage.input) == ["a.jsonl"]
+    assert pipeline.names(pipeline.storage.processed) == []
+
+
+def test_what_is_not_sent_by_the_deadline_ends_as_cancelled(
+    make_pipeline: MakePipeline, service: RunningService
+) -> None:
+    service.plan(calls=[{"operation": "live", "text": "text [3-9]", "status": 429, "retry_after": "1000000"}])
+    pipeline = make_pipeline(DEADLINE_HOURS="1")
+    pipeline.drop("a.jsonl", embeddings(10))
+    pipeline.run()
+    assert outcomes(pipeline) == {"ok": 3, "cancelled": 7}
+    errors = pipeline.lines(pipeline.storage.error, "_error.jsonl")
+    assert {(error["code"], error["attempts"]) for error in errors} == {("deadline_reached", 0)}
+
+
+# --- what a batch has not done by the deadline -----------------------------------------------------------------------
+
+FINISH_LIVE = {"ON_DEADLINE": "direct", "DIRECT_DEPLOYMENT": "gpt-live", "DEADLINE_HOURS": "0.001"}
+
+
+def test_what_a_batch_has_not_done_by_the_deadline_is_sent_live(
+    make_pipeline: MakePipeline, service: RunningService
+) -> None:
+    service.plan(batches=[{"duration_seconds": 1e7}])
+    pipeline = make_pipeline(**FINISH_LIVE, MAX_ATTEMPTS="1")
+    pipeline.drop("a.jsonl", b"".join(map(chat, range(5))))
+    pipeline.run()
+    assert outcomes(pipeline) == {"ok": 5}
+    told = pipeline.document(pipeline.storage.processed, "_metadata.json")
+    assert told["engine"] == "batch+direct"
+    assert [batch["status"] for batch in told["batches"]] == ["cancelled"]
+    assert [(part["shard"], part["deployment"]) for part in told["live"]] == [("0000.0", "gpt-live")]
+    assert served(service) == (5, 5)
+    assert list(service.counters()["live_answers"]["served_more_than_once"]) == []
+    assert service.counters()["batches_created"] == 1
+
+
+def test_only_what_the_batch_has_not_answered_is_sent_live(
+    make_pipeline: MakePipeline, service: RunningService
+) -> None:
+    service.plan(batches=[{"ends_as": "cancelled", "fraction": 0.6}])
+    pipeline = make_pipeline(**FINISH_LIVE | {"DEADLINE_HOURS": "0.000001"})
+    pipeline.drop("a.jsonl", b"".join(map(chat, range(5))))
+    pipeline.run()
+    assert outcomes(pipeline) == {"ok": 5}
+    assert served(service)[0] == 5 - service.counters()["answers"]["requests_served"]
+
+
+def test_a_batch_that_is_cancelled_before_the_deadline_stays_cancelled(
+    make_pipeline: MakePipeline, service: RunningService
+) -> None:
+    service.plan(batches=[{"ends_as": "cancelled", "fraction": 0.0}])
+    pipeline = make_pipeline(**FINISH_LIVE | {"DEADLINE_HOURS": "10"})
+    pipeline.drop("a.jsonl", b"".join(map(chat, range(5))))
+    pipeline.run()
+    assert outcomes(pipeline) == {"cancelled": 5}
+    assert served(service) == (0, 0)
+
+
+def test_what_a_batch_that_ignores_its_cancellation_may_still_do_is_not_sent_live(
+    make_pipeline: MakePipeline, service: RunningService
+) -> None:
+    service.plan(batches=[{"stuck_in": "in_progress"}])
+    pipeline = make_pipeline(**FINISH_LIVE)
+    pipeline.drop("a.jsonl", b"".join(map(chat, range(2))))
+    pipeline.run()
+    assert outcomes(pipeline) == {"missing": 2}
+    assert served(service) == (0, 0)
+
+
+# --- two at once -----------------------------------------------------------------------------------------------------
+
+
+class Interrupted(LiveApi):
+    """Before the answer to its nth call is given back, something else happens."""
+
+    def __init__(self, api: LiveApi, nth: int, happens: Callable[[], object]) -> None:
+        self.__dict__.update(api.__dict__)
+        self._nth, self._happens = nth, happens
+
+    async def send(self, path: str, body: dict[str, Any], *, about: str) -> LiveAnswer:
+        answer = await super().send(path, body, about=about)
+        self._nth -= 1
+        if self._nth == 0:
+            await asyncio.to_thread(self._happens)
+        return answer
+
+
+@pytest.mark.parametrize("nth", [1, 5, 9])
+def test_a_slice_that_was_overtaken_stops_sending_and_brings_home_what_it_has_paid_for(
+    make_pipeline: MakePipeline, service: RunningService, nth: int
+) -> None:
+    """The activity was delivered twice, or the app that was believed dead is not."""
+    pipeline = make_pipeline()
+    pipeline.drop("a.jsonl", embeddings(60))
+    flow = pipeline.begin()
+    pipeline.live(flow, until=lambda: bool(flow.shards))
+    work = from_wire(flow.next_calls(pipeline.now())[0].input, SliceWork)
+    other = Steps(pipeline, Fuse()).slice(work)
+    done: list[SliceDone] = []
+
+    @asynccontextmanager
+    async def open_live() -> AsyncIterator[LiveApi]:
+        async with live_api_for(pipeline.settings) as api:
+            yield Interrupted(api, nth, lambda: done.append(other.run()))
+
+    overtaken = Steps(pipeline, Fuse()).slice(work)
+    overtaken._open_live = open_live
+    stopped = overtaken.run()
+    assert (stopped.ended, stopped.wait_seconds > 0) == (False, True)
+    (went_on,) = done
+    assert went_on.ended  # but for what the other one may have sent
+    pipeline.live(flow)
+    counts = outcomes(pipeline)
+    assert counts == {"ok": 60}
+    assert served(service) == (60, 60)
+
+
+def test_a_file_taken_over_from_a_snapshot_that_still_sends_is_paid_once(
+    make_pipeline: MakePipeline, service: RunningService
+) -> None:
+    pipeline = make_pipeline()
+    pipeline.drop("a.jsonl", embeddings(60))
+    old = pipeline.begin()
+    pipeline.live(old, until=lambda: bool(old.shards))
+    work = from_wire(old.next_calls(pipeline.now())[0].input, SliceWork)
+
+    @asynccontextmanager
+    async def open_live() -> AsyncIterator[LiveApi]:
+        async with live_api_for(pipeline.settings) as api:
+            yield Interrupted(api, 6, pipeline.run)
+
+    overtaken = Steps(pipeline, Fuse()).slice(work)
+    overtaken._open_live = open_live
+    with suppress(NotFoundError):  # the log went with the file, which is finished
+        overtaken.run()
+    counts = outcomes(pipeline)
+    paid, distinct = served(service)
+    assert paid == distinct == 60
+    assert counts["ok"] + counts["missing"] == 60
+    assert counts["missing"] <= WIDEST + WIDEST // 4
+
+
+# --- storage ---------------------------------------------------------------------------------------------------------
+
+
+def test_answers_are_brought_home_when_storage_fails_in_between(
+    make_pipeline: MakePipeline, service: RunningService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Appends fail for a while, some of them after they were done: what was paid is kept, what was not sent is sent."""
+    pipeline = make_pipeline()
+    pipeline.drop("a.jsonl", embeddings(40))
+    append, count = AppendBlob.append, itertools.count()
+
+    def failing(self: AppendBlob, content: bytes, *, position: int | None) -> None:
+        number = next(count)
+        if number % 7 == 3:
+            raise PassingError("before it was done", code="mishap")
+        append(self, content, position=position)
+        if number % 7 == 5:
+            raise PassingError("after it was done", code="mishap")
+
+    monkeypatch.setattr(AppendBlob, "append", failing)
+    pipeline.run()
+    assert outcomes(pipeline) == {"ok": 40}
+    assert served(service) == (40, 40)
