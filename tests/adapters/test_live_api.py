@@ -71,9 +71,9 @@ def test_an_error_is_an_answer_and_asked_for_once(service: RunningService, statu
 
 @pytest.mark.parametrize(
     ("told", "expected"),
-    [("0", 0.0), ("0.5", 0.5), ("86400", 86400.0), ("nan", None), ("inf", None), ("-3", None)],
+    [("0", 0.0), ("0.5", 0.5), ("86400", 3600.0), ("nan", None), ("inf", None), ("-3", None)],
 )
-def test_a_time_to_wait_is_a_number_or_nothing(
+def test_a_time_to_wait_is_a_number_of_at_most_an_hour_or_nothing(
     service: RunningService, told: str, expected: float | None
 ) -> None:
     service.plan(calls=[{"operation": "live", "status": 429, "retry_after": told}])
