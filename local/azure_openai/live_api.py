@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 MAX_INPUTS = 2048
 _NAMED_CHARACTERS = 80
+_OUTPUT_LIMITS = ("max_completion_tokens", "max_output_tokens", "max_tokens")
 
 
 class LiveApi:
@@ -34,6 +35,9 @@ class LiveApi:
         self._refusing = names(settings.batch_only)
         self._limits: dict[str, RateLimit] = defaultdict(
             lambda: RateLimit(settings.live_requests_per_minute, settings.real(60.0))
+        )
+        self._token_limits: dict[str, RateLimit] = defaultdict(
+            lambda: RateLimit(settings.live_tokens_per_minute, settings.real(60.0), "token")
         )
 
     def operations(self) -> list[Operation]:
@@ -61,11 +65,21 @@ class LiveApi:
 
         async def carry_out() -> Response:
             self._check(request, deployment, kind, body, texts)
-            self._limits[deployment].take()
+            self._take(deployment, body, texts)
             self._counters.answered_live(deployment, map(_named, texts))
             return json_response(_answer(kind, body))
 
         return Call(subject, carry_out)
+
+    def _take(self, deployment: str, body: dict[str, Any], texts: list[str]) -> None:
+        """Count a call and its tokens: of what it asks, and the most that may be answered."""
+        most = next((body[name] for name in _OUTPUT_LIMITS if isinstance(body.get(name), int)), 0)
+        tokens = sum(map(answers.tokens_in, texts)) + most
+        self._token_limits[deployment].check(
+            tokens
+        )  # a call that is refused for one takes nothing of the other
+        self._limits[deployment].take()
+        self._token_limits[deployment].take(tokens)
 
     def _check(
         self, request: Request, deployment: str, kind: str, body: dict[str, Any], texts: list[str]

@@ -1,4 +1,4 @@
-"""At most so many calls in a sliding window."""
+"""At most so many calls, or tokens, in a sliding window."""
 
 from __future__ import annotations
 
@@ -10,22 +10,33 @@ from local.azure_openai.errors import ServiceError
 
 
 class RateLimit:
-    """Refuses calls above `limit` per `window_seconds` of our clock; a limit of 0 is none."""
+    """Refuses calls above `limit` per `window_seconds` of our clock; a limit of 0 is none. `what` is counted."""
 
-    def __init__(self, limit: int, window_seconds: float) -> None:
+    def __init__(self, limit: int, window_seconds: float, what: str = "call") -> None:
         self._limit = limit
         self._window_seconds = window_seconds
-        self._taken: deque[float] = deque()
+        self._what = what
+        self._taken: deque[tuple[float, int]] = deque()
 
-    def take(self) -> None:
-        """Count a call. Raises ServiceError 429, which says when to come again, if it is one too many."""
+    def check(self, amount: int = 1) -> None:
+        """Raise ServiceError 429, which says when to come again, if so much is too much.
+
+        What alone is more than the limit is let through when nothing else is there.
+        """
         if not self._limit:
             return
         now = time.monotonic()
-        while self._taken and self._taken[0] <= now - self._window_seconds:
+        while self._taken and self._taken[0][0] <= now - self._window_seconds:
             self._taken.popleft()
-        if len(self._taken) >= self._limit:
-            wait = self._taken[0] + self._window_seconds - now
-            message = "Requests have exceeded the call rate limit of the deployment. Please retry later."
+        if self._taken and sum(taken for _, taken in self._taken) + amount > self._limit:
+            wait = self._taken[0][0] + self._window_seconds - now
+            message = (
+                f"Requests have exceeded the {self._what} rate limit of the deployment. Please retry later."
+            )
             raise ServiceError(429, message, retry_after=str(max(1, ceil(wait))))
-        self._taken.append(now)
+
+    def take(self, amount: int = 1) -> None:
+        """Count what was checked. Raises as `check` does."""
+        self.check(amount)
+        if self._limit:
+            self._taken.append((time.monotonic(), amount))

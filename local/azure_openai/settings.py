@@ -104,6 +104,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     # live calls
     live_requests_per_minute: Annotated[int, Meta(ge=0, description="429 above it; 0 is no limit")] = 0
+    live_tokens_per_minute: Annotated[int, Meta(ge=0, description="429 above it; 0 is no limit")] = 0
 
     @property
     def known_deployments(self) -> frozenset[str]:

@@ -146,6 +146,35 @@ def test_a_rate_that_the_service_enforces_is_found_out_by_its_refusals(container
         assert 0 < service.counters()["calls"]["live"]["429"] < 100
 
 
+def test_a_token_limit_that_the_service_enforces_is_found_out_too(containers: Containers) -> None:
+    with running(speed=60, live_tokens_per_minute=100) as service:
+        pipeline = InlinePipeline(settings_for(containers, service))
+        pipeline.drop("a.jsonl", b"".join(embedding(row, f"text {row:04d}" * 4) for row in range(30)))
+        pipeline.run()
+        pipeline.close()
+        assert outcomes(pipeline) == {"ok": 30}
+        assert served(service) == (30, 30)
+        assert service.counters()["calls"]["live"]["429"] > 0
+
+
+@pytest.mark.parametrize("limit", [{"REQUESTS_PER_MINUTE": "60"}, {"TOKENS_PER_MINUTE": "900"}])
+def test_a_limit_in_the_settings_is_kept_within_a_slice_and_the_next_one_knows(
+    make_pipeline: MakePipeline, service: RunningService, limit: dict[str, str]
+) -> None:
+    pipeline = make_pipeline(**limit)
+    pipeline.drop("a.jsonl", embeddings(60))
+    flow = pipeline.begin()
+    pipeline.live(flow, until=lambda: bool(flow.shards))
+    work = from_wire(flow.next_calls(pipeline.now())[0].input, SliceWork)
+    sliced = Steps(pipeline, Fuse()).slice(work)
+    sliced._seconds = 1.0
+    done = sliced.run()
+    assert (done.ended, 1 <= done.done <= 3) == (False, True)
+    assert done.throttle
+    assert max(done.throttle.requests_due_at, done.throttle.tokens_due_at) > pipeline.now()
+    assert served(service)[0] == done.done
+
+
 # --- what fails ------------------------------------------------------------------------------------------------------
 
 
