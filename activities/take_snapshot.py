@@ -9,6 +9,7 @@ from typing import Any
 import azure.durable_functions as df
 
 from activities.answering import answering_async
+from activities.first_versions import first_versions
 from activities.job_specs import JobSpecs
 from activities.survey import Claimed, IsAlive, Survey, alive_in, survey
 from activities.waiting_note import tell_waiting
@@ -46,8 +47,9 @@ def take(
     found: Survey, snapshot_id: str, *, storage: Storage, room: WorkRoom, settings: Settings
 ) -> TakenFiles:
     """Claim what was found and write the manifest; a repetition finds its own claims and comes to the same files."""
+    unclaimed = first_versions(found.unclaimed, snapshot_id, storage=storage, room=room, settings=settings)
     with ThreadPoolExecutor(CLAIMS_AT_ONCE) as pool:
-        new = pool.map(lambda file: _claim(file, snapshot_id, storage, room), found.unclaimed)
+        new = pool.map(lambda file: _claim(file, snapshot_id, storage, room), unclaimed)
         won = pool.map(lambda claimed: _take_over(claimed, snapshot_id, room), found.orphaned)
         taken_over = [claimed for claimed, is_ours in zip(found.orphaned, won, strict=True) if is_ours]
         files = [_listed(claimed, found.specs) for claimed in (*found.mine, *taken_over)]

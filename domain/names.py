@@ -50,6 +50,20 @@ def timestamp_of(snapshot_id: str) -> str:
     return snapshot_id.removeprefix(SNAPSHOT_PREFIX)
 
 
+def takes_files_at(snapshot_id: str, window_seconds: float) -> float:
+    """Give the time (epoch seconds) before which a snapshot takes nothing: the end of its window, or when it was asked for.
+
+    0 for an id of another form.
+    """
+    timestamp = timestamp_of(snapshot_id)
+    try:
+        begun = datetime.strptime(timestamp, "%Y%m%dT%H%M%S.%fZ").replace(tzinfo=UTC).timestamp()
+    except ValueError:
+        return 0.0
+    is_of_window = len(timestamp.rpartition(".")[2]) == len("000Z")
+    return begun + window_seconds if is_of_window else begun
+
+
 def files_instance_id(snapshot_id: str) -> str:
     """Name the sub-orchestration that works on the snapshot's files."""
     return f"{snapshot_id}-files"

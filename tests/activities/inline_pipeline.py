@@ -275,10 +275,10 @@ class InlinePipeline:
 
     # --- one life ----------------------------------------------------------------------------------------------------
 
-    def begin(self, fuse: Fuse | None = None) -> Flow:
+    def begin(self, fuse: Fuse | None = None, *, snapshot_id: str = "") -> Flow:
         """Take a snapshot of what waits; the snapshots before it are dead."""
         steps = Steps(self, fuse or Fuse())
-        snapshot_id = f"snapshot-{next(self._snapshots):04d}"
+        snapshot_id = snapshot_id or f"snapshot-{next(self._snapshots):04d}"
         found = asyncio.run(
             survey(
                 steps.storage,

@@ -1,5 +1,7 @@
 """Collecting a batch whose state, counts and files do not agree."""
 
+import io
+import json
 from typing import Any
 
 import pytest
@@ -51,19 +53,17 @@ def test_an_output_file_that_is_still_not_named_is_waited_for_and_then_done_with
 
 def test_answers_to_requests_that_nobody_asked_are_left_out(pipeline: InlinePipeline) -> None:
     """Another batch's output in place of ours: nothing of it may get into the results."""
-    other = Ended(pipeline)
-    pipeline.drop("b.jsonl", requests(["stranger", *IDS[:2]]))
-    call = pipeline.live_until(pipeline.begin(), "collect_batch", path="b.jsonl")
-    foreign = other.call.input["output_file_id"]
-    answer = from_wire(
-        other.steps.answer(
-            Call("collect_batch", {**call.input, "output_file_id": foreign, "tries": 3}, call.key, call.shard)
-        ),
-        Answer,
-    )
-    collected = from_wire(answer.ok, CollectedShard)
+    ended = Ended(pipeline)
+    foreign, _ = pipeline.api.upload("foreign.jsonl", io.BytesIO(answers("stranger", *IDS[:2])))
+    collected = from_wire(ended.collect(output_file_id=foreign, tries=3).ok, CollectedShard)
     assert collected.tally.ok == 2
-    assert [child.requests for child in collected.children] == [1]
+    assert [child.requests for child in collected.children] == [len(IDS) - 2]
+
+
+def answers(*custom_ids: str) -> bytes:
+    response = {"status_code": 200, "body": {"choices": []}}
+    lines = ({"custom_id": custom_id, "response": response, "error": None} for custom_id in custom_ids)
+    return b"".join(json.dumps(line).encode() + b"\n" for line in lines)
 
 
 def test_a_failed_batch_with_answers_burns_attempts_for_those_alone(

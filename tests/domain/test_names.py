@@ -202,3 +202,18 @@ def test_a_service_file_is_found_by_a_name_that_no_other_submission_starts_with(
     filenames = [names.service_filename(prefix, "k", shard, n) for shard in shards for n in (0, 1, 10, 11)]
     for name in filenames:
         assert [other for other in filenames if other.startswith(name)] == [name]
+
+
+@pytest.mark.parametrize(
+    ("snapshot_id", "seconds"),
+    [
+        ("snapshot-20261125T120648.000Z", 1795608438.0),
+        ("snapshot-20261125T120648.500Z", 1795608438.5),
+        ("snapshot-20261125T120648.500000Z", 1795608408.5),
+        ("snapshot-by-hand", 0.0),
+    ],
+)
+def test_a_snapshot_takes_nothing_before_its_window_is_over_or_it_was_asked_for(
+    snapshot_id: str, seconds: float
+) -> None:
+    assert names.takes_files_at(snapshot_id, 30.0) == seconds
