@@ -83,3 +83,17 @@ def test_a_file_may_be_uploaded_elsewhere_and_renamed_into_place(
 def test_empty_directories_are_no_input(pipeline: InlinePipeline, uploads: FileSystemClient) -> None:
     uploads.create_directory("a/b/c.jsonl")
     assert pipeline.run().files == 0
+
+
+def test_tables_and_live_calls_leave_no_directory_either(
+    pipeline: InlinePipeline, uploads: FileSystemClient, hierarchical_account: HierarchicalAccount
+) -> None:
+    spec = b"endpoint: /v1/embeddings\ndeployment: emb\nparameters: {dimensions: 4}\n"
+    uploads.get_file_client("a/_batch.yaml").upload_data(spec, overwrite=True)
+    uploads.get_file_client("a/b/titles.csv").upload_data(b"text\none\ntwo\n", overwrite=True)
+    assert pipeline.run().done == 1
+    records = pipeline.lines(pipeline.storage.processed, "_output.jsonl")
+    assert [(record["row"], len(record["embeddings"])) for record in records] == [(0, 4), (1, 4)]
+    left = hierarchical_account.entries(pipeline.storage.work.name)
+    assert [name for name in left if not name.startswith("snapshots/")] == ["files/"]
+    assert hierarchical_account.entries(pipeline.storage.input.name) == ["a/", "a/_batch.yaml", "a/b/"]
