@@ -14,10 +14,12 @@ import msgspec
 from activities.answer_checks import CheckedAnswers
 from activities.answer_spool import AnswerSpool
 from activities.answering import answering
-from activities.result_files import ResultFiles, with_output_file
+from activities.result_files import with_output_file
+from activities.result_sources import results_of
 from activities.service_files import delete_service_files
 from activities.sharding import ShardWriter
 from adapters import clients
+from adapters.blob_urls import BlobUrls
 from adapters.work_room import WorkRoom
 from domain import names
 from domain.contracts import CollectedShard, EndedBatch, OpenShard, Pause, from_wire
@@ -27,6 +29,7 @@ from domain.regrouping import Regrouping, regroup
 from domain.sending import LOST_ANSWER, NOT_SENT, SendBook
 from domain.settings import Settings
 from domain.shards import shard_limits
+from domain.transports import remedy
 
 if TYPE_CHECKING:
     from adapters.batch_api import BatchApi
@@ -53,6 +56,7 @@ def collect_batch(ended: dict) -> dict:
         lambda: Collection(
             from_wire(ended, EndedBatch),
             room=clients.work_room(),
+            urls=clients.storage().work_urls,
             api=clients.batch_api(),
             settings=clients.settings(),
             clock=time.time,
@@ -68,6 +72,7 @@ class Collection:
         ended: EndedBatch,
         *,
         room: WorkRoom,
+        urls: BlobUrls,
         api: "BatchApi",
         settings: Settings,
         clock: Callable[[], float],
@@ -75,13 +80,16 @@ class Collection:
         self._ended, self._shard = ended, ended.shard
         self._room, self._api, self._settings, self._clock = room, api, settings, clock
         self._book = SendBook(ended.shard.requests)  # of a shard that was sent live
+        self._urls = urls
+        self._batch: BatchRecord | None = None
         self._tally = Tally()
 
     def run(self) -> CollectedShard:
         """Collect the shard, or finish what an earlier try began."""
         ledger, etag = self._open_ledger()
         if ledger.collected is None:
-            if ledger.batch:
+            self._batch = ledger.batch
+            if ledger.batch and ledger.batch.input_blob is None:
                 self._ended = with_output_file(self._ended, ledger.batch.batch_id, self._api)
             regrouping = self._regrouping(ledger.batch)
             if regrouping and regrouping.pause:
@@ -132,7 +140,7 @@ class Collection:
         pause = Pause(
             model=self._shard.model,
             kind=why.pause or "quota",
-            message=f"{why.reason.code}: {why.reason.message}",
+            message=f"{why.reason.code}: {why.reason.message} {remedy(why.reason.code)}".rstrip(),
         )
         return CollectedShard(again=pause)
 
@@ -265,7 +273,8 @@ class Collection:
                 self._book.note(record)
                 if record.row is not None:
                     answers.add(bytes(record.answer))
-        ResultFiles(self._ended, self._api).read_into(answers)
+        results = results_of(self._ended, self._batch, api=self._api, room=self._room, urls=self._urls)
+        results.read_into(answers)
 
     # --- the service's side ------------------------------------------------------------------------------------------
 

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
@@ -40,17 +40,26 @@ def with_output_file(ended: EndedBatch, batch_id: str, api: "BatchApi") -> Ended
     )
 
 
-class ResultFiles:
-    """Both result files of a batch, whatever its state says about them."""
+class ResultSource(Protocol):
+    """Where result files are: the service, or our own storage."""
 
-    def __init__(self, ended: EndedBatch, api: "BatchApi") -> None:
-        self._api, self._requests = api, ended.shard.requests
-        self._file_ids = [file_id for file_id in (ended.output_file_id, ended.error_file_id) if file_id]
-        self._is_patient = ended.tries < PATIENT_TRIES
+    def content(self, name: str, /) -> Iterator[bytes]:
+        """Stream one. Raises NotFoundError."""
+
+    def file_size(self, name: str, /) -> int | None:
+        """Give the size of one in bytes; None where nobody knows it."""
+
+
+class ResultFiles:
+    """The result files of a batch, whatever its state says about them."""
+
+    def __init__(self, found: list[str], source: ResultSource, *, requests: int, is_patient: bool) -> None:
+        self._names, self._source = found, source
+        self._requests, self._is_patient = requests, is_patient
 
     def read_into(self, answers: AnswerSpool) -> None:
         """Read all answers. Raises PassingError, the first times, for files that are broken, short or gone."""
-        sizes = {file_id: self._read(file_id, answers) for file_id in self._file_ids}
+        sizes = {name: self._read(name, answers) for name in self._names}
         if len(answers) < self._requests and self._is_patient:
             self._check(sizes)
 
@@ -60,7 +69,7 @@ class ResultFiles:
 
         def counted() -> Iterator[bytes]:
             nonlocal size
-            for chunk in self._api.content(file_id):
+            for chunk in self._source.content(file_id):
                 size += len(chunk)
                 yield chunk
 
@@ -85,6 +94,6 @@ class ResultFiles:
     def _check(self, sizes: dict[str, int]) -> None:
         """Make sure that requests without an answer have none: a download may end early, even at the end of a line."""
         for file_id, size in sizes.items():
-            told = self._api.file_size(file_id)
+            told = self._source.file_size(file_id)
             if told is not None and told != size:
                 raise PassingError(f"{size} of {told} bytes of {file_id} have come.", code="short_result")

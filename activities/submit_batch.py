@@ -14,7 +14,8 @@ import azure.durable_functions as df
 import msgspec
 
 from activities.answering import answering
-from activities.handover import FileHandover
+from activities.blob_handover import BlobHandover
+from activities.file_handover import FileHandover
 from activities.ledger_book import LedgerBook
 from adapters import clients
 from adapters.blob_urls import NO_SIGNATURE, BlobUrls
@@ -31,7 +32,7 @@ from domain.errors import (
 )
 from domain.records import BatchRecord, Ledger
 from domain.settings import Settings
-from domain.transports import Choice, choose
+from domain.transports import AUTO, Choice, Transport, choose
 
 if TYPE_CHECKING:
     from adapters.batch_api import BatchApi
@@ -78,8 +79,11 @@ class Submission:
     ) -> None:
         self._work, self._shard = work, work.shard
         self._api, self._clock = api, clock
-        self._book = LedgerBook(work, room, self._choice(settings, urls), now=clock())
-        self._handover = FileHandover(
+        self._wanted = settings.transport
+        self._choice = self._choose(settings, urls)
+        self._book = LedgerBook(work, room, self._choice, now=clock())
+        self._by_blob = BlobHandover(work, room=room, urls=urls, api=api)
+        self._by_file = FileHandover(
             work,
             self._book,
             room=room,
@@ -94,20 +98,26 @@ class Submission:
     def _ledger(self) -> Ledger:
         return self._book.ledger
 
-    def _choice(self, settings: Settings, urls: BlobUrls) -> Choice:
+    @property
+    def _handover(self) -> FileHandover | BlobHandover:
+        """The way that the ledger says."""
+        return self._by_blob if self._ledger.transport == Transport.BLOB else self._by_file
+
+    def _choose(self, settings: Settings, urls: BlobUrls) -> Choice:
         """Choose the way that a first submission of the shard goes; a ledger that is there has its own."""
         failing = self._api.imports.failing
         if urls.is_local and not _is_local(settings.azure_openai_endpoint):
             failing = "no service can reach a storage account on this machine"
         elif settings.import_url == "sas" and not urls.can_sign:
             failing = NO_SIGNATURE
-        unsupported = self._api.imports.unsupported
+        undocumented = settings.azure_openai_api_version == "v1"
+        unsupported = self._api.imports.unsupported if self._wanted == AUTO or undocumented else None
         return choose(settings.transport, size=self._shard.size, unsupported=unsupported, failing=failing)
 
     def run(self) -> Submitted:
         """Go on from where the ledger says the last try got to."""
         try:
-            self._book.open()
+            self._open_ledger()
             batch = self._ledger.batch
             return self._entered(batch) if batch else self._submit()
         except ConflictError:
@@ -117,10 +127,18 @@ class Submission:
             return Submitted(wait_seconds=CONFLICT_WAIT_SECONDS)
         except (QuotaFullError, ConfigurationError) as error:
             if error.code == FILE_QUOTA_CODE:  # what is left of dead runs may be what fills it
-                self._handover.make_room()
+                self._by_file.make_room()
             return self._paused(error)
         except RefusedError as error:
             return Submitted(refused=Fault(code=error.code, message=str(error), passing=False))
+
+    def _open_ledger(self) -> None:
+        """Open the ledger; where nothing is under way, TRANSPORT counts as it is set now, not as it was."""
+        self._book.open()
+        ledger, choice = self._ledger, self._choice
+        idle = not (ledger.batch or ledger.create_intended_at or ledger.input_file_id)
+        if idle and (self._wanted != AUTO or ledger.transport == Transport.BLOB):
+            self._book.go(choice)
 
     def _submit(self) -> Submitted:
         if not self._handover.is_ready():
@@ -171,6 +189,7 @@ class Submission:
         ledger.batch = BatchRecord(
             batch_id=batch.batch_id,
             input_file_id=ledger.input_file_id or "",
+            input_blob=self._handover.input_blob,
             submitted_at=ledger.create_intended_at or self._clock(),
             transport=ledger.transport,
             transport_reason=ledger.transport_reason,

@@ -14,11 +14,13 @@ from openai import AzureOpenAI, OpenAI
 from adapters.openai_errors import asked_wait, root_of, token_provider, translated, without_signatures
 from domain.batch_states import BatchView, read_batch
 from domain.errors import (
+    ConfigurationError,
     LostAnswerError,
     NotFoundError,
     RefusedError,
     UnsupportedError,
 )
+from domain.transports import WRITING_REMEDY
 
 PAGE_SIZE = 100
 CREATE_TIMEOUT_SECONDS = 120.0
@@ -27,6 +29,17 @@ TRANSFER_TIMEOUT_SECONDS = 600.0
 SDK_WAIT_SECONDS = 5.0  # what the SDK may sleep; longer waits the orchestration spends on other work
 FIRST_DATED_VERSION_WITH_EXPIRY = "2025-03-01"  # older ones take `expires_after` and ignore it
 
+_CONTENT_CODES = frozenset(
+    {
+        "empty_file",
+        "invalid_json_line",
+        "too_many_tasks",
+        "url_mismatch",
+        "model_mismatch",
+        "duplicate_custom_id",
+        "invalid_request",
+    }
+)
 _NO_SUCH_OPERATION = frozenset({404, 405})
 
 for _chatty in ("httpx2", "openai"):  # a line per call drowns what the app itself has to say
@@ -166,19 +179,36 @@ class BatchApi:
 
         Raises LostAnswerError when nobody can say whether it was created.
         """
-        with translated(f"batch for {input_file_id}", effect=True):
+        return self._create(f"batch for {input_file_id}", input_file_id, endpoint, metadata=metadata)
+
+    def _create(self, about: str, input_file_id: str | None, endpoint: str, **more: Any) -> CreatedBatch:
+        with translated(about, effect=True):
             answer = self._once.batches.with_raw_response.create(
-                input_file_id=input_file_id,
+                input_file_id=input_file_id,  # type: ignore[arg-type] # null where a blob takes its place
                 endpoint=endpoint,  # type: ignore[arg-type] # the SDK lists OpenAI's endpoints, Azure has its own
                 completion_window=self._window,  # type: ignore[arg-type]
-                metadata=metadata,
                 timeout=CREATE_TIMEOUT_SECONDS,
+                **more,
             )
             batch = read_batch(answer.parse().model_dump(warnings=False))
             headers = answer.headers
             return CreatedBatch(
                 batch, _tokens(headers, "enqueued-tokens"), _tokens(headers, "maximum-enqueued-tokens")
             )
+
+    def create_from_blob(self, input_blob: str, output_folder: str, endpoint: str) -> CreatedBatch:
+        """Create a batch that reads a blob and writes into a folder, both given as URLs that hold no signature.
+
+        Takes no metadata: one page says that it is not supported there. A refusal that is not about the requests is about
+        the account, its roles or the api-version. Raises LostAnswerError as `create` does.
+        """
+        order = {"input_blob": input_blob, "output_folder": {"url": output_folder}}
+        try:
+            return self._create(f"batch for {input_blob}", None, endpoint, extra_body=order)
+        except RefusedError as error:
+            if error.code in _CONTENT_CODES:
+                raise
+            raise ConfigurationError(f"{error} {WRITING_REMEDY}", code=error.code) from error
 
     def batch(self, batch_id: str) -> BatchView:
         """Look at one batch. Raises NotFoundError."""

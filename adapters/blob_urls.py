@@ -7,7 +7,7 @@ records or errors.
 from datetime import UTC, datetime, timedelta
 from threading import Lock
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import SplitResult, quote, unquote, urlsplit
 
 from azure.storage.blob import BlobSasPermissions, BlobServiceClient, UserDelegationKey, generate_blob_sas
 
@@ -44,6 +44,18 @@ class BlobUrls:
         """Give a blob's URL without any right to read it."""
         return f"{self._root}/{self._container}/{quote(name)}"
 
+    def name_of(self, url: str) -> str | None:
+        """Give the name of the blob that a URL means; None where that is no blob of this container.
+
+        The service may write the account's host in another form. Only a name is taken from the URL; nothing is ever
+        fetched from where it points.
+        """
+        theirs, ours = urlsplit(_bare(url)), urlsplit(self._root)
+        if theirs.netloc.lower() != ours.netloc.lower() and _account(theirs) != _account(ours):
+            return None
+        folder = f"{ours.path}/{self._container}/"
+        return unquote(theirs.path.removeprefix(folder)) or None if theirs.path.startswith(folder) else None
+
     def signed(self, name: str, valid_for: timedelta) -> str:
         """Give a URL that lets its holder read the blob for a while. Raises ConfigurationError where nothing can sign."""
         if not self.can_sign:
@@ -73,6 +85,16 @@ class BlobUrls:
                 self._key_until = now + max(KEY_LIFE, 2 * (until - now))
                 self._key = self._service.get_user_delegation_key(now - CLOCK_SKEW, self._key_until)
             return {"user_delegation_key": self._key}
+
+
+def _account(url: SplitResult) -> str:
+    """Name the account by its host, whichever of its hosts that is; each address of a machine is one of its own."""
+    host = (url.hostname or "").lower()
+    return (
+        host
+        if "." not in host or host.replace(".", "").isdigit()
+        else host.split(".")[0].removesuffix("-secondary")
+    )
 
 
 def _bare(url: str) -> str:

@@ -200,6 +200,26 @@ class WorkRoom:
         """Stream a blob line by line."""
         return split_lines(self._work.chunks(blob))
 
+    def chunks(self, blob: str) -> Iterator[bytes]:
+        """Stream a blob in pieces."""
+        return self._work.chunks(blob)
+
+    def size(self, blob: str) -> int | None:
+        """Give a blob's size in bytes; None where there is none."""
+        try:
+            return self._work.entry(blob).size
+        except NotFoundError:
+            return None
+
+    def copy_aside(self, source: str, blob: str) -> str:
+        """Copy a blob to one that nobody touches any more, unless that was done; gives the copy's status."""
+        try:
+            return self._work.copy_from(
+                self._work, source, blob, metadata={"copy_of": quote(source)}, if_absent=True
+            )
+        except ConflictError:
+            return self._work.entry(blob).copy_status or "success"
+
     def stream(self, blob: str, size: int) -> BlobStream:
         """Open a blob as a file."""
         return BlobStream(self._work, blob, size)

@@ -39,6 +39,11 @@ class BatchView(msgspec.Struct, frozen=True, kw_only=True):
     input_file_id: str | None = None
     output_file_id: str | None = None
     error_file_id: str | None = None
+    input_blob: str | None = None
+    output_blob: str | None = (
+        None  # where it is or will be; named from the start by some accounts of the service
+    )
+    error_blob: str | None = None
     total: int = 0
     completed: int = 0
     failed: int = 0
@@ -65,6 +70,9 @@ def read_batch(batch: dict[str, Any]) -> BatchView:
         input_file_id=batch.get("input_file_id") or None,
         output_file_id=batch.get("output_file_id") or None,
         error_file_id=batch.get("error_file_id") or None,
+        input_blob=_bare(batch.get("input_blob")),
+        output_blob=_bare(batch.get("output_blob")),
+        error_blob=_bare(batch.get("error_blob")),
         total=_number(counts.get("total")),
         completed=_number(counts.get("completed")),
         failed=_number(counts.get("failed")),
@@ -88,6 +96,11 @@ def read_faults(errors: Any) -> list[ValidationFault]:
 def _status(status: Any) -> str:
     text = str(status or "unknown").strip().lower().replace(" ", "_")
     return {"canceled": "cancelled", "inprogress": "in_progress", "notstarted": "validating"}.get(text, text)
+
+
+def _bare(url: Any) -> str | None:
+    """Give a URL without its query, where a signature would be; None for an empty one."""
+    return str(url or "").partition("?")[0] or None
 
 
 def _number(value: Any) -> int:

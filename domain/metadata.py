@@ -29,6 +29,12 @@ class BatchMetadata(msgspec.Struct, kw_only=True):
     input_file_id: str
     output_file_id: str | None
     error_file_id: str | None
+    input_blob: Annotated[
+        str | None,
+        Meta(description="URL of the blob that the service read instead of a file; removed by now."),
+    ] = None
+    output_blob: str | None = None
+    error_blob: str | None = None
     submitted_at: Annotated[str, Meta(description="UTC, ISO 8601.")]
     ended_at: Annotated[str | None, Meta(description="When the pipeline saw the end; UTC, ISO 8601.")]
 
@@ -172,6 +178,9 @@ def batch_metadata(batch: BatchRecord, *, shard: str, attempt: int) -> BatchMeta
         input_file_id=batch.input_file_id,
         output_file_id=batch.output_file_id,
         error_file_id=batch.error_file_id,
+        input_blob=batch.input_blob,
+        output_blob=batch.output_blob,
+        error_blob=batch.error_blob,
         submitted_at=iso(batch.submitted_at),
         ended_at=iso(batch.ended_seen_at) if batch.ended_seen_at else None,
     )

@@ -111,6 +111,16 @@ def shard_file(key: str, shard: str) -> str:
     return f"{FILES}{key}/shards/{shard}.jsonl"
 
 
+def shard_copy(key: str, shard: str) -> str:
+    """Name the copy that the service reads of a shard which is the frozen input: that one's metadata change."""
+    return f"{FILES}{key}/shards/{shard}-copy.jsonl"
+
+
+def answers_folder(key: str, shard: str) -> str:
+    """Name the folder that the service writes a shard's answers to; without a slash at its end, as it wants it."""
+    return f"{FILES}{key}/answers/{shard}"
+
+
 def ledgers(key: str) -> str:
     """Name the folder of the ledgers."""
     return f"{FILES}{key}/ledger/"

@@ -73,6 +73,9 @@ class BatchRecord(msgspec.Struct, kw_only=True):
 
     batch_id: str
     input_file_id: str = ""  # empty where the service reads a blob
+    input_blob: str | None = None  # URLs, as the service has them
+    output_blob: str | None = None
+    error_blob: str | None = None
     submitted_at: float  # epoch seconds
     transport: str = "upload"
     transport_reason: str = ""

@@ -8,6 +8,7 @@ MAX_SHARDS_AFTER_SPLITS = 200  # shards of one file; halving beyond this costs m
 
 _QUOTA_CODES = frozenset({"token_limit_exceeded"})
 _DEPLOYMENT_CODES = frozenset({"model_not_found", "DeploymentNotFound"})
+_STORAGE_CODES = frozenset({"input_no_permissions", "output_no_permissions", "input_modified"})
 _HOPELESS_CODES = frozenset(
     {"empty_file", "empty_batch", "url_mismatch"}
 )  # the same for every part of the shard
@@ -32,7 +33,9 @@ def regroup(faults: list[ValidationFault], *, requests: int, shards: int) -> Reg
     codes = {fault.code for fault in faults}
     if codes & _QUOTA_CODES:
         return Regrouping(pause="quota", reason=reason)
-    if codes & _DEPLOYMENT_CODES or any("sku" in fault.message.lower() for fault in faults):
+    if codes & (_DEPLOYMENT_CODES | _STORAGE_CODES) or any(
+        "sku" in fault.message.lower() for fault in faults
+    ):
         return Regrouping(pause="configuration", reason=reason)
     bad_lines = {
         fault.line: fault for fault in faults if fault.line is not None and 1 <= fault.line <= requests

@@ -14,6 +14,7 @@ from msgspec import Meta
 from domain.errors import SettingsError
 from domain.job_spec import SpecDefaults
 from domain.tokens import Price, parse_prices
+from domain.transports import FIRST_VERSION_WITH_BLOBS, Transport
 
 STORAGE = "STORAGE"  # connection name of the data account; also the prefix of its identity settings
 SECRETS = frozenset({"STORAGE", "AZURE_OPENAI_API_KEY"})  # never shown, not even in a complaint
@@ -143,10 +144,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="upper"):
         "24h"
     )
     transport: Annotated[
-        Literal["upload", "import", "auto"],
-        Meta(
-            description="How a shard reaches the service; see [transports](transports.md). `auto` imports large ones."
-        ),
+        Literal["upload", "import", "blob", "auto"],
+        Meta(description="How a shard reaches the service; see [transports](transports.md)."),
     ] = "upload"
     import_url: Annotated[
         Literal["sas", "identity"],
@@ -298,6 +297,9 @@ def _contradictions(values: Mapping[str, Any]) -> list[str]:
         )
     if "max_cost_per_snapshot" in values and not values.get("prices"):
         found.append("PRICES: missing. MAX_COST_PER_SNAPSHOT cannot be held without prices.")
+    version = values.get("azure_openai_api_version", "v1")
+    if values.get("transport") == Transport.BLOB and version != "v1" and version < FIRST_VERSION_WITH_BLOBS:
+        found.append(f"TRANSPORT: blob needs AZURE_OPENAI_API_VERSION {FIRST_VERSION_WITH_BLOBS} or v1.")
     containers = [values.get(f"{room}_container", room) for room in ("input", "processed", "error", "work")]
     if len(set(containers)) < len(containers):
         found.append("INPUT_, PROCESSED_, ERROR_ and WORK_CONTAINER: must be four different containers.")

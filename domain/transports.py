@@ -28,6 +28,19 @@ READING_REMEDY = (
     "or set TRANSPORT=upload."
 )
 
+WRITING_REMEDY = (
+    "With TRANSPORT=blob the service reads and writes the data account itself: give the Azure OpenAI resource's "
+    "system-assigned identity the role 'Storage Blob Data Contributor' there and let it through the account's firewall."
+)
+MODIFIED_REMEDY = "Nobody else may write to the work container; the shard is submitted again."
+
+_REMEDIES = {
+    "input_no_permissions": WRITING_REMEDY,
+    "output_no_permissions": WRITING_REMEDY,
+    "input_modified": MODIFIED_REMEDY,
+}
+
+FIRST_VERSION_WITH_BLOBS = "2025-04-01-preview"  # the first whose specification has `input_blob`
 FILE_LIMIT_BYTES = 200_000_000  # of a file in the service, however it got there
 BLOB_LIMIT_BYTES = 1_000_000_000
 
@@ -37,6 +50,11 @@ class Choice(NamedTuple):
 
     transport: Transport
     reason: str
+
+
+def remedy(code: str) -> str:
+    """Say what to do about one of the service's reasons; empty where the reason says it."""
+    return _REMEDIES.get(code, "")
 
 
 def limit_bytes(wanted: str) -> int:
@@ -49,6 +67,8 @@ def choose(wanted: str, *, size: int, unsupported: str | None, failing: str | No
 
     `unsupported`: why the service was found to know no import; `failing`: why one should not be tried.
     """
+    if size > FILE_LIMIT_BYTES and wanted != Transport.BLOB:
+        return Choice(Transport.BLOB, f"{size:,} bytes, cut for TRANSPORT=blob, are too many for a file")
     if wanted == AUTO:
         return _automatic(size, unsupported or failing)
     if wanted == Transport.IMPORT and unsupported:

@@ -53,6 +53,8 @@ class BatchOrder(msgspec.Struct, kw_only=True):
             raise ServiceError(400, "input_file_id is required.")
         if self.input_blob and not self.output_folder:
             raise ServiceError(400, "output_folder is required with input_blob.")
+        if self.input_blob and self.metadata:
+            raise ServiceError(400, "metadata is not supported with input_blob.")
         pairs = self.metadata or {}
         if (
             len(pairs) > METADATA_PAIRS
@@ -74,7 +76,7 @@ class BatchStore:
         """A batch to fill in; it does not exist before `add`."""
         number = uuid.uuid4()
         endpoint = order.endpoint
-        return BatchRecord(
+        batch = BatchRecord(
             id=f"batch_{number if self._settings.batch_ids == 'guid' else number.hex}",
             endpoint=endpoint.removeprefix("/v1") if endpoint.endswith("/chat/completions") else endpoint,
             completion_window=order.completion_window,
@@ -85,6 +87,9 @@ class BatchStore:
             input_blob=order.input_blob,
             output_folder=order.output_folder.url if order.output_folder else "",
         )
+        if order.input_blob and self._settings.blob_names == "batch":
+            name_blobs(batch, None)
+        return batch
 
     def add(self, batch: BatchRecord) -> None:
         """Let a batch exist."""
@@ -145,6 +150,19 @@ class BatchStore:
             return settings.real(settings.duration_seconds)
         draw = random.Random(f"{settings.seed}/{batch.content}")  # noqa: S311 - a duration, not a secret
         return settings.real(draw.lognormvariate(log(settings.duration_seconds), settings.duration_sigma))
+
+
+def name_blobs(batch: BatchRecord, directory: uuid.UUID | None) -> None:
+    """Say where blob mode writes: into a directory of its own (the documentation), or beside others (the specification)."""
+    folder = batch.output_folder
+    if directory:
+        named = (
+            f"{folder.rstrip('/')}/{directory}/results.jsonl",
+            f"{folder.rstrip('/')}/{directory}/errors.jsonl",
+        )
+    else:
+        named = f"{folder}{batch.id}_output.jsonl", f"{folder}{batch.id}_error.jsonl"
+    batch.output_blob, batch.error_blob = named
 
 
 def estimated_tokens(size_bytes: int) -> int:

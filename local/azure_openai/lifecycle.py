@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
-from local.azure_openai.batches import BatchStore, estimated_tokens
+from local.azure_openai.batches import BatchStore, estimated_tokens, name_blobs
 from local.azure_openai.errors import BlobRefusedError, ErrorItem
 from local.azure_openai.processing import Tally, Work
 from local.azure_openai.validation import Verdict, check
@@ -223,7 +223,8 @@ class Lifecycle:
                 unfinished=self._unfinished(ending.status),
             )
             tally = await self._in_thread(lambda: self._processor.process(work, stop.is_set))
-            self._name_blobs(batch)
+            if batch.input_blob and not batch.output_blob:
+                name_blobs(batch, uuid.uuid4())
             await self._in_thread(lambda: self._workspace.publish(batch, results, errors, tally))
             self._settle(batch, tally)
         if ending.status == "failed" and batch.errors is None:
@@ -237,11 +238,6 @@ class Lifecycle:
     def _unfinished(self, status: str) -> str:
         rows = {"expired": self._settings.expired_rows, "cancelled": self._settings.cancelled_rows}
         return status if rows.get(status) == "error_file" else ""
-
-    def _name_blobs(self, batch: BatchRecord) -> None:
-        if batch.input_blob:
-            folder = f"{batch.output_folder.rstrip('/')}/{uuid.uuid4()}"
-            batch.output_blob, batch.error_blob = f"{folder}/results.jsonl", f"{folder}/errors.jsonl"
 
     def _fail(self, batch: BatchRecord, errors: list[ErrorItem]) -> None:
         batch.errors = errors

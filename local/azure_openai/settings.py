@@ -81,6 +81,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         Literal["plain", "blank", "iso"],
         Meta(description="batch objects: plain; blank ids and null fields at first; `Status` and ISO times"),
     ] = "plain"
+    blob_names: Annotated[
+        Literal["guid", "batch"],
+        Meta(
+            description="blob mode: {folder}/{guid}/results.jsonl told at the end, or {folder}{batch}_output.jsonl from the start"
+        ),
+    ] = "guid"
     batch_ids: Annotated[Literal["guid", "hex"], Meta(description="batch_ plus a dashed GUID, or 32 hex")] = (
         "guid"
     )

@@ -56,13 +56,13 @@ class Workspace:
     def publish(self, batch: BatchRecord, results: Path, errors: Path, tally: Tally) -> None:
         """Hand over what was written: as files of the resource, or as blobs (an empty file is no blob)."""
         has_results, has_errors = tally.result_lines > 0, errors.stat().st_size > 0
+        withheld = batch.rule.withhold_output if batch.rule else None
         if self._blobs and batch.input_blob:
-            if has_results:
+            if has_results and withheld is None:
                 self._blobs.upload(results, batch.output_blob)
             if has_errors:
                 self._blobs.upload(errors, batch.error_blob)
             return
-        withheld = batch.rule.withhold_output if batch.rule else None
         expiry = batch.output_expiry_seconds
         if has_results and withheld is None:
             batch.output_file_id = self._files.add_output(results, f"{batch.id}-output.jsonl", expiry).id

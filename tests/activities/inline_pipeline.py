@@ -213,6 +213,11 @@ class FusedApi(BatchApi):
         super().cancel(*arguments)
         self._fuse.passed("cancel")
 
+    def create_from_blob(self, *arguments: Any) -> Any:
+        created = super().create_from_blob(*arguments)
+        self._fuse.passed("create")
+        return created
+
     def delete_file(self, *arguments: Any) -> None:
         super().delete_file(*arguments)
         self._fuse.passed("delete_file")
@@ -439,7 +444,15 @@ class Steps:
 
     def collect_batch(self, wire: Any) -> object:
         ended = from_wire(wire, EndedBatch)
-        return Collection(ended, room=self.room, api=self.api, settings=self._settings, clock=self._now).run()
+        collection = Collection(
+            ended,
+            room=self.room,
+            urls=self.storage.work_urls,
+            api=self.api,
+            settings=self._settings,
+            clock=self._now,
+        )
+        return collection.run()
 
     def write_outputs(self, wire: Any) -> object:
         work = from_wire(wire, FileWork)

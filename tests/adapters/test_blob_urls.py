@@ -12,6 +12,8 @@ import pytest
 from azure.core.credentials import AccessToken
 from azure.core.pipeline.transport import HttpRequest
 from azure.storage.blob import BlobServiceClient
+from hypothesis import given
+from hypothesis import strategies as st
 
 from adapters.blob_urls import BlobUrls
 from adapters.storage import Storage, open_storage
@@ -67,6 +69,59 @@ def test_a_shared_access_signature_is_never_handed_out(settings: Settings) -> No
         assert "secret" not in urls.plain("a")
         with pytest.raises(ConfigurationError, match="IMPORT_URL"):
             urls.signed("a", HOUR)
+
+
+# --- URLs that come back ----------------------------------------------------------------------------------------------
+
+
+def urls_at(root: str) -> BlobUrls:
+    return BlobUrls(BlobServiceClient(root), "work")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://account.blob.core.windows.net/work/a%20b/c.jsonl",
+        "https://Account.Blob.core.windows.net/work/a%20b/c.jsonl",
+        "https://account.z12.blob.storage.azure.net/work/a%20b/c.jsonl",
+        "https://account.dfs.core.windows.net/work/a%20b/c.jsonl",
+        "https://account-secondary.blob.core.windows.net/work/a%20b/c.jsonl?sv=1&sig=secret",
+    ],
+)
+def test_a_blob_of_ours_is_known_by_any_host_of_the_account(url: str) -> None:
+    assert urls_at("https://account.blob.core.windows.net").name_of(url) == "a b/c.jsonl"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://other.blob.core.windows.net/work/a",
+        "https://account2.blob.core.windows.net/work/a",
+        "https://account.blob.core.windows.net/works/a",
+        "https://account.blob.core.windows.net/processed/a",
+        "https://account.blob.core.windows.net/work/",
+        "https://account.blob.core.windows.net/work",
+        "https://127.0.0.1/work/a",
+        "work/a",
+        "",
+    ],
+)
+def test_what_is_not_in_the_container_has_no_name(url: str) -> None:
+    assert urls_at("https://account.blob.core.windows.net").name_of(url) is None
+
+
+def test_accounts_on_this_machine_are_told_apart_by_address_and_path() -> None:
+    urls = urls_at("http://127.0.0.1:10000/one")
+    assert urls.is_local
+    assert urls.name_of("http://127.0.0.1:10000/one/work/a") == "a"
+    assert urls.name_of("http://127.0.0.1:10000/two/work/a") is None
+    assert urls.name_of("http://127.0.0.2:10000/one/work/a") is None
+
+
+@given(name=st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1))
+def test_every_name_comes_back_from_its_url(name: str) -> None:
+    urls = urls_at("https://account.blob.core.windows.net")
+    assert urls.name_of(urls.plain(name)) == name
 
 
 # --- with an identity: no local storage server speaks https and knows identities, so its answer is a stand-in's --------

@@ -27,7 +27,11 @@ def make_pipeline(azurite: Azurite, tmp_path_factory: pytest.TempPathFactory) ->
     with ExitStack() as stack:
 
         def make(*, plan: dict[str, Any] | None = None, hosts: int = 1, **settings: str) -> Pipeline:
-            service = stack.enter_context(running_simulator(plan=plan, **SIMULATOR_SETTINGS))
+            service = stack.enter_context(
+                running_simulator(
+                    plan=plan, storage_connection=azurite.connection_string, **SIMULATOR_SETTINGS
+                )
+            )
             prefix = f"{uuid.uuid4().hex[:12]}-"
             containers = stack.enter_context(Containers(azurite.connection_string, prefix=prefix))
             containers.create()

@@ -1,4 +1,4 @@
-"""Bring a shard within the service's reach: as a file of its own that was uploaded or imported.
+"""Bring a shard within the service's reach: as a file of the service that is uploaded or imported.
 
 A file is found again by its unique name when the answer that told its id was lost.
 """
@@ -49,6 +49,8 @@ class FileHandover:
         self._work, self._shard, self._book = work, work.shard, book
         self._room, self._urls, self._api = room, urls, api
         self._settings, self._prefix, self._clock = settings, file_prefix, clock
+
+    input_blob = None  # the service reads a file
 
     def is_ready(self) -> bool:
         """Send the shard's file unless that was done; tell whether batches may use it yet."""

@@ -1,0 +1,77 @@
+"""The same crash points where the service fetches shards, or reads and writes our storage itself."""
+
+from contextlib import suppress
+
+import pytest
+
+from local.azure_openai import RunningService
+from tests.activities.conftest import MakePipeline
+from tests.activities.inline_pipeline import Blown, Fuse, InlinePipeline
+from tests.activities.mixed_file import CONTENT, PATH, PLAN, check
+
+DATED = {"AZURE_OPENAI_API_VERSION": "2025-04-01-preview"}
+EFFECTS = {
+    "import": 38,
+    "blob": 32,
+}  # as many crash points are walked; a run without a crash must not have more
+
+
+@pytest.fixture(params=EFFECTS)
+def transport(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def pipeline(make_pipeline: MakePipeline, service: RunningService, transport: str) -> InlinePipeline:
+    service.plan(rows=PLAN)
+    made = make_pipeline(TRANSPORT=transport, **DATED)
+    made.drop(PATH, CONTENT)
+    return made
+
+
+def check_transport(pipeline: InlinePipeline, service: RunningService, transport: str) -> None:
+    check(pipeline, service)
+    told = pipeline.document(pipeline.storage.processed, "_metadata.json")
+    assert {batch["transport"] for batch in told["batches"]} == {transport}
+
+
+def test_without_a_crash_every_effect_happens_once(
+    pipeline: InlinePipeline, service: RunningService, transport: str
+) -> None:
+    fuse = Fuse()
+    pipeline.run(fuse)
+    check_transport(pipeline, service, transport)
+    assert fuse.effects["upload"] == 0
+    assert fuse.effects["import"] == (2 if transport == "import" else 0)
+    assert fuse.effects["create"] == 2
+    assert fuse.effects.total() <= EFFECTS[transport]
+
+
+@pytest.mark.parametrize(
+    ("transport", "effect"),
+    [(transport, effect) for transport, most in EFFECTS.items() for effect in range(1, most + 1)],
+    indirect=["transport"],
+)
+def test_a_process_may_die_after_any_effect_and_the_next_one_after_any_other(
+    pipeline: InlinePipeline, service: RunningService, transport: str, effect: int
+) -> None:
+    flow, fuse = None, Fuse(effect)
+    with suppress(Blown):
+        flow = pipeline.begin(fuse)
+        pipeline.live(flow, fuse)
+    if flow is not None:
+        with suppress(Blown):
+            pipeline.live(flow, Fuse(effect % 7 + 1))
+    pipeline.run()
+    check_transport(pipeline, service, transport)
+
+
+def test_an_answer_that_is_lost_on_its_way_costs_nothing(
+    pipeline: InlinePipeline, service: RunningService, transport: str
+) -> None:
+    lost = [
+        {"operation": operation, "nth": 1, "connection": "lost"} for operation in ("import", "create_batch")
+    ]
+    service.plan(rows=PLAN, calls=lost)
+    pipeline.run()
+    check_transport(pipeline, service, transport)
