@@ -6,6 +6,7 @@ from domain.contracts import OpenShard
 from domain.records import Ledger, Plan, PlannedShard
 from domain.settings import Settings
 from domain.structured import answer_schema
+from domain.transports import limit_bytes
 
 # A shard that is sent live writes an intent and an answer per request into one append blob, which takes 50,000 blocks
 # ("Append Block", read 2026-11), and is held in memory while it is sent.
@@ -15,7 +16,8 @@ DIRECT_SHARD_BYTES = 16 * 1024 * 1024
 
 def shard_limits(engine: str, settings: Settings) -> tuple[int, int]:
     """Give the most requests, and the most bytes, that a shard may have."""
-    requests, size = settings.max_requests_per_shard, settings.max_bytes_per_shard
+    requests = settings.max_requests_per_shard
+    size = min(settings.max_bytes_per_shard, limit_bytes(settings.transport))
     if engine == "direct":
         return min(requests, DIRECT_SHARD_REQUESTS), min(size, DIRECT_SHARD_BYTES)
     return requests, size

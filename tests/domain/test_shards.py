@@ -7,7 +7,8 @@ from domain import names
 from domain.contracts import OpenShard
 from domain.outcomes import Tally
 from domain.records import BatchRecord, Collected, Ledger, Plan, PlannedShard
-from domain.shards import ended_requests, open_shards
+from domain.settings import Settings
+from domain.shards import ended_requests, open_shards, shard_limits
 
 
 def planned(shard: str, requests: int) -> PlannedShard:
@@ -79,3 +80,18 @@ def test_a_fresh_plan_is_open_as_it_was_planned() -> None:
         shard="0000", blob="b/0000", requests=3, size=30, model="gpt", url="/v1/responses", attempt=1
     )
     assert open_shards(plan, {}) == [expected]
+
+
+def test_no_shard_is_larger_than_its_transport_takes() -> None:
+    def most_bytes(transport: str, wanted: str) -> int:
+        env = {
+            "STORAGE": "UseDevelopmentStorage=true",
+            "AZURE_OPENAI_ENDPOINT": "https://x.openai.azure.com",
+            "TRANSPORT": transport,
+            "MAX_BYTES_PER_SHARD": wanted,
+        }
+        return shard_limits("batch", Settings.from_env(env))[1]
+
+    assert most_bytes("upload", "900000000") == most_bytes("auto", "900000000") == 200_000_000
+    assert most_bytes("blob", "900000000") == 900_000_000
+    assert most_bytes("blob", "5000") == most_bytes("import", "5000") == 5000
