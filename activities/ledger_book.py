@@ -1,6 +1,7 @@
 """A shard's ledger while it is being submitted: opened as its owner's, written before and after each effect."""
 
 from adapters.work_room import WorkRoom
+from domain import names
 from domain.contracts import ShardWork
 from domain.errors import ConflictError
 from domain.records import Ledger
@@ -31,13 +32,18 @@ class LedgerBook:
         if found:
             self.first_time = False
             self.ledger, self._etag = found
-        elif not self._begin():
-            raise ConflictError(f"The ledger of shard {work.shard.shard} comes and goes.")
+        elif not self.is_ours() or not self._begin():
+            raise ConflictError(f"Shard {work.shard.shard} of {work.key} is somebody else's, or finished.")
 
     def is_ours(self) -> bool:
         """Tell whether the file is still claimed by the snapshot that this work is for."""
         claim = self._room.read_claim(self._work.key)
         return claim is not None and claim[0].snapshot_id == self._work.snapshot_id
+
+    def tidy_up(self) -> None:
+        """Take back a ledger that was begun for a file which somebody else has brought to its end meanwhile."""
+        if self._room.read_claim(self._work.key) is None:
+            self._room.forget(names.ledger(self._work.key, self._work.shard.shard))
 
     def write(self) -> None:
         """Write what is in the ledger now. Raises ConflictError when somebody else has written it since."""

@@ -117,6 +117,13 @@ class Submission:
     def run(self) -> Submitted:
         """Go on from where the ledger says the last try got to."""
         try:
+            return self._run()
+        except PipelineError:
+            self._book.tidy_up()
+            raise
+
+    def _run(self) -> Submitted:
+        try:
             self._open_ledger()
             batch = self._ledger.batch
             return self._entered(batch) if batch else self._submit()

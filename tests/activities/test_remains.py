@@ -6,9 +6,10 @@ from collections.abc import Iterator
 import pytest
 
 from domain import names
+from domain.flow import Call
 from local.azure_openai import RunningService, running
 from tests.activities.conftest import MakePipeline
-from tests.activities.inline_pipeline import PREFIX, InlinePipeline, settings_for
+from tests.activities.inline_pipeline import PREFIX, Fuse, InlinePipeline, Steps, settings_for
 from tests.activities.request_files import requests
 from tests.conftest import Containers
 
@@ -48,3 +49,23 @@ def test_a_full_quota_of_files_is_waited_out_and_our_own_files_free_it(
     assert small.counters()["batches_created"] == FILES
     assert small.counters()["calls"]["upload"]["400"] > 0
     assert small.counters()["files"]["batch"] == []
+
+
+def test_a_late_submitter_leaves_no_note_about_a_file_that_is_finished(
+    make_pipeline: MakePipeline, service: RunningService
+) -> None:
+    pipeline = make_pipeline()
+    pipeline.drop("a.jsonl", requests("ab"))
+    late = pipeline.begin()
+    steps = Steps(pipeline, Fuse())
+    while not (submissions := [c for c in late.next_calls(pipeline.now()) if c.activity == "submit_batch"]):
+        calls = late.next_calls(pipeline.now())
+        late.absorb(calls, [steps.answer(call) for call in calls], pipeline.now())
+    assert pipeline.run().done == 1
+    for begun in (False, True):
+        (call,) = submissions
+        answer = steps.answer(Call("submit_batch", {**call.input, "begun": begun}))
+        assert answer["fault"] is not None
+        notes = [name for name in pipeline.names(pipeline.storage.work) if name.startswith(names.FILES)]
+        assert notes == []
+    assert service.counters()["batches_created"] == 1
