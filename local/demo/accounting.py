@@ -1,6 +1,7 @@
 """Check that every request came back exactly once, was paid once, and left nothing behind. Pure."""
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -58,16 +59,27 @@ def check_left_in_input(dropped: Iterable[str], in_input: Iterable[str]) -> list
     return [f"{path}: still in the input container" for path in sorted(set(dropped) & set(in_input))]
 
 
-def check_service(counters: Mapping[str, Any]) -> list[str]:
-    """Return what the service holds against us, from its counters: work paid twice, files left behind."""
+def check_service(counters: Mapping[str, Any], results: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Return what the service holds against us, from its counters: work paid twice, files left behind.
+
+    `results` are all records that came back; each was served once. Rows of different tables share their custom_ids.
+    """
     wrong = []
     for content, batch_ids in counters.get("batches_by_content", {}).items():
         if len(batch_ids) > 1:
             wrong.append(
                 f"service: {len(batch_ids)} batches were created for the same input ({content[:12]})"
             )
-    for custom_id, times in counters.get("answers", {}).get("served_more_than_once", {}).items():
-        wrong.append(f"service: {custom_id} was answered {times} times")
+    returned = Counter(record.get("custom_id") for record in results)
+    answers, live = counters.get("answers", {}), counters.get("live_answers", {})
+    for custom_id, times in answers.get("served_more_than_once", {}).items():
+        if times > max(1, returned[custom_id]):
+            wrong.append(f"service: {custom_id} was answered {times} times")
+    for text, times in live.get("served_more_than_once", {}).items():
+        wrong.append(f"service: {text!r} was answered live {times} times")
+    served = answers.get("requests_served", 0) + live.get("requests_served", 0)
+    if served != returned.total():
+        wrong.append(f"service: {served} requests were answered, but {returned.total()} results came back")
     for purpose, names in counters.get("files", {}).items():
         if names:
             wrong.append(f"service: {len(names)} files of purpose {purpose} are left")

@@ -11,6 +11,7 @@ SNAPSHOTS = "/api/snapshots"
 MOST_SNAPSHOTS = 20
 ENDED_BADLY = ("Failed", "Terminated", "Canceled")
 STILL_GOING = ("Pending", "Running", "ContinuedAsNew", "Suspended")
+COUNTED = ("in_progress", "sending")
 
 LABELS = {
     "waiting": "waiting",
@@ -18,6 +19,7 @@ LABELS = {
     "submitting": "submitted",
     "submitted": "submitted",
     "in_progress": "in progress",
+    "sending": "sending",
     "collecting": "collecting",
     "writing": "writing",
     "rejected": "rejected",
@@ -48,7 +50,7 @@ class FileProgress:
         if self.finished:
             return LABELS["rejected"] if self.state == "rejected" else "done"
         label = LABELS.get(self.state, self.state)
-        counted = self.state == "in_progress" and self.requests
+        counted = self.state in COUNTED and self.requests
         return f"{label} {self.done or 0}/{self.requests}" if counted else label
 
 

@@ -1,7 +1,9 @@
 """The course of the demo: start, drop, watch, show, check."""
 
 import time
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
@@ -11,7 +13,8 @@ from local.demo.progress import SNAPSHOTS, FileProgress, advance, any_going, fai
 from local.demo.results import show_results
 from local.demo.services import REPOSITORY, SERVICE_SPEED, Services, get_json, running_services
 from local.demo.session import fresh_folder, publish
-from local.demo.storage import Account, open_account, samples_in
+from local.demo.storage import Account, is_job_spec, open_account, samples_in
+from local.demo.tables import check_table, is_table, rows_of
 from local.demo.view import ProgressView, progress_view
 
 SAMPLES = REPOSITORY / "samples"
@@ -38,13 +41,15 @@ def run(
             samples = samples_in(SAMPLES)
             for path, content in samples.items():
                 account.drop(path, content)
-            console.print(f"Dropped {len(samples)} files into the input container.\n")
+            files = {path: content for path, content in samples.items() if not is_job_spec(path)}
+            specs = len(samples) - len(files)
+            console.print(f"Dropped {specs} job specs and {len(files)} files into the input container.\n")
             with progress_view(console) as view:
-                watch(view, services, account, list(samples), timeout_seconds)
+                watch(view, services, account, list(files), timeout_seconds)
             console.print()
             show_results(console, account)
-            wrong = check(services, account, samples)
-            report(console, wrong, samples)
+            wrong = check(services, account, files)
+            report(console, wrong, files)
             console.print(f"Data and logs stay in {folder} until the next run; `make clean` removes them.")
             if keep:
                 wait_for_interrupt(console, services)
@@ -73,32 +78,44 @@ def watch(
         time.sleep(LOOK_SECONDS)
 
 
-def check(services: Services, account: Account, samples: dict[str, bytes]) -> list[str]:
+def check(services: Services, account: Account, files: Mapping[str, bytes]) -> list[str]:
     """Return what is wrong with what came back, as sentences."""
-    wrong = check_left_in_input(samples, account.paths("input"))
-    for path, content in samples.items():
-        wrong += check_file(path, content.decode(), account.returned(path))
-    return wrong + check_service(get_json(services.service_port, "/admin/counters"))
+    wrong = check_left_in_input(files, account.paths("input"))
+    results: list[dict[str, Any]] = []
+    for path, content in files.items():
+        returned = account.returned(path)
+        results += returned.outputs
+        if is_table(path):
+            wrong += check_table(path, content, returned)
+        else:
+            wrong += check_file(path, content.decode(), returned)
+    return wrong + check_service(get_json(services.service_port, "/admin/counters"), results)
 
 
-def report(console: Console, wrong: list[str], samples: dict[str, bytes]) -> None:
+def report(console: Console, wrong: list[str], files: Mapping[str, bytes]) -> None:
     """Say how the check went."""
     if wrong:
         console.print("[red]Not everything is accounted for:[/]")
         for sentence in wrong:
             console.print(f"  {sentence}", markup=False, soft_wrap=True)
         return
-    asked = sum(len(requests_in(content.decode())) for content in samples.values())
+    tables = {path for path in files if is_table(path)}
+    rows = sum(len(rows_of(path, files[path])) for path in tables)
+    requests = sum(len(requests_in(files[path].decode())) for path in files.keys() - tables)
     console.print(
-        f"[green]All {asked} requests of {len(samples)} files came back exactly once, none was paid twice, "
-        "and nothing is left behind.[/]"
+        f"[green]All {requests} requests and {rows} rows of {len(files)} files came back exactly once; "
+        "nothing was paid twice or left behind.[/]",
+        highlight=False,
     )
 
 
 def wait_for_interrupt(console: Console, services: Services) -> None:
     """Say how to use what runs, then wait for Ctrl-C, or for a child to fail."""
     console.print("\nEverything keeps running; Ctrl-C stops it. From another terminal:")
-    console.print("  .venv/bin/python -m local.demo drop FILE...", markup=False, soft_wrap=True)
+    console.print("  .venv/bin/python -m local.demo drop FILE...", markup=False, highlight=False)
+    console.print("Job specs hold for their folder, so tables that have one want a folder of their own:")
+    command = "  .venv/bin/python -m local.demo drop --into my-folder _batch.yaml rows.csv"
+    console.print(command, markup=False, highlight=False, soft_wrap=True)
     console.print("or any storage tool (Storage Explorer, az storage blob) with this connection string:")
     console.print(f"  {services.connection_string}", markup=False, soft_wrap=True)
     console.print("Results appear in the containers processed and error; progress is told at")

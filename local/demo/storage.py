@@ -6,12 +6,16 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+import pyarrow as pa
 from azure.core.exceptions import ResourceExistsError
 from azure.storage.blob import BlobServiceClient
+from pyarrow import parquet
 
 from local.demo.accounting import Returned
 
 CONTAINERS = ("input", "processed", "error", "work")
+OUTPUTS = ("_output.jsonl", "_output.parquet")
+JOB_SPECS = ("_batch.yaml", "_batch.yml", "_batch.json")
 
 
 class Account:
@@ -40,20 +44,21 @@ class Account:
         """Return the size in bytes of every blob of a container, by name."""
         return {blob.name: blob.size for blob in self._service.get_container_client(container).list_blobs()}
 
-    def read(self, container: str, path: str) -> str:
-        """Return a blob's text."""
-        return self._service.get_blob_client(container, path).download_blob().readall().decode()
+    def read(self, container: str, path: str) -> bytes:
+        """Return a blob's content."""
+        return self._service.get_blob_client(container, path).download_blob().readall()
 
     def returned(self, path: str) -> Returned:
-        """Return all lines that came back for an input file."""
+        """Return all records that came back for an input file."""
+        processed = self.paths("processed")
+        outputs = [name for ending in OUTPUTS for name in results_of(path, processed, ending)]
         return Returned(
-            outputs=self._records("processed", results_of(path, self.paths("processed"), "_output.jsonl")),
+            outputs=self._records("processed", outputs),
             errors=self._records("error", results_of(path, self.paths("error"), "_error.jsonl")),
         )
 
     def _records(self, container: str, paths: Iterable[str]) -> list[dict[str, Any]]:
-        texts = (self.read(container, path) for path in paths)
-        return [json.loads(line) for text in texts for line in text.split("\n") if line]
+        return [record for path in paths for record in records_in(path, self.read(container, path))]
 
 
 @contextmanager
@@ -75,7 +80,28 @@ def results_of(path: str, paths: Iterable[str], ending: str) -> list[str]:
     ]
 
 
+def records_in(path: str, content: bytes) -> list[dict[str, Any]]:
+    """Return the records of a file of results or errors, JSON lines or parquet."""
+    if path.endswith(".parquet"):
+        rows: list[dict[str, Any]] = parquet.read_table(pa.BufferReader(content)).to_pylist()
+        return rows
+    return [json.loads(line) for line in content.split(b"\n") if line]
+
+
+def is_job_spec(path: str) -> bool:
+    """Whether a file says how those beside it become requests."""
+    return PurePosixPath(path).name in JOB_SPECS
+
+
+def specs_first(paths: Iterable[str]) -> list[str]:
+    """Return paths in the order in which files are to be dropped: a table that comes before its job spec does without."""
+    return sorted(paths, key=lambda path: (not is_job_spec(path), path))
+
+
 def samples_in(folder: Path) -> dict[str, bytes]:
-    """Return the batch input files below a folder, as path relative to it to content."""
-    files = sorted(folder.rglob("*.jsonl"))
-    return {file.relative_to(folder).as_posix(): file.read_bytes() for file in files}
+    """Return the files in the folders below a folder, as path relative to it to content, job specs first.
+
+    What lies in the folder itself is for people.
+    """
+    found = {file.relative_to(folder).as_posix(): file for file in folder.glob("*/**/*") if file.is_file()}
+    return {path: found[path].read_bytes() for path in specs_first(found)}

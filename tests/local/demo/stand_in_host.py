@@ -10,11 +10,19 @@ import sys
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any
 
-from azure.storage.blob import BlobServiceClient
+from azure.storage.blob import BlobServiceClient, ContainerClient
 from openai import OpenAI
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[3]))  # a script finds only its own folder
+
+from local.demo.run import SAMPLES as FOLDER
+from local.demo.storage import is_job_spec, samples_in
+from local.demo.tables import is_table, rows_of
+
+SAMPLES = [name for name in samples_in(FOLDER) if not is_job_spec(name)]
 
 SNAPSHOT: dict[str, Any] = {"id": "snapshot-1", "status": "Running", "progress": {"files": []}}
 
@@ -45,7 +53,7 @@ class Pipeline:
 
     def run(self) -> None:
         container = self.storage.get_container_client(os.environ["INPUT_CONTAINER"])
-        while not container.exists() or len(names := list(container.list_blob_names())) < 3:
+        while not container.exists() or len(names := files_in(container)) < len(SAMPLES):
             time.sleep(0.05)
         if self.flaw == "dies":
             raise SystemExit("the stand-in was told to die")
@@ -62,9 +70,14 @@ class Pipeline:
     def process(self, name: str, progress: dict[str, Any]) -> None:
         blob = self.storage.get_blob_client(os.environ["INPUT_CONTAINER"], name)
         content = blob.download_blob().readall()
-        good, errors = sort_lines(content.decode())
+        good, errors = sort_rows(name, content) if is_table(name) else sort_lines(content.decode())
         progress.update(state="in_progress", requests=len(good) + len(errors), done=len(errors))
         outputs = self.answer(name, list(good.values()))
+        if is_table(name):
+            answered = {
+                json.loads(line)["custom_id"] for line in outputs
+            }  # in any order, as the service has it
+            outputs = [as_record(name, custom_id) for custom_id in good if custom_id in answered]
         progress["state"] = "writing"
         if self.flaw == "careless":
             outputs.pop()
@@ -78,7 +91,7 @@ class Pipeline:
 
     def answer(self, name: str, lines: list[str]) -> list[str]:
         file = self.service.files.create(
-            file=(PurePosixPath(name).name, "\n".join(lines).encode()), purpose="batch"
+            file=(PurePosixPath(name).stem + ".jsonl", "\n".join(lines).encode()), purpose="batch"
         )
         self.service.files.wait_for_processing(file.id, poll_interval=0.05)
         endpoint = json.loads(lines[0])["url"]
@@ -98,6 +111,30 @@ class Pipeline:
 
     def write(self, container: str, path: PurePosixPath, lines: list[str]) -> None:
         self.storage.get_blob_client(container, str(path)).upload_blob("".join(f"{line}\n" for line in lines))
+
+
+def files_in(container: ContainerClient) -> list[str]:
+    return [name for name in container.list_blob_names() if not is_job_spec(name)]
+
+
+def sort_rows(name: str, content: bytes) -> tuple[dict[str, str], list[dict[str, Any]]]:
+    """A request for each row, by custom_id, and an error record for every malformed one."""
+    good: dict[str, str] = {}
+    errors: list[dict[str, Any]] = []
+    for number, row in enumerate(rows_of(name, content)):
+        custom_id = f"row-{number}"
+        if row is None:
+            errors.append({"file": name, "row": number, "custom_id": custom_id, "code": "ragged_row"})
+            continue
+        message = {"role": "user", "content": json.dumps(row, default=str)}
+        body = {"model": os.environ["AZURE_OPENAI_DEPLOYMENT"], "messages": [message]}
+        line = {"custom_id": custom_id, "method": "POST", "url": "/chat/completions", "body": body}
+        good[custom_id] = json.dumps(line)
+    return good, errors
+
+
+def as_record(name: str, custom_id: str) -> str:
+    return json.dumps({"file": name, "row": int(custom_id.removeprefix("row-")), "custom_id": custom_id})
 
 
 def sort_lines(content: str) -> tuple[dict[str, str], list[dict[str, Any]]]:

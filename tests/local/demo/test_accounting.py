@@ -90,6 +90,13 @@ def test_a_file_left_in_the_input_container_is_found() -> None:
     assert check_left_in_input({"a": b""}, ["a", "somebody/else"]) == ["a: still in the input container"]
 
 
+def counters(answers: dict[str, int], **others: Any) -> dict[str, Any]:
+    """What the service tells that has answered these custom_ids so often."""
+    again = {name: times for name, times in answers.items() if times > 1}
+    told = {"requests_served": sum(answers.values()), "served_more_than_once": again}
+    return {"answers": told, **others}
+
+
 @pytest.mark.parametrize(
     ("counters", "wrong"),
     [
@@ -99,13 +106,29 @@ def test_a_file_left_in_the_input_container_is_found() -> None:
             {"batches_by_content": {"5f0c": ["batch_1", "batch_2"]}},
             ["2 batches were created for the same input"],
         ),
-        ({"answers": {"served_more_than_once": {"a": 3}}}, ["a was answered 3 times"]),
         ({"files": {"batch": ["x.jsonl"], "batch_output": []}}, ["1 files of purpose batch are left"]),
     ],
 )
-def test_what_the_service_counted_twice_or_still_holds_is_found(
+def test_what_the_service_made_twice_or_still_holds_is_found(
     counters: dict[str, Any], wrong: list[str]
 ) -> None:
-    found = check_service(counters)
+    found = check_service(counters, [])
     assert len(found) == len(wrong)
     assert all(part in sentence for part, sentence in zip(wrong, found, strict=True))
+
+
+def test_rows_of_two_tables_may_have_the_same_custom_id_but_each_is_answered_once() -> None:
+    results = [{"custom_id": "row-0"}, {"custom_id": "row-0"}, {"custom_id": "row-1"}]
+    assert check_service(counters({"row-0": 2, "row-1": 1}), results) == []
+    assert check_service(counters({"row-0": 3}), results) == ["service: row-0 was answered 3 times"]
+
+
+def test_an_answer_that_was_paid_and_did_not_come_back_is_found() -> None:
+    wrong = check_service(counters({"a": 1, "b": 1}), [{"custom_id": "a"}])
+    assert wrong == ["service: 2 requests were answered, but 1 results came back"]
+
+
+def test_live_answers_count_and_none_may_come_twice() -> None:
+    live = {"requests_served": 2, "served_more_than_once": {"small: a bell": 2}}
+    found = check_service(counters({}, live_answers=live), [{"custom_id": "row-0"}, {"custom_id": "row-1"}])
+    assert found == ["service: 'small: a bell' was answered live 2 times"]

@@ -19,9 +19,9 @@ def test_a_file_the_app_has_not_seen_is_waiting() -> None:
 
 
 def test_requests_that_are_done_are_shown_while_the_batch_works() -> None:
-    told = snapshot({"path": "a", "state": "in_progress", "requests": 40, "done": 12})
-    files = advance({"a": FileProgress(path="a")}, [told], ["a"], 2.0)
-    assert files["a"].label == "in progress 12/40"
+    for state, label in (("in_progress", "in progress 12/40"), ("sending", "sending 12/40")):
+        told = snapshot({"path": "a", "state": state, "requests": 40, "done": 12})
+        assert advance({"a": FileProgress(path="a")}, [told], ["a"], 2.0)["a"].label == label
 
 
 def test_a_file_is_done_when_it_has_left_the_input_container_whatever_the_app_tells() -> None:

@@ -2,7 +2,10 @@
 
 import io
 import json
+from datetime import date
 
+import pyarrow as pa
+from pyarrow import parquet
 from rich.console import Console
 
 from local.demo.results import container_tree, cropped, show_example
@@ -43,10 +46,25 @@ def test_of_a_file_of_records_the_first_is_shown() -> None:
     show_example(
         Console(file=written, width=100),
         "processed/a_output.jsonl",
-        '{"custom_id": "ä"}\n{"custom_id": "b"}\n',
+        '{"custom_id": "ä"}\n{"custom_id": "b"}\n'.encode(),
     )
     assert '"custom_id": "ä"' in written.getvalue()
     assert '"b"' not in written.getvalue()
+    assert "the first of 2 records" in written.getvalue()
+
+
+def test_a_record_of_a_parquet_file_is_shown_as_json_with_its_dates_as_text() -> None:
+    sink, written = io.BytesIO(), io.StringIO()
+    parquet.write_table(pa.table({"day": [date(2026, 3, 1)], "vector": [[0.5] * 5]}), sink)
+    show_example(Console(file=written, width=100), "processed/a_output.parquet", sink.getvalue())
+    assert '"day": "2026-03-01"' in written.getvalue()
+    assert '"... 2 more"' in written.getvalue()
+
+
+def test_a_job_spec_is_shown_as_it_is() -> None:
+    written = io.StringIO()
+    show_example(Console(file=written, width=100), "input/_batch.yaml", b'input: "{{ [red] }}"\n')
+    assert 'input: "{{ [red] }}"' in written.getvalue()
 
 
 def test_of_a_long_file_the_end_is_counted() -> None:
@@ -54,6 +72,6 @@ def test_of_a_long_file_the_end_is_counted() -> None:
     show_example(
         Console(file=written, width=100),
         "processed/a_metadata.json",
-        json.dumps({str(n): n for n in range(98)}),
+        json.dumps({str(n): n for n in range(98)}).encode(),
     )
     assert "60 more lines" in written.getvalue()

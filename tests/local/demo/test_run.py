@@ -52,15 +52,26 @@ def test_the_samples_go_through_the_real_app(tmp_path: Path, monkeypatch: pytest
     text = output.getvalue()
     assert passed, text
     assert "the embedded host" in text
-    for name in ("triage_output.jsonl", "product-descriptions_output.jsonl", "three-mistakes_error.jsonl"):
+    for name in (
+        "triage_output.jsonl",
+        "product-descriptions_output.jsonl",
+        "three-mistakes_error.jsonl",
+        "products_output.jsonl",
+        "products_error.jsonl",
+        "reviews_output.parquet",
+        "shop-signs_output.jsonl",
+    ):
         assert f"── {name}" in text
+    for shown in ("endpoint: embeddings", '"row": 17', '"code": "ragged_row"', '"sentiment"', '"embeddings"'):
+        assert shown in text
 
 
 def test_an_app_that_loses_doubles_and_litters_does_not_pass_and_everything_is_told(play: Play) -> None:
     passed, text = play("careless")
     assert not passed
-    assert text.count("did not come back") == 3
-    assert text.count("2 batches were created for the same input") == 3
+    assert text.count("did not come back") == 6
+    assert text.count("2 batches were created for the same input") == 6
+    assert "results came back" in text
     assert "files of purpose batch are left" in text
 
 
@@ -134,10 +145,10 @@ def test_kept_the_demo_passes_takes_more_files_and_stops_on_ctrl_c(
         demo.send_signal(signal.SIGINT)
 
     assert "Running on func start" in text
-    assert "All 85 requests of 3 files came back exactly once" in text
+    assert "All 85 requests and 93 rows of 6 files came back exactly once" in text
     assert "three-mistakes.jsonl  done" in text
     assert "└── three-mistakes_error.jsonl" in text
-    assert '"code": "invalid_json_line"' in text
+    assert '"code": "ragged_row"' in text
     assert "\x1b" not in text  # no control characters outside a terminal
     assert dropped.stdout == "Dropped stand_in_host.py\n"
     assert demo.returncode == 0

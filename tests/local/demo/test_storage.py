@@ -1,19 +1,22 @@
 """Dropped files and what comes back for them, in a real account."""
 
+import io
 import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from azure.storage.blob import BlobServiceClient
+from pyarrow import parquet
 
 from local.azurite import running
 from local.demo import __main__ as command
 from local.demo.accounting import Returned
 from local.demo.errors import DemoError
 from local.demo.session import fresh_folder, publish, running_connection_string
-from local.demo.storage import Account, open_account, results_of
+from local.demo.storage import Account, open_account, results_of, samples_in
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +41,7 @@ def test_containers_that_exist_are_left_alone(account: Account) -> None:
 def test_a_file_dropped_again_takes_the_place_of_the_first(account: Account) -> None:
     account.drop("again/a.jsonl", b"first")
     account.drop("again/a.jsonl", b"second")
-    assert account.read("input", "again/a.jsonl") == "second"
+    assert account.read("input", "again/a.jsonl") == b"second"
     assert account.sizes("input")["again/a.jsonl"] == 6
 
 
@@ -87,8 +90,44 @@ def test_drop_puts_files_into_the_running_demo(
     with fresh_folder(tmp_path / ".local/demo") as folder:
         publish(folder, connection_string)
         assert command.main() == 0
-    assert account.read("input", "my own.jsonl") == "{}"
+    assert account.read("input", "my own.jsonl") == b"{}"
     assert "Dropped my own.jsonl" in capsys.readouterr().out
+
+
+def test_job_specs_are_dropped_before_the_files_they_hold_for(
+    account: Account,
+    connection_string: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for name in ("_a.csv", "_batch.yaml"):
+        (tmp_path / name).write_text(name)
+    monkeypatch.setattr(command, "REPOSITORY", tmp_path)
+    monkeypatch.setattr(
+        "sys.argv", ["demo", "drop", "--into", "/my/own/", *map(str, sorted(tmp_path.glob("_*")))]
+    )
+    with fresh_folder(tmp_path / ".local/demo") as folder:
+        publish(folder, connection_string)
+        assert command.main() == 0
+    assert account.read("input", "my/own/_a.csv") == b"_a.csv"
+    assert capsys.readouterr().out == "Dropped my/own/_batch.yaml\nDropped my/own/_a.csv\n"
+
+
+def test_samples_are_what_lies_in_folders_job_specs_first(tmp_path: Path) -> None:
+    for name in ("README.md", "b/_batch.yaml", "b/c/x.csv", "a/x.txt"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(name)
+    assert samples_in(tmp_path) == {name: name.encode() for name in ("b/_batch.yaml", "a/x.txt", "b/c/x.csv")}
+    assert next(iter(samples_in(tmp_path))) == "b/_batch.yaml"
+
+
+def test_records_are_read_from_parquet_too(account: Account, connection_string: str) -> None:
+    sink = io.BytesIO()
+    parquet.write_table(pa.table({"row": [0, 1]}), sink)
+    with BlobServiceClient.from_connection_string(connection_string) as service:
+        service.get_blob_client("processed", "p.csv_2026/p_output.parquet").upload_blob(sink.getvalue())
+    assert account.returned("p.csv") == Returned(outputs=[{"row": 0}, {"row": 1}])
 
 
 def test_drop_without_a_running_demo_says_how_to_start_one(
