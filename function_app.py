@@ -15,6 +15,7 @@ from activities import (
     prepare_file,
     remove_orphans,
     send_slice,
+    share_limit,
     submit_batch,
     take_snapshot,
     write_outputs,
@@ -39,6 +40,7 @@ app.register_functions(run_files.bp)
 # 3. the steps
 app.register_functions(take_snapshot.bp)
 app.register_functions(list_files.bp)
+app.register_functions(share_limit.bp)
 app.register_functions(prepare_file.bp)
 app.register_functions(submit_batch.bp)
 app.register_functions(send_slice.bp)

@@ -7,11 +7,14 @@ from typing import Self
 
 from domain.outcomes import Outcome, Verdict, judge
 
-SPOOL_BYTES = 16 * 1024 * 1024  # answers below this stay in memory
+SPOOL_BYTES = 4 * 1024 * 1024  # answers below this stay in memory
 
 
 class AnswerSpool:
     """Takes answer lines in any order. A request answered twice counts once, and a success wins.
+
+    In memory is where each line begins, and no more: a shard may have a hundred thousand. Lines are judged when they
+    come, so that a broken one is noticed, and again when they are taken.
 
     `judge` says what a line means for its request; None for a blank one.
     """
@@ -20,36 +23,44 @@ class AnswerSpool:
         self._judge = judge
         self._file = SpooledTemporaryFile(max_size=SPOOL_BYTES)  # noqa: SIM115 - closed by __exit__
         self._end = 0
-        self._found: dict[str, tuple[int, int, Verdict]] = {}
+        self._starts: dict[str, int] = {}
 
     def add(self, line: bytes) -> None:
         """Keep one line of an output or error file. Raises msgspec.DecodeError for a line that is no answer."""
         verdict = self._judge(line)
         if verdict is None:
             return
-        earlier = self._found.get(verdict.custom_id)
-        if earlier is None or (verdict.outcome is Outcome.OK and earlier[2].outcome is not Outcome.OK):
-            self._found[verdict.custom_id] = (self._end, len(line), verdict)
+        start = self._starts.get(verdict.custom_id)
+        if start is None or (verdict.outcome is Outcome.OK and not self._is_success(start)):
+            self._starts[verdict.custom_id] = self._end
             self._file.seek(self._end)
-            self._end += self._file.write(line)
+            self._end += self._file.write(line + b"\n")
+
+    def _is_success(self, start: int) -> bool:
+        verdict = self._judge(self._line_at(start))
+        return verdict is not None and verdict.outcome is Outcome.OK
+
+    def _line_at(self, start: int) -> bytes:
+        self._file.seek(start)
+        return self._file.readline().removesuffix(b"\n")
 
     def take(self, custom_id: str) -> tuple[Verdict, bytes] | None:
         """Give the verdict on a request and the service's line, once; None where there is no answer."""
-        found = self._found.pop(custom_id, None)
-        if found is None:
+        start = self._starts.pop(custom_id, None)
+        if start is None:
             return None
-        start, length, verdict = found
-        self._file.seek(start)
-        return verdict, self._file.read(length)
+        line = self._line_at(start)
+        verdict = self._judge(line)
+        return (verdict, line) if verdict else None
 
     @property
     def strangers(self) -> int:
         """Answers nobody has taken: to requests that were not asked."""
-        return len(self._found)
+        return len(self._starts)
 
     def __len__(self) -> int:
         """Count the requests whose answers nobody has taken yet."""
-        return len(self._found)
+        return len(self._starts)
 
     def __enter__(self) -> Self:
         return self

@@ -14,6 +14,7 @@ from activities.job_specs import JobSpecs
 from activities.survey import Claimed, IsAlive, Survey, alive_in, survey
 from activities.waiting_note import tell_waiting
 from adapters import clients
+from adapters.share_notes import ShareNotes
 from adapters.storage import Storage
 from adapters.work_room import WorkRoom
 from domain import names
@@ -48,6 +49,11 @@ def take(
 ) -> TakenFiles:
     """Claim what was found and write the manifest; a repetition finds its own claims and comes to the same files."""
     unclaimed = first_versions(found.unclaimed, snapshot_id, storage=storage, room=room, settings=settings)
+    dead = {orphan.claim.snapshot_id for orphan in found.orphaned}
+    if dead:
+        ShareNotes(storage.work).drop(
+            dead
+        )  # what the dead held comes to us, as batches of the files taken over
     with ThreadPoolExecutor(CLAIMS_AT_ONCE) as pool:
         new = pool.map(lambda file: _claim(file, snapshot_id, storage, room), unclaimed)
         won = pool.map(lambda claimed: _take_over(claimed, snapshot_id, room), found.orphaned)

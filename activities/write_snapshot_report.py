@@ -16,5 +16,6 @@ def write_snapshot_report(report: dict) -> dict:
 
 
 def write_report(report: SnapshotReport) -> None:
-    """Write the report and drop the manifest."""
+    """Write the report, drop the manifest and the note of what the snapshot held."""
     clients.work_room().write_report(report.snapshot_id, to_wire(report))
+    clients.share_notes().drop([report.snapshot_id])

@@ -6,6 +6,7 @@ from contextlib import AbstractAsyncContextManager
 from functools import cache
 from typing import TYPE_CHECKING
 
+from adapters.share_notes import ShareNotes
 from adapters.storage import Storage, open_storage
 from adapters.work_room import WorkRoom
 from domain import names
@@ -33,6 +34,12 @@ def storage() -> Storage:
 def work_room() -> WorkRoom:
     """Give the pipeline's notes."""
     return WorkRoom(storage().work)
+
+
+@cache
+def share_notes() -> ShareNotes:
+    """Give the notes by which snapshots share the limit."""
+    return ShareNotes(storage().work)
 
 
 @cache

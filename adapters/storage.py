@@ -114,7 +114,15 @@ class Container:
         with self._blob(name) as blob:
             return bytes(blob.download_blob(offset=offset, length=length).readall())
 
-    def write(self, name: str, content: bytes, *, if_absent: bool = False, if_etag: str | None = None) -> str:
+    def write(
+        self,
+        name: str,
+        content: bytes,
+        *,
+        metadata: dict[str, str] | None = None,
+        if_absent: bool = False,
+        if_etag: str | None = None,
+    ) -> str:
         """Write a small blob whole, replacing it unless a condition says otherwise; gives the new ETag.
 
         Raises ConflictError when the condition does not hold.
@@ -122,6 +130,8 @@ class Container:
         conditions: dict[str, Any] = {"overwrite": not if_absent}
         if if_etag:
             conditions |= _only_if(if_etag)
+        if metadata:
+            conditions["metadata"] = metadata
         with self._blob(name) as blob:
             return str(
                 blob.upload_blob(content, content_settings=_content_settings(name), **conditions)["etag"]

@@ -56,6 +56,8 @@ from domain.pacing import (
     fault_delay,
 )
 from domain.records import SpecBlob
+from domain.rounds import by_turns, light
+from domain.sharing import STALE_LEAST_SECONDS, STALE_POLLS, Allowance, Share, ShareRequest
 from domain.throttle import Throttle
 
 PATIENCE_POLLS = (
@@ -63,6 +65,7 @@ PATIENCE_POLLS = (
 )
 PATIENCE_LOOKS_FOR_LOST = 5  # a batch may be hidden for a while: just made, or behind a node that lags
 RESEND_SECONDS = 5.0  # before live calls that failed on the service's side are made again; doubling
+WAITING_SHARDS = 500  # with so many to submit no file is let in; a file comes with all of its shards
 CALLS_PER_ROUND = 200  # four history events each: one round stays below the 1,000 events of a generation
 
 
@@ -90,6 +93,7 @@ class FileState(msgspec.Struct, kw_only=True):
 
     key: str
     path: str
+    size: int = 0  # bytes
     fresh: bool = False
     spec: SpecBlob | None = None
     step: FileStep = FileStep.PREPARE
@@ -169,6 +173,7 @@ class Flow(msgspec.Struct, kw_only=True):
     throttles: dict[str, Throttle] = {}  # by deployment, of live calls
     totals: Totals = msgspec.field(default_factory=Totals)
     recent: list[Finished] = []
+    allowance: Allowance = msgspec.field(default_factory=Allowance)
     list_tries: int = 0
     list_not_before: float = 0.0
     setbacks: int = 0
@@ -194,6 +199,7 @@ class Flow(msgspec.Struct, kw_only=True):
             *self._file_calls(FileStep.HOLD, "hold_file", now),
             *self._listing(now),
         ]
+        calls = [*self._sharing(calls, now), *calls]
         return calls[:CALLS_PER_ROUND]  # the others are found again by the next round
 
     def wake_at(self, now: float) -> float:
@@ -209,6 +215,7 @@ class Flow(msgspec.Struct, kw_only=True):
             times += [throttle.blocked_until for throttle in self.throttles.values()]
             times += [s.submitted_at + self.pace.deadline_seconds for s in self.shards if s.submitted_at]
         times.append(self.list_not_before)
+        times += [self.allowance.next_at] if self._is_unsettled(self._held(now), self._wanted(now)) else []
         ahead = [time for time in times if time > now]
         if not ahead:
             raise RuntimeError(
@@ -236,28 +243,84 @@ class Flow(msgspec.Struct, kw_only=True):
             yield Call("poll_batches", to_wire(PollRequest(known=known)))
 
     def _submissions(self, now: float) -> Iterable[Call]:
-        room = min(self.pace.micro_batch_size, self.pace.max_active_batches - len(self._active()))
+        waiting = [s for s in self.shards if s.step is ShardStep.SUBMIT and now >= s.not_before]
+        begun = [s for s in waiting if s.begun]
+        served = Counter(s.key for s in self.shards if s.begun or s.step is ShardStep.ACTIVE)
+        turns = begun + by_turns([s for s in waiting if not s.begun], lambda s: s.key, served)
+        places = min(self.allowance.places, self.pace.max_active_batches)
+        room = min(self.pace.micro_batch_size, places - len(self._active()))
+        welcome = self._welcome(turns, now, room, fresh=places - self._held(now))
+        for s in light(welcome, lambda s: s.shard.size, most=room):
+            work = ShardWork(snapshot_id=self.snapshot_id, key=s.key, shard=s.shard, begun=s.begun)
+            yield Call("submit_batch", to_wire(work), s.key, s.shard.shard)
+
+    def _held(self, now: float) -> int:
+        """Count the places in use: batches, and shards on their way to one."""
+        return len(self._active()) + sum(self._is_under_way(s, now) for s in self.shards)
+
+    def _is_under_way(self, s: ShardState, now: float) -> bool:
+        return s.step is ShardStep.SUBMIT and s.begun and self.pauses.width(s.shard.model, now, 1) > 0
+
+    def _welcome(
+        self, shards: Iterable[ShardState], now: float, room: int, *, fresh: int
+    ) -> Iterable[ShardState]:
+        """Pick the shards that their deployments take, as far as we know; at most `fresh` that are not begun."""
         taken: Counter[str] = Counter()
         tokens: Counter[str] = Counter()
         full: set[str] = set()
-        for s in self.shards:
-            ready = s.step is ShardStep.SUBMIT and now >= s.not_before and s.shard.model not in full
-            if ready and room > 0 and taken[s.shard.model] < self.pauses.width(s.shard.model, now, room):
-                tokens[s.shard.model] += estimated_tokens(s.shard.size)
-                if not self._fits(s.shard.model, tokens[s.shard.model]):
-                    full.add(s.shard.model)
-                    continue
-                taken[s.shard.model] += 1
-                room -= 1
-                work = ShardWork(snapshot_id=self.snapshot_id, key=s.key, shard=s.shard, begun=s.begun)
-                yield Call("submit_batch", to_wire(work), s.key, s.shard.shard)
+        for s in shards:
+            model = s.shard.model
+            if model in full or taken[model] >= self.pauses.width(model, now, room):
+                continue
+            if not s.begun and fresh <= 0:
+                return  # those that are begun come first
+            tokens[model] += estimated_tokens(s.shard.size)
+            if self._fits(model, tokens[model]) or (not taken[model] and not self._is_used(model)):
+                taken[model] += 1
+                fresh -= not s.begun
+                yield s
+            else:
+                full.add(model)
+
+    def _sharing(self, calls: list[Call], now: float) -> Iterable[Call]:
+        """Agree with the other snapshots: when there is no room, and besides whenever the batches are looked at."""
+        names = Counter(call.activity for call in calls)
+        fresh = sum(call.activity == "submit_batch" and not call.input["begun"] for call in calls)
+        active, wanted = self._held(now) + fresh, self._wanted(now) - fresh
+        told, stale = self.allowance, STALE_POLLS * max(self.pace.poll_max_seconds, STALE_LEAST_SECONDS)
+        due = now >= told.next_at and self._is_unsettled(active, wanted)
+        keeps_up = wanted > 0 or told.places > active or now - told.looked_at > stale / STALE_POLLS
+        if due or (names["poll_batches"] and keeps_up):
+            request = ShareRequest(
+                snapshot_id=self.snapshot_id,
+                active=active,
+                wanted=wanted,
+                limit=self.pace.max_active_batches,
+                reserve=self.pace.micro_batch_size,
+                stale_seconds=stale,
+            )
+            yield Call("share_limit", to_wire(request))
+
+    def _is_unsettled(self, active: int, wanted: int) -> bool:
+        """Tell whether there is no room for what is wanted, or room that nobody wants and no poll will give back."""
+        places = self.allowance.places
+        idle = not active and any(s.step is ShardStep.SEND for s in self.shards)
+        return places <= active if wanted > 0 else idle and places > 0
+
+    def _wanted(self, now: float) -> int:
+        """Count the batches that would be submitted if there were room: one for each file that is not prepared yet."""
+        left = self.totals.done + self.totals.rejected + self.totals.held + self.totals.gone
+        unprepared = sum(f.step is FileStep.PREPARE for f in self.files)
+        ready = sum(s.step is ShardStep.SUBMIT and not self._is_under_way(s, now) for s in self.shards)
+        return ready + unprepared + max(0, self.files_total - left - len(self.files))
 
     def _fits(self, model: str, tokens: int) -> bool:
-        """Tell whether a deployment has room; one that none of our batches fill is asked, whatever the gauge says."""
         gauge = self.gauges.get(model)
-        return (
-            gauge is None or gauge.has_room(tokens) or not any(s.shard.model == model for s in self._active())
-        )
+        return gauge is None or gauge.has_room(tokens)
+
+    def _is_used(self, model: str) -> bool:
+        """Tell whether a deployment has a batch of ours; one that has none is asked, whatever the gauge says."""
+        return any(s.shard.model == model for s in self._active())
 
     def _slices(self, now: float) -> Iterable[Call]:
         """Send one slice per deployment: it keeps a deployment busy by itself."""
@@ -275,7 +338,7 @@ class Flow(msgspec.Struct, kw_only=True):
 
     def _collections(self, now: float) -> Iterable[Call]:
         ended = [s for s in self.shards if s.step is ShardStep.COLLECT and now >= s.not_before]
-        for s in ended[: self.pace.micro_batch_size]:
+        for s in light(ended, lambda s: s.shard.size, most=self.pace.micro_batch_size):
             batch = EndedBatch(
                 snapshot_id=self.snapshot_id,
                 key=s.key,
@@ -291,7 +354,7 @@ class Flow(msgspec.Struct, kw_only=True):
 
     def _file_calls(self, step: FileStep, activity: str, now: float) -> Iterable[Call]:
         ready = [f for f in self.files if f.step is step and now >= f.not_before]
-        for f in ready[: self.pace.micro_batch_size]:
+        for f in light(ready, lambda f: f.size, most=self.pace.micro_batch_size):
             work = FileWork(
                 snapshot_id=self.snapshot_id,
                 key=f.key,
@@ -348,6 +411,16 @@ class Flow(msgspec.Struct, kw_only=True):
         item.tries += 1
         item.not_before = now + fault_delay(item.tries, fault)
         return not exhausted(item.tries, fault)
+
+    def _take_share_limit(self, call: Call, ok: Any, fault: Fault | None, now: float) -> None:
+        told = self.allowance
+        if fault is None:
+            told.agreed(from_wire(ok, Share).places, now, self.pace)
+            return
+        told.tries += 1
+        told.next_at = now + fault_delay(told.tries, fault)
+        alone = exhausted(told.tries, fault)  # better too many batches than none for ever
+        told.places = self.pace.max_active_batches if alone else from_wire(call.input, ShareRequest).active
 
     def _take_list_files(self, _call: Call, ok: Any, fault: Fault | None, now: float) -> None:
         if fault:
@@ -578,17 +651,20 @@ class Flow(msgspec.Struct, kw_only=True):
 
     def _admit(self) -> None:
         """Let files in from the backlog while there is room ahead of the submissions; more would only be state."""
-        waiting = sum(s.step is ShardStep.SUBMIT for s in self.shards)
         sending = sum(s.step is ShardStep.SEND for s in self.shards)
-        ahead = waiting + sum(f.step is FileStep.PREPARE for f in self.files)
+        waiting = [s.key for s in self.shards if s.step is ShardStep.SUBMIT]
+        ahead = len(set(waiting)) + sum(f.step is FileStep.PREPARE for f in self.files)
         micro, most = self.pace.micro_batch_size, self.pace.max_active_batches
         room = min(
             2 * micro - ahead,
             most + micro - ahead - len(self._active()) - sending,
             most + 5 * micro - len(self.files),  # files that cannot be finished hold new ones up
+            WAITING_SHARDS - len(waiting),
         )
         admitted, self.backlog = self.backlog[: max(room, 0)], self.backlog[max(room, 0) :]
         self.files += [
-            FileState(key=listed.key, path=listed.path, fresh=listed.fresh, spec=listed.spec)
+            FileState(
+                key=listed.key, path=listed.path, size=listed.size, fresh=listed.fresh, spec=listed.spec
+            )
             for listed in admitted
         ]

@@ -172,6 +172,19 @@ def row_of(custom_id: str) -> int:
     return int(number) if number.isdecimal() else -1
 
 
+SHARES = "shares/"
+
+
+def share_note(snapshot_id: str) -> str:
+    """Name a running snapshot's note of the batches it holds."""
+    return f"{SHARES}{snapshot_id}"
+
+
+def snapshot_of_share_note(blob: str) -> str:
+    """Give the snapshot id of such a note's name."""
+    return blob.removeprefix(SHARES)
+
+
 def child_shard(shard: str, number: int) -> str:
     """Name the shard that takes over some requests of another one."""
     return f"{shard}.{number}"

@@ -155,7 +155,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="upper"):
     ] = "sas"
     micro_batch_size: Annotated[int, Meta(ge=1, le=50, description="Shards submitted at the same time.")] = 10
     max_active_batches: Annotated[
-        int, Meta(ge=1, le=5000, description="Batches of one snapshot alive at once.")
+        int, Meta(ge=1, le=5000, description="Batches alive at once, of all snapshots together.")
     ] = 500
     max_attempts: Annotated[
         int, Meta(ge=1, le=10, description="Tries of a request that fails for a passing reason.")

@@ -25,6 +25,7 @@ from activities.prepare_file import prepare
 from activities.remove_orphans import remove
 from activities.send_slice import Slice, Standings
 from activities.service_files import delete_leftovers
+from activities.share_limit import share
 from activities.submit_batch import Submission
 from activities.survey import survey
 from activities.take_snapshot import take
@@ -34,6 +35,7 @@ from adapters.append_blob import AppendBlob
 from adapters.batch_api import BatchApi, open_batch_api
 from adapters.live_api import LiveAnswer, LiveApi, open_live_api
 from adapters.send_log import SendLog
+from adapters.share_notes import ShareNotes
 from adapters.storage import BlobEntry, Container, Storage, open_storage
 from adapters.work_room import WorkRoom
 from domain.contracts import (
@@ -53,6 +55,7 @@ from domain.errors import PassingError
 from domain.flow import Call, Flow
 from domain.sending import SendRecord
 from domain.settings import Settings
+from domain.sharing import ShareRequest
 from domain.throttle import WIDEST
 from local.azure_openai import RunningService
 from tests.conftest import Containers
@@ -344,6 +347,7 @@ class InlinePipeline:
         report = self.live(self.begin(fuse), fuse)
         steps = Steps(self, fuse or Fuse())
         remove(room=steps.room, api=steps.api, file_prefix=PREFIX)
+        ShareNotes(steps.storage.work).drop([report.snapshot_id])
         return report
 
     # --- what there is -----------------------------------------------------------------------------------------------
@@ -393,6 +397,9 @@ class Steps:
     def list_files(self, wire: Any) -> PageOfFiles:
         request = from_wire(wire, PageRequest)
         return PageOfFiles(files=self.room.read_page(request.snapshot_id, request.page))
+
+    def share_limit(self, wire: Any) -> object:
+        return share(from_wire(wire, ShareRequest), notes=ShareNotes(self.storage.work), now=self._now())
 
     def prepare_file(self, wire: Any) -> object:
         work = from_wire(wire, FileWork)

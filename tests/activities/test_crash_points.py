@@ -13,7 +13,7 @@ from tests.activities.conftest import MakePipeline
 from tests.activities.inline_pipeline import PREFIX, Blown, Fuse, InlinePipeline, Steps
 from tests.activities.mixed_file import CONTENT, PATH, PLAN, check, request
 
-EFFECTS = 37  # as many crash points are walked; a run without a crash must not have more
+EFFECTS = 39  # as many crash points are walked; a run without a crash must not have more
 
 
 @pytest.fixture
@@ -55,15 +55,15 @@ def test_a_process_may_die_after_any_effect_and_the_next_one_after_any_other(
 FAULT = {"code": "invalid_request", "message": "Planned."}
 WAYS: dict[str, tuple[dict[str, Any], dict[str, int], int]] = {
     # name: what the service does to the batches, how the requests end, after how many effects all is over
-    "halved": ({"first": 1, "invalid": [FAULT]}, {"ok": 2}, 39),
-    "lines-cut-out": ({"first": 1, "invalid": [{**FAULT, "line": 2}]}, {"ok": 1, "failed": 1}, 31),
+    "halved": ({"first": 1, "invalid": [FAULT]}, {"ok": 2}, 42),
+    "lines-cut-out": ({"first": 1, "invalid": [{**FAULT, "line": 2}]}, {"ok": 1, "failed": 1}, 33),
     "full-after-validation": (
         {"first": 1, "invalid": [{"code": "token_limit_exceeded", "message": "Full."}]},
         {"ok": 2},
-        23,
+        25,
     ),
-    "expired": ({"first": 1, "ends_as": "expired", "fraction": 0.5}, {"ok": 2}, 30),
-    "cancelled": ({"duration_seconds": 1e8}, {"cancelled": 2}, 21),
+    "expired": ({"first": 1, "ends_as": "expired", "fraction": 0.5}, {"ok": 2}, 32),
+    "cancelled": ({"duration_seconds": 1e8}, {"cancelled": 2}, 23),
 }
 COMMON_BEGIN, COMMON_END = 7, 8  # claim to first batch, archived copy to the last note: walked above
 POINTS = [

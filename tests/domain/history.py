@@ -86,12 +86,14 @@ class History:
         assert len({(call.activity, call.key, call.shard) for call in calls}) == len(calls)
         assert kinds["poll_batches"] <= 1
         assert kinds["list_files"] <= 1
+        assert kinds["share_limit"] <= 1
         for activity in ("submit_batch", "collect_batch", "prepare_file", "write_outputs", "archive_input"):
             assert kinds[activity] <= pace.micro_batch_size
         active = [shard for shard in self.flow.shards if shard.step is ShardStep.ACTIVE]
-        assert kinds["submit_batch"] <= max(0, pace.max_active_batches - len(active))
         sent_to = [call.input["shard"]["model"] for call in calls if call.activity == "send_slice"]
         assert len(sent_to) == len(set(sent_to)), "two slices at once for one deployment"
+        places = min(self.flow.allowance.places, pace.max_active_batches)  # dead snapshots may have left more
+        assert kinds["submit_batch"] <= max(0, places - len(active))
         submitted = {(call.key, call.shard) for call in calls if call.activity == "submit_batch"}
         assert not submitted & {identity(shard) for shard in active}
         asked = {(call.key, call.shard) for call in calls if call.activity == "cancel_batch"}

@@ -10,6 +10,7 @@ from domain.contracts import Answer, Fault, OpenShard, Pace, Pause, to_wire
 from domain.flow import CALLS_PER_ROUND, Call, FileState, FileStep, Finished, Flow, ShardState, ShardStep
 from domain.pacing import MAX_OTHER_TRIES
 from domain.progress import progress
+from domain.sharing import Allowance
 from tests.domain.history import BEGIN, STATUS_LIMIT_BYTES, History, check_end
 from tests.domain.world import Mood, World
 
@@ -52,7 +53,7 @@ def test_no_step_that_fails_for_ever_keeps_a_snapshot_alive(
 
 
 def test_a_list_that_cannot_be_read_fails_the_snapshot_loudly() -> None:
-    flow = Flow(snapshot_id="snapshot-1", pace=PACE, files_total=1, pages=1)
+    flow = Flow(snapshot_id="snapshot-1", pace=PACE, files_total=1, pages=1, allowance=Allowance(places=1))
     now, fault = BEGIN, to_wire(Answer(fault=Fault(code="mishap", message="No.", passing=False)))
     for _ in range(MAX_OTHER_TRIES - 1):
         flow.absorb(flow.next_calls(now), [fault], now)
@@ -151,7 +152,11 @@ def active(number: int, *, model: str = "gpt-a") -> ShardState:
 
 def flow_of(shards: list[ShardState], pace: Pace) -> Flow:
     file = FileState(key="key-0", path="a.jsonl", step=FileStep.RUN, requests=len(shards))
-    return Flow(snapshot_id="s", pace=pace, files_total=1, pages=0, files=[file], shards=shards)
+    long_after = BEGIN + 300 * 3600  # no look at what the other snapshots hold is due before
+    agreed = Allowance(places=len(shards), looked_at=long_after, next_at=long_after)
+    return Flow(
+        snapshot_id="s", pace=pace, files_total=1, pages=0, files=[file], shards=shards, allowance=agreed
+    )
 
 
 @pytest.mark.parametrize("seen_before", ["submitted", "paused"])
@@ -223,7 +228,7 @@ def test_a_full_deployment_is_tried_again_as_soon_as_one_of_its_batches_ends() -
     flow.poll.next_at = BEGIN + 3
     full = to_wire(Answer(ok={"paused": {"model": "gpt-a", "kind": "quota", "message": "Full."}}))
     flow.absorb(flow.next_calls(BEGIN), [full], BEGIN)
-    (poll,) = flow.next_calls(BEGIN + 3)
+    _share, poll = flow.next_calls(BEGIN + 3)
     ended = {"news": {"batch-0": {"status": "completed", "ended": True}}}
     flow.absorb([poll], [to_wire(Answer(ok=ended))], BEGIN + 3.5)
     assert {call.activity for call in flow.next_calls(BEGIN + 3.5)} == {"submit_batch", "collect_batch"}

@@ -25,10 +25,12 @@ from domain.contracts import (
     SliceDone,
     Submitted,
     WrittenOutputs,
+    from_wire,
     to_wire,
 )
 from domain.flow import Call
 from domain.outcomes import Tally
+from domain.sharing import Holding, Share, ShareRequest, places
 from domain.throttle import Throttle
 
 PAGE_FILES = 5
@@ -51,6 +53,7 @@ class Mood:
     quota: float = 0.0
     misconfigured: float = 0.0
     refused: float = 0.0
+    crowded: float = 0.0  # other snapshots hold places as well
     gone: float = 0.0
     rejected: float = 0.0
     direct: float = 0.0  # a file is sent as live calls
@@ -154,6 +157,19 @@ class World:
 
     def _list_files(self, request: dict[str, Any], _now: float) -> PageOfFiles:
         return PageOfFiles(files=self.pages[request["page"]])
+
+    def _share_limit(self, wire: dict[str, Any], now: float) -> Share:
+        asking = from_wire(wire, ShareRequest)
+        crowd = [
+            Holding(
+                snapshot_id=f"other-{n}",
+                held=self._luck.randint(0, asking.limit),
+                wanted=self._luck.randint(0, 9),
+                at=now,
+            )
+            for n in range(self._luck.randint(0, 2) if self.happens(self.mood.crowded) else 0)
+        ]
+        return Share(places=places(asking, crowd))
 
     def _prepare_file(self, work: dict[str, Any], now: float) -> PreparedFile:
         file = self.files[work["key"]]

@@ -114,6 +114,7 @@ ACTIVITIES = {
     "poll_batches",
     "prepare_file",
     "remove_orphans",
+    "share_limit",
     "submit_batch",
     "take_snapshot",
     "write_outputs",

@@ -1,0 +1,67 @@
+"""Snapshots share the limit through real storage."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from activities.share_limit import share
+from adapters.share_notes import ShareNotes
+from domain.sharing import Holding, Share, ShareRequest
+from tests.activities.conftest import MakePipeline
+from tests.activities.inline_pipeline import InlinePipeline
+from tests.activities.request_files import request
+
+NOW = 1_790_000_000.0
+LIMIT = 20
+
+
+@pytest.fixture
+def pipeline(make_pipeline: MakePipeline) -> InlinePipeline:
+    return make_pipeline()
+
+
+@pytest.fixture
+def notes(pipeline: InlinePipeline) -> ShareNotes:
+    return ShareNotes(pipeline.storage.work)
+
+
+def asking(name: str, *, wanted: int) -> ShareRequest:
+    return ShareRequest(
+        snapshot_id=name, active=0, wanted=wanted, limit=LIMIT, reserve=10, stale_seconds=3600.0
+    )
+
+
+def test_what_one_holds_the_next_one_sees_until_it_is_dropped(notes: ShareNotes) -> None:
+    assert share(asking("snapshot-1", wanted=50), notes=notes, now=NOW) == Share(places=18)
+    assert share(asking("snapshot-2", wanted=50), notes=notes, now=NOW) == Share(places=2)
+    assert sorted(notes.all(), key=lambda note: note.snapshot_id) == [
+        Holding(snapshot_id="snapshot-1", held=18, wanted=32, at=NOW),
+        Holding(snapshot_id="snapshot-2", held=2, wanted=48, at=NOW),
+    ]
+    notes.drop(["snapshot-1", "snapshot-0"])
+    assert share(asking("snapshot-2", wanted=50), notes=notes, now=NOW) == Share(places=18)
+
+
+def test_many_at_once_never_hold_more_than_there_is(notes: ShareNotes) -> None:
+    names = [f"snapshot-{number}" for number in range(6)]
+    with ThreadPoolExecutor(len(names)) as pool:
+        told = list(pool.map(lambda name: share(asking(name, wanted=50), notes=notes, now=NOW), names))
+    assert sum(answer.places for answer in told) <= LIMIT
+    assert sum(note.held for note in notes.all()) <= LIMIT
+
+
+def test_the_note_of_one_that_is_not_heard_of_any_more_is_deleted(notes: ShareNotes) -> None:
+    share(asking("snapshot-1", wanted=50), notes=notes, now=NOW)
+    assert share(asking("snapshot-2", wanted=50), notes=notes, now=NOW + 3601) == Share(places=18)
+    assert [note.snapshot_id for note in notes.all()] == ["snapshot-2"]
+
+
+def test_what_a_dead_snapshot_held_is_free_for_the_one_that_takes_its_files_over(
+    pipeline: InlinePipeline, notes: ShareNotes
+) -> None:
+    pipeline.drop("a.jsonl", request("a"))
+    dead = pipeline.begin()
+    share(asking(dead.snapshot_id, wanted=50), notes=notes, now=NOW)
+    later = pipeline.begin()
+    assert later.files_total == 1
+    assert notes.all() == []
