@@ -38,7 +38,7 @@ def test_a_file_passes_and_leaves_no_directory_but_those_people_made(
     check(pipeline, service)
     assert hierarchical_account.entries(pipeline.storage.input.name) == ["team a/"]
     left = hierarchical_account.entries(pipeline.storage.work.name)
-    assert [name for name in left if not name.startswith("snapshots/")] == ["files/"]
+    assert [name for name in left if not name.startswith("snapshots/")] == ["files/", "shares/"]
     assert hierarchical_account.calls == {"delete_path": 1}
 
 
@@ -95,5 +95,5 @@ def test_tables_and_live_calls_leave_no_directory_either(
     records = pipeline.lines(pipeline.storage.processed, "_output.jsonl")
     assert [(record["row"], len(record["embeddings"])) for record in records] == [(0, 4), (1, 4)]
     left = hierarchical_account.entries(pipeline.storage.work.name)
-    assert [name for name in left if not name.startswith("snapshots/")] == ["files/"]
+    assert [name for name in left if not name.startswith("snapshots/")] == ["files/", "shares/"]
     assert hierarchical_account.entries(pipeline.storage.input.name) == ["a/", "a/_batch.yaml", "a/b/"]
