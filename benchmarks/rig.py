@@ -117,6 +117,15 @@ class HostProcess:
         finally:
             connection.close()
 
+    def post(self, path: str) -> Any:
+        """Send an empty request; gives its JSON answer."""
+        connection = HTTPConnection(urlsplit(self.origin).netloc, timeout=60)
+        try:
+            connection.request("POST", path)
+            return json.load(connection.getresponse())
+        finally:
+            connection.close()
+
     def turns(self) -> list[dict[str, Any]]:
         """Give the trace so far; see `local.functions_host.trace`."""
         lines = self.trace.read_text(encoding="utf-8").splitlines() if self.trace.exists() else []

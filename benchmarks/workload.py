@@ -1,8 +1,12 @@
 """What goes in: ready-made batch files and tables of any size, made as they are written, from a seed."""
 
+import io
 import json
 import random
 from collections.abc import Iterator
+
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 MODEL = "gpt-bench"
 LINE_BYTES = 1200  # of one request: a system prompt and some two hundred words
@@ -50,6 +54,18 @@ def csv_pieces(*, rows: int, seed: int, text_bytes: int = 200) -> Iterator[bytes
         some = min(1000, rows - written)
         yield b"".join(f'Title {written + n},"{next(texts)},\n""end"""\n'.encode() for n in range(some))
         written += some
+
+
+def parquet_pieces(*, rows: int, seed: int, text_bytes: int = 200) -> Iterator[bytes]:
+    """Give a parquet of `id`, `title` and `text` in row groups of 50,000, as one piece."""
+    texts, sink = _texts(seed, text_bytes), io.BytesIO()
+    schema = pa.schema([("id", pa.int64()), ("title", pa.string()), ("text", pa.string())])
+    with pq.ParquetWriter(sink, schema) as writer:
+        for start in range(0, rows, 50_000):
+            numbers = range(start, min(start + 50_000, rows))
+            columns = [list(numbers), [f"Title {n}" for n in numbers], [next(texts) for _ in numbers]]
+            writer.write_table(pa.table(columns, schema=schema))
+    yield sink.getvalue()
 
 
 def _pieced(lines: Iterator[bytes], size: int) -> Iterator[bytes]:

@@ -4,10 +4,11 @@ from collections.abc import Iterable
 
 from benchmarks.figures import Bench, Figure, Part, at_most
 from benchmarks.rig import Rig, running
-from benchmarks.workload import batch_file, pieces
+from benchmarks.workload import batch_file, csv_pieces, parquet_pieces, pieces
 
 MB = 1_000_000
 SIZES, QUICK_SIZES = (200 * MB, 1000 * MB), (5 * MB,)
+ROWS, QUICK_ROWS = 1_000_000, 2_000
 BUDGET_MB = 150.0
 LIMIT_SECONDS = 1200.0
 SERVICE = {"upload_limit_bytes": 200 * MB, "duration_seconds": 1.0}
@@ -19,6 +20,9 @@ def run(bench: Bench) -> list[Figure]:
     for size in QUICK_SIZES if bench.quick else SIZES:
         name = f"ready-made jsonl, {size // MB:,} MB"
         found += _passing(name, pieces("large", size=size, seed=size), "large.jsonl", bench)
+    rows = QUICK_ROWS if bench.quick else ROWS
+    found += _passing(f"csv, {rows:,} rows", csv_pieces(rows=rows, seed=4), "table.csv", bench)
+    found += _passing(f"parquet, {rows:,} rows", parquet_pieces(rows=rows, seed=4), "table.parquet", bench)
     return found
 
 

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 import msgspec
 
@@ -13,7 +14,7 @@ from activities.take_snapshot import take
 from adapters.storage import Storage, open_storage
 from adapters.work_room import WorkRoom
 from benchmarks.figures import Bench, Budget, Figure, Part, at_least
-from benchmarks.workload import MODEL, csv_pieces, pieces
+from benchmarks.workload import MODEL, csv_pieces, parquet_pieces, pieces
 from domain import names
 from domain.contracts import FileWork, ListedFile, PreparedFile
 from domain.request_lines import split_lines
@@ -88,7 +89,7 @@ def desk() -> Iterator[Desk]:
 def run(bench: Bench) -> list[Figure]:
     """Prepare one file of each kind."""
     with desk() as at:
-        return [*_ready_made(at, bench), *_many_shards(at, bench), *_table(at, bench)]
+        return [*_ready_made(at, bench), *_many_shards(at, bench), *_tables(at, bench)]
 
 
 def _ready_made(at: Desk, bench: Bench) -> list[Figure]:
@@ -120,20 +121,25 @@ def _figures(name: str, at: Desk, listed: ListedFile, bench: Bench, budget: Budg
     ]
 
 
-def _table(at: Desk, bench: Bench) -> list[Figure]:
+def _tables(at: Desk, bench: Bench) -> list[Figure]:
     rows = QUICK_ROWS if bench.quick else ROWS
-    bench.tell("a csv")
-    listed = at.drop("table.csv", csv_pieces(rows=rows, seed=3))
-    took = _best(lambda: at.prepare(listed), 1)
-    prepared = at.prepare(listed)
-    if not prepared.shards:
-        return [_unread("csv", at_least(100_000))]
-    return [Figure(name="csv", unit="rows/s per core", value=rows / took.cpu, budget=at_least(100_000))]
-
-
-def _unread(name: str, budget: Budget) -> Figure:
-    note = "this version does not read the type"
-    return Figure(name=name, unit="rows/s per core", value=None, budget=budget, note=note)
+    found = []
+    for kind, content in (
+        ("csv", csv_pieces(rows=rows, seed=3)),
+        ("parquet", parquet_pieces(rows=rows, seed=3)),
+    ):
+        bench.tell(f"a {kind}")
+        listed = at.drop(f"table.{kind}", content)
+        took = _best(partial(at.prepare, listed), 1)
+        found.append(
+            Figure(
+                name=f"{kind}, templated",
+                unit="rows/s per core",
+                value=rows / took.cpu,
+                budget=at_least(100_000),
+            )
+        )
+    return found
 
 
 def _best(work: Callable[[], object], repeats: int) -> Took:

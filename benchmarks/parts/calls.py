@@ -1,0 +1,103 @@
+"""What a file costs in calls, activities and history, from ten files to ten thousand: it must stay flat."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from benchmarks.figures import Bench, Figure, Part, at_most
+from benchmarks.rig import Rig, running
+from benchmarks.workload import batch_file
+
+FILES, QUICK_FILES = (10, 100, 1_000, 10_000), (4, 8)
+REQUESTS = 3
+EVENTS_PER_GENERATION = 1_000
+FLAT = 1.25  # times what a file costs among a hundred
+LIMIT_SECONDS = 3_600.0
+OURS = ("input", "processed", "error", "work")
+
+
+def run(bench: Bench) -> list[Figure]:
+    """Send ever more tiny files through, each number through a rig of its own."""
+    found: list[Figure] = []
+    costs: dict[int, Mapping[str, float]] = {}
+    for files in QUICK_FILES if bench.quick else FILES:
+        costs[files] = _costs(files, bench)
+        found += _figures(files, costs)
+    return found
+
+
+def _costs(files: int, bench: Bench) -> Mapping[str, float]:
+    """Give what one of so many files costs; all of them are there before the host looks."""
+    settings = {"CONTINUOUS_MODE": "false"}
+    with running(bench.folder / "calls", settings=settings, count_storage=True) as rig:
+        for number in range(files):
+            bench.tell(f"{files:,} files: {number:,} dropped")
+            rig.drop(
+                f"{number % 100}/{number}.jsonl", batch_file(f"file-{number}", requests=REQUESTS, seed=number)
+            )
+        before = rig.storage_calls()
+        rig.host.post("/api/snapshots")
+        rig.wait_until_reported(files, LIMIT_SECONDS, bench.tell)
+        return _per_file(files, rig, _ours(rig.storage_calls()) - _ours(before))
+
+
+def _ours(calls: Mapping[str, int]) -> int:
+    """Count the calls to the app's containers; the bench's own look at snapshots is among them, a few a second."""
+    return sum(count for name, count in calls.items() if name.partition(" ")[2] in OURS)
+
+
+def _per_file(files: int, rig: Rig, storage_calls: int) -> Mapping[str, float]:
+    service = {name: by["total"] for name, by in rig.service.counters()["calls"].items()}
+    polls = service.pop("list_batches", 0) + service.pop("get_batch", 0)
+    turns = rig.host.turns()
+    return {
+        "storage": storage_calls / files,
+        "service": sum(service.values()) / files,
+        "polls": float(polls),
+        "activities": sum(len(turn["activities"]) for turn in turns) / files,
+        "events": sum(_last_events(turns)) / files,
+        "replays": len(turns) / files,
+        "longest": float(max(_last_events(turns))),
+        "cpu": 1000 * rig.host.cpu_seconds() / files,
+    }
+
+
+def _last_events(turns: Iterable[Mapping[str, Any]]) -> list[int]:
+    """Give the length of every history there was, one for each execution."""
+    longest: dict[str, int] = defaultdict(int)
+    for turn in turns:
+        longest[turn["execution"]] = max(longest[turn["execution"]], turn["events"])
+    return list(longest.values())
+
+
+def _figures(files: int, costs: Mapping[int, Mapping[str, float]]) -> list[Figure]:
+    cost, name = costs[files], f"{files:,} files"
+    base = list(costs.values())[min(1, len(costs) - 1)]
+    flat = at_most(FLAT * base["storage"]) if len(costs) > 1 else None
+    return [
+        Figure(name=f"{name}: calls to storage per file", unit="", value=cost["storage"], budget=flat),
+        Figure(name=f"{name}: calls to the service per file, polls left out", unit="", value=cost["service"]),
+        Figure(name=f"{name}: polls in all", unit="", value=cost["polls"]),
+        Figure(name=f"{name}: activities per file", unit="", value=cost["activities"]),
+        Figure(name=f"{name}: history events per file", unit="", value=cost["events"]),
+        Figure(name=f"{name}: replays per file", unit="", value=cost["replays"]),
+        Figure(
+            name=f"{name}: longest history of a generation",
+            unit="events",
+            value=cost["longest"],
+            budget=at_most(EVENTS_PER_GENERATION),
+        ),
+        Figure(name=f"{name}: processor time of the host per file", unit="ms", value=cost["cpu"]),
+    ]
+
+
+PART = Part(
+    name="calls",
+    title="Calls and history per file",
+    method=(
+        f"Files of {REQUESTS} requests lie in the input container when one snapshot is asked for. Calls to storage are counted in "
+        "the emulator's access log, calls to the service by the simulated service, activities, events and replays in the "
+        f"host's trace. *Flat* is at most {FLAT:g} times what a file costs among a hundred."
+    ),
+    run=run,
+)
