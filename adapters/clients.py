@@ -6,6 +6,7 @@ from contextlib import AbstractAsyncContextManager
 from functools import cache
 from typing import TYPE_CHECKING
 
+from adapters.malloc import give_memory_back
 from adapters.share_notes import ShareNotes
 from adapters.storage import Storage, open_storage
 from adapters.work_room import WorkRoom
@@ -26,7 +27,8 @@ def settings() -> Settings:
 
 @cache
 def storage() -> Storage:
-    """Give the data account, its containers present."""
+    """Give the data account, its containers present. Whoever has it streams: memory is managed for that from now on."""
+    give_memory_back()
     return open_storage(settings()).ready()
 
 

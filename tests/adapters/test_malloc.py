@@ -1,0 +1,43 @@
+"""Memory that was freed goes back to the system, whichever thread had it."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+BLOCKS, BLOCK_BYTES = 24, 4 * 1024 * 1024
+CODE = f"""
+import threading
+from pathlib import Path
+from adapters.malloc import give_memory_back
+
+assert give_memory_back()
+
+def resident():
+    return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
+
+def work(barrier):
+    blocks = [bytes(bytearray(b"x" * {BLOCK_BYTES})) for _ in range(2)]
+    barrier.wait()
+    del blocks
+    barrier.wait()
+
+before = resident()
+barrier = threading.Barrier({BLOCKS})
+threads = [threading.Thread(target=work, args=(barrier,)) for _ in range({BLOCKS})]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+print(resident() - before)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="glibc's way")
+def test_blocks_that_many_threads_had_are_given_back() -> None:
+    ran = subprocess.run(
+        [sys.executable, "-c", CODE], cwd=REPOSITORY, capture_output=True, text=True, check=True
+    )
+    assert int(ran.stdout) < BLOCKS * BLOCK_BYTES / 4
