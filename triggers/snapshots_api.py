@@ -1,4 +1,4 @@
-"""The HTTP way in: run now, look at one snapshot, look at the latest ones."""
+"""The HTTP way in: run now, look at one snapshot, at the latest ones, at the files that nobody works on."""
 
 import asyncio
 import time
@@ -51,17 +51,27 @@ async def get_snapshot(req: func.HttpRequest, client: df.DurableOrchestrationCli
 @bp.route(route="snapshots", methods=["GET"], auth_level=func.AuthLevel.FUNCTION)
 @bp.durable_client_input(client_name="client")
 async def list_snapshots(req: func.HttpRequest, client: df.DurableOrchestrationClient) -> func.HttpResponse:
-    """List the latest snapshots that took files, newest first; and the files that nobody works on, with the reason."""
+    """List the latest snapshots that took files, newest first."""
     del req
     try:
         now = datetime.fromtimestamp(time.time(), UTC)
         ids = await asyncio.to_thread(lambda: clients.work_room().latest_snapshots(now, LISTED_SNAPSHOTS))
-        waiting, held = await asyncio.to_thread(_waiting_files), await asyncio.to_thread(_held_files)
     except PipelineError as error:
         return _not_ready(error)
     told = [await _describe(client, snapshot_id) for snapshot_id in ids]
     snapshots = [snapshot for snapshot in told if snapshot]
-    return _json({"snapshots": snapshots, "waiting": waiting, "held": held})
+    return _json({"snapshots": snapshots})
+
+
+@bp.route(route="files", methods=["GET"], auth_level=func.AuthLevel.FUNCTION)
+async def list_files_at_rest(req: func.HttpRequest) -> func.HttpResponse:
+    """List the files that nobody works on, with the reason. Lists all input files and claims: not for every second."""
+    del req
+    try:
+        waiting, held = await asyncio.to_thread(_waiting_files), await asyncio.to_thread(_held_files)
+    except PipelineError as error:
+        return _not_ready(error)
+    return _json({"waiting": waiting, "held": held})
 
 
 def _waiting_files() -> list[dict[str, str]]:

@@ -34,7 +34,7 @@ def records(pipeline: Pipeline, folder: str) -> list[dict[str, Any]]:
 
 
 def waiting(pipeline: Pipeline) -> set[str]:
-    return {entry["file"] for entry in pipeline.host.get("/api/snapshots").json()["waiting"]}
+    return {entry["file"] for entry in pipeline.host.get("/api/files").json()["waiting"]}
 
 
 def test_tables_are_answered_and_one_waits_until_its_job_spec_is_mended(pipeline: Pipeline) -> None:
