@@ -47,7 +47,7 @@ class RequestPreparation:
         settings = self._settings
         whole = self._size <= settings.max_bytes_per_shard
         plan = self._check() if whole else None
-        if plan is None or not self._fits(plan):
+        if plan is None:
             plan = self._write_shards()
         if plan.invalid == plan.requests:
             message = (
@@ -59,10 +59,9 @@ class RequestPreparation:
             raise InputFileError(message, code="file_rejected")
         return plan
 
-    def _fits(self, plan: Plan) -> bool:
-        """Tell whether the file may be its own shard."""
-        most_requests, most_bytes = shard_limits(plan.engine, self._settings)
-        return plan.requests <= most_requests and self._size <= most_bytes
+    def _limits(self, plan: Plan, checker: RequestChecker) -> tuple[int, int]:
+        """Give the most requests and bytes of a shard of this file."""
+        return shard_limits(plan.engine, self._settings, checker.output_tokens)
 
     def _say_how(self, plan: Plan, checker: RequestChecker) -> None:
         """Write into the plan what its requests ask for, and how they are sent."""
@@ -107,6 +106,9 @@ class RequestPreparation:
                 return None  # it would take a second pass anyway: go there at once
         plan.estimate = meter.estimate
         self._say_how(plan, checker)
+        most_requests, most_bytes = self._limits(plan, checker)
+        if plan.requests > most_requests or self._size > most_bytes:
+            return None
         blob = names.frozen_input(self._key)
         plan.shards = [PlannedShard(shard="0000", blob=blob, requests=plan.requests, size=self._size)]
         return plan
@@ -126,7 +128,7 @@ class RequestPreparation:
             if isinstance(found, Request):
                 if plan.url is None:  # the first good line decides how all of them are sent
                     self._say_how(plan, checker)
-                    shards.max_requests, shards.max_bytes = shard_limits(plan.engine, self._settings)
+                    shards.max_requests, shards.max_bytes = self._limits(plan, checker)
                 shards.add(found.line)
                 meter.add(found.line)
             else:

@@ -71,9 +71,11 @@ class ShardWriter:
         self._writer, self._requests, self._bytes = None, 0, 0
 
 
-def first_shards(key: str, room: WorkRoom, settings: Settings, engine: str = "batch") -> ShardWriter:
+def first_shards(
+    key: str, room: WorkRoom, settings: Settings, engine: str = "batch", *, output_tokens: int | None = None
+) -> ShardWriter:
     """Open the shards that an input file is cut into."""
-    max_requests, max_bytes = shard_limits(engine, settings)
+    max_requests, max_bytes = shard_limits(engine, settings, output_tokens)
     return ShardWriter(
         room.writer,
         lambda number: (f"{number:04d}", names.shard_file(key, f"{number:04d}")),

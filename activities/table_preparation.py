@@ -10,7 +10,7 @@ from activities.table_rows import open_rows
 from adapters.work_room import FrozenInput, WorkRoom
 from domain import error_records, names
 from domain.errors import InputFileError, PipelineError, RowTemplateError
-from domain.estimates import TokenMeter
+from domain.estimates import TokenMeter, most_output_tokens
 from domain.job_spec import JobSpec, engine_of
 from domain.records import Plan
 from domain.settings import Settings
@@ -62,7 +62,13 @@ class TablePreparation:
         plan = msgspec.structs.replace(self._empty_plan, spec=self._spec)
         template = RequestTemplate(self._spec)
         meter = TokenMeter(self._spec.task, self._spec.parameters, counts=self._settings.count_tokens)
-        shards = first_shards(self._key, self._room, self._settings, plan.engine)
+        shards = first_shards(
+            self._key,
+            self._room,
+            self._settings,
+            plan.engine,
+            output_tokens=most_output_tokens(self._spec.parameters),
+        )
         invalid = self._room.lazy_writer(names.invalid_lines(self._key))
         for item in rows:
             plan.requests += 1

@@ -45,6 +45,15 @@ class TokenMeter:
 
 def output_tokens(parameters: Mapping[str, Any]) -> int:
     """Give the most tokens that an answer may have, or what answers have where nobody says."""
-    limits = [parameters[name] for name in OUTPUT_LIMITS if isinstance(parameters.get(name), int)]
-    choices = parameters.get("n")
-    return min(limits, default=ASSUMED_OUTPUT_TOKENS) * (choices if isinstance(choices, int) else 1)
+    return most_output_tokens(parameters) or ASSUMED_OUTPUT_TOKENS * _choices(parameters)
+
+
+def most_output_tokens(parameters: Mapping[str, Any]) -> int | None:
+    """Give the most tokens that an answer may have; None where the request sets no limit."""
+    limits = [limit for name in OUTPUT_LIMITS if isinstance(limit := parameters.get(name), int) and limit > 0]
+    return min(limits) * _choices(parameters) if limits else None
+
+
+def _choices(parameters: Mapping[str, Any]) -> int:
+    wanted = parameters.get("n")
+    return wanted if isinstance(wanted, int) and wanted > 0 else 1

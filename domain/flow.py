@@ -57,6 +57,7 @@ from domain.pacing import (
 )
 from domain.records import SpecBlob
 from domain.rounds import by_turns, light
+from domain.shards import answer_bytes
 from domain.sharing import STALE_LEAST_SECONDS, STALE_POLLS, Allowance, Share, ShareRequest
 from domain.throttle import Throttle
 
@@ -338,7 +339,7 @@ class Flow(msgspec.Struct, kw_only=True):
 
     def _collections(self, now: float) -> Iterable[Call]:
         ended = [s for s in self.shards if s.step is ShardStep.COLLECT and now >= s.not_before]
-        for s in light(ended, lambda s: s.shard.size, most=self.pace.micro_batch_size):
+        for s in light(ended, _bytes_to_collect, most=self.pace.micro_batch_size):
             batch = EndedBatch(
                 snapshot_id=self.snapshot_id,
                 key=s.key,
@@ -668,3 +669,8 @@ class Flow(msgspec.Struct, kw_only=True):
             )
             for listed in admitted
         ]
+
+
+def _bytes_to_collect(s: ShardState) -> int:
+    """Give what collecting a shard moves: its requests and, on the temporary disk, their answers."""
+    return max(s.shard.size, s.shard.requests * answer_bytes())

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from domain.estimates import most_output_tokens
 from domain.seen_ids import SeenIds
 
 URLS = ("/chat/completions", "/v1/chat/completions", "/v1/responses", "/embeddings", "/v1/embeddings")
@@ -79,6 +80,7 @@ class RequestChecker:
         self._number = 0
         self.model: str | None = None
         self.url: str | None = None
+        self.output_tokens: int | None = None  # at most, of an answer, as the first good line has it
 
     def check(self, line: bytes) -> Request | BadLine | None:
         """Judge the next line; None for a blank one."""
@@ -181,6 +183,8 @@ class RequestChecker:
                 "model_mismatch",
                 f"`model` is {body['model']!r}, but the file's first request has {self.model!r}.",
             )
+        if self.url is None:
+            self.output_tokens = most_output_tokens(body)
         self.url, self.model = url, body["model"]
         return added
 

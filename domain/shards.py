@@ -14,9 +14,23 @@ DIRECT_SHARD_REQUESTS = 10_000
 DIRECT_SHARD_BYTES = 16 * 1024 * 1024
 
 
-def shard_limits(engine: str, settings: Settings) -> tuple[int, int]:
-    """Give the most requests, and the most bytes, that a shard may have."""
-    requests = settings.max_requests_per_shard
+# While a shard is collected its answers lie on the temporary disk, of which the smallest plan has 0.8 GB (Flex Consumption,
+# "Azure Functions limits", read 2026-11). So no shard is expected to bring more than MAX_OUTPUT_BYTES.
+MAX_OUTPUT_BYTES = 500_000_000
+ANSWER_ENVELOPE_BYTES = 1_500  # of an answer line: ids, usage, content filter results
+BYTES_PER_TOKEN = 4
+USUAL_OUTPUT_TOKENS = 800  # at most, of nearly every answer whose length nobody limits
+
+
+def answer_bytes(output_tokens: int | None = None) -> int:
+    """Give the bytes that an answer line may have, by the most tokens that the request allows; None: nobody says."""
+    tokens = USUAL_OUTPUT_TOKENS if output_tokens is None else output_tokens
+    return tokens * BYTES_PER_TOKEN + ANSWER_ENVELOPE_BYTES
+
+
+def shard_limits(engine: str, settings: Settings, output_tokens: int | None = None) -> tuple[int, int]:
+    """Give the most requests, and the most bytes, that a shard may have; `output_tokens` as for `answer_bytes`."""
+    requests = min(settings.max_requests_per_shard, max(1, MAX_OUTPUT_BYTES // answer_bytes(output_tokens)))
     size = min(settings.max_bytes_per_shard, limit_bytes(settings.transport))
     if engine == "direct":
         return min(requests, DIRECT_SHARD_REQUESTS), min(size, DIRECT_SHARD_BYTES)

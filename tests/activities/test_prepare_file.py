@@ -202,3 +202,12 @@ def test_preparing_twice_comes_to_the_same_plan(pipeline: InlinePipeline, fresh:
     first = file.prepare(fresh=fresh)
     assert file.prepare(fresh=fresh) == first
     assert file.prepare() == first
+
+
+def test_a_shard_is_not_expected_to_bring_more_than_the_temporary_disk_holds(
+    pipeline: InlinePipeline,
+) -> None:
+    line = json.loads(request("a"))
+    line["body"]["max_completion_tokens"] = 50_000_000
+    content = b"".join(json.dumps({**line, "custom_id": f"row-{n}"}).encode() + b"\n" for n in range(5))
+    assert [shard.requests for shard in Prepared(pipeline, content).prepare().shards] == [2, 2, 1]

@@ -8,7 +8,7 @@ from domain.contracts import OpenShard
 from domain.outcomes import Tally
 from domain.records import BatchRecord, Collected, Ledger, Plan, PlannedShard
 from domain.settings import Settings
-from domain.shards import ended_requests, open_shards, shard_limits
+from domain.shards import MAX_OUTPUT_BYTES, answer_bytes, ended_requests, open_shards, shard_limits
 
 
 def planned(shard: str, requests: int) -> PlannedShard:
@@ -95,3 +95,13 @@ def test_no_shard_is_larger_than_its_transport_takes() -> None:
     assert most_bytes("upload", "900000000") == most_bytes("auto", "900000000") == 200_000_000
     assert most_bytes("blob", "900000000") == 900_000_000
     assert most_bytes("blob", "5000") == most_bytes("import", "5000") == 5000
+
+
+def test_no_shard_is_expected_to_bring_more_than_a_small_disk_holds() -> None:
+    settings = Settings.from_env(
+        {"STORAGE": "UseDevelopmentStorage=true", "AZURE_OPENAI_ENDPOINT": "https://x.openai.azure.com"}
+    )
+    assert shard_limits("batch", settings)[0] == 100_000  # the service's own limit, with answers as usual
+    assert shard_limits("batch", settings, 16_000)[0] * answer_bytes(16_000) <= MAX_OUTPUT_BYTES
+    assert shard_limits("batch", settings, 16_000)[0] > 7_000
+    assert shard_limits("batch", settings, 10**9)[0] == 1
