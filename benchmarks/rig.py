@@ -110,7 +110,9 @@ class HostProcess:
 
     def get(self, path: str) -> Any:
         """Read a JSON answer."""
-        connection = HTTPConnection(urlsplit(self.origin).netloc, timeout=60)
+        connection = HTTPConnection(
+            urlsplit(self.origin).netloc, timeout=300
+        )  # the emulator may clean up for a minute
         try:
             connection.request("GET", path)
             return json.load(connection.getresponse())

@@ -1,7 +1,7 @@
 """What crosses a durable boundary: the input and the answer of each activity, as plain JSON.
 
 Names of things travel, never contents. Instances live for days: a new field gets a default, an old one goes only when
-nothing in flight carries it. Times are epoch seconds.
+nothing in flight carries it. What lies in the state of a flow by the hundred leaves its defaults out. Times are epoch seconds.
 """
 
 import threading
@@ -98,7 +98,7 @@ class PageOfFiles(msgspec.Struct, frozen=True, kw_only=True):
     files: list["ListedFile"]
 
 
-class ListedFile(msgspec.Struct, frozen=True, kw_only=True):
+class ListedFile(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One file of the manifest."""
 
     key: str
@@ -119,7 +119,7 @@ class FileWork(msgspec.Struct, frozen=True, kw_only=True):
     needs_settings: bool = False  # it is set aside until settings change: a budget, a deployment
 
 
-class OpenShard(msgspec.Struct, frozen=True, kw_only=True):
+class OpenShard(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A shard that still has work to do, and where it stands."""
 
     shard: str

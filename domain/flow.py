@@ -89,7 +89,7 @@ class ShardStep(StrEnum):
     COLLECT = "collect"
 
 
-class FileState(msgspec.Struct, kw_only=True):
+class FileState(msgspec.Struct, kw_only=True, omit_defaults=True):
     """One input file that is being worked on."""
 
     key: str
@@ -107,7 +107,7 @@ class FileState(msgspec.Struct, kw_only=True):
     needs_settings: bool = False
 
 
-class ShardState(msgspec.Struct, kw_only=True):
+class ShardState(msgspec.Struct, kw_only=True, omit_defaults=True):
     """One shard that is being worked on."""
 
     key: str
