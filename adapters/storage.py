@@ -199,7 +199,9 @@ class Container:
         for start in range(0, len(wanted), MAX_BATCH_DELETES):
             with translated(self.name):
                 answers = self._client.delete_blobs(
-                    *wanted[start : start + MAX_BATCH_DELETES], raise_on_any_failure=False
+                    *wanted[start : start + MAX_BATCH_DELETES],
+                    delete_snapshots="include",
+                    raise_on_any_failure=False,
                 )
                 statuses = {answer.status_code for answer in answers}
             if not statuses <= _DELETED_STATUSES:

@@ -23,6 +23,7 @@ START_SECONDS = 60
 STOP_SECONDS = 15
 KEEP_ALIVE_SECONDS = 300  # with the default of 5 a client's idle connection may close under its next request
 SERVICES = ("Blob", "Queue", "Table")
+PRELOADED = ("exit_with_parent.cjs", "quick_deletes.cjs")
 
 _LISTENING = re.compile(r"Azurite (\w+) service is successfully listening at http://[\d.]+:(\d+)")
 
@@ -87,7 +88,7 @@ def _start(
         raise AzuriteError("Azurite is not installed: run 'make setup'.")
     command = [
         str(node),
-        f"--require={Path(__file__).with_name('exit_with_parent.cjs')}",
+        *(f"--require={Path(__file__).with_name(name)}" for name in PRELOADED),
         str(ENTRY_SCRIPT),
         f"--blobPort={blob_port}",
         f"--queuePort={queue_port}",

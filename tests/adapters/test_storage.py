@@ -117,6 +117,15 @@ def test_metadata_and_deletion_keep_to_their_version(container: Container) -> No
     assert container.entry("a").metadata == {"x": "y"}
 
 
+def test_snapshots_that_somebody_took_keep_no_blob_from_going(storage: Storage) -> None:
+    for name in ("f/claim", "f/one", "f/two", "other"):
+        storage.work.write(name, b"x")
+        with storage.work._blob(name) as blob:
+            blob.create_snapshot()
+    storage.work.delete_folder("f/", first="f/claim")
+    assert [entry.name for entry in storage.work.list("")] == ["other"]
+
+
 def test_what_is_not_there_is_told_so(container: Container) -> None:
     attempts = [
         lambda: container.entry("a"),

@@ -6,7 +6,12 @@ import time
 from pathlib import Path
 
 import pytest
-from azure.core.exceptions import ResourceNotFoundError, ServiceRequestError, ServiceResponseError
+from azure.core.exceptions import (
+    ResourceExistsError,
+    ResourceNotFoundError,
+    ServiceRequestError,
+    ServiceResponseError,
+)
 from azure.storage.blob import BlobServiceClient
 
 from local.azurite import Azurite, AzuriteError, running, server
@@ -45,6 +50,24 @@ def test_without_a_folder_data_goes_with_the_process() -> None:
         upload(first.connection_string, b"gone")
     with running() as second, pytest.raises(ResourceNotFoundError):
         download(second.connection_string)
+
+
+def test_deleting_takes_the_blob_meant_and_no_other(azurite: Azurite) -> None:
+    names = ["a", "a/b", "b", "c"]
+    with BlobServiceClient.from_connection_string(azurite.connection_string) as service:
+        one, two = (service.create_container(name) for name in ("deletes-one", "deletes-two"))
+        for name in names:
+            one.upload_blob(name, b"1")
+            two.upload_blob(name, b"2")
+        one.delete_blob("a")
+        one.delete_blobs("b", "c")
+        assert list(one.list_blob_names()) == ["a/b"]
+        assert list(two.list_blob_names()) == names
+        two.get_blob_client("b").create_snapshot()
+        with pytest.raises(ResourceExistsError, match="SnapshotsPresent"):
+            two.delete_blob("b")
+        two.delete_blob("b", delete_snapshots="include")
+        assert list(two.list_blob_names()) == ["a", "a/b", "c"]
 
 
 def test_two_at_once_do_not_share_ports(azurite: Azurite) -> None:
