@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 
 from azure.storage.blob import BlobServiceClient
 
+from benchmarks.process_use import ProcessUse
 from benchmarks.workload import MODEL
 from local.azure_openai import RunningService
 from local.azure_openai import running as running_service
@@ -91,22 +92,12 @@ class HostProcess:
             self._process.kill()
             self._process.wait()
 
-    def resident_mb(self) -> float:
-        """Give the memory it holds now."""
-        return self._memory("VmRSS")
-
-    def peak_mb(self) -> float:
-        """Give the most it has held since the last `forget_peak`."""
-        return self._memory("VmHWM")
-
-    def forget_peak(self) -> None:
-        """Begin to look for the peak anew (Linux, `proc(5)`: clear_refs 5)."""
-        Path(f"/proc/{self._pid}/clear_refs").write_text("5", encoding="ascii")
-
-    def cpu_seconds(self) -> float:
-        """Give the processor time it has used."""
-        fields = Path(f"/proc/{self._pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    @property
+    def use(self) -> ProcessUse:
+        """What the process has used of the machine."""
+        if self._process is None:
+            raise RigError("The host was not started.")
+        return ProcessUse(self._process.pid)
 
     def get(self, path: str) -> Any:
         """Read a JSON answer."""
@@ -132,18 +123,6 @@ class HostProcess:
         """Give the trace so far; see `local.functions_host.trace`."""
         lines = self.trace.read_text(encoding="utf-8").splitlines() if self.trace.exists() else []
         return [json.loads(line) for line in lines if line.endswith("}")]
-
-    @property
-    def _pid(self) -> int:
-        if self._process is None:
-            raise RigError("The host was not started.")
-        return self._process.pid
-
-    def _memory(self, name: str) -> float:
-        for line in Path(f"/proc/{self._pid}/status").read_text(encoding="utf-8").splitlines():
-            if line.startswith(f"{name}:"):
-                return int(line.split()[1]) * 1024 / 1e6
-        raise RigError(f"/proc tells no {name}; memory can be measured on Linux only.")
 
     def _listens(self) -> bool:
         found = _LISTENING.search(self._said())

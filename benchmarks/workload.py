@@ -1,12 +1,8 @@
-"""What goes in: ready-made batch files and tables of any size, made as they are written, from a seed."""
+"""What goes in: ready-made batch files of any size, made as they are written, from a seed."""
 
-import io
 import json
 import random
 from collections.abc import Iterator
-
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 MODEL = "gpt-bench"
 LINE_BYTES = 1200  # of one request: a system prompt and some two hundred words
@@ -16,13 +12,13 @@ PIECE_BYTES = 1024 * 1024
 
 def request_lines(name: str, *, seed: int, text_bytes: int = LINE_BYTES - 200) -> Iterator[bytes]:
     """Give requests without end, `<name>-0`, `<name>-1`, …; each of about `text_bytes` and 200 bytes."""
-    texts = _texts(seed, text_bytes)
+    made = texts(seed, text_bytes)
     for number in _count():
         body = {
             "model": MODEL,
             "messages": [
                 {"role": "system", "content": 'You are "terse".\n'},
-                {"role": "user", "content": next(texts)},
+                {"role": "user", "content": next(made)},
             ],
             "temperature": 0.2,
         }
@@ -46,28 +42,6 @@ def pieces(name: str, *, size: int, seed: int) -> Iterator[bytes]:
     return _pieced(request_lines(name, seed=seed), size)
 
 
-def csv_pieces(*, rows: int, seed: int, text_bytes: int = 200) -> Iterator[bytes]:
-    """Stream a csv of `title` and `text`, some of it quoted, with line ends inside."""
-    texts, written = _texts(seed, text_bytes), 0
-    yield b"title,text\n"
-    while written < rows:
-        some = min(1000, rows - written)
-        yield b"".join(f'Title {written + n},"{next(texts)},\n""end"""\n'.encode() for n in range(some))
-        written += some
-
-
-def parquet_pieces(*, rows: int, seed: int, text_bytes: int = 200) -> Iterator[bytes]:
-    """Give a parquet of `id`, `title` and `text` in row groups of 50,000, as one piece."""
-    texts, sink = _texts(seed, text_bytes), io.BytesIO()
-    schema = pa.schema([("id", pa.int64()), ("title", pa.string()), ("text", pa.string())])
-    with pq.ParquetWriter(sink, schema) as writer:
-        for start in range(0, rows, 50_000):
-            numbers = range(start, min(start + 50_000, rows))
-            columns = [list(numbers), [f"Title {n}" for n in numbers], [next(texts) for _ in numbers]]
-            writer.write_table(pa.table(columns, schema=schema))
-    yield sink.getvalue()
-
-
 def _pieced(lines: Iterator[bytes], size: int) -> Iterator[bytes]:
     written = 0
     piece = bytearray()
@@ -81,7 +55,7 @@ def _pieced(lines: Iterator[bytes], size: int) -> Iterator[bytes]:
             return
 
 
-def _texts(seed: int, size: int) -> Iterator[str]:
+def texts(seed: int, size: int) -> Iterator[str]:
     """Give texts of about `size` bytes: a pool of words, some with accents, read from changing places."""
     dice = random.Random(seed)  # noqa: S311 - filler, not secrets
     letters = "abcdefghijklmnopqrstuvwxyz"

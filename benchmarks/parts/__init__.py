@@ -1,6 +1,14 @@
 """The measurements, in the order in which they are run and shown: the quick ones first."""
 
 from benchmarks.figures import Part
-from benchmarks.parts import calls, cold_import, makespan, memory, preparing
+from benchmarks.parts import calls, cold_import, makespan, memory, preparing, templating, waiting
 
-PARTS: tuple[Part, ...] = (cold_import.PART, preparing.PART, memory.PART, makespan.PART, calls.PART)
+PARTS: tuple[Part, ...] = (
+    cold_import.PART,
+    preparing.PART,
+    templating.PART,
+    memory.PART,
+    makespan.PART,
+    waiting.PART,
+    calls.PART,
+)

@@ -38,10 +38,10 @@ def _costs(files: int, bench: Bench) -> Mapping[str, float]:
         before = rig.storage_calls()
         rig.host.post("/api/snapshots")
         rig.wait_until_reported(files, LIMIT_SECONDS, bench.tell)
-        return _per_file(files, rig, _ours(rig.storage_calls()) - _ours(before))
+        return _per_file(files, rig, ours(rig.storage_calls()) - ours(before))
 
 
-def _ours(calls: Mapping[str, int]) -> int:
+def ours(calls: Mapping[str, int]) -> int:
     """Count the calls to the app's containers; the bench's own look at snapshots is among them, a few a second."""
     return sum(count for name, count in calls.items() if name.partition(" ")[2] in OURS)
 
@@ -55,15 +55,15 @@ def _per_file(files: int, rig: Rig, storage_calls: int) -> Mapping[str, float]:
         "service": sum(service.values()) / files,
         "polls": float(polls),
         "activities": sum(len(turn["activities"]) for turn in turns) / files,
-        "events": sum(_last_events(turns)) / files,
+        "events": sum(last_events(turns)) / files,
         "replays": len(turns) / files,
-        "longest": float(max(_last_events(turns))),
+        "longest": float(max(last_events(turns))),
         "input": max(turn["input_bytes"] for turn in turns) / 1000,
-        "cpu": 1000 * rig.host.cpu_seconds() / files,
+        "cpu": 1000 * rig.host.use.cpu_seconds() / files,
     }
 
 
-def _last_events(turns: Iterable[Mapping[str, Any]]) -> list[int]:
+def last_events(turns: Iterable[Mapping[str, Any]]) -> list[int]:
     """Give the length of every history there was, one for each execution."""
     longest: dict[str, int] = defaultdict(int)
     for turn in turns:

@@ -38,7 +38,7 @@ def _passing(files: int, budget: float, bench: Bench) -> list[Figure]:
         rig.wait_until_reported(files, LIMIT_SECONDS, bench.tell)
         makespan = time.time() - dropped_at
         batches = rig.service.batches()
-        cpu = rig.host.cpu_seconds()
+        cpu = rig.host.use.cpu_seconds()
     times = [_seconds(batch) for batch in batches]
     ideal = max(times) + POLL_SECONDS
     name = f"{files} files of {REQUESTS} requests"

@@ -4,7 +4,8 @@ from collections.abc import Iterable
 
 from benchmarks.figures import Bench, Figure, Part, at_most
 from benchmarks.rig import Rig, running
-from benchmarks.workload import batch_file, csv_pieces, parquet_pieces, pieces
+from benchmarks.tables import table_pieces
+from benchmarks.workload import batch_file, pieces
 
 MB = 1_000_000
 SIZES, QUICK_SIZES = (200 * MB, 1000 * MB), (5 * MB,)
@@ -21,8 +22,9 @@ def run(bench: Bench) -> list[Figure]:
         name = f"ready-made jsonl, {size // MB:,} MB"
         found += _passing(name, pieces("large", size=size, seed=size), "large.jsonl", bench)
     rows = QUICK_ROWS if bench.quick else ROWS
-    found += _passing(f"csv, {rows:,} rows", csv_pieces(rows=rows, seed=4), "table.csv", bench)
-    found += _passing(f"parquet, {rows:,} rows", parquet_pieces(rows=rows, seed=4), "table.parquet", bench)
+    for kind in ("csv", "parquet"):
+        content = table_pieces(kind, bench.folder, rows=rows, seed=4)
+        found += _passing(f"{kind}, {rows:,} rows", content, f"table.{kind}", bench)
     return found
 
 
@@ -31,11 +33,11 @@ def _passing(name: str, content: Iterable[bytes], path: str, bench: Bench) -> li
         idle = _idle_mb(rig, bench)
         bench.tell(f"{name}: dropping")
         rig.drop(path, content)
-        cpu = rig.host.cpu_seconds()
-        rig.host.forget_peak()
+        cpu = rig.host.use.cpu_seconds()
+        rig.host.use.forget_peak()
         rig.wait_until_reported(2, LIMIT_SECONDS, lambda said: bench.tell(f"{name}: {said}"))
-        peak = rig.host.peak_mb()
-        cpu = rig.host.cpu_seconds() - cpu
+        peak = rig.host.use.peak_mb()
+        cpu = rig.host.use.cpu_seconds() - cpu
     return [
         Figure(name=f"{name}: growth over idle", unit="MB", value=peak - idle, budget=at_most(BUDGET_MB)),
         Figure(name=f"{name}: peak", unit="MB", value=peak, note=f"idle {idle:.0f} MB"),
@@ -48,7 +50,7 @@ def _idle_mb(rig: Rig, bench: Bench) -> float:
     bench.tell("warming up")
     rig.drop("small.jsonl", batch_file("small", requests=10, seed=1))
     rig.wait_until_reported(1, 120, bench.tell)
-    return rig.host.resident_mb()
+    return rig.host.use.resident_mb()
 
 
 PART = Part(
