@@ -13,7 +13,7 @@ from domain.job_spec import engine_of
 from domain.records import Plan, PlannedShard
 from domain.request_lines import BadLine, Request, RequestChecker, split_lines
 from domain.settings import Settings
-from domain.shards import shard_limits
+from domain.shards import most_bytes, shard_limits
 
 SAMPLE_LINES = 1000
 
@@ -45,8 +45,7 @@ class RequestPreparation:
     def plan(self) -> Plan:
         """Check the file and say what its shards are. Raises InputFileError when the whole file is refused."""
         settings = self._settings
-        whole = self._size <= settings.max_bytes_per_shard
-        plan = self._check() if whole else None
+        plan = self._check() if self._size <= most_bytes(settings) else None
         if plan is None:
             plan = self._write_shards()
         if plan.invalid == plan.requests:

@@ -167,9 +167,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="upper"):
     max_bytes_per_shard: Annotated[
         int,
         Meta(
-            ge=1_000, le=1_000_000_000, description="Bytes in one batch input file; the service takes 200 MB."
+            ge=1_000,
+            le=1_000_000_000,
+            description="Bytes in one batch input file; the service takes 200 MB, with `TRANSPORT=blob` 1 GB.",
         ),
-    ] = 200_000_000
+    ] = 1_000_000_000
     file_expiry_days: Annotated[
         int, Meta(ge=0, le=30, description="Service files expire after so many days (14-30); 0: never.")
     ] = 14

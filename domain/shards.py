@@ -31,10 +31,15 @@ def answer_bytes(output_tokens: int | None = None) -> int:
 def shard_limits(engine: str, settings: Settings, output_tokens: int | None = None) -> tuple[int, int]:
     """Give the most requests, and the most bytes, that a shard may have; `output_tokens` as for `answer_bytes`."""
     requests = min(settings.max_requests_per_shard, max(1, MAX_OUTPUT_BYTES // answer_bytes(output_tokens)))
-    size = min(settings.max_bytes_per_shard, limit_bytes(settings.transport))
+    size = most_bytes(settings)
     if engine == "direct":
         return min(requests, DIRECT_SHARD_REQUESTS), min(size, DIRECT_SHARD_BYTES)
     return requests, size
+
+
+def most_bytes(settings: Settings) -> int:
+    """Give the most bytes that a shard may have, sent in whatever way."""
+    return min(settings.max_bytes_per_shard, limit_bytes(settings.transport))
 
 
 def open_shard(planned: PlannedShard, plan: Plan, ledger: Ledger | None, *, attempt: int = 1) -> OpenShard:

@@ -83,17 +83,20 @@ def test_a_fresh_plan_is_open_as_it_was_planned() -> None:
 
 
 def test_no_shard_is_larger_than_its_transport_takes() -> None:
-    def most_bytes(transport: str, wanted: str) -> int:
+    def most_bytes(transport: str, wanted: str | None = None) -> int:
         env = {
             "STORAGE": "UseDevelopmentStorage=true",
             "AZURE_OPENAI_ENDPOINT": "https://x.openai.azure.com",
             "TRANSPORT": transport,
-            "MAX_BYTES_PER_SHARD": wanted,
         }
+        if wanted:
+            env["MAX_BYTES_PER_SHARD"] = wanted
         return shard_limits("batch", Settings.from_env(env))[1]
 
     assert most_bytes("upload", "900000000") == most_bytes("auto", "900000000") == 200_000_000
+    assert most_bytes("upload") == most_bytes("import") == 200_000_000
     assert most_bytes("blob", "900000000") == 900_000_000
+    assert most_bytes("blob") == 1_000_000_000
     assert most_bytes("blob", "5000") == most_bytes("import", "5000") == 5000
 
 
