@@ -210,6 +210,8 @@ class Submission:
     def _paused(self, error: QuotaFullError | ConfigurationError) -> Submitted:
         model = self._shard.model if error.code in DEPLOYMENT_CODES else None
         kind = "quota" if isinstance(error, QuotaFullError) else "configuration"
+        level = logging.INFO if kind == "quota" else logging.WARNING  # which is for somebody to mend
+        log.log(level, "%s/%s waits: %s", self._work.key, self._shard.shard, error)
         return Submitted(paused=Pause(model=model, kind=kind, message=str(error)))
 
 

@@ -207,7 +207,8 @@ def running(
     with ExitStack() as stack:
         data = folder / "azurite" if on_disk else None
         azurite = stack.enter_context(running_azurite(data, log=log, access_log=count_storage))
-        simulated = stack.enter_context(running_service(**{**QUICK_SERVICE, **(service or {})}))
+        told = {**QUICK_SERVICE, "storage_connection": azurite.connection_string, **(service or {})}
+        simulated = stack.enter_context(running_service(**told))
         storage = stack.enter_context(BlobServiceClient.from_connection_string(azurite.connection_string))
         for name in CONTAINERS:
             storage.create_container(name)

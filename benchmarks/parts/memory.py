@@ -21,6 +21,10 @@ def run(bench: Bench) -> list[Figure]:
     for size in QUICK_SIZES if bench.quick else SIZES:
         name = f"ready-made jsonl, {size // MB:,} MB"
         found += _passing(name, pieces("large", size=size, seed=size), "large.jsonl", bench)
+    size = QUICK_SIZES[-1] if bench.quick else SIZES[-1]
+    name = f"ready-made jsonl, {size // MB:,} MB, TRANSPORT=blob"
+    content = pieces("large", size=size, seed=size)
+    found += _passing(name, content, "large.jsonl", bench, TRANSPORT="blob")
     rows = QUICK_ROWS if bench.quick else ROWS
     for kind in ("csv", "parquet"):
         content = table_pieces(kind, bench.folder, rows=rows, seed=4)
@@ -28,8 +32,8 @@ def run(bench: Bench) -> list[Figure]:
     return found
 
 
-def _passing(name: str, content: Iterable[bytes], path: str, bench: Bench) -> list[Figure]:
-    with running(bench.folder / "memory", service=SERVICE, on_disk=True) as rig:
+def _passing(name: str, content: Iterable[bytes], path: str, bench: Bench, **settings: str) -> list[Figure]:
+    with running(bench.folder / "memory", service=SERVICE, settings=settings, on_disk=True) as rig:
         idle = _idle_mb(rig, bench)
         bench.tell(f"{name}: dropping")
         rig.drop(path, content)
