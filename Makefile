@@ -6,7 +6,7 @@ SHELL := /bin/bash
 .PHONY: help setup demo test lint types check bench chaos clean
 
 VENV_PYTHON := .venv/bin/python
-PIP_INSTALL := $(VENV_PYTHON) -m pip install --quiet --disable-pip-version-check --no-input
+PIP_INSTALL := $(VENV_PYTHON) -m pip install -qq --disable-pip-version-check --no-input
 PYTEST_ARGS ?=
 PYTEST_WORKERS ?= 2 # each has an Azurite of its own
 CHAOS_ARGS ?=

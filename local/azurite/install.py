@@ -49,7 +49,7 @@ def _install_node() -> tuple[Path, Path]:
         f"Installing Node.js into the virtual environment (none >= {OLDEST_MAJOR} with npm here) ...",
         flush=True,
     )
-    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", NODE_WHEEL]
+    pip = [sys.executable, "-m", "pip", "install", "-qq", "--disable-pip-version-check", NODE_WHEEL]
     subprocess.run(pip, check=True)
     importlib.invalidate_caches()
     found = _node_with_npm()
