@@ -11,7 +11,6 @@ until when nothing can be done. The orchestrator only carries calls out and answ
 
 from collections import Counter
 from collections.abc import Iterable
-from enum import StrEnum
 from typing import Any
 
 import msgspec
@@ -44,7 +43,7 @@ from domain.contracts import (
     from_wire,
     to_wire,
 )
-from domain.outcomes import Tally
+from domain.flow_state import Call, FileState, FileStep, Finished, ShardState, ShardStep, Totals
 from domain.pacing import (
     FAULT_LONGEST_SECONDS,
     WHOLE_RESOURCE,
@@ -55,7 +54,6 @@ from domain.pacing import (
     exhausted,
     fault_delay,
 )
-from domain.records import SpecBlob
 from domain.rounds import by_turns, light
 from domain.shards import answer_bytes
 from domain.sharing import STALE_LEAST_SECONDS, STALE_POLLS, Allowance, Share, ShareRequest
@@ -68,93 +66,6 @@ PATIENCE_LOOKS_FOR_LOST = 5  # a batch may be hidden for a while: just made, or 
 RESEND_SECONDS = 5.0  # before live calls that failed on the service's side are made again; doubling
 WAITING_SHARDS = 500  # with so many to submit no file is let in; a file comes with all of its shards
 CALLS_PER_ROUND = 200  # four history events each: one round stays below the 1,000 events of a generation
-
-
-class FileStep(StrEnum):
-    """Where an input file stands."""
-
-    PREPARE = "prepare"
-    RUN = "run"
-    WRITE = "write"
-    ARCHIVE = "archive"
-    HOLD = "hold"
-
-
-class ShardStep(StrEnum):
-    """Where a shard stands."""
-
-    SUBMIT = "submit"
-    SEND = "send"
-    ACTIVE = "active"
-    COLLECT = "collect"
-
-
-class FileState(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """One input file that is being worked on."""
-
-    key: str
-    path: str
-    size: int = 0  # bytes
-    fresh: bool = False
-    spec: SpecBlob | None = None
-    step: FileStep = FileStep.PREPARE
-    requests: int = 0
-    ended: int = 0  # requests that have their outcome
-    not_before: float = 0.0
-    tries: int = 0
-    rejected: bool = False
-    hold_reason: str | None = None
-    needs_settings: bool = False
-
-
-class ShardState(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """One shard that is being worked on."""
-
-    key: str
-    shard: OpenShard
-    step: ShardStep = ShardStep.SUBMIT
-    not_before: float = 0.0
-    tries: int = 0
-    batch_id: str | None = None
-    submitted_at: float = 0.0
-    status: str = "submitted"
-    done: int = 0
-    odd_polls: int = 0
-    cancel_asked: bool = False
-    cancel_refused: bool = False
-    output_file_id: str | None = None
-    error_file_id: str | None = None
-    refused: Fault | None = None
-    begun: bool = False  # submitting it has been tried
-    failing_since: float = 0.0  # its batches were taken and then failed as a whole
-
-
-class Finished(msgspec.Struct, kw_only=True):
-    """A file that left the flow, for the progress view."""
-
-    path: str
-    state: str
-    requests: int
-
-
-class Totals(msgspec.Struct, kw_only=True):
-    """What has come out of the snapshot so far."""
-
-    done: int = 0
-    rejected: int = 0
-    held: int = 0
-    gone: int = 0
-    tally: Tally = msgspec.field(default_factory=Tally)
-    cost: float = 0.0  # estimated, of the files that were let through
-
-
-class Call(msgspec.Struct, frozen=True):
-    """One activity to call. `key` and `shard` say whom its answer is about."""
-
-    activity: str
-    input: Any
-    key: str = ""
-    shard: str = ""
 
 
 class Flow(msgspec.Struct, kw_only=True):

@@ -9,7 +9,8 @@ from collections import defaultdict
 from itertools import accumulate
 from typing import Any
 
-from domain.flow import FileState, FileStep, Flow, ShardState, ShardStep
+from domain.flow import Flow
+from domain.flow_state import FileState, FileStep, ShardState, ShardStep
 
 MAX_FILES = 24
 MAX_PATH_UNITS = 100  # UTF-16 code units of JSON text, as the limit counts them

@@ -52,7 +52,8 @@ from domain.contracts import (
     to_wire,
 )
 from domain.errors import PassingError
-from domain.flow import Call, Flow
+from domain.flow import Flow
+from domain.flow_state import Call
 from domain.sending import SendRecord
 from domain.settings import Settings
 from domain.sharing import ShareRequest

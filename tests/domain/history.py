@@ -8,7 +8,8 @@ from typing import Any
 import msgspec
 
 from domain.contracts import Pace, from_wire, to_wire
-from domain.flow import CALLS_PER_ROUND, Call, Flow, ShardState, ShardStep
+from domain.flow import CALLS_PER_ROUND, Flow
+from domain.flow_state import Call, ShardState, ShardStep
 from domain.progress import progress
 from tests.domain.world import PAGE_FILES, World
 

@@ -7,7 +7,8 @@ import pytest
 
 from domain import flow as flow_module
 from domain.contracts import Answer, Fault, OpenShard, Pace, Pause, to_wire
-from domain.flow import CALLS_PER_ROUND, Call, FileState, FileStep, Finished, Flow, ShardState, ShardStep
+from domain.flow import CALLS_PER_ROUND, Flow
+from domain.flow_state import Call, FileState, FileStep, Finished, ShardState, ShardStep
 from domain.pacing import MAX_OTHER_TRIES
 from domain.progress import progress
 from domain.sharing import Allowance

@@ -28,7 +28,7 @@ from domain.contracts import (
     from_wire,
     to_wire,
 )
-from domain.flow import Call
+from domain.flow_state import Call
 from domain.outcomes import Tally
 from domain.sharing import Holding, Share, ShareRequest, places
 from domain.throttle import Throttle
