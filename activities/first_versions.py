@@ -4,8 +4,8 @@ A second version can turn up under the same snapshot when taking is repeated aft
 """
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 
+from activities.threads import pool
 from adapters.storage import Container, Storage
 from adapters.work_room import WorkRoom
 from domain import names
@@ -34,9 +34,9 @@ def first_versions(
     def is_repeated(file: InputFile) -> bool:
         return file.path in claimed or _has_outputs(file, timestamp, storage, settings)
 
-    with ThreadPoolExecutor(LOOKS_AT_ONCE) as pool:
+    with pool(LOOKS_AT_ONCE) as looking:
         repeated = {
-            file.path for file, is_one in zip(late, pool.map(is_repeated, late), strict=True) if is_one
+            file.path for file, is_one in zip(late, looking.map(is_repeated, late), strict=True) if is_one
         }
     return [file for file in files if file.path not in repeated]
 

@@ -1,6 +1,5 @@
 """What waits in the input container: files nobody has claimed, and claims whose snapshot is not alive any more."""
 
-import asyncio
 import random
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
@@ -8,6 +7,7 @@ from dataclasses import dataclass
 import azure.durable_functions as df
 
 from activities.job_specs import JobSpecs
+from activities.threads import in_thread
 from adapters.storage import Storage
 from adapters.work_room import WorkRoom
 from domain import names
@@ -65,9 +65,9 @@ async def survey(
     storage: Storage, room: WorkRoom, is_alive: IsAlive, *, snapshot_id: str, settings: Settings, now: float
 ) -> Survey:
     """Look through input and claims once; one storage call per 5,000 blobs, whatever is being worked on."""
-    claimed_files, strays = await asyncio.to_thread(room.survey)
+    claimed_files, strays = await in_thread(room.survey)
     claims = [Claimed(key=k, claim=c, etag=e, size=s) for k, c, e, s in claimed_files]
-    inputs, specs = await asyncio.to_thread(list_inputs, storage, settings)
+    inputs, specs = await in_thread(list_inputs, storage, settings)
     claimed = {found.key for found in claims}
     others = [
         found
@@ -76,7 +76,7 @@ async def survey(
     ]
     dead = await _dead_owners({found.claim.snapshot_id for found in others}, is_alive)
     unclaimed = [file for file in inputs if names.file_key(file.path, file.etag) not in claimed]
-    waiting = await asyncio.to_thread(waiting_files, unclaimed, specs)
+    waiting = await in_thread(waiting_files, unclaimed, specs)
     wait = {file.path for file in waiting}
     return Survey(
         unclaimed=[file for file in unclaimed if file.path not in wait],

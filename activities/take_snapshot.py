@@ -1,17 +1,17 @@
 """Take the files that are there now: claim each, and write down which ones this snapshot has."""
 
-import asyncio
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import azure.durable_functions as df
+import azure.functions as func
 
 from activities.answering import answering_async
 from activities.first_versions import first_versions
 from activities.job_specs import JobSpecs
 from activities.survey import Claimed, IsAlive, Survey, alive_in, survey
+from activities.threads import in_thread, log_as, pool
 from activities.waiting_note import tell_waiting
 from adapters import clients
 from adapters.share_notes import ShareNotes
@@ -30,18 +30,19 @@ bp = df.Blueprint()
 
 @bp.activity_trigger(input_name="request")
 @bp.durable_client_input(client_name="client")
-async def take_snapshot(request: dict, client: df.DurableOrchestrationClient) -> dict:
+async def take_snapshot(request: dict, client: df.DurableOrchestrationClient, context: func.Context) -> dict:
     """Answer TakenFiles to a SnapshotRequest."""
+    log_as(context)
     return await answering_async(_take_snapshot(request, alive_in(client)))
 
 
 async def _take_snapshot(request: dict[str, Any], is_alive: IsAlive) -> TakenFiles:
-    settings = await asyncio.to_thread(clients.settings)
-    storage, room = await asyncio.to_thread(lambda: (clients.storage(), clients.work_room()))
+    settings = await in_thread(clients.settings)
+    storage, room = await in_thread(lambda: (clients.storage(), clients.work_room()))
     snapshot_id = from_wire(request, SnapshotRequest).snapshot_id
     found = await survey(storage, room, is_alive, snapshot_id=snapshot_id, settings=settings, now=time.time())
-    await asyncio.to_thread(tell_waiting, found, storage, settings)
-    return await asyncio.to_thread(take, found, snapshot_id, storage=storage, room=room, settings=settings)
+    await in_thread(tell_waiting, found, storage, settings)
+    return await in_thread(take, found, snapshot_id, storage=storage, room=room, settings=settings)
 
 
 def take(
@@ -54,9 +55,9 @@ def take(
         ShareNotes(storage.work).drop(
             dead
         )  # what the dead held comes to us, as batches of the files taken over
-    with ThreadPoolExecutor(CLAIMS_AT_ONCE) as pool:
-        new = pool.map(lambda file: _claim(file, snapshot_id, storage, room), unclaimed)
-        won = pool.map(lambda claimed: _take_over(claimed, snapshot_id, room), found.orphaned)
+    with pool(CLAIMS_AT_ONCE) as claiming:
+        new = claiming.map(lambda file: _claim(file, snapshot_id, storage, room), unclaimed)
+        won = claiming.map(lambda claimed: _take_over(claimed, snapshot_id, room), found.orphaned)
         taken_over = [claimed for claimed, is_ours in zip(found.orphaned, won, strict=True) if is_ours]
         files = [_listed(claimed, found.specs) for claimed in (*found.mine, *taken_over)]
         files += filter(None, new)

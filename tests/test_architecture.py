@@ -190,7 +190,9 @@ def test_parameters_are_the_bindings_and_their_annotations_plain_classes(app: Ap
     """`dict[str, Any]` on a parameter would leave the real host without any function."""
     for function in app.functions:
         bound = {binding["name"] for binding in function.bindings} - {"$return"}
-        assert set(inspect.signature(function.call).parameters) == bound, function.name
+        parameters = set(inspect.signature(function.call).parameters)
+        assert parameters - {"context"} == bound - {"context"}, function.name
+        assert ("context" in parameters) == ("context" in bound or function.wants_context), function.name
         for parameter, annotation in inspect.get_annotations(function.call, eval_str=True).items():
             is_plain = isinstance(annotation, type) and not hasattr(annotation, "__origin__")
             assert parameter == "return" or is_plain, f"{function.name}({parameter}: {annotation})"

@@ -1,6 +1,5 @@
 """The net under the blob trigger: events can be lost, and snapshots can die with a task hub."""
 
-import asyncio
 import os
 import time
 from datetime import UTC, datetime
@@ -9,6 +8,7 @@ import azure.durable_functions as df
 import azure.functions as func
 
 from activities.survey import alive_in, survey
+from activities.threads import in_thread, log_as
 from activities.waiting_note import tell_waiting
 from adapters import clients
 from domain import names
@@ -21,21 +21,24 @@ bp = df.Blueprint()
 
 @bp.timer_trigger(arg_name="timer", schedule=peek(os.environ, "sweep_schedule"), run_on_startup=True)
 @bp.durable_client_input(client_name="client")
-async def sweep(timer: func.TimerRequest, client: df.DurableOrchestrationClient) -> None:
+async def sweep(
+    timer: func.TimerRequest, client: df.DurableOrchestrationClient, context: func.Context
+) -> None:
     """Start a snapshot when files wait that nobody works on.
 
     Runs at start-up as well: the first thing a fresh app does is to make sure that its containers are there.
     """
     del timer  # when it was due does not matter; what waits does
-    settings = await asyncio.to_thread(clients.settings)
-    storage, room = await asyncio.to_thread(lambda: (clients.storage(), clients.work_room()))
+    log_as(context)
+    settings = await in_thread(clients.settings)
+    storage, room = await in_thread(lambda: (clients.storage(), clients.work_room()))
     if not settings.continuous_mode:
         return
     now = time.time()
     start = names.window_start(datetime.fromtimestamp(now, UTC), settings.snapshot_window_seconds)
     snapshot_id = names.window_snapshot_id(start)
     found = await survey(storage, room, alive_in(client), snapshot_id=snapshot_id, settings=settings, now=now)
-    await asyncio.to_thread(tell_waiting, found, storage, settings)
+    await in_thread(tell_waiting, found, storage, settings)
     if found.anything:
         settled_at = start.timestamp() + settings.snapshot_window_seconds
         await start_snapshot(client, SnapshotRequest(snapshot_id=snapshot_id, settled_at=settled_at))

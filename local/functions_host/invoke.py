@@ -6,6 +6,7 @@ called here: they have no side effects to bound and a pool of their own.
 
 import asyncio
 import contextvars
+import threading
 import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -34,6 +35,8 @@ class Context:
     function_name: str
     function_directory: str
     invocation_id: str = field(default_factory=lambda: str(uuid.uuid4()))
+    thread_local_storage: threading.local = field(default_factory=threading.local)
+    """Where the worker looks up which invocation a thread's log lines belong to; this host shows them all."""
 
 
 class Invoker:
