@@ -1,0 +1,71 @@
+"""A worker that lives long gets a client for each file that comes, and keeps them all."""
+
+import asyncio
+import gc
+import tracemalloc
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from azurefunctions.extensions.bindings import blob
+
+from adapters import clients
+from local.functions_host.client_binding import client_binding
+from local.functions_host.converters import blob_client
+from triggers import blob_arrived
+
+NO_TASK_HUB = client_binding("http://127.0.0.1:9", "Hub")
+KEY = "a2V5"
+ACCOUNT = (
+    f"AccountName=name;AccountKey={KEY};BlobEndpoint=http://127.0.0.1:9/name;DefaultEndpointsProtocol=http"
+)
+FILES = 100
+
+
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    found: list[str] = []
+
+    async def start(_client: Any, request: Any) -> bool:
+        found.append(request.snapshot_id)
+        return False
+
+    monkeypatch.setenv("STORAGE", ACCOUNT)
+    monkeypatch.setenv("AZURE_OPENAI_ENDPOINT", "http://127.0.0.1:9")
+    monkeypatch.setattr(blob_arrived, "start_snapshot", start)
+    clients.settings.cache_clear()
+    yield found
+    clients.settings.cache_clear()
+
+
+def test_a_file_that_has_come_weighs_next_to_nothing(started: list[str]) -> None:
+    function = blob_arrived.blob_arrived._function.get_user_function()
+    kept: list[Any] = []  # as the worker's cache, by binding and file
+
+    def arrive(name: str) -> None:
+        kept.append(blob_client(blob.BlobClient, "STORAGE", "input", name))
+        asyncio.run(function(arrived=kept[-1], client=NO_TASK_HUB))
+
+    arrive("first")
+    gc.collect()
+    tracemalloc.start()
+    try:
+        for number in range(FILES):
+            arrive(f"file-{number}")
+        gc.collect()
+        weight, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert weight / FILES < 4_000  # bytes; a client in full has more than 40,000
+    assert len(started) == FILES + 1
+
+
+def test_a_file_that_comes_again_gets_the_same_client_and_starts_a_snapshot_all_the_same(
+    started: list[str],
+) -> None:
+    function = blob_arrived.blob_arrived._function.get_user_function()
+    kept = blob_client(blob.BlobClient, "STORAGE", "input", "a.jsonl")
+    for _ in range(2):
+        asyncio.run(function(arrived=kept, client=NO_TASK_HUB))
+    assert len(started) == 2
