@@ -4,6 +4,7 @@ import asyncio
 import time
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 import azure.durable_functions as df
 import azure.functions as func
@@ -33,7 +34,7 @@ async def run_snapshot(req: func.HttpRequest, client: df.DurableOrchestrationCli
         return _not_ready(error)
     snapshot_id = names.requested_snapshot_id(datetime.fromtimestamp(time.time(), UTC))
     await start_snapshot(client, SnapshotRequest(snapshot_id=snapshot_id))
-    location = f"{req.url.rstrip('/')}/{snapshot_id}"
+    location = f"{_without_query(req.url)}/{snapshot_id}"
     return _json({"id": snapshot_id, "status_url": location}, 202, {"Location": location, "Retry-After": "5"})
 
 
@@ -103,6 +104,11 @@ async def _describe(client: df.DurableOrchestrationClient, snapshot_id: str) -> 
         "progress": (work.custom_status if work else None) or status.custom_status,
         "report": status.output,
     }
+
+
+def _without_query(url: str) -> str:
+    """Give the address without what follows it: in Azure that may be the function's key."""
+    return urlsplit(url)._replace(query="", fragment="").geturl().rstrip("/")
 
 
 def _iso(moment: datetime | None) -> str | None:

@@ -28,11 +28,21 @@ def fresh_clients() -> Iterator[None]:
         client.cache_clear()
 
 
-def call(function: Any, method: str) -> tuple[int, dict[str, Any]]:
-    """Call a function as the worker does, its durable client made by the SDK; gives status and body."""
-    request = func.HttpRequest(method=method, url=ADDRESS, body=b"")
-    answer = asyncio.run(function._function.get_user_function()(req=request, client=NO_TASK_HUB))
-    return answer.status_code, msgspec.json.decode(answer.get_body())
+def answer(
+    function: Any, method: str, url: str = ADDRESS, route: dict[str, str] | None = None
+) -> func.HttpResponse:
+    """Call a function as the worker does, its durable client made by the SDK."""
+    request = func.HttpRequest(method=method, url=url, route_params=route, body=b"")
+    response: func.HttpResponse = asyncio.run(
+        function._function.get_user_function()(req=request, client=NO_TASK_HUB)
+    )
+    return response
+
+
+def call(function: Any, method: str, route: dict[str, str] | None = None) -> tuple[int, dict[str, Any]]:
+    """Call a function; gives status and body."""
+    response = answer(function, method, route=route)
+    return response.status_code, msgspec.json.decode(response.get_body())
 
 
 FUNCTIONS = pytest.mark.parametrize(
@@ -61,3 +71,19 @@ def test_what_is_told_holds_no_secret(function: Any, method: str, monkeypatch: p
     assert "AZURE_OPENAI_ENDPOINT" in body["error"]
     assert ACCOUNT_KEY not in body["error"]
     assert "key-of-the-service" not in body["error"]
+
+
+@pytest.mark.parametrize("query", ["", "/", "?code=key-of-the-function", "/?code=key-of-the-function&a=/b"])
+def test_the_address_of_a_snapshot_leads_to_it_and_holds_no_key(
+    query: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The host passes on the address as it was called, `?code=…` with it."""
+
+    async def started(*_: Any) -> bool:
+        return True
+
+    monkeypatch.setattr(clients, "storage", lambda: None)
+    monkeypatch.setattr(snapshots_api, "start_snapshot", started)
+    response = answer(snapshots_api.run_snapshot, "POST", ADDRESS + query)
+    body = msgspec.json.decode(response.get_body())
+    assert body["status_url"] == response.headers["Location"] == f"{ADDRESS}/{body['id']}"
