@@ -64,6 +64,11 @@ def takes_files_at(snapshot_id: str, window_seconds: float) -> float:
     return begun + window_seconds if is_of_window else begun
 
 
+def is_snapshot_id(text: str) -> bool:
+    """Whether what somebody asks for can be a snapshot."""
+    return text.startswith(SNAPSHOT_PREFIX) and takes_files_at(text, 0) > 0
+
+
 def files_instance_id(snapshot_id: str) -> str:
     """Name the sub-orchestration that works on the snapshot's files."""
     return f"{snapshot_id}-files"

@@ -43,7 +43,7 @@ async def run_snapshot(req: func.HttpRequest, client: df.DurableOrchestrationCli
 async def get_snapshot(req: func.HttpRequest, client: df.DurableOrchestrationClient) -> func.HttpResponse:
     """Tell where a snapshot stands; 404 for one nobody has heard of."""
     snapshot_id = req.route_params.get("id", "")
-    told = await _describe(client, snapshot_id)
+    told = await _describe(client, snapshot_id) if names.is_snapshot_id(snapshot_id) else None
     if told is None:
         return _json({"id": snapshot_id, "error": "There is no snapshot of this id."}, 404)
     return _json(told)

@@ -76,6 +76,8 @@ def test_snapshots_that_were_asked_for_differ_from_each_other_and_from_those_of_
 ) -> None:
     assert (names.requested_snapshot_id(one) == names.requested_snapshot_id(other)) is (one == other)
     assert names.requested_snapshot_id(one) != names.window_snapshot_id(other)
+    assert names.is_snapshot_id(names.requested_snapshot_id(one))
+    assert names.is_snapshot_id(names.window_snapshot_id(one))
     assert names.SNAPSHOT_PREFIX + names.timestamp_of(names.requested_snapshot_id(one)) == (
         names.requested_snapshot_id(one)
     )

@@ -87,3 +87,15 @@ def test_the_address_of_a_snapshot_leads_to_it_and_holds_no_key(
     response = answer(snapshots_api.run_snapshot, "POST", ADDRESS + query)
     body = msgspec.json.decode(response.get_body())
     assert body["status_url"] == response.headers["Location"] == f"{ADDRESS}/{body['id']}"
+
+
+@pytest.mark.parametrize("asked", ["?", "..", "%2e%2e", "a?b#c", "a/b", "", "snapshot-", "snapshot-1/../x"])
+def test_what_cannot_be_a_snapshot_is_none_and_nobody_is_asked(asked: str) -> None:
+    """The SDK puts an id into an address as it is; nobody answers there, which would be an error."""
+    status, body = call(snapshots_api.get_snapshot, "GET", {"id": asked})
+    assert (status, body["id"]) == (404, asked)
+
+
+def test_about_what_can_be_a_snapshot_the_task_hub_is_asked() -> None:
+    with pytest.raises(OSError, match=r"127\.0\.0\.1:9"):
+        call(snapshots_api.get_snapshot, "GET", {"id": "snapshot-20261125T151503.090199Z"})
