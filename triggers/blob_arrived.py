@@ -1,6 +1,7 @@
 """A file has arrived: start the snapshot of its time window. The file itself is not read here."""
 
 import asyncio
+import logging
 import os
 import time
 from datetime import UTC, datetime
@@ -17,6 +18,8 @@ from triggers.starting import start_snapshot
 
 PATH = f"{peek(os.environ, 'input_container')}/{names.prefix_of(peek(os.environ, 'input_directory'))}{{name}}"
 SOURCE = func.BlobSource(peek(os.environ, "blob_trigger_source"))
+
+logging.getLogger("azure.identity").setLevel(logging.WARNING)  # the binding makes a credential for each file
 
 bp = df.Blueprint()
 

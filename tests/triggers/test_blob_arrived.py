@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import logging
 import tracemalloc
 from collections.abc import Iterator
 from typing import Any
@@ -69,3 +70,17 @@ def test_a_file_that_comes_again_gets_the_same_client_and_starts_a_snapshot_all_
     for _ in range(2):
         asyncio.run(function(arrived=kept, client=NO_TASK_HUB))
     assert len(started) == 2
+
+
+def test_nothing_is_logged_for_each_file_where_an_identity_opens_storage(
+    started: list[str], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.delenv("STORAGE")
+    monkeypatch.setenv("STORAGE__blobServiceUri", "https://name.blob.core.windows.net")
+    monkeypatch.setenv("STORAGE__credential", "managedidentity")
+    monkeypatch.setenv("STORAGE__clientId", "00000000-0000-0000-0000-000000000000")
+    caplog.set_level(logging.INFO)  # the worker's own
+    arrived = blob_client(blob.BlobClient, "STORAGE", "input", "a.jsonl")
+    asyncio.run(blob_arrived.blob_arrived._function.get_user_function()(arrived=arrived, client=NO_TASK_HUB))
+    assert started
+    assert caplog.messages == []
