@@ -137,7 +137,9 @@ def app() -> App:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "path", [*sys.path])
         patch.delitem(sys.modules, "function_app", raising=False)
-        return load_app(REPOSITORY, {})
+        app = load_app(REPOSITORY, {})
+        del sys.modules["function_app"]  # others load apps of that name
+        return app
 
 
 def names(app: App, kind: TriggerKind) -> set[str]:
