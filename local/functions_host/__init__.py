@@ -34,6 +34,9 @@ Other than in Azure
       from kills only.
     - A sync function that exceeds functionTimeout fails, but its thread goes on; Azure ends the process.
     - User code shares the host's process: a busy loop in an async function stops everything.
+    - Log lines of every thread are shown, and chatty SDKs are kept quiet. Azure shows what is logged by the function's own
+      thread or task, or by a thread that was told the invocation (`Context.thread_local_storage`), at level INFO and above.
+    - Each call of a blob function gets a new client; the worker keeps the clients of all blobs there have been.
 
 Modules, from the inside out: `walk` (what an execution decides; pure) with `decisions`, `awaits`, `history`; `sdk_call`
 and `turn` (one call of an orchestrator, one turn); `commit` and `storage` (written at once); `turn_queue`,
