@@ -116,6 +116,18 @@ def test_orchestrators_have_no_source_of_surprise() -> None:
         assert not imports_any(module, STATEFUL | {"adapters"}), module
 
 
+def test_functions_begin_no_threads_whose_log_lines_would_be_dropped() -> None:
+    """What runs in the worker's event loop takes its threads from `activities.threads`."""
+    others = {"threads.py", "live_sending.py"}  # the latter's loop is its own, and so are its threads
+    for _, module in all_modules(("activities", "triggers")):
+        used = {
+            node.attr if isinstance(node, ast.Attribute) else node.id
+            for node in ast.walk(ast.parse(module.read_text()))
+            if isinstance(node, ast.Attribute | ast.Name)
+        }
+        assert module.name in others or not used & {"to_thread", "ThreadPoolExecutor"}, module
+
+
 def test_the_clock_is_handed_in() -> None:
     """A rule that asks for the time itself gives another answer when an orchestration is replayed."""
     for _, module in all_modules(("domain", "orchestrators")):

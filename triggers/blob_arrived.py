@@ -1,6 +1,5 @@
 """A file has arrived: start the snapshot of its time window. The file itself is not read here."""
 
-import asyncio
 import logging
 import os
 import time
@@ -10,6 +9,7 @@ import azure.durable_functions as df
 import azure.functions as func
 from azurefunctions.extensions.bindings import blob
 
+from activities.threads import in_thread
 from adapters import clients
 from domain import names
 from domain.contracts import SnapshotRequest
@@ -40,7 +40,7 @@ async def blob_arrived(arrived: blob.BlobClient, client: df.DurableOrchestration
         snapshot_id=names.window_snapshot_id(start), settled_at=start.timestamp() + window_seconds
     )
     if await start_snapshot(client, request):
-        await asyncio.to_thread(clients.warm_up)  # the window has to pass anyway
+        await in_thread(clients.warm_up)  # the window has to pass anyway
 
 
 def _let_go(client: blob.BlobClient) -> None:

@@ -1,6 +1,5 @@
 """The end of what nobody looks at any more: finished orchestrations and old reports. Nothing of it expires by itself."""
 
-import asyncio
 import logging
 import time
 from datetime import UTC, datetime, timedelta
@@ -9,6 +8,7 @@ import azure.durable_functions as df
 import azure.functions as func
 
 from activities.survey import IsAlive, alive_in
+from activities.threads import in_thread, log_as
 from adapters import clients
 from adapters.work_room import WorkRoom
 from domain import names
@@ -27,13 +27,16 @@ log = logging.getLogger(__name__)
 
 @bp.timer_trigger(arg_name="timer", schedule=SCHEDULE)
 @bp.durable_client_input(client_name="client")
-async def forget(timer: func.TimerRequest, client: df.DurableOrchestrationClient) -> None:
+async def forget(
+    timer: func.TimerRequest, client: df.DurableOrchestrationClient, context: func.Context
+) -> None:
     """Delete what was begun more than RETENTION_DAYS ago and has ended; what is still running is left alone."""
     del timer  # when it was due does not matter
-    settings = await asyncio.to_thread(clients.settings)
+    log_as(context)
+    settings = await in_thread(clients.settings)
     if not settings.retention_days:
         return
-    room = await asyncio.to_thread(clients.work_room)
+    room = await in_thread(clients.work_room)
     before = datetime.fromtimestamp(time.time(), UTC) - timedelta(days=settings.retention_days)
     reports = await forget_notes(room, alive_in(client), before=before)
     purged = await client.purge_instance_history_by(BEGINNING, before, FINAL)
@@ -45,7 +48,7 @@ async def forget_notes(room: WorkRoom, is_alive: IsAlive, *, before: datetime) -
 
     A report says that its snapshot has ended; without one the task hub is asked.
     """
-    old = await asyncio.to_thread(room.snapshots_before, names.window_snapshot_id(before))
+    old = await in_thread(room.snapshots_before, names.window_snapshot_id(before))
     ended = [snapshot for snapshot, reported in old.items() if reported or not await is_alive(snapshot)]
-    await asyncio.to_thread(room.drop_snapshots, ended)
+    await in_thread(room.drop_snapshots, ended)
     return len(ended)

@@ -1,6 +1,5 @@
 """The HTTP way in: run now, look at one snapshot, at the latest ones, at the files that nobody works on."""
 
-import asyncio
 import time
 from datetime import UTC, datetime
 from typing import Any
@@ -11,6 +10,7 @@ import azure.functions as func
 import msgspec
 
 from activities.survey import is_held, list_inputs, waiting_files
+from activities.threads import in_thread, log_as
 from activities.waiting_note import described
 from adapters import clients
 from domain import names
@@ -26,10 +26,13 @@ bp = df.Blueprint()
 
 @bp.route(route="snapshots", methods=["POST"], auth_level=func.AuthLevel.FUNCTION)
 @bp.durable_client_input(client_name="client")
-async def run_snapshot(req: func.HttpRequest, client: df.DurableOrchestrationClient) -> func.HttpResponse:
+async def run_snapshot(
+    req: func.HttpRequest, client: df.DurableOrchestrationClient, context: func.Context
+) -> func.HttpResponse:
     """Take what is in the input container now, whatever CONTINUOUS_MODE says; 202 with the snapshot's id."""
+    log_as(context)
     try:
-        await asyncio.to_thread(clients.storage)  # settings that are wrong are told here and now
+        await in_thread(clients.storage)  # settings that are wrong are told here and now
     except PipelineError as error:
         return _not_ready(error)
     snapshot_id = names.requested_snapshot_id(datetime.fromtimestamp(time.time(), UTC))
@@ -51,12 +54,15 @@ async def get_snapshot(req: func.HttpRequest, client: df.DurableOrchestrationCli
 
 @bp.route(route="snapshots", methods=["GET"], auth_level=func.AuthLevel.FUNCTION)
 @bp.durable_client_input(client_name="client")
-async def list_snapshots(req: func.HttpRequest, client: df.DurableOrchestrationClient) -> func.HttpResponse:
+async def list_snapshots(
+    req: func.HttpRequest, client: df.DurableOrchestrationClient, context: func.Context
+) -> func.HttpResponse:
     """List the latest snapshots that took files, newest first."""
     del req
+    log_as(context)
     try:
         now = datetime.fromtimestamp(time.time(), UTC)
-        ids = await asyncio.to_thread(lambda: clients.work_room().latest_snapshots(now, LISTED_SNAPSHOTS))
+        ids = await in_thread(lambda: clients.work_room().latest_snapshots(now, LISTED_SNAPSHOTS))
     except PipelineError as error:
         return _not_ready(error)
     told = [await _describe(client, snapshot_id) for snapshot_id in ids]
@@ -65,11 +71,12 @@ async def list_snapshots(req: func.HttpRequest, client: df.DurableOrchestrationC
 
 
 @bp.route(route="files", methods=["GET"], auth_level=func.AuthLevel.FUNCTION)
-async def list_files_at_rest(req: func.HttpRequest) -> func.HttpResponse:
+async def list_files_at_rest(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
     """List the files that nobody works on, with the reason. Lists all input files and claims: not for every second."""
     del req
+    log_as(context)
     try:
-        waiting, held = await asyncio.to_thread(_waiting_files), await asyncio.to_thread(_held_files)
+        waiting, held = await in_thread(_waiting_files), await in_thread(_held_files)
     except PipelineError as error:
         return _not_ready(error)
     return _json({"waiting": waiting, "held": held})

@@ -1,6 +1,7 @@
 """The HTTP way in tells its callers what is wrong."""
 
 import asyncio
+import inspect
 from collections.abc import Iterator
 from typing import Any
 
@@ -33,9 +34,10 @@ def answer(
 ) -> func.HttpResponse:
     """Call a function as the worker does, its durable client made by the SDK."""
     request = func.HttpRequest(method=method, url=url, route_params=route, body=b"")
-    response: func.HttpResponse = asyncio.run(
-        function._function.get_user_function()(req=request, client=NO_TASK_HUB)
-    )
+    call_it = function._function.get_user_function()
+    given = {"req": request, "client": NO_TASK_HUB, "context": None}
+    wanted = {name: value for name, value in given.items() if name in inspect.signature(call_it).parameters}
+    response: func.HttpResponse = asyncio.run(call_it(**wanted))
     return response
 
 
