@@ -19,6 +19,8 @@ from domain.transports import FIRST_VERSION_WITH_BLOBS, Transport
 STORAGE = "STORAGE"  # connection name of the data account; also the prefix of its identity settings
 SECRETS = frozenset({"STORAGE", "AZURE_OPENAI_API_KEY"})  # never shown, not even in a complaint
 
+_BINDING_MARKS = frozenset("%{}")  # "Azure Functions binding expression patterns", read 2026-11
+
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="upper"):
     """What the app was told. Times are in the unit their name says; fractions are allowed where the type is float."""
@@ -302,7 +304,18 @@ def _contradictions(values: Mapping[str, Any]) -> list[str]:
     version = values.get("azure_openai_api_version", "v1")
     if values.get("transport") == Transport.BLOB and version != "v1" and version < FIRST_VERSION_WITH_BLOBS:
         found.append(f"TRANSPORT: blob needs AZURE_OPENAI_API_VERSION {FIRST_VERSION_WITH_BLOBS} or v1.")
+    return found + _unfit_places(values)
+
+
+def _unfit_places(values: Mapping[str, Any]) -> list[str]:
+    """Find containers and directories that cannot be what they are set to."""
+    found = []
     containers = [values.get(f"{room}_container", room) for room in ("input", "processed", "error", "work")]
     if len(set(containers)) < len(containers):
         found.append("INPUT_, PROCESSED_, ERROR_ and WORK_CONTAINER: must be four different containers.")
+    directory = values.get("input_directory", "")
+    if _BINDING_MARKS & set(directory):
+        found.append(
+            f"INPUT_DIRECTORY: {directory!r} has `%` or braces, which mean something else in the trigger's path."
+        )
     return found

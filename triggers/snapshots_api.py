@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 import azure.durable_functions as df
 import azure.functions as func
 import msgspec
+from aiohttp import ClientError
 
 from activities.survey import is_held, list_inputs, waiting_files
 from activities.threads import in_thread, log_as
@@ -33,10 +34,10 @@ async def run_snapshot(
     log_as(context)
     try:
         await in_thread(clients.storage)  # settings that are wrong are told here and now
-    except PipelineError as error:
+        snapshot_id = names.requested_snapshot_id(datetime.fromtimestamp(time.time(), UTC))
+        await start_snapshot(client, SnapshotRequest(snapshot_id=snapshot_id))
+    except (PipelineError, ClientError) as error:
         return _not_ready(error)
-    snapshot_id = names.requested_snapshot_id(datetime.fromtimestamp(time.time(), UTC))
-    await start_snapshot(client, SnapshotRequest(snapshot_id=snapshot_id))
     location = f"{_without_query(req.url)}/{snapshot_id}"
     return _json({"id": snapshot_id, "status_url": location}, 202, {"Location": location, "Retry-After": "5"})
 
@@ -46,7 +47,10 @@ async def run_snapshot(
 async def get_snapshot(req: func.HttpRequest, client: df.DurableOrchestrationClient) -> func.HttpResponse:
     """Tell where a snapshot stands; 404 for one nobody has heard of."""
     snapshot_id = req.route_params.get("id", "")
-    told = await _describe(client, snapshot_id) if names.is_snapshot_id(snapshot_id) else None
+    try:
+        told = await _describe(client, snapshot_id) if names.is_snapshot_id(snapshot_id) else None
+    except ClientError as error:
+        return _not_ready(error)
     if told is None:
         return _json({"id": snapshot_id, "error": "There is no snapshot of this id."}, 404)
     return _json(told)
@@ -63,9 +67,9 @@ async def list_snapshots(
     try:
         now = datetime.fromtimestamp(time.time(), UTC)
         ids = await in_thread(lambda: clients.work_room().latest_snapshots(now, LISTED_SNAPSHOTS))
-    except PipelineError as error:
+        told = [await _describe(client, snapshot_id) for snapshot_id in ids]
+    except (PipelineError, ClientError) as error:
         return _not_ready(error)
-    told = [await _describe(client, snapshot_id) for snapshot_id in ids]
     snapshots = [snapshot for snapshot in told if snapshot]
     return _json({"snapshots": snapshots})
 
@@ -122,8 +126,10 @@ def _iso(moment: datetime | None) -> str | None:
     return moment.isoformat() if moment else None
 
 
-def _not_ready(error: PipelineError) -> func.HttpResponse:
+def _not_ready(error: PipelineError | ClientError) -> func.HttpResponse:
     """Tell the caller what is wrong: of an exception the host would pass on nothing but an empty 500."""
+    if isinstance(error, ClientError):
+        error = PassingError("The task hub does not answer.", code="task_hub")
     return _json({"error": str(error), "code": error.code}, 503 if isinstance(error, PassingError) else 500)
 
 

@@ -112,6 +112,8 @@ def test_values_are_read_as_what_they_mean(name: str, value: str, expected: obje
         ("COMPLETION_WINDOW", "48h"),
         ("FILE_EXPIRY_DAYS", "31"),
         ("BLOB_TRIGGER_SOURCE", "Polling"),
+        ("INPUT_DIRECTORY", "100%/in"),
+        ("INPUT_DIRECTORY", "{name}"),
     ],
 )
 def test_a_wrong_value_is_shown_beside_its_name(name: str, value: str) -> None:

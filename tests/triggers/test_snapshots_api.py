@@ -98,6 +98,11 @@ def test_what_cannot_be_a_snapshot_is_none_and_nobody_is_asked(asked: str) -> No
     assert (status, body["id"]) == (404, asked)
 
 
-def test_about_what_can_be_a_snapshot_the_task_hub_is_asked() -> None:
-    with pytest.raises(OSError, match=r"127\.0\.0\.1:9"):
-        call(snapshots_api.get_snapshot, "GET", {"id": "snapshot-20261125T151503.090199Z"})
+def test_a_task_hub_that_does_not_answer_is_told_to_the_caller(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clients, "storage", lambda: None)
+    asked = {"id": "snapshot-20261125T151503.090199Z"}
+    for function, method in ((snapshots_api.get_snapshot, "GET"), (snapshots_api.run_snapshot, "POST")):
+        assert call(function, method, asked) == (
+            503,
+            {"error": "The task hub does not answer.", "code": "task_hub"},
+        )
