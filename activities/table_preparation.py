@@ -6,7 +6,7 @@ from itertools import chain, islice
 import msgspec
 
 from activities.sharding import first_shards
-from activities.table_rows import open_rows
+from activities.table_rows import columns_needed, open_rows
 from adapters.work_room import FrozenInput, WorkRoom
 from domain import error_records, names
 from domain.errors import InputFileError, PipelineError, RowTemplateError
@@ -103,20 +103,24 @@ class TablePreparation:
         """Open the table; what the spec leaves open about its columns, the first rows decide once and for all."""
         table = self._open()
         first = list(islice(table.rows, MAX_ROWS_TO_LOOK_AT))
-        seen = [item.values for item in first if isinstance(item, Row)]
         if not first:
             raise InputFileError("The file has no rows.", code="no_rows")
         _check_carried(self._spec, table.columns)
+        if self._has_templates():
+            return chain(first, table.rows)
+        seen = [item.values for item in first if isinstance(item, Row)]
         self._spec = completed(self._spec, table.columns, seen)
-        return chain(first, table.rows)
+        return self._open().rows
+
+    def _has_templates(self) -> bool:
+        return self._spec.input is not None or self._spec.messages is not None
 
     def _open(self) -> Table:
-        """Open the table; of its columns only those that the templates name, where these are all that is needed."""
+        """Open the table; of its columns only those that somebody will look at."""
         path, spec = self._empty_plan.path, self._spec
-        has_templates = spec.input is not None or spec.messages is not None
-        used = RequestTemplate(spec).columns_used if has_templates else None
-        table = open_rows(path, self._source, spec, wanted=used)
-        if used is None or table.columns is None or used.issubset(table.columns):
+        needed = columns_needed(spec) if self._has_templates() else None
+        table = open_rows(path, self._source, spec, wanted=needed)
+        if needed is None or table.columns is None or needed.issubset(table.columns):
             return table
         return open_rows(path, self._source, spec)  # one is missing: the error names all that there are
 

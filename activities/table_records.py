@@ -5,7 +5,7 @@ from typing import Any
 
 from activities.collected_outcomes import CollectedOutcomes
 from activities.table_outputs import TableOutputs
-from activities.table_rows import open_rows
+from activities.table_rows import columns_needed, open_rows, type_of_table
 from adapters.storage import LazyWriter
 from domain import error_records, names
 from domain.answers import read_answer
@@ -13,6 +13,7 @@ from domain.errors import PipelineError
 from domain.outcomes import Outcome, ShardOutcome, Tally
 from domain.records import Plan
 from domain.templates import RequestTemplate
+from formats.file_types import BINARY
 from formats.reading import Table
 from formats.rows import BadRow, Row
 from formats.source import Source
@@ -43,9 +44,15 @@ class TableRecords:
         return self._tally
 
     def _wanted(self, collected: CollectedOutcomes) -> Collection[str] | None:
-        """Name the columns that are carried along; None for all, which errors and the retry file show."""
-        carried = self._spec.output.columns
-        return None if collected.have_errors or carried == "*" else carried
+        """Name the columns that are carried along, with errors also those that requests are made of; None for all.
+
+        The retry file of a text has all of them. That of a typed file is copied from it, by the numbers of its rows.
+        """
+        if not collected.have_errors:
+            carried = self._spec.output.columns
+            return None if carried == "*" else carried
+        is_typed = type_of_table(self._plan.path).format in BINARY
+        return columns_needed(self._spec) if is_typed else None
 
     def _join(self, table: Table, collected: CollectedOutcomes, outputs: TableOutputs) -> None:
         template = RequestTemplate(self._spec) if collected.have_errors else None

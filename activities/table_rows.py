@@ -4,6 +4,7 @@ from collections.abc import Collection
 
 from domain.errors import InputFileError
 from domain.job_spec import JobSpec
+from domain.templates import RequestTemplate
 from formats.file_types import FileType, file_type
 from formats.reading import Table, open_table
 from formats.source import Source
@@ -14,6 +15,15 @@ def open_rows(path: str, source: Source, spec: JobSpec, *, wanted: Collection[st
     return open_table(
         source, type_of_table(path), encoding=spec.encoding, delimiter=spec.delimiter, wanted=wanted
     )
+
+
+def columns_needed(spec: JobSpec) -> frozenset[str] | None:
+    """Name the columns that requests are made of and results carry along; None for all of them.
+
+    In a typed file a value may be unreadable that nobody looks at. Whoever reads the rows again has to look at the same.
+    """
+    used, carried = RequestTemplate(spec).columns_used, spec.output.columns
+    return None if used is None or carried == "*" else used.union(carried)
 
 
 def type_of_table(path: str) -> FileType:

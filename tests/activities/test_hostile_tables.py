@@ -1,0 +1,55 @@
+"""Tables that people really have and nobody had in mind: through the real activities, to the files that come out."""
+
+import io
+import json
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from local.azure_openai import RunningService
+from tests.activities.conftest import MakePipeline
+from tests.activities.inline_pipeline import InlinePipeline
+
+CHAT: dict[str, Any] = {"deployment": "gpt", "messages": [{"role": "user", "content": "{{ text }}"}]}
+
+
+@pytest.fixture
+def pipeline(make_pipeline: MakePipeline) -> InlinePipeline:
+    return make_pipeline(AZURE_OPENAI_DEPLOYMENT="gpt")
+
+
+def parquet(**columns: Any) -> bytes:
+    sink = io.BytesIO()
+    pq.write_table(pa.table(columns), sink)
+    return sink.getvalue()
+
+
+def drop(pipeline: InlinePipeline, name: str, content: bytes, **spec: Any) -> None:
+    pipeline.drop("_batch.json", json.dumps(CHAT | spec).encode())
+    pipeline.drop(name, content)
+
+
+def results(pipeline: InlinePipeline) -> list[dict[str, Any]]:
+    return pipeline.lines(pipeline.storage.processed, "_output.jsonl")
+
+
+@pytest.mark.parametrize("carried", [["ts"], "*", ["id"], []], ids=str)
+def test_a_value_beyond_python_costs_its_row_where_it_is_looked_at(
+    pipeline: InlinePipeline, service: RunningService, carried: Any
+) -> None:
+    service.plan(rows=[{"custom_id": "row-2", "effect": "error", "status": 400, "code": "content_filter"}])
+    far_away = pa.array([0, 300_000_000_000_000_000, 5], pa.timestamp("us"))
+    content = parquet(text=["a", "b", "c"], ts=far_away, id=[1, 2, 3])
+    drop(pipeline, "a.parquet", content, output={"columns": carried})
+    tally = pipeline.run().tally
+    looked_at = carried in (["ts"], "*")
+    assert (tally.ok, tally.failed, tally.invalid) == (1 if looked_at else 2, 1, int(looked_at))
+    assert [record["row"] for record in results(pipeline)] == ([0] if looked_at else [0, 1])
+
+
+def test_of_a_table_without_a_spec_only_the_text_is_looked_at(pipeline: InlinePipeline) -> None:
+    far_away = pa.array([300_000_000_000_000_000, 5], pa.timestamp("us"))
+    pipeline.drop("a.parquet", parquet(text=["a", "b"], ts=far_away))
+    assert pipeline.run().tally.ok == 2
