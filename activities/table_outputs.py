@@ -125,7 +125,7 @@ def carried_columns(plan: Plan, table: Table | None) -> Collection[str] | None:
     wanted = plan.spec.output.columns
     if wanted != "*":
         return wanted
-    return table.columns if table else ()
+    return (table.types or table.columns) if table else ()
 
 
 class JsonLines:

@@ -3,6 +3,8 @@
 from collections.abc import Collection
 from typing import Any
 
+import msgspec
+
 from activities.collected_outcomes import CollectedOutcomes
 from activities.table_outputs import TableOutputs
 from activities.table_rows import columns_needed, open_rows, type_of_table
@@ -33,7 +35,7 @@ class TableRecords:
     def write(self, collected: CollectedOutcomes) -> Tally:
         """Write all records; gives the counts per outcome. The input is read again only where it is needed."""
         if collected.have_errors or self._spec.output.columns:
-            table = open_rows(self._plan.path, self._source, self._spec, wanted=self._wanted(collected))
+            table = self._open(self._wanted(collected))
             outputs = TableOutputs(self._plan, self._source, table, **self._sinks)
             self._join(table, collected, outputs)
         else:
@@ -42,6 +44,18 @@ class TableRecords:
                 self._write_result(names.row_of(ended.custom_id), ended, {}, outputs)
         outputs.close()
         return self._tally
+
+    def _open(self, wanted: Collection[str] | None) -> Table:
+        """Open the table. JSON rows are gone through once before, where columns of them need types."""
+        table = open_rows(self._plan.path, self._source, self._spec, wanted=wanted)
+        output = self._spec.output
+        if table.columns is not None or output.format == "jsonl" or not output.columns:
+            return table
+        from formats.json_columns import columns_of_rows  # noqa: PLC0415 - loads pyarrow
+
+        types = columns_of_rows(table.rows, None if output.columns == "*" else output.columns)
+        again = open_rows(self._plan.path, self._source, self._spec, wanted=wanted)
+        return msgspec.structs.replace(again, types=types)
 
     def _wanted(self, collected: CollectedOutcomes) -> Collection[str] | None:
         """Name the columns that are carried along, with errors also those that requests are made of; None for all.

@@ -53,3 +53,56 @@ def test_of_a_table_without_a_spec_only_the_text_is_looked_at(pipeline: InlinePi
     far_away = pa.array([300_000_000_000_000_000, 5], pa.timestamp("us"))
     pipeline.drop("a.parquet", parquet(text=["a", "b"], ts=far_away))
     assert pipeline.run().tally.ok == 2
+
+
+MIXED_ROWS: list[dict[str, Any]] = [
+    {
+        "text": "a",
+        "whole": 1,
+        "number": 1,
+        "yes": True,
+        "big": 2**60,
+        "list": [1],
+        "mixed": "x",
+        "none": None,
+    },
+    {
+        "text": "b",
+        "whole": -2,
+        "number": 0.5,
+        "big": 1,
+        "list": None,
+        "mixed": 7,
+        "exact": 2**70,
+        "late": "y",
+    },
+]
+
+
+@pytest.mark.parametrize("columns", ["*", list(MIXED_ROWS[0] | MIXED_ROWS[1])], ids=str)
+@pytest.mark.parametrize("name", ["a.jsonl", "a.json"])
+def test_columns_of_json_are_carried_into_parquet_with_types(
+    pipeline: InlinePipeline, name: str, columns: Any
+) -> None:
+    content = "\n".join(map(json.dumps, MIXED_ROWS)) if name == "a.jsonl" else json.dumps(MIXED_ROWS)
+    drop(pipeline, name, content.encode(), output={"format": "parquet", "columns": columns})
+    assert pipeline.run().tally.ok == 2
+    (output,) = (
+        name for name in pipeline.names(pipeline.storage.processed) if name.endswith("_output.parquet")
+    )
+    table = pq.read_table(io.BytesIO(pipeline.storage.processed.read(output)[0]))
+    assert {name: str(table.schema.field(name).type) for name in MIXED_ROWS[0] | MIXED_ROWS[1]} == {
+        "text": "string",
+        "whole": "int64",
+        "number": "double",
+        "yes": "bool",
+        "big": "int64",
+        "list": "string",
+        "mixed": "string",
+        "none": "string",
+        "exact": "string",
+        "late": "string",
+    }
+    first, second = table.to_pylist()
+    assert (first["whole"], first["number"], first["yes"], first["list"]) == (1, 1.0, True, "[1]")
+    assert (second["mixed"], second["exact"], second["late"]) == ("7", str(2**70), "y")
