@@ -30,7 +30,10 @@ class Column(msgspec.Struct, frozen=True):
 
 
 class FieldTemplate:
-    """The template of one text. `path`: where it stands in the job spec; `parts`: set when it is only text and columns.
+    """The template of one text.
+
+    `path`: where it stands in the job spec; `parts`: set when it is only text and columns; `columns`: all that it names,
+    None where it may look at any.
 
     Raises TemplateMistakeError (of `domain.template_syntax`) when it is no template or does what templates may not.
     """
@@ -43,6 +46,7 @@ class FieldTemplate:
         self._sandbox = sandbox
         tree = sandbox.checked(source)
         self.parts = _plain_parts(tree)
+        self.columns = _columns_named(tree)
         self._template = sandbox.compiled(tree)
 
     def render(self, values: Mapping[str, Any]) -> str:
@@ -108,6 +112,19 @@ def _plain_parts(tree: "nodes.Template") -> tuple[str | Column, ...] | None:
                 return None
             parts.append(part)
     return tuple(parts)
+
+
+def _columns_named(tree: "nodes.Template") -> frozenset[str] | None:
+    """Name the columns that a template looks at; None where it takes the row as a whole, or gives names itself."""
+    from jinja2 import nodes  # noqa: PLC0415 - as above
+
+    names = [node.name for node in tree.find_all(nodes.Name) if node.ctx == "load"]
+    given = [node for node in tree.find_all(nodes.Name) if node.ctx != "load"]
+    parts = list(tree.find_all((nodes.Getattr, nodes.Getitem)))
+    of_row = [part.name for part in map(_plain_part, parts) if isinstance(part, Column)]
+    if given or names.count("row") != len(of_row):
+        return None
+    return frozenset([*of_row, *(name for name in names if name != "row")])
 
 
 def _plain_part(node: "nodes.Expr") -> str | Column | None:

@@ -46,10 +46,13 @@ class RequestTemplate:
 
     @property
     def columns_used(self) -> frozenset[str] | None:
-        """The columns that the templates name; None where they compute, and may look at any."""
-        if any(field.parts is None for field in self._fields):
-            return None
-        return frozenset(name for _, name in self._columns)
+        """The columns that the templates name; None where they may look at any."""
+        used: frozenset[str] = frozenset()
+        for field in self._fields:
+            if field.columns is None:
+                return None
+            used |= field.columns
+        return used
 
     def request(self, row_number: int, values: Mapping[str, Any]) -> bytes:
         """Give the request of a row, numbered from 0: one JSON object, without line end. Raises RowTemplateError."""

@@ -616,11 +616,22 @@ def test_a_spec_with_a_template_stays_as_it_is() -> None:
     assert completed(made, ["text"]) is made
 
 
-def test_a_template_knows_its_columns_unless_it_computes() -> None:
+def test_a_template_knows_its_columns_unless_it_may_look_at_any() -> None:
     def used(text: str) -> frozenset[str] | None:
         messages = [Message(role="user", content=text)]
         spec = JobSpec(endpoint="/v1/chat/completions", deployment="d", messages=messages)
         return RequestTemplate(spec).columns_used
 
     assert used("{{ a }} and {{ row['b c'] }}") == frozenset({"a", "b c"})
-    assert used("{{ a | upper }}") is None
+    assert used(
+        "{{ a | upper }}{% if row.b is defined and row['row'] %}{{ c ~ d[2:] }}{% endif %}"
+    ) == frozenset(["a", "b", "c", "d", "row"])
+    assert used("{{ range(3) | join }}") == frozenset()
+    for text in (
+        "{{ row }}",
+        "{{ row[a] }}",
+        "{% for x in a %}{{ x }}{% endfor %}",
+        "{% set a = b %}{{ a }}",
+    ):
+        assert used(text) is None
+    assert used("{{ row.a }}{{ row | length }}") is None
