@@ -114,7 +114,7 @@ class TableOutputs:
                 self._results_sink,
                 task=columns.task,
                 carried={column: types.get(name) for name, column in columns.carried.items()},
-                answer={column: answer_types[name] for name, column in columns.answered.items()},
+                answer={column: answer_types.get(name) for name, column in columns.answered.items()},
             )
         )
 

@@ -3,6 +3,7 @@
 The service promises to keep to a schema under `strict: true` only; without it, and with a cut answer, it may not.
 """
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import msgspec
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from domain.job_spec import JobSpec
 
 MAX_SHOWN_CHARS = 300
+MAX_REFERENCES = 8  # one behind the other
 _REFERENCES = ("$ref", "$dynamicRef", "$recursiveRef")
 _WHERE = {
     "chat": ("response_format", "json_schema", "schema"),
@@ -32,8 +34,22 @@ def answer_schema(spec: "JobSpec") -> dict[str, Any] | None:
 
 def columns_of(schema: dict[str, Any]) -> list[str]:
     """Name the top-level properties of the answers, in the schema's order; none where the answer is no object."""
-    properties = schema.get("properties")
+    top: Any = schema
+    for _ in range(MAX_REFERENCES):
+        if not isinstance(top, dict) or "properties" in top or not isinstance(top.get("$ref"), str):
+            break
+        top = pointed(schema, top["$ref"])
+    properties = top.get("properties") if isinstance(top, dict) else None
     return list(properties) if isinstance(properties, dict) else []
+
+
+def pointed(root: Mapping[str, Any], pointer: str) -> Any:
+    """Follow a reference within a schema; None where it leads nowhere."""
+    part: Any = root
+    for step in pointer.removeprefix("#").strip("/").split("/") if pointer != "#" else ():
+        name = step.replace("~1", "/").replace("~0", "~")
+        part = part.get(name) if isinstance(part, Mapping) else None
+    return part
 
 
 def schema_mistakes(task: str, parameters: dict[str, Any]) -> list[SpecMistake]:

@@ -5,6 +5,8 @@ from typing import Any
 
 import pyarrow as pa
 
+from domain.structured import pointed
+
 Schema = Mapping[str, Any]
 
 DEEPEST = 8  # objects within objects; what is deeper, or refers to itself, stays JSON text
@@ -24,8 +26,8 @@ def column_types(schema: Schema) -> dict[str, pa.DataType]:
 
     What has no one type (a choice of types, an open object) becomes JSON text.
     """
-    top = _resolved(schema, schema)
-    return {name: _type_of(inner, schema, DEEPEST) for name, inner in _properties(top).items()}
+    found = _properties(schema) or _properties(_resolved(schema, schema))
+    return {name: _type_of(inner, schema, DEEPEST) for name, inner in found.items()}
 
 
 def _type_of(part: Any, root: Schema, depth: int) -> pa.DataType:
@@ -49,7 +51,7 @@ def _resolved(part: Any, root: Schema) -> Schema:
             return {}
         choices = [choice for choice in _choices(part) if _kinds(choice) != {"null"}]
         if isinstance(part.get("$ref"), str):
-            part = _pointed(root, part["$ref"])
+            part = pointed(root, part["$ref"])
         elif len(choices) == 1:
             part = choices[0]
         elif choices:
@@ -62,14 +64,6 @@ def _resolved(part: Any, root: Schema) -> Schema:
 def _choices(part: Schema) -> list[Any]:
     found = part.get("anyOf") or part.get("oneOf") or []
     return [choice for choice in found if isinstance(choice, Mapping)] if isinstance(found, list) else []
-
-
-def _pointed(root: Schema, pointer: str) -> Any:
-    part: Any = root
-    for step in pointer.removeprefix("#").strip("/").split("/") if pointer != "#" else ():
-        name = step.replace("~1", "/").replace("~0", "~")
-        part = part.get(name) if isinstance(part, Mapping) else None
-    return part
 
 
 def _kinds(part: Schema) -> set[str]:

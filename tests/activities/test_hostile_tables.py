@@ -106,3 +106,27 @@ def test_columns_of_json_are_carried_into_parquet_with_types(
     first, second = table.to_pylist()
     assert (first["whole"], first["number"], first["yes"], first["list"]) == (1, 1.0, True, "[1]")
     assert (second["mixed"], second["exact"], second["late"]) == ("7", str(2**70), "y")
+
+
+def test_a_schema_behind_a_reference_gives_columns(pipeline: InlinePipeline) -> None:
+    schema = {
+        "$ref": "#/$defs/Node",
+        "$defs": {
+            "Node": {
+                "type": "object",
+                "properties": {
+                    "name": {"type": "string"},
+                    "below": {"type": "array", "items": {"$ref": "#/$defs/Node"}},
+                },
+                "required": ["name"],
+            }
+        },
+    }
+    asked = {"type": "json_schema", "json_schema": {"name": "tree", "schema": schema}}
+    drop(pipeline, "a.txt", b"one\ntwo\n", parameters={"response_format": asked})
+    assert pipeline.run().tally.ok == 2
+    for record in results(pipeline):
+        assert {"name": record["name"], "below": record["below"]} == {
+            "below": None,
+            **json.loads(record["chat"]),
+        }

@@ -19,6 +19,7 @@ from openai.types import CompletionUsage, CreateEmbeddingResponse
 from openai.types.responses import ResponseUsage
 from pydantic import BaseModel
 
+from domain.structured import columns_of
 from formats import results
 from formats.answer_columns import column_types
 from formats.arrow_building import built, written_type
@@ -278,6 +279,24 @@ def test_a_schema_that_refers_to_itself_ends_in_text() -> None:
     assert set(column_types(tree)) == {"name", "children"}
     assert column_types({"type": "array"}) == {}
     assert column_types({"$ref": "#/$defs/t", "$defs": {"t": tree}}).keys() == {"name", "children"}
+
+
+ROOTS: dict[str, Any] = {
+    "plain": OBJECT | {"properties": {"a": {"type": "integer"}}},
+    "required one way or the other": {
+        **OBJECT,
+        "properties": {"a": {"type": "integer"}},
+        "anyOf": [{"required": ["a"]}, {"required": ["b"]}],
+    },
+    "referred to": {"$ref": "#/$defs/t", "$defs": {"t": {"properties": {"a": {"type": "integer"}}}}},
+    "referring to itself": {"$ref": "#"},
+    "referring to nothing": {"$ref": "#/$defs/t"},
+}
+
+
+@pytest.mark.parametrize("schema", ROOTS.values(), ids=ROOTS.keys())
+def test_every_column_of_an_answer_has_a_type(schema: dict[str, Any]) -> None:
+    assert column_types(schema) == dict.fromkeys(columns_of(schema), pa.int64())
 
 
 def test_bytes_are_taken_back_from_base64() -> None:
