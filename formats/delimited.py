@@ -94,7 +94,7 @@ class DelimitedReader:
             raise InputFileError(f"The header cannot be read: {flaw[1]}", code="bad_header")
         self._line += len(lines)
         lines.clear()
-        return checked_names(header)
+        return checked_names(name if name.strip() else f"column_{i}" for i, name in enumerate(header, 1))
 
 
 def checked_names(names: Iterable[str]) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ import io
 import json
 from typing import Any
 
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -130,3 +131,17 @@ def test_a_schema_behind_a_reference_gives_columns(pipeline: InlinePipeline) -> 
             "below": None,
             **json.loads(record["chat"]),
         }
+
+
+def test_a_csv_with_the_index_of_pandas_needs_no_spec(
+    pipeline: InlinePipeline, service: RunningService
+) -> None:
+    service.plan(rows=[{"custom_id": "row-1", "effect": "error", "status": 400, "code": "content_filter"}])
+    frame = pd.DataFrame({"note": ["first", "second"], "n": [1, 2]})
+    pipeline.drop("a.csv", str(frame.to_csv()).encode())
+    assert pipeline.run().tally.ok == 1
+    (record,) = results(pipeline)
+    assert "'first'" in record["chat"]
+    (retry,) = (name for name in pipeline.names(pipeline.storage.error) if name.endswith("_retry.csv"))
+    content = pipeline.storage.error.read(retry)[0]
+    assert content == b"column_1,note,n\r\n1,second,2\r\n"

@@ -105,7 +105,7 @@ def test_a_bad_row_says_what_was_expected_and_shows_what_was_found() -> None:
     [
         (b"", "empty_file", "empty"),
         (b"\n\n", "empty_file", "blank"),
-        (b"a,,c,\n1,2,3,4\n", "bad_header", "column 2, 4"),
+        (b",column_1\n1,2\n", "bad_header", "'column_1' more than once"),
         (b"a,b,a\n1,2,3\n", "bad_header", "'a' more than once"),
         (b'\n\na,"b\n1,2\n', "bad_header", "line 3 is not closed as it should be up to line 4"),
         (b'a,"b"x\n1,2\n', "bad_header", "quote"),
