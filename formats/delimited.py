@@ -16,15 +16,27 @@ from formats.text import MAX_LINE_CHARACTERS, flaw_of, is_cut_off, text_lines
 MAX_FIELD_CHARACTERS = 16 * 1024 * 1024
 MAX_RECORD_CHARACTERS = 64 * 1024 * 1024
 
+_DELIMITERS = {";": '";"', "\t": '"\\t"', "|": '"|"', ",": '","'}  # and how YAML writes them
+
 csv.field_size_limit(MAX_FIELD_CHARACTERS)  # one limit for the process: the module knows no other
 
 
 class DelimitedReader:
-    """The records of one file. Raises InputFileError when its header cannot be the header of a table."""
+    """The records of one file. Raises InputFileError when its header cannot be the header of a table.
+
+    `told`: the delimiter somebody has named; without one, `usual` is it, and a header that looks otherwise is refused.
+    """
 
     def __init__(
-        self, chunks: Iterable[bytes], *, encoding: str, delimiter: str, wanted: frozenset[str] | None
+        self,
+        chunks: Iterable[bytes],
+        *,
+        encoding: str,
+        told: str | None,
+        usual: str,
+        wanted: frozenset[str] | None,
     ) -> None:
+        delimiter = told or usual
         if len(delimiter) != 1 or delimiter in '"\r\n\0':
             raise InputFileError(
                 f"{delimiter!r} cannot be a delimiter: one character is.", code="bad_delimiter"
@@ -34,6 +46,8 @@ class DelimitedReader:
         self._records = self._parsed()
         self._line = 1  # where the next record begins
         self.columns = self._header()
+        if told is None:
+            _refuse_other_delimiters(self.columns, usual)
         self._kept = [i for i, name in enumerate(self.columns) if wanted is None or name in wanted]
 
     def _parsed(self) -> Iterator[list[str]]:
@@ -108,6 +122,17 @@ def checked_names(names: Iterable[str]) -> tuple[str, ...]:
     if twice:
         raise InputFileError(f"The header has {', '.join(twice[:10])} more than once.", code="bad_header")
     return columns
+
+
+def _refuse_other_delimiters(columns: tuple[str, ...], usual: str) -> None:
+    """Refuse what would be sent, and paid, as one column that nobody meant."""
+    other = next((mark for mark in _DELIMITERS if mark != usual and mark in columns[0]), None)
+    if other and len(columns) == 1:
+        message = (
+            f"The header is one column, {columns[0][:100]!r}. Name its delimiter in the job spec: "
+            f"`delimiter: {_DELIMITERS[other]}`, or `delimiter: {_DELIMITERS[usual]}` where it is one column."
+        )
+        raise InputFileError(message, code="bad_header")
 
 
 class _TooLongError(Exception):

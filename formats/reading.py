@@ -71,6 +71,6 @@ def _text_table(
         case Format.JSON:
             return Table(None, read_json(utf8_chunks(chunks, encoding)))
         case _:
-            own = DELIMITERS[file_type.format]
-            reader = DelimitedReader(chunks, encoding=encoding, delimiter=delimiter or own, wanted=wanted)
+            usual = DELIMITERS[file_type.format]
+            reader = DelimitedReader(chunks, encoding=encoding, told=delimiter, usual=usual, wanted=wanted)
             return Table(reader.columns, reader.rows())

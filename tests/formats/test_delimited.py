@@ -52,10 +52,24 @@ def test_an_encoding_nobody_knows_is_named(encoding: str) -> None:
 
 def test_a_delimiter_can_be_named() -> None:
     assert values("a.csv", b'a;b\n"1;2";3,4\n', delimiter=";") == [{"a": "1;2", "b": "3,4"}]
-    assert opened("a.csv", b"a;b\n1;2\n").columns == ("a;b",)
+    assert opened("a.csv", b"a;b\n1;2\n", delimiter=",").columns == ("a;b",)
+    assert opened("a.csv", b'"a,b"\n1\n').columns == ("a,b",)
     assert values("a.tsv", b'a\tb\n1,5\t"x\ty"\n') == [{"a": "1,5", "b": "x\ty"}]
     with pytest.raises(InputFileError, match="delimiter"):
         opened("a.csv", b"a\n", delimiter=";;")
+
+
+@pytest.mark.parametrize(
+    ("name", "header", "delimiter"),
+    [("a.csv", b"id;text", '";"'), ("a.csv", b"id\ttext", '"\\t"'), ("a.tsv", b"id,text", '","')],
+)
+def test_a_header_of_one_column_that_looks_like_several_is_refused(
+    name: str, header: bytes, delimiter: str
+) -> None:
+    with pytest.raises(InputFileError) as caught:
+        opened(name, header + b"\n1\n")
+    assert caught.value.code == "bad_header"
+    assert f"`delimiter: {delimiter}`" in str(caught.value)
 
 
 def test_only_wanted_columns_are_given_when_some_are_named() -> None:
