@@ -6,7 +6,7 @@ to microseconds, or to text where they matter.
 
 import base64
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -16,6 +16,7 @@ import pyarrow.types as kinds
 from formats.rows import SHOWN_CHARACTERS, BadRow, Row
 
 ROWS_AT_ONCE = 1024
+_MICROS = len("2020-01-01 00:00:00.000000")
 
 _ERRORS = (pa.ArrowException, ValueError, ArithmeticError, TypeError, RecursionError)
 _PLAIN = (
@@ -81,19 +82,30 @@ ColumnReader = Callable[[pa.Array], list[Any]]
 
 def column_reader(kind: pa.DataType) -> ColumnReader:
     """Give the function that turns an array of a type into Python values."""
+    if kinds.is_float32(kind):
+        return _short_floats
     exact, as_text = castable(kind), castable(kind, as_text=True)
-    convert = conversion(exact)
+    convert, convert_text = conversion(kind), conversion(kind, as_text=True)
 
     def read(column: pa.Array) -> list[Any]:
-        if exact != kind:
-            try:
-                column = column.cast(exact)
-            except pa.ArrowInvalid:  # nanoseconds
-                column = column.cast(as_text)
-        found: list[Any] = column.to_pylist()
-        return found if convert is None else [_converted(value, convert) for value in found]
+        if exact == kind:
+            return _all_converted(column, convert)
+        try:
+            return _all_converted(column.cast(exact), convert)
+        except pa.ArrowInvalid:  # nanoseconds
+            return _all_converted(column.cast(as_text), convert_text)
 
     return read
+
+
+def _all_converted(column: pa.Array, convert: "Conversion") -> list[Any]:
+    found: list[Any] = column.to_pylist()
+    return found if convert is None else [_converted(value, convert) for value in found]
+
+
+def _short_floats(column: pa.Array) -> list[Any]:
+    """Give floats of 32 bits by the shortest decimal that says which they are: 0.1, not 0.10000000149011612."""
+    return [None if text is None else float(text) for text in column.cast(pa.string()).to_pylist()]
 
 
 def castable(kind: pa.DataType, *, as_text: bool = False) -> pa.DataType:
@@ -122,6 +134,12 @@ def _map(kind: pa.DataType, as_text: bool) -> pa.DataType:  # noqa: FBT001
     return pa.map_(castable(kind.key_type, as_text=as_text), castable(kind.item_type, as_text=as_text))
 
 
+def _dictionary(kind: pa.DataType, as_text: bool) -> pa.DataType:  # noqa: FBT001
+    if kinds.is_string_view(kind.value_type):
+        return kind  # as polars writes categories; no cast knows them, and values can be taken as they are
+    return castable(kind.value_type, as_text=as_text)
+
+
 def _items(kind: pa.DataType, as_text: bool) -> pa.Field:  # noqa: FBT001
     return kind.value_field.with_type(castable(kind.value_type, as_text=as_text))
 
@@ -131,7 +149,7 @@ _CASTS: tuple[tuple[Callable[[pa.DataType], bool], Callable[[pa.DataType, bool],
     (kinds.is_duration, _duration),
     (kinds.is_time, lambda _kind, _as_text: pa.string()),
     (kinds.is_float16, lambda _kind, _as_text: pa.float32()),  # would need numpy
-    (kinds.is_dictionary, lambda kind, as_text: castable(kind.value_type, as_text=as_text)),
+    (kinds.is_dictionary, _dictionary),
     (kinds.is_struct, _struct),
     (kinds.is_map, _map),
     (kinds.is_list, lambda kind, as_text: pa.list_(_items(kind, as_text))),
@@ -149,24 +167,62 @@ def _known_zone(zone: str | None) -> str | None:
     return zone
 
 
-def conversion(kind: pa.DataType) -> Callable[[Any], Any] | None:
-    """Give what turns the values of a type into values JSON knows; None when they are such values already."""
+Conversion = Callable[[Any], Any] | None
+
+
+def conversion(kind: pa.DataType, *, as_text: bool = False) -> Conversion:
+    """Give what turns the values of a type, once they are cast, into values JSON knows; None when they are such already."""
+    if as_text and kinds.is_timestamp(kind) and kind.unit == "ns":
+        return _moment
     if any(is_plain(kind) for is_plain in _PLAIN):
         return None
-    if kinds.is_struct(kind):
-        inner = {field.name: conversion(field.type) for field in kind.fields}
-        return lambda value: {name: _converted(part, inner.get(name)) for name, part in value.items()}
-    if kinds.is_map(kind):
-        item = conversion(kind.item_type)
-        return lambda value: _object_of([(key, _converted(part, item)) for key, part in value])
-    if kinds.is_list(kind) or kinds.is_large_list(kind) or kinds.is_fixed_size_list(kind):
-        item = conversion(kind.value_type)
-        return None if item is None else lambda value: [_converted(part, item) for part in value]
+    for matches, converting in _CONVERSIONS:
+        if matches(kind):
+            return converting(kind, as_text)
     return _leaf
 
 
-def _converted(value: Any, convert: Callable[[Any], Any] | None) -> Any:
+def _struct_converting(kind: pa.DataType, as_text: bool) -> Conversion:  # noqa: FBT001 - one shape for all
+    inner = {field.name: conversion(field.type, as_text=as_text) for field in kind.fields}
+    return lambda value: {name: _converted(part, inner.get(name)) for name, part in value.items()}
+
+
+def _map_converting(kind: pa.DataType, as_text: bool) -> Conversion:  # noqa: FBT001
+    item = conversion(kind.item_type, as_text=as_text)
+    return lambda value: _object_of([(key, _converted(part, item)) for key, part in value])
+
+
+def _list_converting(kind: pa.DataType, as_text: bool) -> Conversion:  # noqa: FBT001
+    item = conversion(kind.value_type, as_text=as_text)
+    return None if item is None else lambda value: [_converted(part, item) for part in value]
+
+
+_CONVERSIONS: tuple[tuple[Callable[[pa.DataType], bool], Callable[[pa.DataType, bool], Conversion]], ...] = (
+    (kinds.is_time, lambda _kind, _as_text: _time_of_day),
+    (kinds.is_dictionary, lambda kind, as_text: conversion(kind.value_type, as_text=as_text)),
+    (kinds.is_struct, _struct_converting),
+    (kinds.is_map, _map_converting),
+    (kinds.is_list, _list_converting),
+    (kinds.is_large_list, _list_converting),
+    (kinds.is_fixed_size_list, _list_converting),
+)
+
+
+def _converted(value: Any, convert: Conversion) -> Any:
     return value if convert is None or value is None else convert(value)
+
+
+def _moment(text: str) -> datetime | str:
+    """Take a date and time with nine decimals, and give it as text, in ISO 8601, only where the last three matter."""
+    micros, nanos, zone = text[:_MICROS], text[_MICROS : _MICROS + 3], text[_MICROS + 3 :]
+    if nanos == "000":
+        return datetime.fromisoformat(micros + zone)
+    colon = ":" if len(zone) == len("+0000") else ""
+    return f"{micros.replace(' ', 'T')}{nanos}{zone[:3]}{colon}{zone[3:]}"
+
+
+def _time_of_day(text: str) -> str:
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def _object_of(pairs: list[tuple[Any, Any]]) -> dict[str, Any] | list[Any]:

@@ -89,8 +89,18 @@ def test_columns_types_and_rows(form: str) -> None:
         ),
         (pa.array([0], pa.timestamp("ms", "Mars/Olympus")), [datetime(1970, 1, 1, tzinfo=UTC)]),
         (pa.array([1000, None], pa.timestamp("ns")), [datetime(1970, 1, 1, 0, 0, 0, 1), None]),  # noqa: DTZ001
-        (pa.array([1, None], pa.timestamp("ns")), ["1970-01-01 00:00:00.000000001", None]),
-        (pa.array([[1]], pa.list_(pa.timestamp("ns"))), [["1970-01-01 00:00:00.000000001"]]),
+        (
+            pa.array(
+                [1, None, 1000], pa.timestamp("ns")
+            ),  # whether one matters is no matter of its neighbours
+            ["1970-01-01T00:00:00.000000001", None, datetime(1970, 1, 1, 0, 0, 0, 1)],  # noqa: DTZ001
+        ),
+        (pa.array([[1]], pa.list_(pa.timestamp("ns"))), [["1970-01-01T00:00:00.000000001"]]),
+        (pa.array([-1], pa.timestamp("ns", "America/New_York")), ["1969-12-31T18:59:59.999999999-05:00"]),
+        (pa.array([1], pa.timestamp("ns", "UTC")), ["1970-01-01T00:00:00.000000001Z"]),
+        (pa.array([0.1, None, 1e30], pa.float32()), [0.1, None, 1e30]),
+        (pa.array([45_000 * 10**6, 1_500_000], pa.time64("us")), ["12:30:00", "00:00:01.5"]),
+        (pa.array([{"a": 60}], pa.struct([("a", pa.time32("s"))])), [{"a": "00:01:00"}]),
         (pa.array([1, None], pa.time64("ns")), ["00:00:00.000000001", None]),
         (pa.array([90_000_000, None], pa.duration("us")), ["PT90S", None]),
         (pa.array([90_000_000_000, None], pa.duration("ns")), ["PT90S", None]),

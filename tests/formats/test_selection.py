@@ -260,3 +260,13 @@ def test_selections_are_written_to_storage(containers: Containers) -> None:
         assert writer.close() == expected
     assert values("a.parquet", storage.work.read("retry.parquet")[0]) == [{"a": "y"}]
     storage.close()
+
+
+@pytest.mark.parametrize("write", [pl.DataFrame.write_ipc, pl.DataFrame.write_ipc_stream])
+def test_categories_of_polars_are_read_and_written_again(write: Any) -> None:
+    frame = pl.DataFrame({"text": ["a", "b", None], "nested": [{"x": "y"}, {"x": None}, None]})
+    frame = frame.with_columns(kind=pl.col("text").cast(pl.Categorical))
+    sink = io.BytesIO()
+    write(frame, sink)
+    assert values("a.arrow", sink.getvalue()) == frame.to_dicts()
+    assert values("a.arrow", selected("a.arrow", sink.getvalue(), {1, 2})) == frame[1:].to_dicts()
