@@ -65,6 +65,7 @@ def test_a_file_with_requests_is_ready_made(content: bytes) -> None:
         (b"\n", LinesHold.NEITHER),
         (b'{"text": "a row"}\n', LinesHold.ROWS),
         (b'{"body": "of a letter", "subject": "a row with that column"}\n', LinesHold.ROWS),
+        (b'{"url": "https://example.org", "body": "of a page"}\n', LinesHold.ROWS),
         (b'{"custom_id": "a", "url": "x", "method": "y"}\n', LinesHold.ROWS),
         (b'[{"custom_id": "a", "body": {}}]', LinesHold.NEITHER),
         (b"\x89PNG\r\n\x1a\n\xff\xff", LinesHold.NEITHER),
