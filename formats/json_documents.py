@@ -86,18 +86,20 @@ def _has_a_line_each(text: "_Text") -> bool:
     A first line that is not closed is a broken row when the next line begins an object that cannot be part of it.
     """
     first, second = text.two_lines()
-    if _is_closed(first):
-        return True
+    end = _end_of_object(first)
+    if end is not None:
+        return first[end:].lstrip()[:1] != b"{"
     return second.lstrip()[:1] == b"{" and first.rstrip()[-1:] not in b":,[{"
 
 
-def _is_closed(line: bytes) -> bool:
+def _end_of_object(line: bytes) -> int | None:
+    """Give where the object ends that a line begins with; None where it goes on in another line."""
     depth = 0
     for bracket in _TO_BRACKET.finditer(line):
         depth += 1 if line[bracket.end() - 1] in _OPENING else -1
         if depth == 0:
-            return True
-    return False
+            return bracket.end()
+    return None
 
 
 class _Text:

@@ -36,6 +36,11 @@ def test_a_single_object_is_one_row(content: bytes) -> None:
     assert values("a.json", content) == [{"a": {"b": [1]}}]
 
 
+def test_objects_may_share_a_line() -> None:
+    assert values("a.json", b'{"a": 1}{"a": 2} {"a": 3}\n{"a": 4}\n') == [{"a": n} for n in (1, 2, 3, 4)]
+    assert told(rows("a.json", b'{"a": 1} x\n{"a": 2}\n')) == [("invalid_json", 1), {"a": 2}]
+
+
 def test_lines_have_numbers() -> None:
     expected = [Row(0, {"a": 1}, 3), Row(1, {"a": 2}, 5)]
     content = b'\n\n{"a": 1}\n \n{"a": 2}'
