@@ -34,6 +34,12 @@ _WIDE_BOMS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+_OWN_BOMS = {  # which these decoders take for text
+    "utf-16-le": codecs.BOM_UTF16_LE,
+    "utf-16-be": codecs.BOM_UTF16_BE,
+    "utf-32-le": codecs.BOM_UTF32_LE,
+    "utf-32-be": codecs.BOM_UTF32_BE,
+}
 _CONTROLS = dict.fromkeys(set(range(0x20)) - set(b"\t\n\r\f\x1a\x1b"))
 _FEW = 16  # so many odd characters prove nothing, however short the file
 
@@ -71,16 +77,14 @@ def text_chunks(source: Source, *, gzipped: bool, encoding: str) -> Iterator[byt
     if not head:
         raise InputFileError("The file is empty.", code="empty_file")
     _refuse_garbage(head[:HEAD_BYTES], encoding)
-    return chain([head], chunks)
+    return chain([head.removeprefix(_OWN_BOMS.get(encoding, b""))], chunks)
 
 
 def _refuse_garbage(head: bytes, encoding: str) -> None:
     if not encoding.startswith(("utf-16", "utf-32")):
         for mark, wide in _WIDE_BOMS:
             if head.startswith(mark):
-                message = (
-                    f"The file is {wide.upper()}, not {encoding}; name `encoding: {wide}` in the job spec."
-                )
+                message = f"The file is {wide.upper()}, not {encoding.removesuffix('-sig')}; name `encoding: {wide}` in the job spec."
                 raise InputFileError(message, code="not_text")
     try:
         text = codecs.getincrementaldecoder(encoding)(_MARKING).decode(head)
@@ -97,7 +101,7 @@ def _refuse_garbage(head: bytes, encoding: str) -> None:
     if controls > max(_FEW, len(text) // 20):
         raise InputFileError("The file is not text: it is full of control characters.", code="not_text")
     if text.count(UNDECODABLE) > max(_FEW, len(text) // 3):
-        message = f"The file is not {encoding} text. If it has another encoding, name it in the job spec (`encoding`)."
+        message = f"The file is not {encoding.removesuffix('-sig')} text. If it has another encoding, name it in the job spec (`encoding`)."
         raise InputFileError(message, code="not_text")
 
 

@@ -34,6 +34,11 @@ def test_a_byte_order_mark_is_no_part_of_a_name(encoding: str) -> None:
     assert values("a.csv", b"\xef\xbb\xbfa\n1\n", encoding=encoding) == [{"a": "1"}]
 
 
+@pytest.mark.parametrize("encoding", ["utf-16-le", "UTF_16BE", "utf-32-le", "utf-32-be"])
+def test_a_mark_is_no_part_of_a_name_where_the_byte_order_is_said_as_well(encoding: str) -> None:
+    assert values("a.csv", "\ufeffa\n1\n".encode(encoding), encoding=encoding) == [{"a": "1"}]
+
+
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "utf-16-le", "utf-32", "latin-1", "cp1252", "cp437"])
 def test_the_encoding_is_the_one_that_is_named(encoding: str) -> None:
     content = 'naïve,b\n"ü\nö",2\n'.encode(encoding)
