@@ -149,6 +149,7 @@ class _Lines:
         self._lines = lines
         self._again: deque[str] = deque()
         self._characters = 0
+        self._read = self._read_again = 0  # characters
         self.record: list[str] = []
         self.reached = 0
 
@@ -156,6 +157,7 @@ class _Lines:
         """Give lines until one is too much; then, and after giving up, a new feed goes on."""
         record = self.record
         for line in chain(self._given_back(), self._lines):
+            self._read += len(line)
             record.append(line)
             if len(record) > 1 or len(line) >= MAX_LINE_CHARACTERS:
                 self._measure(line)
@@ -172,9 +174,16 @@ class _Lines:
             raise _TooLongError
 
     def give_up(self) -> str:
-        """Give up on the record: gives its first line, and lets the others come again."""
+        """Give up on the record: gives its first line, and lets the others come again.
+
+        Lonely quotes make each line come twice. Raises InputFileError where it is far more often.
+        """
         first, *others = self.record
         self.reached = len(self.record)
+        self._read_again += sum(map(len, others))
+        if self._read_again > MAX_RECORD_CHARACTERS + self._read // 4 * 3:
+            message = "Its quotes are in such disorder that no rows can be told apart."
+            raise InputFileError(message, code="bad_quotes")
         self._again.extendleft(reversed(others))
         self.record.clear()
         return first

@@ -256,3 +256,15 @@ def test_every_line_that_is_not_blank_belongs_to_a_row(content: bytes) -> None:
             or isinstance(row, Row)
             or row.code in ("ragged_row", "invalid_encoding", "nul_character")
         )
+
+
+def test_quotes_in_disorder_do_not_take_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each of these lines opens a quote, and within a quote closes it and opens the next."""
+    lines = b'a""","x\n' * 300
+    assert len(rows("a.csv", b"a,b\n" + lines)) == 300
+    monkeypatch.setattr(delimited, "MAX_RECORD_CHARACTERS", 20_000)
+    with pytest.raises(InputFileError, match="no rows can be told apart") as caught:
+        rows("a.csv", b"a,b\n" + lines)
+    assert caught.value.code == "bad_quotes"
+    lonely = b'1,"x\n' + b"2,y\n" * 300
+    assert len(rows("a.csv", b"a,b\n" + lonely * 50)) == 50 * 301
