@@ -7,6 +7,8 @@ from domain.job_spec import JobSpec
 from domain.outcomes import Outcome, Verdict, judge
 from domain.structured import AnswerChecker, answer_schema
 
+_WHOLE = ("stop", "completed", None)
+
 
 class CheckedAnswers:
     """Judges answer lines like `domain.outcomes.judge`, and looks into those that are answers."""
@@ -21,10 +23,12 @@ class CheckedAnswers:
         verdict = judge(line)
         if verdict is None or verdict.outcome is not Outcome.OK or self._checker is None:
             return verdict
-        content = msgspec.json.decode(read_answer(self._task, line).content)
-        reason = self._checker.reason_against(content)
+        answer = read_answer(self._task, line)
+        reason = self._checker.reason_against(msgspec.json.decode(answer.content))
         if reason is None:
             return verdict
+        if answer.finish_reason not in _WHOLE:
+            reason += f" (It ended early: {answer.finish_reason}.)"
         return msgspec.structs.replace(
             verdict, outcome=Outcome.INVALID_OUTPUT, passing=True, code="invalid_output", message=reason
         )

@@ -125,8 +125,9 @@ class AnswerChecker:
             return "The answer has no text."
         try:
             return self._misfit(parsed(content))
-        except msgspec.DecodeError as error:
-            return f"The answer is not JSON: {error}"
+        except msgspec.DecodeError:
+            begins = content[:MAX_SHOWN_CHARS] + "…" * (len(content) > MAX_SHOWN_CHARS)
+            return f"The answer is not JSON: {begins}" if content else "The answer is not JSON: it is empty."
         except RecursionError:
             return "The answer is nested too deeply."
 

@@ -176,6 +176,8 @@ def test_an_answer_that_does_not_fit_its_schema_is_tried_again_and_then_told(
         2,
     )
     assert error["request"]["custom_id"] == "row-3"
+    assert 'The answer is not JSON: {"label":' in error["message"]
+    assert error["message"].endswith(" (It ended early: length.)")
     retry = pd.read_csv(io.BytesIO(only(pipeline, "a_retry.csv", error=True)))
     assert retry.to_dict("records") == [ROWS[3]]
 
