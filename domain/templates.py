@@ -141,6 +141,9 @@ def text_column(columns: Sequence[str], first_rows: Iterable[Mapping[str, Any]])
     texts = named or _columns_of_texts(columns, first_rows)
     if len(texts) == 1:
         return texts[0]
+    if {"custom_id", "body"}.issubset(columns):
+        message = "The rows are batch requests. A ready-made file has one on each line, ends in .jsonl and is not packed."
+        raise InputFileError(message, code="no_text_column")
     found = f"{len(texts)} columns hold texts ({', '.join(texts)})" if texts else "no column holds texts"
     raise InputFileError(
         f"Which column is the text? None is named `text`, and {found}. Name it in a job spec. {column_list(columns)}",

@@ -1,5 +1,6 @@
 """Tables that people really have and nobody had in mind: through the real activities, to the files that come out."""
 
+import gzip
 import io
 import json
 from typing import Any
@@ -145,3 +146,16 @@ def test_a_csv_with_the_index_of_pandas_needs_no_spec(
     (retry,) = (name for name in pipeline.names(pipeline.storage.error) if name.endswith("_retry.csv"))
     content = pipeline.storage.error.read(retry)[0]
     assert content == b"column_1,note,n\r\n1,second,2\r\n"
+
+
+@pytest.mark.parametrize("name", ["a.jsonl.gz", "a.json"])
+def test_requests_that_are_packed_or_in_an_array_are_told_from_a_table(
+    pipeline: InlinePipeline, name: str
+) -> None:
+    request = {"custom_id": "a", "method": "POST", "url": "/chat/completions", "body": {"messages": []}}
+    line = json.dumps(request).encode()
+    pipeline.drop(name, gzip.compress(line) if name.endswith(".gz") else b"[" + line + b"]")
+    assert pipeline.run().rejected == 1
+    (error,) = pipeline.lines(pipeline.storage.error, "_error.jsonl")
+    assert error["code"] == "no_text_column"
+    assert "one on each line" in error["message"]
