@@ -41,3 +41,19 @@ def test_blocks_that_many_threads_had_are_given_back() -> None:
         [sys.executable, "-c", CODE], cwd=REPOSITORY, capture_output=True, text=True, check=True
     )
     assert int(ran.stdout) < BLOCKS * BLOCK_BYTES / 4
+
+
+def test_pyarrow_allocates_as_everybody_does() -> None:
+    code = "from adapters.malloc import give_memory_back as give; give(); import pyarrow as pa; print(pa.default_memory_pool().backend_name)"
+    ran = subprocess.run(
+        [sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=True
+    )
+    assert ran.stdout.strip() == "system"
+
+
+def test_the_app_loads_no_pyarrow_before() -> None:
+    code = "import sys, function_app, adapters.clients; print('pyarrow' in sys.modules)"
+    ran = subprocess.run(
+        [sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=True
+    )
+    assert ran.stdout.strip() == "False"
