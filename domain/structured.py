@@ -68,6 +68,10 @@ def schema_mistakes(task: str, parameters: dict[str, Any]) -> list[SpecMistake]:
     if not isinstance(value, dict):
         return [SpecMistake(path, "missing: an object with `name` and `schema`")]
     mistakes = [] if value.get("name") else [SpecMistake(f"{path}.name", "missing: the service asks for one")]
+    if parameters.get("n", 1) != 1:
+        mistakes.append(
+            SpecMistake("parameters.n", "answers with a schema become columns: there can be one only")
+        )
     return mistakes + _mistakes_in_schema(f"{path}.{inner[-1]}", value.get("schema"))
 
 

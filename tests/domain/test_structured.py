@@ -114,6 +114,7 @@ def test_any_text_is_judged(content: str) -> None:
             "parameters.response_format.json_schema.schema",
             "does not exist",
         ),
+        ("chat", chat({}) | {"n": 2}, "parameters.n", "one only"),
         ("chat", chat(name=""), "parameters.response_format.json_schema.name", "missing"),
         ("chat", chat(None), "parameters.response_format.json_schema.schema", "missing: a JSON Schema"),
         ("responses", responses([]), "parameters.text.format.schema", "missing: a JSON Schema"),
