@@ -124,7 +124,7 @@ class Flow(msgspec.Struct, kw_only=True):
         waiting = [s.step for s in self.shards]
         times += self.pauses.wake_times() if {ShardStep.SUBMIT, ShardStep.SEND} & set(waiting) else []
         if ShardStep.SEND in waiting:
-            times += [throttle.blocked_until for throttle in self.throttles.values()]
+            times += [throttle.next_slice_at for throttle in self.throttles.values()]
             times += [s.submitted_at + self.pace.deadline_seconds for s in self.shards if s.submitted_at]
         times.append(self.list_not_before)
         times += [self.allowance.next_at] if self._is_unsettled(self._held(now), self._wanted(now)) else []
@@ -241,8 +241,8 @@ class Flow(msgspec.Struct, kw_only=True):
             model, throttle = s.shard.model, self.throttles.get(s.shard.model)
             if s.step is not ShardStep.SEND or now < s.not_before or model in busy:
                 continue
-            # Past the deadline it is called whatever the service said, to come to its end.
-            blocked = throttle and now < throttle.blocked_until and not self._is_overdue(s, now)
+            # Past the deadline it is called whatever the pace, to come to its end.
+            blocked = throttle and now < throttle.next_slice_at and not self._is_overdue(s, now)
             if self.pauses.width(model, now, 1) and not blocked:
                 busy.add(model)
                 work = SliceWork(snapshot_id=self.snapshot_id, key=s.key, shard=s.shard, throttle=throttle)

@@ -55,6 +55,11 @@ class Throttle(msgspec.Struct, kw_only=True):
         due = max(self.requests_due_at, self.tokens_due_at) - BURST_SECONDS
         return max(0.0, self.blocked_until - now, due - now)
 
+    @property
+    def next_slice_at(self) -> float:
+        """When a slice finds something to do; it waits for a second by itself."""
+        return max(self.blocked_until, self.requests_due_at, self.tokens_due_at) - BURST_SECONDS
+
     def room(self, flying: int, now: float, limits: Limits) -> int:
         """Tell how many calls are about to begin: those that may now, and a few that can follow them at once."""
         free = int(self.width) - flying

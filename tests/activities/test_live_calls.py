@@ -175,6 +175,23 @@ def test_a_limit_in_the_settings_is_kept_within_a_slice_and_the_next_one_knows(
     assert served(service)[0] == done.done
 
 
+@pytest.mark.parametrize("limit", [{"REQUESTS_PER_MINUTE": "3"}, {"TOKENS_PER_MINUTE": "45"}])
+def test_a_limit_that_no_slice_can_wait_for_is_waited_for_between_slices(
+    make_pipeline: MakePipeline,
+    service: RunningService,
+    monkeypatch: pytest.MonkeyPatch,
+    limit: dict[str, str],
+) -> None:
+    """Each slice is an activity and a line in the log: one that may not send anything is none too few."""
+    pipeline, slices = make_pipeline(**limit), itertools.count()
+    pipeline.drop("a.jsonl", embeddings(6))
+    send_slice = Steps.send_slice
+    monkeypatch.setattr(Steps, "send_slice", lambda steps, work: (next(slices), send_slice(steps, work))[1])
+    pipeline.run()
+    assert outcomes(pipeline) == {"ok": 6}
+    assert next(slices) <= 6 + 1
+
+
 # --- what fails ------------------------------------------------------------------------------------------------------
 
 
