@@ -191,9 +191,13 @@ class Sending:
         return False
 
     async def _land_all(self) -> None:
+        """Take in every answer that is still to come, whatever becomes of one of them."""
         self._stopped = True
         while self._flying:
-            await self._wait_for_landing()
+            try:
+                await self._wait_for_landing()
+            except Exception:
+                log.exception("%s: a call ended in a surprise", self._about)
 
     # --- what became of a call ---------------------------------------------------------------------------------------
 

@@ -9,6 +9,7 @@ from email.utils import parsedate_to_datetime
 from functools import cache
 
 import openai
+from azure.core.exceptions import AzureError
 
 from domain.batch_states import read_faults
 from domain.errors import (
@@ -26,6 +27,7 @@ GATEWAY_DOUBT_SECONDS = (
 )  # a gateway that gave up may have passed the call on
 ANSWERED_DOUBT_SECONDS = 15.0  # the service itself answered: what it did shows soon
 
+MAX_SHOWN_CHARS = 1000  # of an error of the identity, which lists all it has tried
 LONGEST_WAIT_SECONDS = 3600.0  # whatever is asked for: nothing waits for ever because of one header
 
 BATCH_KIND = "is of a batch kind (GlobalBatch or DataZoneBatch)"
@@ -46,10 +48,19 @@ def root_of(endpoint: str) -> str:
 
 @cache
 def token_provider(scope: str) -> Callable[[], str]:
-    """Give what fetches, and keeps, a token of the app's identity."""
+    """Give what fetches, and keeps, a token of the app's identity; it raises ConfigurationError when there is none."""
     from azure.identity import DefaultAzureCredential, get_bearer_token_provider  # noqa: PLC0415 - slow, rarely needed
 
-    return get_bearer_token_provider(DefaultAzureCredential(), scope)
+    provider = get_bearer_token_provider(DefaultAzureCredential(), scope)
+
+    def provide() -> str:
+        try:
+            return provider()
+        except AzureError as error:
+            message = f"The app's identity got no token for {scope}: {error}"[:MAX_SHOWN_CHARS]
+            raise ConfigurationError(message, code=type(error).__name__) from error
+
+    return provide
 
 
 @contextmanager

@@ -82,7 +82,7 @@ def test_the_laptop_rooms_import_nothing_of_the_pipeline() -> None:
     [
         ("azure.storage", "append_blob storage blob_urls storage_connection directories"),
         ("azure.storage.filedatalake", "storage_connection directories"),
-        ("azure.core", "append_blob storage storage_connection storage_errors directories"),
+        ("azure.core", "append_blob openai_errors storage storage_connection storage_errors directories"),
         ("openai", "batch_api live_api openai_errors"),
         ("httpx2", "live_api openai_errors"),
     ],

@@ -3,6 +3,8 @@
 import asyncio
 import itertools
 import json
+import time
+import uuid
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
@@ -10,6 +12,8 @@ from typing import Any
 
 import msgspec
 import pytest
+from azure.core.credentials import AccessToken
+from azure.core.exceptions import ClientAuthenticationError
 
 from adapters.append_blob import AppendBlob
 from adapters.live_api import LiveAnswer, LiveApi
@@ -383,6 +387,50 @@ def test_a_deployment_that_is_never_mended_sets_the_file_aside_untouched(
     assert pipeline.run().held == 1
     assert pipeline.names(pipeline.storage.input) == ["a.jsonl"]
     assert pipeline.names(pipeline.storage.processed) == []
+
+
+class Identity:
+    """An identity that is refused its token for a while, after `good` calls."""
+
+    calls, good = itertools.count(), 9
+
+    def get_token(self, *_scopes: str, **_options: Any) -> AccessToken:
+        if self.good <= next(self.calls) < 2 * self.good:
+            raise ClientAuthenticationError("IMDS is busy")
+        return AccessToken("eyJhbGciOiJub25lIn0.e30.c2ln", int(time.time()))  # used up with this call
+
+
+def test_an_identity_that_gets_no_token_is_waited_for_and_costs_nothing(
+    make_pipeline: MakePipeline, service: RunningService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("azure.identity.DefaultAzureCredential", Identity)
+    scope = f"https://{uuid.uuid4()}/.default"  # a token is fetched once per scope and process
+    pipeline = make_pipeline(AZURE_OPENAI_API_KEY="", AZURE_OPENAI_SCOPE=scope)
+    pipeline.drop("a.jsonl", embeddings(40))
+    pipeline.run()
+    assert outcomes(pipeline) == {"ok": 40}
+    assert served(service) == (40, 40)
+
+
+def test_a_surprise_in_one_call_keeps_the_answers_of_the_others(
+    make_pipeline: MakePipeline, service: RunningService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A defect, in us or below: the slice ends, but what is under way was paid."""
+    service.plan(calls=[{"operation": "live", "delay_seconds": 0.1}])
+    send, count = LiveApi.send, itertools.count()
+
+    async def sometimes(api: LiveApi, path: str, body: dict[str, Any], *, about: str) -> LiveAnswer:
+        answer = await send(api, path, body, about=about)
+        if next(count) in (9, 10):
+            raise ValueError("a surprise")
+        return answer
+
+    monkeypatch.setattr(LiveApi, "send", sometimes)
+    pipeline = make_pipeline()
+    pipeline.drop("a.jsonl", embeddings(40))
+    pipeline.run()
+    assert outcomes(pipeline) == {"ok": 38, "missing": 2}
+    assert served(service) == (40, 40)
 
 
 def test_what_is_not_sent_by_the_deadline_ends_as_cancelled(
