@@ -181,7 +181,8 @@ class Slice:
             lines.__getitem__,
             book.is_alone,
             model=shard.model,
-            inputs_per_request=shard.inputs_per_request if shard.url.endswith("/embeddings") else 1,
+            embeds=shard.url.endswith("/embeddings"),
+            inputs_per_request=shard.inputs_per_request,
         )
         limits = Limits(
             requests_per_minute=settings.requests_per_minute, tokens_per_minute=settings.tokens_per_minute

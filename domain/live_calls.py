@@ -23,7 +23,7 @@ class _Line(msgspec.Struct):
 
 class _Embedding(msgspec.Struct, kw_only=True):
     object: str = "embedding"
-    index: int
+    index: int = 0
     embedding: msgspec.Raw
 
 
@@ -57,6 +57,7 @@ class LiveCall(msgspec.Struct, frozen=True, kw_only=True):
     custom_ids: tuple[str, ...]
     body: dict[str, Any]
     weights: tuple[int, ...]  # characters of each row's input: its part of the usage
+    inputs: int  # vectors to be answered; 0: it asks for something else
     tokens: (
         int  # that it may take, as the service's limits count them: characters, and the most it may answer
     )
@@ -68,6 +69,7 @@ class LiveCall(msgspec.Struct, frozen=True, kw_only=True):
             rows=(self.rows[place],),
             custom_ids=(self.custom_ids[place],),
             weights=(self.weights[place],),
+            inputs=1,
         )
 
 
@@ -85,10 +87,12 @@ class CallMaker:
         is_alone: Callable[[int], bool],
         *,
         model: str,
+        embeds: bool,
         inputs_per_request: int,
     ) -> None:
         self._line_of, self._is_alone = line_of, is_alone
-        self._model, self._most = model, inputs_per_request
+        self._model, self._embeds = model, embeds
+        self._most = inputs_per_request if embeds else 1
 
     def next_call(self, rows: deque[int]) -> LiveCall:
         """Take the next row from the queue, and with it those that can share its call."""
@@ -123,6 +127,7 @@ class CallMaker:
             custom_ids=tuple(line.custom_id for _, line in taken),
             body=body,
             weights=tuple(len(str(line.body.get("input", ""))) for _, line in taken),
+            inputs=_inputs(body.get("input")) if self._embeds else 0,
             tokens=estimated_tokens(len(_encode(body))) + _most_output(body),
         )
 
@@ -134,21 +139,32 @@ def _group_key(body: dict[str, Any]) -> bytes | None:
     return _encode_sorted({name: value for name, value in body.items() if name != "input"})
 
 
+def _inputs(asked: Any) -> int:
+    """Count the inputs that a body asks for: a text, a list of tokens, or a list of either."""
+    one = not isinstance(asked, list) or any(isinstance(part, int) for part in asked)
+    return 1 if one else len(asked)
+
+
 def _most_output(body: dict[str, Any]) -> int:
     return next((body[name] for name in OUTPUT_LIMITS if isinstance(body.get(name), int)), 0)
 
 
 def answer_lines(call: LiveCall, status: int, body: bytes, request_id: str) -> dict[int, bytes]:
-    """Write the answer line of each row, by row; of a shared call, only for rows that its answer holds once.
+    """Write the answer line of each row, by row; of embeddings, only for rows whose vectors the answer holds once.
 
-    `body` is JSON on one line. Raises msgspec.DecodeError for the answer of a shared call that is none.
+    `body` is JSON on one line. Raises msgspec.DecodeError where embeddings were asked for, and it is none.
     """
-    if len(call.rows) == 1:
-        return {call.rows[0]: _line(call.custom_ids[0], status, body, request_id)}
+    as_it_came = {call.rows[0]: _line(call.custom_ids[0], status, body, request_id)}
+    if status != 200 or not call.inputs:
+        return as_it_came
     answer = _decode_embeddings(body)
     found: dict[int, list[_Embedding]] = {}
     for embedding in answer.data:
         found.setdefault(embedding.index, []).append(embedding)
+    if len(call.rows) == 1 and len(answer.data) == call.inputs:
+        return as_it_came if found.keys() == set(range(call.inputs)) else {}
+    if len(call.rows) < call.inputs:
+        return {}
     parts = _split_usage(answer.usage, call.weights)
     lines = {}
     for place, (row, custom_id) in enumerate(zip(call.rows, call.custom_ids, strict=True)):

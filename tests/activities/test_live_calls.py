@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import json
+import re
 import time
 import uuid
 from collections import Counter
@@ -347,6 +348,33 @@ def test_a_shared_call_whose_answer_is_lost_leaves_all_its_rows_in_doubt(
     run_shared(pipeline, 4)
     assert outcomes(pipeline) == {"ok": 8, "missing": 4}
     assert served(service) == (12, 12)
+
+
+@pytest.mark.parametrize("inputs_per_request", [1, 4])
+def test_a_row_whose_vector_did_not_come_is_no_result(
+    make_pipeline: MakePipeline,
+    service: RunningService,
+    monkeypatch: pytest.MonkeyPatch,
+    inputs_per_request: int,
+) -> None:
+    """Every answer lacks the vector of its first input, and has one too many instead."""
+    send = LiveApi.send
+
+    async def shifted(api: LiveApi, path: str, body: dict[str, Any], *, about: str) -> LiveAnswer:
+        answer = await send(api, path, body, about=about)
+        return answer._replace(body=re.sub(rb'"index":(\d+)', _next, answer.body))
+
+    monkeypatch.setattr(LiveApi, "send", shifted)
+    pipeline = make_pipeline()
+    pipeline.drop("a.jsonl", embeddings(8))
+    run_shared(pipeline, inputs_per_request)
+    lost = 8 // inputs_per_request
+    assert outcomes(pipeline) == {"missing": lost} | ({"ok": 8 - lost} if lost < 8 else {})
+    assert served(service) == (8, 8)
+
+
+def _next(index: re.Match[bytes]) -> bytes:
+    return b'"index":%d' % (int(index[1]) + 1)
 
 
 def test_a_shared_call_that_fails_there_is_made_again_for_all_its_rows(

@@ -19,8 +19,12 @@ def line(row: int, **body: Any) -> bytes:
     ).encode()
 
 
-def calls_of(lines: list[bytes], most: int = 16, alone: frozenset[int] = frozenset()) -> list[LiveCall]:
-    maker = CallMaker(lines.__getitem__, alone.__contains__, model="emb", inputs_per_request=most)
+def calls_of(
+    lines: list[bytes], most: int = 16, alone: frozenset[int] = frozenset(), *, embeds: bool = True
+) -> list[LiveCall]:
+    maker = CallMaker(
+        lines.__getitem__, alone.__contains__, model="emb", embeds=embeds, inputs_per_request=most
+    )
     waiting, made = deque(range(len(lines))), []
     while waiting:
         made.append(maker.next_call(waiting))
@@ -70,7 +74,7 @@ def test_rows_that_were_refused_together_are_sent_alone() -> None:
 
 def test_the_deployment_is_the_shards_and_streams_are_not_asked_for() -> None:
     (call,) = calls_of(
-        [line(0, model="x", messages=[], stream=True, stream_options={}, background=True)], most=1
+        [line(0, model="x", messages=[], stream=True, stream_options={}, background=True)], embeds=False
     )
     assert call.body == {"model": "emb", "messages": []}
 
@@ -95,12 +99,47 @@ def shared(*texts: str) -> LiveCall:
 
 
 def test_the_answer_of_one_row_is_kept_as_it_came() -> None:
-    body = b'{"object":"list","data":[1.50],"usage":{}}'
+    body = b'{"object":"list","data":[{"index":0,"embedding":[1.50],"odd":1}],"usage":{}}'
     assert answer_lines(shared("a"), 200, body, "id-1") == {
         0: b'{"custom_id":"row-0","response":{"status_code":200,"request_id":"id-1","body":'
         + body
         + b'},"error":null}'
     }
+
+
+@pytest.mark.parametrize("indexes", [[], [1], [0, 0], [7, 8]])
+def test_the_answer_of_one_row_without_its_vector_is_none(indexes: list[int]) -> None:
+    assert answer_lines(shared("a"), 200, embeddings(indexes, {}), "id") == {}
+
+
+def test_one_row_gets_its_own_vector_whatever_else_came_with_it() -> None:
+    (own,) = answer_lines(shared("a"), 200, embeddings([1, 0], {}), "id").values()
+    assert json.loads(own)["response"]["body"]["data"] == [
+        {"object": "embedding", "index": 0, "embedding": [0.125, 1e-7]}
+    ]
+
+
+@pytest.mark.parametrize(
+    ("asked", "indexes", "is_whole"),
+    [
+        (["a", "b"], [1, 0], True),
+        (["a", "b"], [0], False),
+        (["a", "b"], [0, 0], False),
+        (["a", "b"], [0, 1, 2], False),
+        ([[1, 2], [3]], [0, 1], True),
+        ([1, 2, 3], [0], True),
+    ],
+)
+def test_a_row_with_several_inputs_needs_all_of_its_vectors(
+    asked: Any, indexes: list[int], is_whole: bool
+) -> None:
+    (call,) = calls_of([line(0, input=asked)])
+    assert len(answer_lines(call, 200, embeddings(indexes, {}), "id")) == is_whole
+
+
+def test_an_answer_to_something_else_is_kept_as_it_came() -> None:
+    (call,) = calls_of([line(0, input=["a", "b"])], embeds=False)
+    assert b'{"output":[]}' in answer_lines(call, 200, b'{"output":[]}', "id")[0]
 
 
 @given(order=st.permutations(range(4)), tokens=st.integers(0, 10_000))
