@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from adapters.live_api import LiveAnswer, LiveApi
     from adapters.send_log import SendLog
 
+OVERTIME_SECONDS = 45.0  # for which other calls may follow, while a slice waits for slow answers anyway
 FLUSH_SECONDS = 0.25  # an answer lies in memory no longer, unless an append takes longer
 FLUSH_ANSWERS = 64
 FLUSH_BYTES = 4 * 1024 * 1024
@@ -94,8 +95,7 @@ class Sending:
     async def _turn(self) -> bool:
         """Do what can be done now and wait for the next thing to happen; False when nothing is left to do."""
         now = self._clock()
-        if not self._stopped and (now >= self._until or self._log.is_full):
-            self._stopped = True
+        self._stopped = self._stopped or self._log.is_full or self._is_over(now)
         room = self._throttle.room(len(self._flying), now, self._limits)
         wanted = 0 if self._stopped or self._ready else room
         if (wanted and self._rows) or self._is_due(now):
@@ -105,6 +105,11 @@ class Sending:
             await self._wait_for_landing()
             return True
         return await self._wait_for_leave()
+
+    def _is_over(self, now: float) -> bool:
+        """Tell whether the time is over: not yet while calls from before its end are unanswered, within limits."""
+        waits = any(began < self._until for _, began in self._flying.values())
+        return now >= self._until and not (waits and now < self._until + OVERTIME_SECONDS)
 
     # --- the log -----------------------------------------------------------------------------------------------------
 
@@ -167,7 +172,7 @@ class Sending:
             and not self._stopped
             and len(self._flying) < int(self._throttle.width)
         ):
-            times.append(min(self._throttle.wait(now), self._until - now))
+            times.append(self._throttle.wait(now))
         patience = max(0.0, min(times)) if times else None
         ended, _ = await asyncio.wait(self._flying, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
         for task in ended:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from adapters.live_api import LiveApi
 
 SLICE_SECONDS = (
-    15.0  # after that no call is begun: a round of the orchestration lasts as long as its longest step
+    15.0  # it begins no calls after that, unless answers are slow: a round lasts as long as its longest step
 )
 CONFLICT_WAIT_SECONDS = 2.0
 MOST_STANDINGS = 2  # shards whose lines and books stay in memory between slices

@@ -169,8 +169,7 @@ def test_a_limit_in_the_settings_is_kept_within_a_slice_and_the_next_one_knows(
     pipeline = make_pipeline(**limit)
     pipeline.drop("a.jsonl", embeddings(60))
     flow = pipeline.begin()
-    pipeline.live(flow, until=lambda: bool(flow.shards))
-    work = from_wire(flow.next_calls(pipeline.now())[0].input, SliceWork)
+    work = from_wire(pipeline.live_until(flow, "send_slice").input, SliceWork)
     sliced = Steps(pipeline, Fuse()).slice(work)
     sliced._seconds = 1.0
     done = sliced.run()
@@ -528,6 +527,34 @@ def test_what_a_batch_that_ignores_its_cancellation_may_still_do_is_not_sent_liv
     assert served(service) == (0, 0)
 
 
+# --- slow answers ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("overtime", "done"), [(0.0, 4), (60.0, 40)])
+def test_a_slice_that_waits_for_a_slow_answer_goes_on_meanwhile_for_a_while(
+    make_pipeline: MakePipeline,
+    service: RunningService,
+    monkeypatch: pytest.MonkeyPatch,
+    overtime: float,
+    done: int,
+) -> None:
+    monkeypatch.setattr("activities.live_sending.OVERTIME_SECONDS", overtime)
+    service.plan(
+        calls=[
+            {"operation": "live", "nth": 2, "delay_seconds": 3.0},
+            {"operation": "live", "delay_seconds": 0.3},
+        ]
+    )
+    pipeline = make_pipeline()
+    pipeline.drop("a.jsonl", embeddings(40))
+    flow = pipeline.begin()
+    work = from_wire(pipeline.live_until(flow, "send_slice").input, SliceWork)
+    sliced = Steps(pipeline, Fuse()).slice(work)
+    sliced._seconds = 0.2
+    assert sliced.run().done == done
+    assert served(service) == (done, done)
+
+
 # --- two at once -----------------------------------------------------------------------------------------------------
 
 
@@ -554,8 +581,7 @@ def test_a_slice_that_was_overtaken_stops_sending_and_brings_home_what_it_has_pa
     pipeline = make_pipeline()
     pipeline.drop("a.jsonl", embeddings(60))
     flow = pipeline.begin()
-    pipeline.live(flow, until=lambda: bool(flow.shards))
-    work = from_wire(flow.next_calls(pipeline.now())[0].input, SliceWork)
+    work = from_wire(pipeline.live_until(flow, "send_slice").input, SliceWork)
     other = Steps(pipeline, Fuse()).slice(work)
     done: list[SliceDone] = []
 
@@ -582,8 +608,7 @@ def test_a_file_taken_over_from_a_snapshot_that_still_sends_is_paid_once(
     pipeline = make_pipeline()
     pipeline.drop("a.jsonl", embeddings(60))
     old = pipeline.begin()
-    pipeline.live(old, until=lambda: bool(old.shards))
-    work = from_wire(old.next_calls(pipeline.now())[0].input, SliceWork)
+    work = from_wire(pipeline.live_until(old, "send_slice").input, SliceWork)
 
     @asynccontextmanager
     async def open_live() -> AsyncIterator[LiveApi]:
