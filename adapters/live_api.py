@@ -58,15 +58,22 @@ class LiveApi:
         Raises ConfigurationError, LostAnswerError when it may have been done, PassingError when it was never sent.
         """
         try:
-            response = await self._client.post(
-                path,
-                cast_to=httpx2.Response,
-                body=body,
-                options={
-                    "headers": {"x-ms-client-request-id": about},
-                    "timeout": httpx2.Timeout(CALL_TIMEOUT_SECONDS, connect=CONNECT_TIMEOUT_SECONDS),
-                },
-            )
+            async with asyncio.timeout(
+                CALL_TIMEOUT_SECONDS
+            ):  # the SDK's limit is for each piece of an answer
+                response = await self._client.post(
+                    path,
+                    cast_to=httpx2.Response,
+                    body=body,
+                    options={
+                        "headers": {"x-ms-client-request-id": about},
+                        "timeout": httpx2.Timeout(CALL_TIMEOUT_SECONDS, connect=CONNECT_TIMEOUT_SECONDS),
+                    },
+                )
+        except TimeoutError as error:
+            raise LostAnswerError(
+                f"{about}: no answer within {CALL_TIMEOUT_SECONDS:g} s.", code="timeout"
+            ) from error
         except openai.APIStatusError as error:
             return _refusal(error, about)
         except openai.APIConnectionError as error:  # timeouts included

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import socket
+from contextlib import closing, suppress
 from typing import Any
 
 import httpx2
@@ -105,6 +106,35 @@ def test_a_call_that_was_written_and_not_answered_is_in_doubt(
     with pytest.raises(LostAnswerError):
         send(service.url, service.key)
     assert service.counters()["calls"]["live"]["total"] == 1
+
+
+def test_an_answer_that_trickles_is_not_waited_for_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each piece comes in time, the answer never does."""
+    monkeypatch.setattr("adapters.live_api.CALL_TIMEOUT_SECONDS", 0.5)
+
+    async def trickle(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n")
+        with closing(writer), suppress(ConnectionError):
+            while True:
+                writer.write(b" ")
+                await writer.drain()
+                await asyncio.sleep(0.1)
+
+    async def once() -> None:
+        async with await asyncio.start_server(trickle, "127.0.0.1", 0) as server:
+            port = server.sockets[0].getsockname()[1]
+            async with open_live_api(
+                endpoint=f"http://127.0.0.1:{port}",
+                api_version="v1",
+                api_key="key",
+                scope="",
+                connections=2,
+            ) as api:
+                with pytest.raises(LostAnswerError, match=r"no answer within 0\.5 s"):
+                    await api.send("/embeddings", BODY, about="key-0000-7")
+            await asyncio.sleep(0.2)  # until the server has noticed
+
+    asyncio.run(once())
 
 
 def test_a_call_that_could_not_be_written_is_not_in_doubt(unused_port: int) -> None:
