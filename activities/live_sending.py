@@ -19,6 +19,7 @@ from domain.throttle import Limits, Throttle
 
 if TYPE_CHECKING:
     from adapters.live_api import LiveAnswer, LiveApi
+    from adapters.rate_note import RateNote
     from adapters.send_log import SendLog
 
 OVERTIME_SECONDS = 45.0  # for which other calls may follow, while a slice waits for slow answers anyway
@@ -48,6 +49,7 @@ class Sending:
         api: "LiveApi",
         throttle: Throttle,
         limits: Limits,
+        rate_note: "RateNote | None",
         most_tries: int,
         clock: Callable[[], float],
         until: float,
@@ -55,6 +57,7 @@ class Sending:
         self._about, self._path, self._calls = about, path_of(url), calls
         self._book, self._log, self._api = book, send_log, api
         self._throttle, self._limits, self._most_tries = throttle, limits, most_tries
+        self._rate_note = rate_note  # None without limits
         self._clock, self._until = clock, until
         self._rows = deque(rows)  # without an intent of this slice
         self._ready: deque[LiveCall] = deque()  # with an intent, not under way
@@ -72,6 +75,8 @@ class Sending:
         same.
         """
         try:
+            if self._rate_note:
+                self._throttle.learn(await asyncio.to_thread(self._rate_note.read))
             while await self._turn():
                 pass
         except Exception as error:
@@ -100,7 +105,7 @@ class Sending:
         wanted = 0 if self._stopped or self._ready else room
         if (wanted and self._rows) or self._is_due(now):
             await self._write(wanted)
-        self._begin_calls()
+        await self._begin_calls()
         if self._flying:
             await self._wait_for_landing()
             return True
@@ -150,12 +155,29 @@ class Sending:
 
     # --- calls -------------------------------------------------------------------------------------------------------
 
-    def _begin_calls(self) -> None:
+    async def _begin_calls(self) -> None:
+        """Begin the calls whose turn it is, once they are counted where all who send to the deployment count theirs."""
         now = self._clock()
-        while self._ready and not self._stopped and self._throttle.may_begin(len(self._flying), now):
-            call = self._ready.popleft()
-            self._throttle.began(now, call.tokens, self._limits)
-            self._flying[asyncio.create_task(self._send(call))] = (call, now)
+        while number := self._turns(now):
+            if self._rate_note is None or await asyncio.to_thread(
+                self._rate_note.write, self._throttle.spent(self._limits)
+            ):
+                for call in [self._ready.popleft() for _ in range(number)]:
+                    self._flying[asyncio.create_task(self._send(call))] = (call, now)
+                return
+            self._throttle.learn(await asyncio.to_thread(self._rate_note.read))
+            now = self._clock()
+
+    def _turns(self, now: float) -> int:
+        """Count the calls that may begin now, and what they spend."""
+        number = 0
+        if not self._stopped:
+            for call in self._ready:
+                if not self._throttle.may_begin(len(self._flying) + number, now):
+                    break
+                self._throttle.began(now, call.tokens, self._limits)
+                number += 1
+        return number
 
     async def _send(self, call: LiveCall) -> "LiveAnswer | PipelineError":
         try:

@@ -198,6 +198,7 @@ class Slice:
                 api=api,
                 throttle=self._throttle,
                 limits=limits,
+                rate_note=self._room.rate_note(shard.model, limits) if limits else None,
                 most_tries=self._most_tries,
                 clock=self._clock,
                 until=self._clock() + self._seconds,

@@ -16,6 +16,7 @@ import msgspec
 from adapters.append_blob import AppendBlob
 from adapters.blob_source import BlobSource
 from adapters.blob_stream import BlobStream
+from adapters.rate_note import RateNote
 from adapters.send_log import SendLog
 from adapters.storage import BlobWriter, Container, LazyWriter
 from domain import names
@@ -25,6 +26,7 @@ from domain.outcomes import ShardOutcome
 from domain.records import Claim, InputFile, Ledger, Plan, PlannedShard
 from domain.request_lines import split_lines
 from domain.sending import SendRecord, records
+from domain.throttle import Limits
 
 RECENT_DAYS = 3
 
@@ -239,6 +241,10 @@ class WorkRoom:
     def send_log(self, name: str, position: int, note: Callable[[SendRecord], None]) -> SendLog:
         """Give the way to the log of a shard that is sent live, read up to `position`; `note` is told what is in it."""
         return SendLog(AppendBlob(self._work, name), position, note)
+
+    def rate_note(self, deployment: str, limits: Limits) -> RateNote:
+        """Give the note of what is spent of a deployment's limits."""
+        return RateNote(self._work, names.rate_note(deployment), limits)
 
     def sent(self, key: str, shard: str) -> Iterator[SendRecord]:
         """Stream the log of a shard that is sent live; nothing where there is none."""

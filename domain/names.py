@@ -190,6 +190,11 @@ def snapshot_of_share_note(blob: str) -> str:
     return blob.removeprefix(SHARES)
 
 
+def rate_note(deployment: str) -> str:
+    """Name the note of what is spent of a deployment's limits."""
+    return f"rates/{hashlib.sha256(deployment.encode()).hexdigest()[:KEY_CHARS]}.json"
+
+
 def child_shard(shard: str, number: int) -> str:
     """Name the shard that takes over some requests of another one."""
     return f"{shard}.{number}"

@@ -9,7 +9,7 @@ import msgspec
 
 FIRST_WIDTH = 4.0
 WIDEST = 32.0  # calls at once; also the size of the connection pool
-MINUTE_SECONDS = 60.01  # a hair more, for what is lost in rounding
+MINUTE_SECONDS = 60.25  # a little more, for calls that take longer to the service than others
 BURST_SECONDS = (
     1.0  # the service looks at windows as short as this ("Azure OpenAI quotas and limits", read 2026-11)
 )
@@ -24,6 +24,9 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     requests_per_minute: int = 0
     tokens_per_minute: int = 0
 
+    def __bool__(self) -> bool:
+        return bool(self.requests_per_minute or self.tokens_per_minute)
+
     @property
     def seconds_per_request(self) -> float:
         """Time between two calls, so long that no minute sees more calls than the limit, a burst included."""
@@ -37,6 +40,14 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
 
 def _seconds_each(per_minute: int) -> float:
     return (MINUTE_SECONDS + BURST_SECONDS) / per_minute if per_minute else 0.0
+
+
+class Spent(msgspec.Struct, frozen=True, kw_only=True):
+    """What all who send to a deployment have spent together of its limits; times as in `Throttle`."""
+
+    limits: Limits
+    requests_due_at: float = 0.0
+    tokens_due_at: float = 0.0
 
 
 class Throttle(msgspec.Struct, kw_only=True):
@@ -77,6 +88,14 @@ class Throttle(msgspec.Struct, kw_only=True):
         """Count a call, with the tokens it may take."""
         self.requests_due_at = max(self.requests_due_at, now) + limits.seconds_per_request
         self.tokens_due_at = max(self.tokens_due_at, now) + tokens * limits.seconds_per_token
+
+    def spent(self, limits: Limits) -> Spent:
+        """Tell what is spent of the limits."""
+        return Spent(limits=limits, requests_due_at=self.requests_due_at, tokens_due_at=self.tokens_due_at)
+
+    def learn(self, spent: Spent) -> None:
+        """Take over what others have spent as well."""
+        self.requests_due_at, self.tokens_due_at = spent.requests_due_at, spent.tokens_due_at
 
     def answered(self) -> None:
         """Widen after a good answer."""

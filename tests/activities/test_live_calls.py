@@ -8,6 +8,7 @@ import time
 import uuid
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
@@ -16,6 +17,7 @@ import pytest
 from azure.core.credentials import AccessToken
 from azure.core.exceptions import ClientAuthenticationError
 
+from activities.send_slice import Slice
 from adapters.append_blob import AppendBlob
 from adapters.live_api import LiveAnswer, LiveApi
 from domain.contracts import SliceDone, SliceWork, from_wire
@@ -194,6 +196,29 @@ def test_a_limit_that_no_slice_can_wait_for_is_waited_for_between_slices(
     pipeline.run()
     assert outcomes(pipeline) == {"ok": 6}
     assert next(slices) <= 6 + 1
+
+
+@pytest.mark.parametrize("limit", [{"REQUESTS_PER_MINUTE": "240"}, {"TOKENS_PER_MINUTE": "2640"}])
+def test_all_who_send_to_a_deployment_share_its_limit(
+    make_pipeline: MakePipeline, service: RunningService, limit: dict[str, str]
+) -> None:
+    """Files that are dropped one after the other belong to snapshots of their own, which know nothing of each other."""
+    pipeline = make_pipeline(**limit)
+    pipeline.drop("a.jsonl", embeddings(60))
+    pipeline.drop("b.jsonl", embeddings(60).replace(b"text", b"word"))
+    flow = pipeline.begin()
+    pipeline.live(flow, until=lambda: len(flow.shards) == 2)
+    works = [
+        SliceWork(snapshot_id=flow.snapshot_id, key=state.key, shard=state.shard) for state in flow.shards
+    ]
+    slices = [Steps(pipeline, Fuse()).slice(work) for work in works]
+    for sliced in slices:
+        sliced._seconds = 2.0
+    with ThreadPoolExecutor() as pool:
+        done = [told.done for told in pool.map(Slice.run, slices)]
+    assert min(done) > 0
+    assert 8 <= sum(done) <= 4 * (2 + 1) + 1  # four a second, of eleven tokens, and a burst of a second
+    assert served(service)[0] == sum(done)
 
 
 # --- what fails ------------------------------------------------------------------------------------------------------
