@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from adapters.send_log import SendLog
 
 OVERTIME_SECONDS = 45.0  # for which other calls may follow, while a slice waits for slow answers anyway
+LONG_WAIT_SECONDS = 0.5  # that calls wait for no longer as ones that may have been sent
 FLUSH_SECONDS = 0.25  # an answer lies in memory no longer, unless an append takes longer
 FLUSH_ANSWERS = 64
 FLUSH_BYTES = 4 * 1024 * 1024
@@ -147,10 +148,11 @@ class Sending:
         self._fact_bytes += len(fact.answer)
 
     def _take_back(self) -> None:
-        """Note that the calls which were intended and not begun will not be made."""
-        rows = [row for call in self._ready for row in call.rows]
+        """Note that the calls which were intended and not begun, or refused, are not made now; their rows come first."""
+        rows = sorted(row for call in self._ready for row in call.rows)
         if rows:
             self._know(SendRecord(taken_back=rows))
+        self._rows.extendleft(reversed(rows))
         self._ready.clear()
 
     # --- calls -------------------------------------------------------------------------------------------------------
@@ -205,14 +207,14 @@ class Sending:
         now = self._clock()
         wait = self._throttle.wait(now)
         if not self._stopped and (self._rows or self._ready) and now + wait < self._until:
+            if wait > LONG_WAIT_SECONDS:
+                self._take_back()
             if self._facts and wait > 0:
                 await self._write(0)
             await asyncio.sleep(wait)
             return True
         self._stopped = True
-        left = sorted(row for call in self._ready for row in call.rows)
         self._take_back()
-        self._rows.extendleft(reversed(left))
         if self._facts:
             await self._write(0)
         return False

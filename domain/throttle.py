@@ -13,7 +13,7 @@ MINUTE_SECONDS = 60.25  # a little more, for calls that take longer to the servi
 BURST_SECONDS = (
     1.0  # the service looks at windows as short as this ("Azure OpenAI quotas and limits", read 2026-11)
 )
-LOOK_AHEAD_SECONDS = 0.5
+LOOK_AHEAD_SECONDS = 0.1  # an append to the log takes less, and what is ahead is in doubt after a crash
 LONGEST_STUMBLE_SECONDS = 60.0
 SHORTEST_WAIT_SECONDS = 0.1  # after a refusal that names no time, or none worth the name
 

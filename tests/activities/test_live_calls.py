@@ -317,6 +317,30 @@ def test_a_process_may_die_after_any_effect_and_no_row_is_paid_twice(
     assert counts["ok"] <= paid
 
 
+def test_a_process_that_dies_while_refused_calls_wait_leaves_none_of_them_in_doubt(
+    make_pipeline: MakePipeline, service: RunningService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the service has refused was not paid, and may be sent by the next life."""
+    service.plan(calls=[{"operation": "live", "status": 429, "retry_after": "2"}])
+    pipeline = make_pipeline()
+    pipeline.drop("a.jsonl", embeddings(40))
+    sleep = asyncio.sleep
+
+    async def dies(seconds: float) -> None:
+        if seconds > 1.0:
+            raise Blown
+        await sleep(seconds)
+
+    monkeypatch.setattr(asyncio, "sleep", dies)
+    with pytest.raises(Blown):
+        pipeline.run()
+    monkeypatch.undo()
+    service.plan()
+    pipeline.run()
+    assert outcomes(pipeline) == {"ok": 40}
+    assert served(service) == (40, 40)
+
+
 # --- calls that several rows share -----------------------------------------------------------------------------------
 
 
