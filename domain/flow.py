@@ -64,6 +64,7 @@ PATIENCE_POLLS = (
 )
 PATIENCE_LOOKS_FOR_LOST = 5  # a batch may be hidden for a while: just made, or behind a node that lags
 RESEND_SECONDS = 5.0  # before live calls that failed on the service's side are made again; doubling
+SMALL_SHARDS_REQUESTS = 500  # shards that have no more left together are sent at the same time
 WAITING_SHARDS = 500  # with so many to submit no file is let in; a file comes with all of its shards
 CALLS_PER_ROUND = 200  # four history events each: one round stays below the 1,000 events of a generation
 
@@ -235,18 +236,29 @@ class Flow(msgspec.Struct, kw_only=True):
         return any(s.shard.model == model for s in self._active())
 
     def _slices(self, now: float) -> Iterable[Call]:
-        """Send one slice per deployment: it keeps a deployment busy by itself."""
-        busy: set[str] = set()
-        for s in self.shards:
-            model, throttle = s.shard.model, self.throttles.get(s.shard.model)
-            if s.step is not ShardStep.SEND or now < s.not_before or model in busy:
-                continue
-            # Past the deadline it is called whatever the pace, to come to its end.
-            blocked = throttle and now < throttle.next_slice_at and not self._is_overdue(s, now)
-            if self.pauses.width(model, now, 1) and not blocked:
-                busy.add(model)
-                work = SliceWork(snapshot_id=self.snapshot_id, key=s.key, shard=s.shard, throttle=throttle)
+        """Send a slice of one shard to each deployment, which keeps it busy, or slices of a few small ones."""
+        for model, ready in self._sendable(now).items():
+            throttle = self.throttles.get(model, Throttle())
+            most = min(self.pace.micro_batch_size, int(throttle.width))
+            most = self.pauses.width(model, now, most)
+            team = list(
+                light(ready, lambda s: s.shard.requests - s.done, most=most, heaviest=SMALL_SHARDS_REQUESTS)
+            )
+            share = throttle.shared_by(len(team)) if team else throttle
+            for s in team:
+                work = SliceWork(snapshot_id=self.snapshot_id, key=s.key, shard=s.shard, throttle=share)
                 yield Call("send_slice", to_wire(work), s.key, s.shard.shard)
+
+    def _sendable(self, now: float) -> dict[str, list[ShardState]]:
+        """Give the shards that may be sent now, by deployment."""
+        found: dict[str, list[ShardState]] = {}
+        for s in self.shards:
+            if s.step is ShardStep.SEND and now >= s.not_before:
+                throttle = self.throttles.get(s.shard.model)
+                # Past the deadline it is called whatever the pace, to come to its end.
+                if self._is_overdue(s, now) or not throttle or now >= throttle.next_slice_at:
+                    found.setdefault(s.shard.model, []).append(s)
+        return found
 
     def _collections(self, now: float) -> Iterable[Call]:
         ended = [s for s in self.shards if s.step is ShardStep.COLLECT and now >= s.not_before]
@@ -291,6 +303,7 @@ class Flow(msgspec.Struct, kw_only=True):
             answer = from_wire(wire, Answer)
             take = getattr(self, f"_take_{call.activity}")
             take(call, answer.ok, answer.fault, now)
+        self._learn_pace(calls, answers)
         self._settle(now)
         self._admit()
 
@@ -415,8 +428,6 @@ class Flow(msgspec.Struct, kw_only=True):
         sent, model = from_wire(ok, SliceDone), s.shard.model
         moved = sent.done > s.done
         s.tries, s.done, s.submitted_at = 0, sent.done, sent.begun_at or s.submitted_at
-        if sent.throttle:
-            self.throttles[model] = sent.throttle
         if sent.paused:
             self._pause(s, sent.paused, now)
             return
@@ -427,6 +438,18 @@ class Flow(msgspec.Struct, kw_only=True):
             s.status = "completed" if sent.ended else "cancelled"
         else:
             s.not_before = now + sent.wait_seconds
+
+    def _learn_pace(self, calls: Iterable[Call], answers: Iterable[Any]) -> None:
+        """Put together what slices that were sent at the same time have learned about their deployments."""
+        sent: dict[str, list[tuple[Throttle, Throttle | None]]] = {}
+        for call, wire in zip(calls, answers, strict=True):
+            if call.activity == "send_slice":
+                work, ok = from_wire(call.input, SliceWork), from_wire(wire, Answer).ok
+                left = from_wire(ok, SliceDone).throttle if ok else None
+                sent.setdefault(work.shard.model, []).append((work.throttle or Throttle(), left))
+        for model, paces in sent.items():
+            if known := [left for _, left in paces if left]:
+                self.throttles[model] = Throttle.together(paces[0][0], known, len(paces))
 
     def _set_aside_if_exhausted(self, s: ShardState, fault: Fault, now: float) -> None:
         """Wait with a shard, or leave it as it is in `work/`: a later snapshot finds it there with its file."""

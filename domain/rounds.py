@@ -10,12 +10,14 @@ ROUND_BYTES = 256_000_000
 """Bytes that one kind of activity moves per round: two of the largest shards. Bounds time and memory, wherever it runs."""
 
 
-def light(items: Iterable[Item], size: Callable[[Item], int], *, most: int) -> Iterator[Item]:
-    """Give the first items that one round may hold: at most `most`, and ROUND_BYTES, but always one."""
+def light(
+    items: Iterable[Item], size: Callable[[Item], int], *, most: int, heaviest: int = ROUND_BYTES
+) -> Iterator[Item]:
+    """Give the first items that one round may hold: at most `most`, together no larger than `heaviest`, but always one."""
     moved = 0
     for taken, item in enumerate(items):
         moved += size(item)
-        if taken == most or (taken and moved > ROUND_BYTES):
+        if taken == most or (taken and moved > heaviest):
             return
         yield item
 

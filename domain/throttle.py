@@ -5,6 +5,8 @@ halved by a 429. Rates are kept by the generic cell rate algorithm, whose whole 
 the state is small enough to travel from slice to slice. Times are epoch seconds.
 """
 
+from collections.abc import Sequence
+
 import msgspec
 
 FIRST_WIDTH = 4.0
@@ -16,6 +18,9 @@ BURST_SECONDS = (
 LOOK_AHEAD_SECONDS = 0.1  # an append to the log takes less, and what is ahead is in doubt after a crash
 LONGEST_STUMBLE_SECONDS = 60.0
 SHORTEST_WAIT_SECONDS = 0.1  # after a refusal that names no time, or none worth the name
+
+
+_LATEST = ("cut_at", "stumbles", "blocked_until", "requests_due_at", "tokens_due_at")
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,6 +65,25 @@ class Throttle(msgspec.Struct, kw_only=True):
     blocked_until: float = 0.0
     requests_due_at: float = 0.0  # when all calls begun so far are paid for, in time, under the limit
     tokens_due_at: float = 0.0
+
+    def shared_by(self, slices: int) -> "Throttle":
+        """Give what each of several slices that send at the same time begins with."""
+        return msgspec.structs.replace(self, width=max(1.0, self.width / slices))
+
+    @classmethod
+    def together(cls, begun: "Throttle", left: Sequence["Throttle"], slices: int) -> "Throttle":
+        """Put together what is `left` by those that came to an end of so many `slices`, each of which began with `begun`."""
+        widths = [one.width_after(begun) for one in left]
+        return cls(
+            width=max(1.0, min(WIDEST, slices * sum(widths) / len(widths))),
+            refused=any(one.refused for one in left),
+            **{name: max(getattr(one, name) for one in left) for name in _LATEST},
+        )
+
+    def width_after(self, begun: "Throttle") -> float:
+        """Give the width, or what it would be if a slice could make less than one call at once."""
+        narrowed = self.cut_at > begun.cut_at
+        return min(self.width, begun.width / 2) if narrowed and self.width <= 1 else self.width
 
     def wait(self, now: float) -> float:
         """Give the seconds until another call may begin; 0: now."""

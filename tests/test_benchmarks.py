@@ -24,11 +24,12 @@ def test_a_budget_can_be_missed(figure: Figure, missed: bool) -> None:
 
 
 def test_a_quick_run_writes_its_figures_and_its_page(tmp_path: Path) -> None:
-    arguments = ["--quick", "--only", "preparing,calls", "--folder", str(tmp_path)]
+    arguments = ["--quick", "--only", "preparing,templating,calls", "--folder", str(tmp_path)]
     assert main([*arguments, "--scratch", str(tmp_path / "scratch")]) == 0
     results = json.loads((tmp_path / "results.json").read_text())
     page = (tmp_path / "README.md").read_text()
     names = [figure["name"] for part in results for figure in part["figures"]]
-    assert any("csv" in name for name in names)
+    assert any("own shard" in name for name in names)
+    assert any("parquet" in name for name in names)
     assert any("calls to storage per file" in name for name in names)
     assert all(name in page for name in names)

@@ -11,6 +11,7 @@ from domain.contracts import Pace, from_wire, to_wire
 from domain.flow import CALLS_PER_ROUND, Flow
 from domain.flow_state import Call, ShardState, ShardStep
 from domain.progress import progress
+from domain.throttle import Throttle
 from tests.domain.world import PAGE_FILES, World
 
 BEGIN = 1_790_000_000.0
@@ -91,8 +92,10 @@ class History:
         for activity in ("submit_batch", "collect_batch", "prepare_file", "write_outputs", "archive_input"):
             assert kinds[activity] <= pace.micro_batch_size
         active = [shard for shard in self.flow.shards if shard.step is ShardStep.ACTIVE]
-        sent_to = [call.input["shard"]["model"] for call in calls if call.activity == "send_slice"]
-        assert len(sent_to) == len(set(sent_to)), "two slices at once for one deployment"
+        sent_to = Counter(call.input["shard"]["model"] for call in calls if call.activity == "send_slice")
+        for model, slices in sent_to.items():
+            throttle = self.flow.throttles.get(model, Throttle())
+            assert slices <= min(pace.micro_batch_size, int(throttle.width)), "more slices than calls"
         places = min(self.flow.allowance.places, pace.max_active_batches)  # dead snapshots may have left more
         assert kinds["submit_batch"] <= max(0, places - len(active))
         submitted = {(call.key, call.shard) for call in calls if call.activity == "submit_batch"}

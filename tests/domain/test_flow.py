@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+import msgspec
 import pytest
 
 from domain import flow as flow_module
@@ -12,6 +13,7 @@ from domain.flow_state import Call, FileState, FileStep, Finished, ShardState, S
 from domain.pacing import MAX_OTHER_TRIES
 from domain.progress import progress
 from domain.sharing import Allowance
+from tests.domain import world as world_module
 from tests.domain.history import BEGIN, STATUS_LIMIT_BYTES, History, check_end
 from tests.domain.world import Mood, World
 
@@ -51,6 +53,44 @@ def test_no_step_that_fails_for_ever_keeps_a_snapshot_alive(
         assert report.done == 2  # with outcomes that say what went wrong
     else:
         assert report.held == 2
+
+
+def test_small_shards_of_one_deployment_are_sent_at_the_same_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(world_module, "MODELS", ("gpt-a",))
+    pace = Pace(micro_batch_size=4, max_active_batches=20)
+    told = history(Mood(storm_rounds=FOR_EVER, direct=1.0), files=40, most_shards=1, pace=pace)
+    sent: list[int] = []
+    check = told.check_calls
+
+    def counted(calls: list[Call]) -> None:
+        check(calls)
+        sent.append(sum(call.activity == "send_slice" for call in calls))
+
+    monkeypatch.setattr(told, "check_calls", counted)
+    told.live()
+    check_end(told)
+    assert max(sent) == 4
+
+
+def test_a_large_shard_has_its_deployment_for_itself() -> None:
+    shards = [
+        OpenShard(
+            shard=f"000{n}",
+            blob="b",
+            requests=requests,
+            size=9,
+            model="gpt",
+            url="/v1",
+            attempt=1,
+            engine="direct",
+        )
+        for n, requests in enumerate([400, 90, 10, 1])
+    ]
+    flow = Flow(snapshot_id="snapshot-1", pace=Pace(), files_total=1, pages=0, allowance=Allowance(places=1))
+    flow.shards = [ShardState(key="k", shard=shard, step=ShardStep.SEND) for shard in shards]
+    assert [call.shard for call in flow.next_calls(BEGIN)] == ["0000", "0001", "0002"]
+    flow.shards[0].shard = msgspec.structs.replace(shards[0], requests=501)
+    assert [call.shard for call in flow.next_calls(BEGIN)] == ["0000"]
 
 
 def test_a_list_that_cannot_be_read_fails_the_snapshot_loudly() -> None:

@@ -159,3 +159,25 @@ def test_few_intents_are_written_ahead_of_a_slow_pace() -> None:
     assert throttle.room(0, BEGIN, slow) == 1
     assert throttle.room(0, BEGIN, fast) == WIDEST + WIDEST // 4
     assert throttle.room(int(WIDEST), BEGIN, fast) == 0
+
+
+@given(width=st.floats(1, WIDEST), data=st.data())
+def test_slices_at_the_same_time_are_together_as_wide_as_one(width: float, data: st.DataObject) -> None:
+    throttle = Throttle(width=width, requests_due_at=BEGIN)
+    slices = data.draw(st.integers(1, int(width)))
+    shares = [throttle.shared_by(slices) for _ in range(slices)]
+    assert sum(int(share.width) for share in shares) <= width
+    assert Throttle.together(shares[0], shares[1:] or shares, slices).width == pytest.approx(width)
+
+
+@pytest.mark.parametrize("slices", [1, 2, 8])
+def test_refusals_narrow_slices_at_the_same_time_down_to_a_single_call(slices: int) -> None:
+    throttle, now = Throttle(width=8.0), BEGIN
+    for expected in (4.0, 2.0, 1.0, 1.0):
+        now = max(now, throttle.blocked_until) + 1
+        share = throttle.shared_by(min(slices, int(throttle.width)))
+        left = [msgspec.structs.replace(share) for _ in range(min(slices, int(throttle.width)))]
+        for one in left:
+            one.refuse(now, now + 0.5, 2.0)
+        throttle = Throttle.together(share, left, len(left))
+        assert (throttle.width, throttle.refused, throttle.blocked_until) == (expected, True, now + 2.5)
