@@ -7,8 +7,6 @@ from domain.job_spec import JobSpec
 from domain.outcomes import Outcome, Verdict, judge
 from domain.structured import AnswerChecker, answer_schema
 
-_WHOLE = ("stop", "completed", None)
-
 
 class CheckedAnswers:
     """Judges answer lines like `domain.outcomes.judge`, and looks into those that are answers."""
@@ -27,7 +25,7 @@ class CheckedAnswers:
         reason = self._checker.reason_against(msgspec.json.decode(answer.content))
         if reason is None:
             return verdict
-        if answer.finish_reason not in _WHOLE:
+        if verdict.flag:
             reason += f" (It ended early: {answer.finish_reason}.)"
         return msgspec.structs.replace(
             verdict, outcome=Outcome.INVALID_OUTPUT, passing=True, code="invalid_output", message=reason

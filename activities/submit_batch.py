@@ -8,7 +8,6 @@ import logging
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 import azure.durable_functions as df
 import msgspec
@@ -18,7 +17,7 @@ from activities.blob_handover import BlobHandover
 from activities.file_handover import FileHandover
 from activities.ledger_book import LedgerBook
 from adapters import clients
-from adapters.blob_urls import NO_SIGNATURE, BlobUrls
+from adapters.blob_urls import NO_SIGNATURE, BlobUrls, is_local
 from adapters.work_room import WorkRoom
 from domain.batch_states import BatchView
 from domain.contracts import Fault, Pause, ShardWork, Submitted, from_wire
@@ -106,7 +105,7 @@ class Submission:
     def _choose(self, settings: Settings, urls: BlobUrls) -> Choice:
         """Choose the way that a first submission of the shard goes; a ledger that is there has its own."""
         failing = self._api.imports.failing
-        if urls.is_local and not _is_local(settings.azure_openai_endpoint):
+        if urls.is_local and not is_local(settings.azure_openai_endpoint):
             failing = "no service can reach a storage account on this machine"
         elif settings.import_url == "sas" and not urls.can_sign:
             failing = NO_SIGNATURE
@@ -213,7 +212,3 @@ class Submission:
         level = logging.INFO if kind == "quota" else logging.WARNING  # which is for somebody to mend
         log.log(level, "%s/%s waits: %s", self._work.key, self._shard.shard, error)
         return Submitted(paused=Pause(model=model, kind=kind, message=str(error)))
-
-
-def _is_local(url: str) -> bool:
-    return urlsplit(url).hostname in ("127.0.0.1", "localhost", "::1")

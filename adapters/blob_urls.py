@@ -20,6 +20,11 @@ KEY_LIFE = timedelta(days=1)  # of a user delegation key; the service allows sev
 NO_SIGNATURE = "STORAGE holds a shared access signature, which cannot sign URLs; use a key, the app's identity, or IMPORT_URL=identity"
 
 
+def is_local(url: str) -> bool:
+    """Whether a URL leads to this machine."""
+    return urlsplit(url).hostname in ("127.0.0.1", "localhost", "::1")
+
+
 class BlobUrls:
     """URLs in one container."""
 
@@ -33,7 +38,7 @@ class BlobUrls:
     @property
     def is_local(self) -> bool:
         """Whether the account is one on this machine, which no service elsewhere can reach."""
-        return urlsplit(self._root).hostname in ("127.0.0.1", "localhost", "::1")
+        return is_local(self._root)
 
     @property
     def can_sign(self) -> bool:

@@ -14,7 +14,6 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self
-from urllib.parse import urlsplit
 
 import requests
 from azure.core import MatchConditions
@@ -26,7 +25,7 @@ from azure.storage.blob import (
     StorageStreamDownloader,
 )
 
-from adapters.blob_urls import BlobUrls
+from adapters.blob_urls import BlobUrls, is_local
 from adapters.directories import Directories
 from adapters.storage_connection import Connection
 from adapters.storage_errors import translated
@@ -329,7 +328,7 @@ class Storage:
         Raises ConfigurationError naming those that are missing elsewhere.
         """
         missing = [c for c in (self.input, self.processed, self.error, self.work) if not c.exists()]
-        if missing and not _is_local(self.account_url):
+        if missing and not is_local(self.account_url):
             told = ", ".join(container.name for container in missing)
             raise ConfigurationError(
                 f"Containers missing in {self.account_url}: {told}. Create them.", code="no_container"
@@ -362,10 +361,6 @@ def open_storage(settings: Settings) -> Storage:
         work_urls=BlobUrls(service, settings.work_container),
         session=connection.session,
     )
-
-
-def _is_local(account_url: str) -> bool:
-    return urlsplit(account_url).hostname in ("127.0.0.1", "localhost", "::1")
 
 
 def _entry(blob: Any) -> BlobEntry:

@@ -6,11 +6,11 @@ from typing import Any
 
 import msgspec
 
+from domain.estimates import OUTPUT_LIMITS
 from domain.outcomes import NO_ANSWER
 from domain.pacing import estimated_tokens
 
 NOT_LIVE = ("stream", "stream_options", "background")  # ask for another kind of answer than one JSON object
-OUTPUT_LIMITS = ("max_completion_tokens", "max_output_tokens", "max_tokens")
 
 _encode = msgspec.json.Encoder().encode
 _encode_sorted = msgspec.json.Encoder(order="sorted").encode
