@@ -105,8 +105,8 @@ class RequestPreparation:
                 return None  # it would take a second pass anyway: go there at once
         plan.estimate = meter.estimate
         self._say_how(plan, checker)
-        most_requests, most_bytes = self._limits(plan, checker)
-        if plan.requests > most_requests or self._size > most_bytes:
+        max_requests, max_bytes = self._limits(plan, checker)
+        if plan.requests > max_requests or self._size > max_bytes:
             return None
         blob = names.frozen_input(self._key)
         plan.shards = [PlannedShard(shard="0000", blob=blob, requests=plan.requests, size=self._size)]

@@ -58,9 +58,8 @@ class LiveApi:
         Raises ConfigurationError, LostAnswerError when it may have been done, PassingError when it was never sent.
         """
         try:
-            async with asyncio.timeout(
-                CALL_TIMEOUT_SECONDS
-            ):  # the SDK's limit is for each piece of an answer
+            # In all; the SDK's own limit is for each piece of an answer.
+            async with asyncio.timeout(CALL_TIMEOUT_SECONDS):
                 response = await self._client.post(
                     path,
                     cast_to=httpx2.Response,

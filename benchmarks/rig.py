@@ -30,6 +30,7 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 CONTAINERS = ("input", "processed", "error", "work")
 START_SECONDS = 60.0
 STOP_SECONDS = 15.0
+ANSWER_SECONDS = 300.0  # the emulator may clean up for a minute
 LOOK_SECONDS = 0.2
 QUICK_SERVICE: Mapping[str, Any] = {  # a service that answers at once; parts slow down what they are about
     "file_pending_seconds": 0.0,
@@ -101,9 +102,7 @@ class HostProcess:
 
     def get(self, path: str) -> Any:
         """Read a JSON answer."""
-        connection = HTTPConnection(
-            urlsplit(self.origin).netloc, timeout=300
-        )  # the emulator may clean up for a minute
+        connection = HTTPConnection(urlsplit(self.origin).netloc, timeout=ANSWER_SECONDS)
         try:
             connection.request("GET", path)
             return json.load(connection.getresponse())

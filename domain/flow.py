@@ -239,13 +239,12 @@ class Flow(msgspec.Struct, kw_only=True):
         """Send a slice of one shard to each deployment, which keeps it busy, or slices of a few small ones."""
         for model, ready in self._sendable(now).items():
             throttle = self.throttles.get(model, Throttle())
-            most = min(self.pace.micro_batch_size, int(throttle.width))
-            most = self.pauses.width(model, now, most)
+            most = self.pauses.width(model, now, min(self.pace.micro_batch_size, int(throttle.width)))
             team = list(
                 light(ready, lambda s: s.shard.requests - s.done, most=most, heaviest=SMALL_SHARDS_REQUESTS)
             )
-            share = throttle.shared_by(len(team)) if team else throttle
             for s in team:
+                share = throttle.shared_by(len(team))
                 work = SliceWork(snapshot_id=self.snapshot_id, key=s.key, shard=s.shard, throttle=share)
                 yield Call("send_slice", to_wire(work), s.key, s.shard.shard)
 

@@ -13,7 +13,6 @@ from domain.transports import limit_bytes
 DIRECT_SHARD_REQUESTS = 10_000
 DIRECT_SHARD_BYTES = 16 * 1024 * 1024
 
-
 # While a shard is collected its answers lie on the temporary disk, of which the smallest plan has 0.8 GB (Flex Consumption,
 # "Azure Functions limits", read 2026-11). So no shard is expected to bring more than MAX_OUTPUT_BYTES.
 MAX_OUTPUT_BYTES = 500_000_000

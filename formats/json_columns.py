@@ -11,9 +11,8 @@ MAX_COLUMNS = 1000  # where all are wanted: rows may have any number of differen
 
 _EXACT_IN_FLOATS = 2**53
 _INT64 = range(-(2**63), 2**63)
-_TYPES: tuple[
-    tuple[frozenset[str], pa.DataType], ...
-] = (  # the first that knows all kinds of values of a column
+# The first that knows all kinds of values of a column is its type.
+_TYPES: tuple[tuple[frozenset[str], pa.DataType], ...] = (
     (frozenset(), pa.string()),
     (frozenset({"boolean"}), pa.bool_()),
     (frozenset({"integer", "long"}), pa.int64()),

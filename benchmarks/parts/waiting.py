@@ -24,7 +24,6 @@ LIMIT_SECONDS = 600.0
 class Moment:
     """What had been counted at a moment."""
 
-    at: float
     storage: int
     service: Counter[str]
     turns: list[dict[str, Any]]
@@ -61,7 +60,6 @@ def _active(rig: Rig) -> int:
 def _moment(rig: Rig) -> Moment:
     service = {name: by["total"] for name, by in rig.service.counters()["calls"].items()}
     return Moment(
-        at=time.monotonic(),
         storage=ours(rig.storage_calls()),
         service=Counter(service),
         turns=rig.host.turns(),
