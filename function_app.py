@@ -23,7 +23,8 @@ from activities import (
 )
 from domain.settings import peek
 from orchestrators import process_snapshot, run_files
-from triggers import blob_arrived, forget, snapshots_api, sweep
+from triggers import blob_arrived, snapshots_api, sweep
+from triggers import purge as forget
 
 app = df.DFApp(http_auth_level=func.AuthLevel.FUNCTION)
 

@@ -4,14 +4,14 @@ import logging
 
 import azure.durable_functions as df
 
-from activities.answering import answering
 from adapters import clients
-from adapters.storage import Container, Storage
-from adapters.work_room import WorkRoom
+from adapters.storage.blobs import Container, Storage
+from adapters.work.store import WorkRoom
 from domain.contracts import FileWork, from_wire
 from domain.errors import ConflictError, NotFoundError, PassingError
-from domain.output_paths import output_paths
+from domain.results.output_paths import output_paths
 from domain.settings import Settings
+from steps.answering import answering
 
 bp = df.Blueprint()
 log = logging.getLogger(__name__)

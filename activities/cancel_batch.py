@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING
 
 import azure.durable_functions as df
 
-from activities.answering import answering
 from adapters import clients
 from domain.contracts import Cancelled, CancelRequest, from_wire
 from domain.errors import NotFoundError, RefusedError
+from steps.answering import answering
 
 if TYPE_CHECKING:
-    from adapters.batch_api import BatchApi
+    from adapters.openai.batch_api import BatchApi
 
 bp = df.Blueprint()
 log = logging.getLogger(__name__)

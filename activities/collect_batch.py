@@ -11,28 +11,28 @@ from typing import TYPE_CHECKING
 import azure.durable_functions as df
 import msgspec
 
-from activities.answer_checks import CheckedAnswers
-from activities.answer_spool import AnswerSpool
-from activities.answering import answering
-from activities.result_files import with_output_file
-from activities.result_sources import results_of
-from activities.service_files import delete_service_files
-from activities.sharding import ShardWriter
 from adapters import clients
-from adapters.blob_urls import BlobUrls
-from adapters.work_room import WorkRoom
+from adapters.storage.urls import BlobUrls
+from adapters.work.store import WorkRoom
 from domain import names
 from domain.contracts import CollectedShard, EndedBatch, OpenShard, Pause, from_wire
-from domain.outcomes import Outcome, ShardOutcome, Tally, Verdict, judge, judge_absent
+from domain.direct.sending import LOST_ANSWER, NOT_SENT, SendBook
 from domain.records import BatchRecord, Collected, Ledger, PlannedShard
-from domain.regrouping import Regrouping, regroup
-from domain.sending import LOST_ANSWER, NOT_SENT, SendBook
+from domain.service.outcomes import Outcome, ShardOutcome, Tally, Verdict, judge, judge_absent
+from domain.service.regrouping import Regrouping, regroup
+from domain.service.transports import remedy
 from domain.settings import Settings
 from domain.shards import shard_limits
-from domain.transports import remedy
+from steps.answering import answering
+from steps.collect.answer_checks import CheckedAnswers
+from steps.collect.answer_spool import AnswerSpool
+from steps.collect.result_files import with_output_file
+from steps.collect.result_sources import results_of
+from steps.service_files import delete_service_files
+from steps.shard_writer import ShardWriter
 
 if TYPE_CHECKING:
-    from adapters.batch_api import BatchApi
+    from adapters.openai.batch_api import BatchApi
 
 ENDED_OVERDUE = frozenset(
     {"cancelled", "expired", "completed"}

@@ -5,12 +5,12 @@ import time
 
 import azure.durable_functions as df
 
-from activities.answering import answering
 from adapters import clients
-from adapters.work_room import WorkRoom
+from adapters.work.store import WorkRoom
 from domain.contracts import FileWork, from_wire
 from domain.records import Claim
 from domain.settings import Settings
+from steps.answering import answering
 
 HOLD_SECONDS = 6 * 3600.0
 

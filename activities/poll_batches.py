@@ -4,14 +4,14 @@ from typing import TYPE_CHECKING
 
 import azure.durable_functions as df
 
-from activities.answering import answering
 from adapters import clients
-from domain.batch_states import BatchView
 from domain.contracts import BatchNews, PollAnswer, PollRequest, from_wire
 from domain.errors import NotFoundError
+from domain.service.batch_states import BatchView
+from steps.answering import answering
 
 if TYPE_CHECKING:
-    from adapters.batch_api import BatchApi
+    from adapters.openai.batch_api import BatchApi
 
 PAGE_SIZE = 100  # batches per page of a listing
 COUNTED_BATCHES = 50  # with fewer than this, progress counts are news as well

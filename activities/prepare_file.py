@@ -5,23 +5,23 @@ from collections.abc import Mapping
 
 import azure.durable_functions as df
 
-from activities.answering import answering
-from activities.job_specs import read_spec
-from activities.request_preparation import RequestPreparation
-from activities.service_files import delete_leftovers
-from activities.table_preparation import TablePreparation
 from adapters import clients
-from adapters.storage import Storage
-from adapters.work_room import FrozenInput, WorkRoom
+from adapters.storage.blobs import Storage
+from adapters.work.store import FrozenInput, WorkRoom
 from domain import names
 from domain.contracts import FileWork, PreparedFile, from_wire
 from domain.errors import InputFileError, JobSpecError, NotFoundError
-from domain.job_spec import JobSpec, default_spec
 from domain.records import Claim, Ledger, Plan
 from domain.settings import Settings
 from domain.shards import ended_requests, open_shards
+from domain.spec.job_spec import JobSpec, default_spec
 from formats.file_types import SUFFIXES, Format, file_type
 from formats.ready_made import LinesHold, look_at_lines
+from steps.answering import answering
+from steps.job_specs import read_spec
+from steps.prepare.ready_made import RequestPreparation
+from steps.prepare.table import TablePreparation
+from steps.service_files import delete_leftovers
 
 COPY_WAIT_SECONDS = 2.0
 

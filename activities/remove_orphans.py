@@ -4,13 +4,13 @@ from typing import TYPE_CHECKING
 
 import azure.durable_functions as df
 
-from activities.answering import answering
-from activities.service_files import delete_orphans
 from adapters import clients
-from adapters.work_room import WorkRoom
+from adapters.work.store import WorkRoom
+from steps.answering import answering
+from steps.service_files import delete_orphans
 
 if TYPE_CHECKING:
-    from adapters.batch_api import BatchApi
+    from adapters.openai.batch_api import BatchApi
 
 bp = df.Blueprint()
 

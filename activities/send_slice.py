@@ -14,22 +14,22 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import azure.durable_functions as df
 
-from activities.answering import answering
-from activities.live_sending import Sending
 from adapters import clients
-from adapters.send_log import SendLog
-from adapters.work_room import WorkRoom
+from adapters.work.send_log import SendLog
+from adapters.work.store import WorkRoom
 from domain import names
 from domain.contracts import Pause, SliceDone, SliceWork, from_wire
+from domain.direct.live_calls import CallMaker
+from domain.direct.sending import SendBook
+from domain.direct.throttle import Limits, Throttle
 from domain.errors import ConflictError
-from domain.live_calls import CallMaker
 from domain.records import Ledger, SendingRecord
-from domain.sending import SendBook
 from domain.settings import Settings
-from domain.throttle import Limits, Throttle
+from steps.answering import answering
+from steps.direct.live_sending import Sending
 
 if TYPE_CHECKING:
-    from adapters.live_api import LiveApi
+    from adapters.openai.live_api import LiveApi
 
 SLICE_SECONDS = (
     15.0  # it begins no calls after that, unless answers are slow: a round lasts as long as its longest step

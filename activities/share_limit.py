@@ -4,11 +4,11 @@ import time
 
 import azure.durable_functions as df
 
-from activities.answering import answering
 from adapters import clients
-from adapters.share_notes import ShareNotes
+from adapters.work.shares import ShareNotes
 from domain.contracts import from_wire
-from domain.sharing import Holding, Share, ShareRequest, agree, is_stale
+from domain.flow.sharing import Holding, Share, ShareRequest, agree, is_stale
+from steps.answering import answering
 
 bp = df.Blueprint()
 

@@ -12,14 +12,9 @@ from typing import TYPE_CHECKING
 import azure.durable_functions as df
 import msgspec
 
-from activities.answering import answering
-from activities.blob_handover import BlobHandover
-from activities.file_handover import FileHandover
-from activities.ledger_book import LedgerBook
 from adapters import clients
-from adapters.blob_urls import NO_SIGNATURE, BlobUrls, is_local
-from adapters.work_room import WorkRoom
-from domain.batch_states import BatchView
+from adapters.storage.urls import NO_SIGNATURE, BlobUrls, is_local
+from adapters.work.store import WorkRoom
 from domain.contracts import Fault, Pause, ShardWork, Submitted, from_wire
 from domain.errors import (
     ConfigurationError,
@@ -30,11 +25,16 @@ from domain.errors import (
     RefusedError,
 )
 from domain.records import BatchRecord, Ledger
+from domain.service.batch_states import BatchView
+from domain.service.transports import AUTO, Choice, Transport, choose
 from domain.settings import Settings
-from domain.transports import AUTO, Choice, Transport, choose
+from steps.answering import answering
+from steps.submit.blob_handover import BlobHandover
+from steps.submit.file_handover import FileHandover
+from steps.submit.ledger_session import LedgerBook
 
 if TYPE_CHECKING:
-    from adapters.batch_api import BatchApi
+    from adapters.openai.batch_api import BatchApi
 
 CONFLICT_WAIT_SECONDS = 2.0
 FILE_QUOTA_CODE = "quotaExceeded"

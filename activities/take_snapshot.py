@@ -7,20 +7,20 @@ from typing import Any
 import azure.durable_functions as df
 import azure.functions as func
 
-from activities.answering import answering_async
-from activities.first_versions import first_versions
-from activities.job_specs import JobSpecs
-from activities.survey import Claimed, IsAlive, Survey, alive_in, survey
-from activities.threads import in_thread, log_as, pool
-from activities.waiting_note import tell_waiting
 from adapters import clients
-from adapters.share_notes import ShareNotes
-from adapters.storage import Storage
-from adapters.work_room import WorkRoom
+from adapters.storage.blobs import Storage
+from adapters.work.shares import ShareNotes
+from adapters.work.store import WorkRoom
 from domain import names
 from domain.contracts import ListedFile, Pace, SnapshotRequest, TakenFiles, from_wire
 from domain.records import Claim, InputFile
 from domain.settings import Settings
+from steps.answering import answering_async
+from steps.intake.first_versions import first_versions
+from steps.intake.survey import Claimed, IsAlive, Survey, alive_in, survey
+from steps.intake.waiting_note import tell_waiting
+from steps.job_specs import JobSpecs
+from steps.threads import in_thread, log_as, pool
 
 PAGE_FILES = 100  # files per page of the manifest
 CLAIMS_AT_ONCE = 8

@@ -7,21 +7,21 @@ check that every line of the input has exactly one outcome.
 import azure.durable_functions as df
 import msgspec
 
-from activities.answering import answering
-from activities.collected_outcomes import CollectedOutcomes
-from activities.request_records import RequestRecords
-from activities.table_records import TableRecords
 from adapters import clients
-from adapters.storage import Container, LazyWriter, Storage
-from adapters.work_room import WorkRoom
+from adapters.storage.blobs import Container, LazyWriter, Storage
+from adapters.work.store import WorkRoom
 from domain import names
 from domain.contracts import FileWork, WrittenOutputs, from_wire
 from domain.errors import NotFoundError, PipelineError
-from domain.metadata import Metadata, file_metadata
-from domain.outcomes import Tally
-from domain.output_paths import OutputPaths, output_paths
 from domain.records import Plan
+from domain.results.metadata import Metadata, file_metadata
+from domain.results.output_paths import OutputPaths, output_paths
+from domain.service.outcomes import Tally
 from domain.settings import Settings
+from steps.answering import answering
+from steps.deliver.collected_outcomes import CollectedOutcomes
+from steps.deliver.request_records import RequestRecords
+from steps.deliver.table_records import TableRecords
 
 bp = df.Blueprint()
 

@@ -2,9 +2,9 @@
 
 import azure.durable_functions as df
 
-from activities.answering import answering
 from adapters import clients
 from domain.contracts import SnapshotReport, from_wire, to_wire
+from steps.answering import answering
 
 bp = df.Blueprint()
 

@@ -7,16 +7,16 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from adapters.malloc import give_memory_back
-from adapters.share_notes import ShareNotes
-from adapters.storage import Storage, open_storage
-from adapters.work_room import WorkRoom
+from adapters.storage.blobs import Storage, open_storage
+from adapters.work.shares import ShareNotes
+from adapters.work.store import WorkRoom
 from domain import names
+from domain.direct.throttle import WIDEST
 from domain.settings import Settings
-from domain.throttle import WIDEST
 
 if TYPE_CHECKING:
-    from adapters.batch_api import BatchApi
-    from adapters.live_api import LiveApi
+    from adapters.openai.batch_api import BatchApi
+    from adapters.openai.live_api import LiveApi
 
 
 @cache
@@ -47,7 +47,7 @@ def share_notes() -> ShareNotes:
 @cache
 def batch_api() -> "BatchApi":
     """Give the Batch API."""
-    from adapters.batch_api import open_batch_api  # noqa: PLC0415 - the SDK takes a second to import; only some need it
+    from adapters.openai.batch_api import open_batch_api  # noqa: PLC0415 - the SDK takes a second to import; only some need it
 
     told = settings()
     return open_batch_api(
@@ -62,7 +62,7 @@ def batch_api() -> "BatchApi":
 
 def open_live_api() -> AbstractAsyncContextManager["LiveApi"]:
     """Open live calls for the running event loop."""
-    from adapters.live_api import open_live_api  # noqa: PLC0415 - as above
+    from adapters.openai.live_api import open_live_api  # noqa: PLC0415 - as above
 
     told = settings()
     return open_live_api(
@@ -76,7 +76,7 @@ def open_live_api() -> AbstractAsyncContextManager["LiveApi"]:
 
 def warm_up() -> None:
     """Import what the first submission needs, ahead of it: the SDK takes a second."""
-    importlib.import_module("adapters.batch_api")
+    importlib.import_module("adapters.openai.batch_api")
 
 
 def file_prefix() -> str:

@@ -6,13 +6,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from activities.prepare_file import prepare
-from activities.survey import Survey, list_inputs
 from activities.take_snapshot import take
-from adapters.storage import Storage, open_storage
-from adapters.work_room import WorkRoom
+from adapters.storage.blobs import Storage, open_storage
+from adapters.work.store import WorkRoom
 from benchmarks.workload import MODEL
 from domain.contracts import FileWork, ListedFile, PreparedFile
 from domain.settings import Settings
+from steps.intake.survey import Survey, list_inputs
 
 SNAPSHOT = "snapshot-20260101T000000.000Z"
 

@@ -10,8 +10,9 @@ sys.path.insert(0, str(ROOT))
 
 import msgspec  # noqa: E402
 
-from domain import metadata, spec_schema  # noqa: E402
+from domain.results import metadata  # noqa: E402
 from domain.settings import SECRETS, Settings, describe  # noqa: E402
+from domain.spec import json_schema  # noqa: E402
 
 # Only for identity connections. Even empty they would make the host's blob binding sign in by identity.
 IDENTITY_ONLY = frozenset(
@@ -84,7 +85,7 @@ def pages() -> dict[Path, str]:
     return {
         ROOT / "docs" / "settings.md": settings_page(),
         ROOT / "docs" / "metadata.schema.json": json.dumps(metadata.schema(), indent=2) + "\n",
-        ROOT / "docs" / "job-spec.schema.json": json.dumps(spec_schema.schema(), indent=2) + "\n",
+        ROOT / "docs" / "job-spec.schema.json": json.dumps(json_schema.schema(), indent=2) + "\n",
         ROOT / "local.settings.json.template": template(),
     }
 

@@ -9,9 +9,9 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from domain.outcomes import Tally
+from domain.direct.throttle import Throttle
 from domain.records import SpecBlob
-from domain.throttle import Throttle
+from domain.service.outcomes import Tally
 
 Contract = TypeVar("Contract")
 

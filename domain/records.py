@@ -3,8 +3,8 @@
 import msgspec
 
 from domain.estimates import Estimate
-from domain.job_spec import JobSpec
-from domain.outcomes import Tally
+from domain.service.outcomes import Tally
+from domain.spec.job_spec import JobSpec
 
 
 class SpecBlob(msgspec.Struct, frozen=True, kw_only=True):

@@ -12,9 +12,9 @@ import msgspec
 from msgspec import Meta
 
 from domain.errors import SettingsError
-from domain.job_spec import SpecDefaults
+from domain.service.transports import FIRST_VERSION_WITH_BLOBS, Transport
+from domain.spec.job_spec import SpecDefaults
 from domain.tokens import Price, parse_prices
-from domain.transports import FIRST_VERSION_WITH_BLOBS, Transport
 
 STORAGE = "STORAGE"  # connection name of the data account; also the prefix of its identity settings
 SECRETS = frozenset({"STORAGE", "AZURE_OPENAI_API_KEY"})  # never shown, not even in a complaint

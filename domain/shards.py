@@ -4,9 +4,8 @@ from collections.abc import Iterator, Mapping
 
 from domain.contracts import OpenShard
 from domain.records import Ledger, Plan, PlannedShard
+from domain.service.transports import limit_bytes
 from domain.settings import Settings
-from domain.structured import answer_schema
-from domain.transports import limit_bytes
 
 # A shard that is sent live writes an intent and an answer per request into one append blob, which takes 50,000 blocks
 # ("Append Block", read 2026-11), and is held in memory while it is sent.
@@ -58,7 +57,7 @@ def open_shard(planned: PlannedShard, plan: Plan, ledger: Ledger | None, *, atte
         engine=planned.engine or plan.engine,
         inputs_per_request=plan.inputs_per_request,
         direct_deployment=plan.direct_deployment,
-        structured=plan.spec is not None and answer_schema(plan.spec) is not None,
+        structured=plan.spec is not None and plan.spec.answer_schema is not None,
     )
 
 

@@ -15,6 +15,7 @@ Vocabulary = Literal[
     "o200k_base", "cl100k_base"
 ]  # of the chat models from gpt-4o on; of the embeddings models
 
+BYTES_PER_QUOTA_TOKEN = 4
 ASCII_PER_TOKEN = 4.5
 _ASCII = bytes(range(0x80))
 _NO_START = bytes(range(0xC0))  # bytes that begin no character beyond ASCII
@@ -96,3 +97,8 @@ def cost(prices: Prices, deployment: str, input_tokens: int, output_tokens: int)
     if price is None:
         return None
     return (price.input * input_tokens + price.output * output_tokens) / 1_000_000
+
+
+def quota_tokens(size_bytes: int) -> int:
+    """Estimate the tokens of a request or a shard as the service does for its quota: by the number of characters."""
+    return size_bytes // BYTES_PER_QUOTA_TOKEN

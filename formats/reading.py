@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from domain.errors import InputFileError
-from formats.delimited import DelimitedReader
 from formats.file_types import BINARY, FileType, Format
-from formats.json_documents import read_json
-from formats.json_rows import read_json_lines
-from formats.plain_text import COLUMN, read_lines
 from formats.rows import BadRow, Row
 from formats.source import Source
-from formats.text import known_encoding, text_chunks, utf8_chunks
+from formats.text.decoding import known_encoding, text_chunks, utf8_chunks
+from formats.text.delimited import DelimitedReader
+from formats.text.json_documents import read_json
+from formats.text.json_rows import read_json_lines
+from formats.text.plain_text import COLUMN, read_lines
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -53,7 +53,7 @@ def open_table(
         raise InputFileError("The file is empty.", code="empty_file")
     chosen = None if wanted is None else frozenset(wanted)
     if file_type.format in BINARY:
-        from formats.typed_tables import open_batches, open_typed  # noqa: PLC0415 - loads pyarrow
+        from formats.arrow.tables import open_batches, open_typed  # noqa: PLC0415 - loads pyarrow
 
         return Table(*open_typed(open_batches(source, file_type.format, chosen), chosen))
     return _text_table(source, file_type, known_encoding(encoding), delimiter, chosen)

@@ -6,7 +6,7 @@ from itertools import islice
 
 import msgspec
 
-from domain.request_lines import UTF8_BOM, split_lines
+from domain.service.request_lines import UTF8_BOM, split_lines
 
 LINES_LOOKED_AT = 100
 BYTES_LOOKED_AT = 1024 * 1024  # lines that begin beyond are not looked at

@@ -9,12 +9,12 @@ from typing import Protocol
 import msgspec
 
 from formats.file_types import BINARY, FileType, Format
-from formats.plain_text import COLUMN
 from formats.reading import DELIMITERS
 from formats.rows import Row
 from formats.sinks import GzipSink, Sink
 from formats.source import Source
-from formats.text import known_encoding
+from formats.text.decoding import known_encoding
+from formats.text.plain_text import COLUMN
 
 PIECE_CHARACTERS = 256 * 1024
 LINE_END = "\r\n"  # with any other, Python's csv leaves the other one unquoted in a field
@@ -51,7 +51,7 @@ def open_selection(
     comes out has exactly the types and values that went in.
     """
     if file_type.format in BINARY:
-        from formats.typed_selection import TypedSelection  # noqa: PLC0415 - loads pyarrow
+        from formats.arrow.selection import TypedSelection  # noqa: PLC0415 - loads pyarrow
 
         return TypedSelection(sink, source, file_type.format)
     text = _Text(GzipSink(sink) if file_type.gzipped else sink, known_encoding(encoding))

@@ -11,8 +11,8 @@ from activities.take_snapshot import take_snapshot
 from activities.write_snapshot_report import write_snapshot_report
 from domain import names
 from domain.contracts import Answer, Fault, SnapshotReport, SnapshotRequest, TakenFiles, from_wire, to_wire
-from domain.flow import Flow
-from domain.pacing import fault_delay
+from domain.flow.machine import Flow
+from domain.flow.pacing import fault_delay
 
 MAX_TRIES = 12  # about half an hour of waiting; a later snapshot finds the files that this one could not take
 

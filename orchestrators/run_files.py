@@ -1,6 +1,6 @@
 """The work on a snapshot's files: a loop of rounds, each a handful of activities that do not depend on each other.
 
-What to do next is decided by `domain.flow`; this carries the calls out and the answers in. Between generations the
+What to do next is decided by `domain.flow.machine`; this carries the calls out and the answers in. Between generations the
 history begins anew (continue-as-new), so its length does not grow with files or hours.
 """
 
@@ -11,8 +11,8 @@ from typing import Any
 import azure.durable_functions as df
 
 from domain.contracts import from_wire, to_wire
-from domain.flow import Flow
-from domain.progress import progress
+from domain.flow.machine import Flow
+from domain.flow.progress import progress
 
 EVENTS_PER_GENERATION = (
     120  # a replay costs some 36 microseconds per event, and every ending of an activity is a replay

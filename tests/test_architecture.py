@@ -6,14 +6,15 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import get_args
 
 import pytest
 from openai.types import Batch
 
-from domain import flow
-from domain.batch_states import BatchState
+from domain.flow import machine as flow
+from domain.service.batch_states import BatchState
 from local.functions_host.functions import App, TriggerKind
 from local.functions_host.loader import load_app
 
@@ -22,6 +23,7 @@ ROOMS = (
     "domain",
     "formats",
     "adapters",
+    "steps",
     "activities",
     "orchestrators",
     "triggers",
@@ -80,11 +82,17 @@ def test_the_laptop_rooms_import_nothing_of_the_pipeline() -> None:
 @pytest.mark.parametrize(
     ("package", "owners"),
     [
-        ("azure.storage", "append_blob storage blob_urls storage_connection directories"),
-        ("azure.storage.filedatalake", "storage_connection directories"),
-        ("azure.core", "append_blob openai_errors storage storage_connection storage_errors directories"),
-        ("openai", "batch_api live_api openai_errors"),
-        ("httpx2", "live_api openai_errors"),
+        (
+            "azure.storage",
+            "storage/append_blob storage/blobs storage/urls storage/connection storage/directories",
+        ),
+        ("azure.storage.filedatalake", "storage/connection storage/directories"),
+        (
+            "azure.core",
+            "storage/append_blob storage/blobs storage/connection storage/directories storage/errors openai/errors",
+        ),
+        ("openai", "openai/batch_api openai/live_api openai/errors"),
+        ("httpx2", "openai/live_api openai/errors"),
     ],
 )
 def test_the_adapters_of_a_service_alone_speak_to_it(package: str, owners: str) -> None:
@@ -96,8 +104,43 @@ def test_the_adapters_of_a_service_alone_speak_to_it(package: str, owners: str) 
     assert set(importers) == {f"adapters/{owner}.py" for owner in owners.split()}
 
 
+def module_name(path: Path) -> str:
+    parts = path.relative_to(REPOSITORY).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def imported_modules() -> dict[str, set[str]]:
+    """Which of our modules imports which, by name."""
+    known = {module_name(module): module for _, module in all_modules(ROOMS)}
+    return {
+        name: {
+            target
+            for found in imports(path)
+            for target in (found, found.rpartition(".")[0])
+            if target in known and target != name
+        }
+        for name, path in known.items()
+    }
+
+
+def inner_room(module: str, depth: int) -> str:
+    """The folder, or the module beside the folders, in which a module lies at a depth of the tree."""
+    return ".".join(module.split(".")[:depth])
+
+
+@pytest.mark.parametrize("depth", [2, 9], ids=["between inner folders", "between modules"])
+def test_no_imports_go_in_a_circle(depth: int) -> None:
+    graph: dict[str, set[str]] = {}
+    for module, targets in imported_modules().items():
+        node = inner_room(module, depth)
+        graph.setdefault(node, set()).update(inner_room(target, depth) for target in targets)
+        graph[node].discard(node)
+    assert len(graph) > 30
+    assert tuple(TopologicalSorter(graph).static_order())  # raises CycleError, which names the circle
+
+
 def test_the_functions_sdks_stop_at_the_activities() -> None:
-    for _, module in all_modules(("domain", "adapters")):
+    for _, module in all_modules(("domain", "formats", "adapters", "steps")):
         assert not imports_any(module, {"azure.functions", "azure.durable_functions", "azurefunctions"}), (
             module
         )
@@ -117,9 +160,9 @@ def test_orchestrators_have_no_source_of_surprise() -> None:
 
 
 def test_functions_begin_no_threads_whose_log_lines_would_be_dropped() -> None:
-    """What runs in the worker's event loop takes its threads from `activities.threads`."""
+    """What runs in the worker's event loop takes its threads from `steps.threads`."""
     others = {"threads.py", "live_sending.py"}  # the latter's loop is its own, and so are its threads
-    for _, module in all_modules(("activities", "triggers")):
+    for _, module in all_modules(("steps", "activities", "triggers")):
         used = {
             node.attr if isinstance(node, ast.Attribute) else node.id
             for node in ast.walk(ast.parse(module.read_text()))

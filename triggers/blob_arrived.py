@@ -9,11 +9,11 @@ import azure.durable_functions as df
 import azure.functions as func
 from azurefunctions.extensions.bindings import blob
 
-from activities.threads import in_thread
 from adapters import clients
 from domain import names
 from domain.contracts import SnapshotRequest
 from domain.settings import STORAGE, peek
+from steps.threads import in_thread
 from triggers.starting import start_snapshot
 
 PATH = f"{peek(os.environ, 'input_container')}/{names.prefix_of(peek(os.environ, 'input_directory'))}{{name}}"

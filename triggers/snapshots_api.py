@@ -10,14 +10,14 @@ import azure.functions as func
 import msgspec
 from aiohttp import ClientError
 
-from activities.survey import is_held, list_inputs, waiting_files
-from activities.threads import in_thread, log_as
-from activities.waiting_note import described
 from adapters import clients
 from domain import names
 from domain.contracts import SnapshotRequest
 from domain.errors import PassingError, PipelineError
-from domain.metadata import iso
+from domain.results.metadata import iso
+from steps.intake.survey import is_held, list_inputs, waiting_files
+from steps.intake.waiting_note import described
+from steps.threads import in_thread, log_as
 from triggers.starting import start_snapshot
 
 LISTED_SNAPSHOTS = 20

@@ -7,13 +7,13 @@ from datetime import UTC, datetime
 import azure.durable_functions as df
 import azure.functions as func
 
-from activities.survey import alive_in, survey
-from activities.threads import in_thread, log_as
-from activities.waiting_note import tell_waiting
 from adapters import clients
 from domain import names
 from domain.contracts import SnapshotRequest
 from domain.settings import peek
+from steps.intake.survey import alive_in, survey
+from steps.intake.waiting_note import tell_waiting
+from steps.threads import in_thread, log_as
 from triggers.starting import start_snapshot
 
 bp = df.Blueprint()

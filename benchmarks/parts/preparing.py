@@ -11,7 +11,7 @@ from benchmarks.figures import Bench, Budget, Figure, Part, at_least
 from benchmarks.workload import pieces
 from domain import names
 from domain.contracts import ListedFile
-from domain.request_lines import split_lines
+from domain.service.request_lines import split_lines
 from local.azurite import running as running_azurite
 
 SIZE, QUICK_SIZE = 100_000_000, 5_000_000

@@ -15,7 +15,6 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
-from activities.answering import answering
 from activities.archive_input import archive
 from activities.cancel_batch import cancel
 from activities.collect_batch import Collection
@@ -24,20 +23,17 @@ from activities.poll_batches import poll
 from activities.prepare_file import prepare
 from activities.remove_orphans import remove
 from activities.send_slice import Slice, Standings
-from activities.service_files import delete_leftovers
 from activities.share_limit import share
 from activities.submit_batch import Submission
-from activities.survey import survey
 from activities.take_snapshot import take
-from activities.waiting_note import tell_waiting
 from activities.write_outputs import write
-from adapters.append_blob import AppendBlob
-from adapters.batch_api import BatchApi, open_batch_api
-from adapters.live_api import LiveAnswer, LiveApi, open_live_api
-from adapters.send_log import SendLog
-from adapters.share_notes import ShareNotes
-from adapters.storage import BlobEntry, Container, Storage, open_storage
-from adapters.work_room import WorkRoom
+from adapters.openai.batch_api import BatchApi, open_batch_api
+from adapters.openai.live_api import LiveAnswer, LiveApi, open_live_api
+from adapters.storage.append_blob import AppendBlob
+from adapters.storage.blobs import BlobEntry, Container, Storage, open_storage
+from adapters.work.send_log import SendLog
+from adapters.work.shares import ShareNotes
+from adapters.work.store import WorkRoom
 from domain.contracts import (
     CancelRequest,
     EndedBatch,
@@ -51,14 +47,18 @@ from domain.contracts import (
     from_wire,
     to_wire,
 )
+from domain.direct.sending import SendRecord
+from domain.direct.throttle import WIDEST
 from domain.errors import PassingError
-from domain.flow import Flow
-from domain.flow_state import Call
-from domain.sending import SendRecord
+from domain.flow.machine import Flow
+from domain.flow.sharing import ShareRequest
+from domain.flow.state import Call
 from domain.settings import Settings
-from domain.sharing import ShareRequest
-from domain.throttle import WIDEST
 from local.azure_openai import RunningService
+from steps.answering import answering
+from steps.intake.survey import survey
+from steps.intake.waiting_note import tell_waiting
+from steps.service_files import delete_leftovers
 from tests.conftest import Containers
 
 PREFIX = "batch-pipeline-test-"

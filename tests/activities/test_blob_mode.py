@@ -7,13 +7,13 @@ from typing import Any
 import msgspec
 import pytest
 
-from activities.result_sources import ResultBlobs
 from domain import names
-from domain.batch_states import BatchView
 from domain.errors import RefusedError
-from domain.flow import Flow
+from domain.flow.machine import Flow
 from domain.records import BatchRecord
+from domain.service.batch_states import BatchView
 from local.azure_openai import RunningService, running
+from steps.collect.result_sources import ResultBlobs
 from tests.activities.conftest import MakePipeline
 from tests.activities.inline_pipeline import InlinePipeline
 from tests.activities.request_files import requests
@@ -259,7 +259,7 @@ def test_answers_that_are_not_ours_are_reported_and_not_fetched(pipeline: Inline
 
 
 def pipeline_room(pipeline: InlinePipeline) -> Any:
-    from adapters.work_room import WorkRoom  # noqa: PLC0415 - for this one test
+    from adapters.work.store import WorkRoom  # noqa: PLC0415 - for this one test
 
     return WorkRoom(pipeline.storage.work)
 

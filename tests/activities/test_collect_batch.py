@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from domain.contracts import Answer, CollectedShard, from_wire
-from domain.flow_state import Call
+from domain.flow.state import Call
 from local.azure_openai import RunningService
 from tests.activities.conftest import MakePipeline
 from tests.activities.inline_pipeline import Fuse, InlinePipeline, Steps

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from adapters.batch_api import BatchApi
-from domain.batch_states import BatchView
+from adapters.openai.batch_api import BatchApi
+from domain.service.batch_states import BatchView
 from local.azure_openai import RunningService
 from tests.activities.conftest import MakePipeline
 from tests.activities.inline_pipeline import PREFIX, Blown, Fuse, InlinePipeline, Steps

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-import domain.transports
+import domain.service.transports
 from local.azure_openai import RunningService, running
 from tests.activities.conftest import MakePipeline
 from tests.activities.inline_pipeline import PREFIX, InlinePipeline
@@ -30,7 +30,7 @@ def make(make_pipeline: MakePipeline) -> MakePipeline:
 
 @pytest.fixture
 def everything_is_large(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(domain.transports, "IMPORT_FROM_BYTES", 1)
+    monkeypatch.setattr(domain.service.transports, "IMPORT_FROM_BYTES", 1)
 
 
 def batch_of(pipeline: InlinePipeline) -> dict[str, Any]:
@@ -97,7 +97,7 @@ def test_auto_imports_what_is_large_and_uploads_the_rest(
     make: MakePipeline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert batch_of(make(TRANSPORT="auto", **DATED))["transport"] == "import"
-    monkeypatch.setattr(domain.transports, "IMPORT_FROM_BYTES", 10_000)
+    monkeypatch.setattr(domain.service.transports, "IMPORT_FROM_BYTES", 10_000)
     other = make(TRANSPORT="auto", **DATED)
     for name in other.names(other.storage.processed):
         other.storage.processed.delete(name)

@@ -18,11 +18,11 @@ from azure.core.credentials import AccessToken
 from azure.core.exceptions import ClientAuthenticationError
 
 from activities.send_slice import Slice
-from adapters.append_blob import AppendBlob
-from adapters.live_api import LiveAnswer, LiveApi
+from adapters.openai.live_api import LiveAnswer, LiveApi
+from adapters.storage.append_blob import AppendBlob
 from domain.contracts import SliceDone, SliceWork, from_wire
+from domain.direct.throttle import WIDEST
 from domain.errors import NotFoundError, PassingError
-from domain.throttle import WIDEST
 from local.azure_openai import RunningService, running
 from tests.activities.conftest import MakePipeline
 from tests.activities.inline_pipeline import (
@@ -587,7 +587,7 @@ def test_a_slice_that_waits_for_a_slow_answer_goes_on_meanwhile_for_a_while(
     overtime: float,
     done: int,
 ) -> None:
-    monkeypatch.setattr("activities.live_sending.OVERTIME_SECONDS", overtime)
+    monkeypatch.setattr("steps.direct.live_sending.OVERTIME_SECONDS", overtime)
     service.plan(
         calls=[
             {"operation": "live", "nth": 2, "delay_seconds": 3.0},

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from activities.prepare_file import prepare
-from adapters.work_room import WorkRoom
+from adapters.work.store import WorkRoom
 from domain import names
 from domain.contracts import FileWork, PreparedFile
 from domain.records import Claim, InputFile

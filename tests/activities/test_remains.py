@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from domain import names
-from domain.flow_state import Call
+from domain.flow.state import Call
 from local.azure_openai import RunningService, running
 from tests.activities.conftest import MakePipeline
 from tests.activities.inline_pipeline import PREFIX, Fuse, InlinePipeline, Steps, settings_for

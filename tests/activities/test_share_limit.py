@@ -5,8 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from activities.share_limit import share
-from adapters.share_notes import ShareNotes
-from domain.sharing import Holding, Share, ShareRequest
+from adapters.work.shares import ShareNotes
+from domain.flow.sharing import Holding, Share, ShareRequest
 from tests.activities.conftest import MakePipeline
 from tests.activities.inline_pipeline import InlinePipeline
 from tests.activities.request_files import request

@@ -6,9 +6,9 @@ from typing import TypeAlias
 
 import pytest
 
-from adapters.batch_api import BatchApi, open_batch_api
-from adapters.storage import Container, Storage, open_storage
-from adapters.work_room import WorkRoom
+from adapters.openai.batch_api import BatchApi, open_batch_api
+from adapters.storage.blobs import Container, Storage, open_storage
+from adapters.work.store import WorkRoom
 from domain.settings import Settings
 from local.azure_openai import RunningService, running
 from tests.conftest import Containers

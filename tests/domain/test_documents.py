@@ -6,11 +6,11 @@ from typing import Any
 import msgspec
 import pytest
 
-from domain import error_records
-from domain.metadata import Metadata, batch_metadata, iso, outcome_counts, schema
-from domain.outcomes import Outcome, ShardOutcome, Tally
 from domain.records import BatchRecord
-from domain.request_lines import BadLine
+from domain.results import error_records
+from domain.results.metadata import Metadata, batch_metadata, iso, outcome_counts, schema
+from domain.service.outcomes import Outcome, ShardOutcome, Tally
+from domain.service.request_lines import BadLine
 
 METADATA = Metadata(
     file="a.jsonl",

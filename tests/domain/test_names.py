@@ -8,8 +8,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from domain import names
-from domain.output_paths import OutputPaths, output_paths
 from domain.records import Plan
+from domain.results.output_paths import OutputPaths, output_paths
 from domain.settings import Settings
 
 SETTINGS = Settings(azure_openai_endpoint="https://example.openai.azure.com", storage="x")

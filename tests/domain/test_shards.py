@@ -5,8 +5,8 @@ from hypothesis import strategies as st
 
 from domain import names
 from domain.contracts import OpenShard
-from domain.outcomes import Tally
 from domain.records import BatchRecord, Collected, Ledger, Plan, PlannedShard
+from domain.service.outcomes import Tally
 from domain.settings import Settings
 from domain.shards import MAX_OUTPUT_BYTES, answer_bytes, ended_requests, open_shards, shard_limits
 

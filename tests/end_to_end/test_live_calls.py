@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from domain.throttle import WIDEST
+from domain.direct.throttle import WIDEST
 from tests.end_to_end.conftest import MakePipeline
 from tests.end_to_end.pipeline import Pipeline
 

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from domain.errors import InputFileError
 from formats.rows import BadRow, Row
+from tests.formats.arrow.test_parquet_and_arrow import as_arrow_file, as_arrow_stream, as_feather, as_parquet
 from tests.formats.memory_files import opened
-from tests.formats.test_parquet_and_arrow import as_arrow_file, as_arrow_stream, as_feather, as_parquet
 
 TABLE = pa.table(
     {

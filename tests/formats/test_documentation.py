@@ -13,7 +13,7 @@ FIELDS = re.compile(r".*_tokens(_details)?|custom_id|finish_reason")
 
 
 def constants() -> Iterator[str]:
-    for module in (ROOT / "formats").glob("*.py"):
+    for module in (ROOT / "formats").rglob("*.py"):
         for node in ast.walk(ast.parse(module.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
                 yield node.value

@@ -13,16 +13,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.storage import open_storage
+from adapters.storage.blobs import open_storage
 from domain.settings import Settings
-from formats import selection, typed_selection
+from formats import selection
+from formats.arrow import selection as typed_selection
 from formats.file_types import file_type
 from formats.reading import open_table
 from formats.rows import Row
 from formats.selection import open_selection
 from tests.conftest import Containers
+from tests.formats.arrow.test_parquet_and_arrow import as_arrow_file, as_arrow_stream, as_parquet, tables
 from tests.formats.memory_files import MemoryFile, rows, told, values
-from tests.formats.test_parquet_and_arrow import as_arrow_file, as_arrow_stream, as_parquet, tables
 
 
 class WriteOnly:

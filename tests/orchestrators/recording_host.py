@@ -15,10 +15,10 @@ from typing import Any
 from azure.functions import OrchestrationContext
 
 from activities import prepare_file
-from activities.answering import answering
 from local.functions_host import turn
 from local.functions_host.cli import main
 from local.functions_host.sdk_call import Answer, call_orchestrator
+from steps.answering import answering
 
 _numbers = itertools.count()
 _files: dict[str, Path] = {}

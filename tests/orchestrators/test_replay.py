@@ -16,7 +16,7 @@ import pytest
 from azure.functions import OrchestrationContext
 
 from domain.contracts import from_wire
-from domain.flow import Flow
+from domain.flow.machine import Flow
 from orchestrators import process_snapshot, run_files
 
 HISTORIES = sorted((Path(__file__).parent / "histories").glob("*.json"))

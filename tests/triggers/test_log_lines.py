@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
-from activities import take_snapshot, waiting_note
-from activities.threads import in_thread, log_as, pool
+from activities import take_snapshot
 from adapters import clients
 from local.functions_host.client_binding import client_binding
+from steps.intake import waiting_note
+from steps.threads import in_thread, log_as, pool
 from tests.conftest import Containers
 from triggers import sweep
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from pyarrow import parquet
 
-from domain.job_spec import SpecDefaults, parse_spec
+from domain.spec.job_spec import SpecDefaults, parse_spec
 from local.demo.storage import is_job_spec, samples_in
 from local.demo.tables import is_table, rows_of
 from samples import make_reviews

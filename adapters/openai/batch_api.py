@@ -1,0 +1,306 @@
+"""The Azure OpenAI Batch API: files and batches.
+
+Service rules: "How to use global batch" and the 2025-04-01-preview specification, read 2026-11.
+"""
+
+import logging
+from collections.abc import Iterable, Iterator, Mapping
+from io import IOBase
+from typing import Any, BinaryIO, NamedTuple, cast
+
+import openai
+from openai import AzureOpenAI, OpenAI
+
+from adapters.openai.errors import asked_wait, root_of, token_provider, translated, without_signatures
+from domain.errors import (
+    ConfigurationError,
+    LostAnswerError,
+    NotFoundError,
+    RefusedError,
+    UnsupportedError,
+)
+from domain.service.batch_states import BatchView, read_batch
+from domain.service.transports import WRITING_REMEDY
+
+PAGE_SIZE = 100
+CREATE_TIMEOUT_SECONDS = 120.0
+CALL_TIMEOUT_SECONDS = 60.0
+TRANSFER_TIMEOUT_SECONDS = 600.0
+SDK_WAIT_SECONDS = 5.0  # what the SDK may sleep; longer waits the orchestration spends on other work
+FIRST_DATED_VERSION_WITH_EXPIRY = "2025-03-01"  # older ones take `expires_after` and ignore it
+
+_CONTENT_CODES = frozenset(
+    {
+        "empty_file",
+        "invalid_json_line",
+        "too_many_tasks",
+        "url_mismatch",
+        "model_mismatch",
+        "duplicate_custom_id",
+        "invalid_request",
+    }
+)
+_NO_SUCH_OPERATION = frozenset({404, 405})
+
+for _chatty in ("httpx2", "openai"):  # a line per call drowns what the app itself has to say
+    logging.getLogger(_chatty).setLevel(logging.WARNING)
+
+log = logging.getLogger(__name__)
+
+
+class CreatedBatch(NamedTuple):
+    """A new batch, and what the service says about its deployment's queue, in tokens; None where it says nothing."""
+
+    batch: BatchView
+    enqueued_tokens: int | None
+    enqueued_limit: int | None
+
+
+class Imports:
+    """What this process has found out about imports; None: nothing against them."""
+
+    def __init__(self) -> None:
+        self.unsupported: str | None = None  # the service knows none
+        self.failing: str | None = None  # it knows them, and the last one failed
+
+
+class BatchApi:
+    """Files and batches of one resource. Every method raises errors of `domain.errors` only."""
+
+    def __init__(self, client: OpenAI, *, completion_window: str, expiry_seconds: int | None) -> None:
+        self._client = client
+        self._once = client.with_options(max_retries=0)  # for what must not be done twice
+        self._window = completion_window
+        self._expiry_seconds = expiry_seconds
+        self.imports = Imports()
+
+    # --- files -------------------------------------------------------------------------------------------------------
+
+    def upload(self, filename: str, content: IOBase) -> tuple[str, str]:
+        """Upload a batch input file; gives its id and its status. A repeated upload makes a second file."""
+        with translated(f"upload of {filename}", effect=True):
+            uploaded = self._once.files.create(
+                file=(filename, cast("BinaryIO", content)),
+                purpose="batch",
+                timeout=TRANSFER_TIMEOUT_SECONDS,
+                **self._expiry(),
+            )
+            return uploaded.id, str(uploaded.status)
+
+    def import_from(self, filename: str, content_url: str) -> tuple[str, str]:
+        """Let the service fetch a batch input file; gives its id and its status, which is not `processed` yet.
+
+        A repeated import makes a second file. `content_url` may be signed and is shown nowhere. Raises UnsupportedError
+        where the service knows no import: the operation is documented for dated api-versions only.
+        """
+        about = f"import of {filename}"
+        order = {"purpose": "batch", "filename": filename, "content_url": content_url, **self._expiry()}
+        with translated(about, effect=True):
+            try:
+                answer = self._once.post(
+                    "/files/import", cast_to=object, body=order, options={"timeout": CREATE_TIMEOUT_SECONDS}
+                )
+            except openai.APIStatusError as error:
+                if error.status_code not in _NO_SUCH_OPERATION:
+                    raise
+                self.imports.unsupported = "the service knows no import in this api-version"
+                raise UnsupportedError(f"{about}: {self.imports.unsupported}.") from error
+        file = answer if isinstance(answer, dict) else {}
+        if not file.get("id"):
+            raise LostAnswerError(f"{about}: the answer names no file.", code="no_file_id")
+        return str(file["id"]), str(file.get("status"))
+
+    def _expiry(self) -> dict[str, Any]:
+        if not self._expiry_seconds:
+            return {}
+        return {"expires_after": {"anchor": "created_at", "seconds": self._expiry_seconds}}
+
+    def file_status(self, file_id: str) -> str:
+        """Give a file's status: `processed` when batches may use it. Raises NotFoundError."""
+        with translated(f"file {file_id}"):
+            return str(self._client.files.retrieve(file_id, timeout=CALL_TIMEOUT_SECONDS).status)
+
+    def file_size(self, file_id: str) -> int | None:
+        """Give a file's size in bytes as the service tells it; None where it does not. Raises NotFoundError."""
+        with translated(f"file {file_id}"):
+            told: object = self._client.files.retrieve(file_id, timeout=CALL_TIMEOUT_SECONDS).bytes
+            return told if isinstance(told, int) and told > 0 else None
+
+    def file_complaint(self, file_id: str) -> str:
+        """Give what the service says about a file it could not use; empty where it says nothing."""
+        with translated(f"file {file_id}"):
+            file = self._client.files.retrieve(file_id, timeout=CALL_TIMEOUT_SECONDS)
+            return without_signatures(str(getattr(file, "status_details", None) or ""))
+
+    def files_named(self, prefix: str) -> Iterator[tuple[str, str, str]]:
+        """List id, status and name of the batch input files whose names start with `prefix`.
+
+        Goes on to a next page only when the service says there is one: Azure's list has no cursor fields, and paging
+        by the SDK's own rule would repeat the first page for ever.
+        """
+        query: dict[str, Any] = {"purpose": "batch"}
+        while True:
+            with translated("list of files"):
+                page = self._client.get(
+                    "/files", cast_to=object, options={"params": query, "timeout": CALL_TIMEOUT_SECONDS}
+                )
+            files = _items(page)
+            for file in files:
+                if str(file.get("filename")).startswith(prefix):
+                    yield str(file["id"]), str(file.get("status")), str(file["filename"])
+            last = str(files[-1]["id"]) if files and _has_more(page) else None
+            if last is None or last == query.get("after"):
+                return
+            query["after"] = last
+
+    def content(self, file_id: str) -> Iterator[bytes]:
+        """Stream a result file's bytes in pieces. Raises NotFoundError; PassingError when it breaks off in the middle."""
+        with (
+            translated(f"content of file {file_id}"),
+            self._client.files.with_streaming_response.content(
+                file_id, timeout=TRANSFER_TIMEOUT_SECONDS
+            ) as response,
+        ):
+            yield from response.iter_bytes(1024 * 1024)
+
+    def delete_file(self, file_id: str) -> None:
+        """Delete a file; one that is gone already counts as deleted."""
+        try:
+            with translated(f"deletion of file {file_id}"):
+                # Raw, for the service may answer with an empty body, which the SDK cannot parse.
+                self._client.files.with_raw_response.delete(file_id, timeout=CALL_TIMEOUT_SECONDS)
+        except NotFoundError:
+            log.debug("file %s was gone already", file_id)
+
+    # --- batches -----------------------------------------------------------------------------------------------------
+
+    def create(self, input_file_id: str, endpoint: str, metadata: dict[str, str]) -> CreatedBatch:
+        """Create a batch: this is what costs money. Never repeated by the SDK, which has no idempotency key to send.
+
+        Raises LostAnswerError when nobody can say whether it was created.
+        """
+        return self._create(f"batch for {input_file_id}", input_file_id, endpoint, metadata=metadata)
+
+    def _create(self, about: str, input_file_id: str | None, endpoint: str, **more: Any) -> CreatedBatch:
+        with translated(about, effect=True):
+            answer = self._once.batches.with_raw_response.create(
+                input_file_id=input_file_id,  # type: ignore[arg-type] # null where a blob takes its place
+                endpoint=endpoint,  # type: ignore[arg-type] # the SDK lists OpenAI's endpoints, Azure has its own
+                completion_window=self._window,  # type: ignore[arg-type]
+                timeout=CREATE_TIMEOUT_SECONDS,
+                **more,
+            )
+            batch = read_batch(answer.parse().model_dump(warnings=False))
+            headers = answer.headers
+            return CreatedBatch(
+                batch, _tokens(headers, "enqueued-tokens"), _tokens(headers, "maximum-enqueued-tokens")
+            )
+
+    def create_from_blob(self, input_blob: str, output_folder: str, endpoint: str) -> CreatedBatch:
+        """Create a batch that reads a blob and writes into a folder, both given as URLs that hold no signature.
+
+        Takes no metadata: one page says that it is not supported there. A refusal that is not about the requests is about
+        the account, its roles or the api-version. Raises LostAnswerError as `create` does.
+        """
+        order = {"input_blob": input_blob, "output_folder": {"url": output_folder}}
+        try:
+            return self._create(f"batch for {input_blob}", None, endpoint, extra_body=order)
+        except RefusedError as error:
+            if error.code in _CONTENT_CODES:
+                raise
+            raise ConfigurationError(f"{error} {WRITING_REMEDY}", code=error.code) from error
+
+    def batch(self, batch_id: str) -> BatchView:
+        """Look at one batch. Raises NotFoundError."""
+        with translated(f"batch {batch_id}"):
+            return read_batch(
+                self._client.batches.retrieve(batch_id, timeout=CALL_TIMEOUT_SECONDS).model_dump(
+                    warnings=False
+                )
+            )
+
+    def cancel(self, batch_id: str) -> None:
+        """Ask for a batch's cancellation. Raises RefusedError for one that has ended."""
+        with translated(f"cancellation of batch {batch_id}"):
+            try:
+                self._once.batches.cancel(batch_id, timeout=CALL_TIMEOUT_SECONDS)
+            except (
+                openai.ConflictError
+            ) as error:  # elsewhere a passing one; here there is nothing left to cancel
+                raise RefusedError(f"cancellation of batch {batch_id}: {error}", code="conflict") from error
+
+    def batches(self, *, pages: int | None = None) -> Iterator[BatchView]:
+        """List batches, newest first as far as the service keeps that order; `pages` bounds the calls."""
+        after, seen = None, 0
+        while pages is None or seen < pages:
+            query = {"limit": PAGE_SIZE} | ({"after": after} if after else {})
+            with translated("list of batches"):
+                page = self._client.get(
+                    "/batches", cast_to=object, options={"params": query, "timeout": CALL_TIMEOUT_SECONDS}
+                )
+            found = [read_batch(item) for item in _items(page)]
+            yield from found
+            seen += 1
+            last = found[-1].batch_id if found and _has_more(page) else None
+            if last is None or last == after:
+                return
+            after = last
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()
+
+
+def open_batch_api(
+    *,
+    endpoint: str,
+    api_version: str,
+    api_key: str | None,
+    scope: str,
+    completion_window: str,
+    expiry_days: int,
+) -> BatchApi:
+    """Connect to the resource: by key where one is given, else by identity."""
+    root = root_of(endpoint)
+    expiry = expiry_days * 86_400 if expiry_days and honours_expiry(api_version) else None
+    client: OpenAI
+    http = openai.DefaultHttpxClient(event_hooks={"response": [_keep_from_long_waits]})
+    common: dict[str, Any] = {"max_retries": 2, "http_client": http}
+    if api_version == "v1":
+        client = OpenAI(base_url=f"{root}/openai/v1/", api_key=api_key or token_provider(scope), **common)
+    elif api_key:
+        client = AzureOpenAI(azure_endpoint=root, api_version=api_version, api_key=api_key, **common)
+    else:
+        client = AzureOpenAI(
+            azure_endpoint=root,
+            api_version=api_version,
+            azure_ad_token_provider=token_provider(scope),
+            **common,
+        )
+    return BatchApi(client, completion_window=completion_window, expiry_seconds=expiry)
+
+
+def _keep_from_long_waits(response: Any) -> None:
+    """Tell the SDK, in the header it listens to, not to sleep as long as the service asks for."""
+    if (asked_wait(response.headers) or 0.0) > SDK_WAIT_SECONDS:
+        response.headers["x-should-retry"] = "false"
+
+
+def honours_expiry(api_version: str) -> bool:
+    """Tell whether the service acts on `expires_after` in this api-version."""
+    return api_version == "v1" or api_version[:10] >= FIRST_DATED_VERSION_WITH_EXPIRY
+
+
+def _tokens(headers: Mapping[str, str], name: str) -> int | None:
+    value = headers.get(f"deployment-{name}", "")
+    return int(value) if value.isdecimal() else None
+
+
+def _items(page: object) -> list[dict[str, Any]]:
+    """Give the items of a list answer; one published sample wraps them in `value`."""
+    items: Iterable[Any] = (page.get("data") or page.get("value") or []) if isinstance(page, dict) else []
+    return [item for item in items if isinstance(item, dict)]
+
+
+def _has_more(page: object) -> bool:
+    return isinstance(page, dict) and page.get("has_more") is True

@@ -1,0 +1,397 @@
+"""Azure Blob Storage: containers, blobs, conditions.
+
+Works the same on flat accounts and on hierarchical ones (ADLS Gen2), whose blobs the Blob endpoint serves as well; what
+is different about those, `adapters.storage.directories` knows.
+"""
+
+import base64
+import logging
+import uuid
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Any, Self
+
+import requests
+from azure.core import MatchConditions
+from azure.storage.blob import (
+    BlobBlock,
+    BlobClient,
+    ContainerClient,
+    ContentSettings,
+    StorageStreamDownloader,
+)
+
+from adapters.storage.connection import Connection
+from adapters.storage.directories import Directories
+from adapters.storage.errors import translated
+from adapters.storage.urls import BlobUrls, is_local
+from domain import names
+from domain.errors import ConfigurationError, ConflictError, NotFoundError, PassingError
+from domain.settings import Settings
+
+BLOCK_BYTES = 4 * 1024 * 1024  # one read, one staged block: what a stream holds in memory at a time
+BLOCKS_UNDER_WAY = 2  # of one writer; a store that answers a block in 0.1 s takes 80 MB/s this way
+
+logging.getLogger("azure.core.pipeline.policies.http_logging_policy").setLevel(logging.WARNING)
+
+MAX_BATCH_DELETES = 256  # sub-requests of one blob batch ("Blob Batch", read 2026-11)
+
+_DELETED_STATUSES = frozenset({202, 404})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BlobEntry:
+    """One blob as a listing shows it."""
+
+    name: str
+    size: int  # bytes
+    etag: str  # without quotes
+    modified: float  # epoch seconds
+    metadata: dict[str, str] = field(default_factory=dict)
+    copy_status: str | None = None
+
+
+class Container:
+    """One container. Names are blob names as people write them; the SDK does the quoting."""
+
+    def __init__(self, client: ContainerClient, directories: Directories) -> None:
+        self._client, self._directories = client, directories
+        self.name: str = client.container_name
+
+    def exists(self) -> bool:
+        """Tell whether the container is there."""
+        with translated(self.name):
+            return bool(self._client.exists())
+
+    def create(self) -> None:
+        """Create the container unless it is there."""
+        try:
+            with translated(self.name):
+                self._client.create_container()
+        except ConflictError:
+            return  # it is there already, which is all that was asked
+
+    def list(self, prefix: str = "", *, metadata: bool = False) -> Iterator[BlobEntry]:
+        """List the blobs whose names start with `prefix`, in the order of their names.
+
+        Directories are none, although a hierarchical account lists them as blobs that only their metadata tells apart.
+        """
+        with_metadata = metadata or self._directories.exist
+        with translated(f"{self.name}/{prefix}"):
+            include = ["metadata"] if with_metadata else None
+            for blob in self._client.list_blobs(name_starts_with=prefix or None, include=include):
+                if not names.marks_directory(blob.metadata):
+                    yield _entry(blob)
+
+    def entry(self, name: str) -> BlobEntry:
+        """Look at one blob. Raises NotFoundError."""
+        with self._blob(name) as blob:
+            return _entry(blob.get_blob_properties())
+
+    def read(self, name: str) -> tuple[bytes, str]:
+        """Read a small blob whole; gives its bytes and its ETag. Raises NotFoundError."""
+        with self._blob(name) as blob:
+            download = blob.download_blob()
+            return download.readall(), str(download.properties.etag).strip('"')
+
+    def chunks(self, name: str) -> Iterator[bytes]:
+        """Stream a blob in pieces of at most BLOCK_BYTES. Raises NotFoundError; ConflictError if it changes meanwhile."""
+        yield from self.open(name)[1]
+
+    def open(self, name: str) -> tuple[BlobEntry, Iterator[bytes]]:
+        """Look at a blob and stream it, in one call as far as its first piece reaches. Raises NotFoundError."""
+        with self._blob(name) as blob:
+            download = blob.download_blob()
+            return _entry(download.properties), _streamed(download, f"{self.name}/{name}")
+
+    def read_range(self, name: str, offset: int, length: int) -> bytes:
+        """Read part of a blob."""
+        with self._blob(name) as blob:
+            return bytes(blob.download_blob(offset=offset, length=length).readall())
+
+    def write(
+        self,
+        name: str,
+        content: bytes,
+        *,
+        metadata: dict[str, str] | None = None,
+        if_absent: bool = False,
+        if_etag: str | None = None,
+    ) -> str:
+        """Write a small blob whole, replacing it unless a condition says otherwise; gives the new ETag.
+
+        Raises ConflictError when the condition does not hold.
+        """
+        conditions: dict[str, Any] = {"overwrite": not if_absent}
+        if if_etag:
+            conditions |= _only_if(if_etag)
+        if metadata:
+            conditions["metadata"] = metadata
+        with self._blob(name) as blob:
+            return str(
+                blob.upload_blob(content, content_settings=_content_settings(name), **conditions)["etag"]
+            ).strip('"')
+
+    def writer(self, name: str) -> "BlobWriter":
+        """Open a blob for streaming; it appears, replacing an older one, when the writer is closed without an error."""
+        return BlobWriter(self, name)
+
+    def lazy_writer(self, name: str) -> "LazyWriter":
+        """Open a blob for streaming that is not written at all when nothing comes."""
+        return LazyWriter(self, name)
+
+    def copy_from(
+        self,
+        source: "Container",
+        source_name: str,
+        name: str,
+        *,
+        metadata: dict[str, str],
+        source_etag: str | None = None,
+        if_absent: bool = False,
+    ) -> str:
+        """Copy a blob within the account, no bytes through here; gives `success`, or `pending` for a large one.
+
+        Raises NotFoundError for the source, ConflictError when the source has changed or the target is there already.
+        """
+        conditions: dict[str, Any] = {}
+        if source_etag:
+            condition = MatchConditions.IfNotModified
+            conditions |= {"source_etag": f'"{source_etag}"', "source_match_condition": condition}
+        if if_absent:
+            conditions["match_condition"] = MatchConditions.IfMissing
+        with self._blob(name) as blob:
+            answer = blob.start_copy_from_url(source.url_of(source_name), metadata=metadata, **conditions)
+            return str(answer.get("copy_status") or "success")
+
+    def set_metadata(self, name: str, metadata: dict[str, str], *, if_etag: str) -> None:
+        """Replace a blob's metadata. Raises ConflictError when somebody else changed the blob since."""
+        with self._blob(name) as blob:
+            blob.set_blob_metadata(metadata, **_only_if(if_etag))
+
+    def delete(self, name: str, *, if_etag: str | None = None) -> None:
+        """Delete a blob. Raises NotFoundError, and ConflictError when it is not the version meant."""
+        conditions = _only_if(if_etag) if if_etag else {}
+        with self._blob(name) as blob:
+            blob.delete_blob(delete_snapshots="include", **conditions)
+
+    def delete_folder(self, folder: str, *, first: str | None = None) -> None:
+        """Delete every blob whose name starts with `folder`, which ends with a slash.
+
+        A hierarchical account does it in one step, and leaves no empty directories behind. On a flat one the blob named
+        `first` goes before all others. Raises PassingError when some are left.
+        """
+        if self._directories.exist:
+            self._directories.remove(self.name, folder.rstrip("/"))
+            return
+        if first:
+            with suppress(NotFoundError):
+                self.delete(first)
+        self._delete_all(entry.name for entry in self.list(folder, metadata=True))
+
+    def _delete_all(self, blobs: Iterable[str]) -> None:
+        wanted = list(blobs)
+        for start in range(0, len(wanted), MAX_BATCH_DELETES):
+            with translated(self.name):
+                answers = self._client.delete_blobs(
+                    *wanted[start : start + MAX_BATCH_DELETES],
+                    delete_snapshots="include",
+                    raise_on_any_failure=False,
+                )
+                statuses = {answer.status_code for answer in answers}
+            if not statuses <= _DELETED_STATUSES:
+                raise PassingError(
+                    f"{self.name}: some blobs could not be deleted ({sorted(statuses)}).", code="delete"
+                )
+
+    def url_of(self, name: str) -> str:
+        """Give a blob's URL, quoted as the service wants it."""
+        return str(self._client.get_blob_client(name).url)
+
+    @contextmanager
+    def _blob(self, name: str) -> Iterator[BlobClient]:
+        with translated(f"{self.name}/{name}"):
+            yield self._client.get_blob_client(name)
+
+
+class BlobWriter:
+    """Streams bytes into a block blob. `size` counts bytes written.
+
+    Holds a few blocks in memory: while one fills, BLOCKS_UNDER_WAY others are being sent.
+    """
+
+    def __init__(self, container: Container, name: str) -> None:
+        self._container, self._name = container, name
+        self._blocks: list[BlobBlock] = []
+        self._buffer = bytearray()
+        self._series = uuid.uuid4().hex  # two writers of one blob never mix their blocks
+        self._sender: ThreadPoolExecutor | None = None
+        self._sending: deque[Future[None]] = deque()
+        self.size = 0
+
+    def write(self, content: bytes) -> None:
+        """Add bytes."""
+        self._buffer += content
+        self.size += len(content)
+        if len(self._buffer) >= BLOCK_BYTES:
+            self._stage()
+
+    def close(self) -> None:
+        """Make the blob appear."""
+        if not self._blocks:
+            self._container.write(self._name, bytes(self._buffer))
+            return
+        if self._buffer:
+            self._stage()
+        self._wait(0)
+        self.abandon()
+        with self._container._blob(self._name) as blob:  # noqa: SLF001 - the writer is part of the container
+            blob.commit_block_list(self._blocks, content_settings=_content_settings(self._name))
+
+    def _stage(self) -> None:
+        self._wait(BLOCKS_UNDER_WAY - 1)
+        block = base64.b64encode(f"{self._series}{len(self._blocks):06d}".encode()).decode()
+        self._sender = self._sender or ThreadPoolExecutor(BLOCKS_UNDER_WAY)
+        self._sending.append(self._sender.submit(self._send, block, bytes(self._buffer)))
+        self._blocks.append(BlobBlock(block))
+        self._buffer.clear()
+
+    def _send(self, block: str, content: bytes) -> None:
+        with self._container._blob(self._name) as blob:  # noqa: SLF001 - the writer is part of the container
+            blob.stage_block(block, content)
+
+    def _wait(self, most: int) -> None:
+        """Wait until at most so many blocks are under way. Raises what went wrong with one."""
+        while len(self._sending) > most:
+            self._sending.popleft().result()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is None:
+            self.close()
+        self.abandon()
+
+    def abandon(self) -> None:
+        """Stop sending; what was sent without a close never appears."""
+        if self._sender:
+            self._sender.shutdown(wait=False, cancel_futures=True)
+
+
+class LazyWriter:
+    """A blob that comes into being with its first byte."""
+
+    def __init__(self, container: Container, name: str) -> None:
+        self._container, self._name = container, name
+        self._writer: BlobWriter | None = None
+
+    def write(self, content: bytes) -> None:
+        """Add bytes."""
+        self._writer = self._writer or self._container.writer(self._name)
+        self._writer.write(content)
+
+    def close(self) -> str | None:
+        """Make the blob appear; gives its name, None when nothing was written."""
+        if self._writer is None:
+            return None
+        self._writer.close()
+        return self._name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Storage:
+    """The data account's four containers."""
+
+    account_url: str
+    input: Container
+    processed: Container
+    error: Container
+    work: Container
+    work_urls: BlobUrls
+    session: requests.Session | None = None  # whose connections all containers share
+
+    def close(self) -> None:
+        """Close the connections."""
+        if self.session:
+            self.session.close()
+
+    def ready(self) -> "Storage":
+        """Make sure the containers are there: created where the account is a local one.
+
+        Raises ConfigurationError naming those that are missing elsewhere.
+        """
+        missing = [c for c in (self.input, self.processed, self.error, self.work) if not c.exists()]
+        if missing and not is_local(self.account_url):
+            told = ", ".join(container.name for container in missing)
+            raise ConfigurationError(
+                f"Containers missing in {self.account_url}: {told}. Create them.", code="no_container"
+            )
+        for container in missing:
+            container.create()
+        return self
+
+
+def open_storage(settings: Settings) -> Storage:
+    """Connect to the data account, by connection string or by identity."""
+    connection = Connection(settings)
+    service = connection.blobs(piece_bytes=BLOCK_BYTES)
+    directories = Directories(
+        settings.storage_kind,
+        blobs=service,
+        open_lake=connection.data_lake,
+        container=settings.work_container,
+    )
+
+    def container(name: str) -> Container:
+        return Container(service.get_container_client(name), directories)
+
+    return Storage(
+        account_url=str(service.url),
+        input=container(settings.input_container),
+        processed=container(settings.processed_container),
+        error=container(settings.error_container),
+        work=container(settings.work_container),
+        work_urls=BlobUrls(service, settings.work_container),
+        session=connection.session,
+    )
+
+
+def _entry(blob: Any) -> BlobEntry:
+    return BlobEntry(
+        name=blob.name,
+        size=blob.size or 0,
+        etag=str(blob.etag).strip('"'),
+        modified=blob.last_modified.timestamp(),
+        metadata=dict(blob.metadata or {}),
+        copy_status=blob.copy.status if blob.copy else None,
+    )
+
+
+def _only_if(etag: str) -> dict[str, Any]:
+    return {"etag": f'"{etag}"', "match_condition": MatchConditions.IfNotModified}
+
+
+def _content_settings(name: str) -> ContentSettings:
+    kind = "application/json" if name.endswith(".json") else "application/octet-stream"
+    return ContentSettings(content_type="application/jsonl" if name.endswith(".jsonl") else kind)
+
+
+def _streamed(download: StorageStreamDownloader[bytes], about: str) -> Iterator[bytes]:
+    """Give a blob's pieces; of a blob with several, the next is fetched while the last one is being looked at."""
+    chunks = download.chunks()
+    with translated(about):
+        if download.size <= BLOCK_BYTES:
+            yield from chunks
+            return
+        with ThreadPoolExecutor(1) as pool:
+            ahead = pool.submit(next, chunks, None)
+            while (chunk := ahead.result()) is not None:
+                ahead = pool.submit(next, chunks, None)
+                yield chunk

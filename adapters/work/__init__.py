@@ -1,0 +1,1 @@
+"""The records that the pipeline keeps for itself in the work container."""

@@ -1,0 +1,1 @@
+"""Live calls: grouping rows, the log of what was sent, the pace."""

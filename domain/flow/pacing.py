@@ -1,0 +1,117 @@
+"""How long to wait: between looks at the batches, after a fault, while a deployment is full or misconfigured."""
+
+import msgspec
+
+from domain.contracts import Fault, Pace, Pause
+
+POLL_GROWTH = 1.5
+PAUSE_FIRST_SECONDS = 5.0  # the service's own advice for a full queue: 5 s, doubling
+PAUSE_LONGEST_SECONDS = 300.0
+FAULT_LONGEST_SECONDS = 300.0
+MAX_PASSING_TRIES = 300  # about a day at the longest delay
+MAX_OTHER_TRIES = 6  # a defect or a refusal rarely mends itself; these are for the one that does
+
+WHOLE_RESOURCE = "*"
+
+
+def fault_delay(tries: int, fault: Fault) -> float:
+    """Give the seconds to wait before try number `tries` + 1; never less than the service asked for."""
+    return max(min(2.0 ** min(tries - 1, 10), FAULT_LONGEST_SECONDS), fault.retry_after or 0.0)
+
+
+def exhausted(tries: int, fault: Fault) -> bool:
+    """Tell whether a step that failed `tries` times with such faults is given up."""
+    return tries >= (MAX_PASSING_TRIES if fault.passing else MAX_OTHER_TRIES)
+
+
+class PollClock(msgspec.Struct):
+    """When to look at the batches next. Times are epoch seconds."""
+
+    interval: float = 0.0  # 0 before the first look
+    next_at: float = 0.0
+
+    def after_submission(self, now: float, pace: Pace) -> None:
+        """Look soon at a new batch, however patient the clock had become."""
+        due = now + pace.poll_min_seconds
+        self.next_at = min(self.next_at, due) if self.next_at > now else due
+        self.interval = pace.poll_min_seconds
+
+    def after_poll(self, now: float, pace: Pace, *, progress: bool, fault: Fault | None = None) -> None:
+        """Grow the interval, or go back to the shortest after progress."""
+        grown = max(self.interval, pace.poll_min_seconds) * POLL_GROWTH
+        self.interval = pace.poll_min_seconds if progress else min(grown, pace.poll_max_seconds)
+        self.next_at = now + max(self.interval, (fault.retry_after or 0.0) if fault else 0.0)
+
+
+class QuotaGauge(msgspec.Struct):
+    """How full a deployment's queue is, in tokens, as the service said with the last batch it took."""
+
+    enqueued: int
+    limit: int
+
+    def has_room(self, tokens: int) -> bool:
+        """Whether so many more would fit."""
+        return self.enqueued + tokens <= self.limit
+
+
+class DeploymentPause(msgspec.Struct):
+    """A deployment that takes nothing for now. After `until`, `width` shards may try; success doubles the width.
+
+    `since`: the last success, or the first refusal.
+    """
+
+    kind: str
+    message: str
+    since: float
+    until: float
+    delay: float
+    width: int = 1
+
+
+class Pauses(msgspec.Struct):
+    """The deployments that take nothing for now, by name; WHOLE_RESOURCE stands for all of them."""
+
+    by_model: dict[str, DeploymentPause] = {}
+
+    def width(self, model: str, now: float, widest: int) -> int:
+        """Give how many shards of a deployment may be submitted in this round."""
+        pauses = [self.by_model[name] for name in (model, WHOLE_RESOURCE) if name in self.by_model]
+        return min([widest, *(0 if now < pause.until else pause.width for pause in pauses)])
+
+    def begin(self, pause: Pause, now: float) -> DeploymentPause:
+        """Pause a deployment, longer each time; a second refusal in the same round changes nothing."""
+        name = pause.model or WHOLE_RESOURCE
+        known = self.by_model.get(name)
+        if known is None:
+            known = DeploymentPause(
+                pause.kind, pause.message, now, now + PAUSE_FIRST_SECONDS, PAUSE_FIRST_SECONDS
+            )
+            self.by_model[name] = known
+        elif now >= known.until:
+            known.delay = min(known.delay * 2, PAUSE_LONGEST_SECONDS)
+            known.until = now + known.delay
+            known.kind, known.message, known.width = pause.kind, pause.message, 1
+        return known
+
+    def succeeded(self, model: str, now: float, widest: int) -> None:
+        """Widen the gate after a submission went through; open it fully in the end."""
+        for name in (model, WHOLE_RESOURCE):
+            if pause := self.by_model.get(name):
+                pause.since, pause.width = now, pause.width * 2
+                if pause.width >= widest:
+                    del self.by_model[name]
+
+    def room_made(self, model: str, now: float) -> None:
+        """Try a full deployment at once when one of its batches has ended."""
+        for name in (model, WHOLE_RESOURCE):
+            pause = self.by_model.get(name)
+            if pause and pause.kind == "quota":
+                pause.until = min(pause.until, now)
+
+    def wake_times(self) -> list[float]:
+        """Give the times at which a pause ends."""
+        return [pause.until for pause in self.by_model.values()]
+
+    def messages(self) -> list[str]:
+        """Say what is waited for."""
+        return sorted({pause.message for pause in self.by_model.values()})

@@ -1,0 +1,93 @@
+"""What people see of a running snapshot: counts, and a few dozen files with where they stand.
+
+Goes out as the orchestration's custom status, which may hold 16 KB of UTF-16 (Durable Functions, "Custom orchestration
+status", read 2026-11).
+"""
+
+import re
+from collections import defaultdict
+from itertools import accumulate
+from typing import Any
+
+from domain.flow.machine import Flow
+from domain.flow.state import FileState, FileStep, ShardState, ShardStep
+
+MAX_FILES = 24
+MAX_PATH_UNITS = 100  # UTF-16 code units of JSON text, as the limit counts them
+MAX_MESSAGE_UNITS = 1000
+
+_COSTLY = re.compile(r'["\\\x00-\x1f\U00010000-\U0010ffff]')  # characters that take more than one unit
+
+_FILE_WORDS = {
+    FileStep.PREPARE: "preparing",
+    FileStep.WRITE: "writing",
+    FileStep.ARCHIVE: "writing",
+    FileStep.HOLD: "held",
+}
+_SHARD_WORDS = {
+    ShardStep.SUBMIT: "submitting",
+    ShardStep.SEND: "sending",
+    ShardStep.ACTIVE: "in_progress",
+    ShardStep.COLLECT: "collecting",
+}
+
+
+def progress(flow: Flow) -> dict[str, Any]:
+    """Describe a flow for people; the shape is documented in `docs/api.md`."""
+    shards = defaultdict(list)
+    for shard in flow.shards:
+        shards[shard.key].append(shard)
+    totals = flow.totals
+    shown = [_file(file, shards[file.key]) for file in flow.files[:MAX_FILES]]
+    shown += [
+        {"path": _short(file.path), "state": file.state, "requests": file.requests, "done": file.requests}
+        for file in flow.recent
+    ]
+    pauses = "; ".join(flow.pauses.messages())
+    return {
+        "files_total": flow.files_total,
+        "files_done": totals.done + totals.rejected + totals.held + totals.gone,
+        "files_rejected": totals.rejected,
+        "files_held": totals.held,
+        "active_batches": sum(s.step is ShardStep.ACTIVE for s in flow.shards),
+        "requests_total": totals.tally.total
+        + sum(f.requests for f in flow.files if f.step is not FileStep.ARCHIVE),
+        "requests_done": totals.tally.total
+        + sum(_done(f, shards[f.key]) for f in flow.files if f.step is not FileStep.ARCHIVE),
+        "requests_failed": totals.tally.errors,
+        "message": pauses[: _fitting(pauses, MAX_MESSAGE_UNITS)] or None,
+        "files": shown,
+    }
+
+
+def _file(file: FileState, shards: list[ShardState]) -> dict[str, Any]:
+    if file.step is FileStep.RUN and shards:
+        steps = {shard.step for shard in shards}
+        state = _SHARD_WORDS[
+            next(
+                step
+                for step in (ShardStep.ACTIVE, ShardStep.SEND, ShardStep.COLLECT, ShardStep.SUBMIT)
+                if step in steps
+            )
+        ]
+    else:
+        state = _FILE_WORDS.get(file.step, "collecting")
+    return {"path": _short(file.path), "state": state, "requests": file.requests, "done": _done(file, shards)}
+
+
+def _done(file: FileState, shards: list[ShardState]) -> int:
+    return min(file.requests, file.ended + sum(shard.done for shard in shards))
+
+
+def _short(path: str) -> str:
+    """Give a path, or its end where it is too long to show."""
+    fits = _fitting(path[::-1], MAX_PATH_UNITS)
+    return path if fits == len(path) else "…" + path[len(path) - fits + 1 :]
+
+
+def _fitting(text: str, most_units: int) -> int:
+    """Tell how many of a text's first characters fit into so many UTF-16 code units of JSON."""
+    if not _COSTLY.search(text, 0, most_units):
+        return min(len(text), most_units)
+    used = accumulate(6 if character < " " else 2 if _COSTLY.match(character) else 1 for character in text)
+    return sum(units <= most_units for units in used)

@@ -1,0 +1,117 @@
+"""What a model answered to one row: read from the service's answer line, in the three shapes that bodies have."""
+
+import base64
+from array import array
+from sys import byteorder
+from typing import Any, NamedTuple
+
+import msgspec
+from msgspec import Raw
+
+from domain.spec.job_spec import Task
+
+
+class RowAnswer(NamedTuple):
+    """`content` as JSON: the text (a list of texts when several were asked for), or a vector; `null` where there is none."""
+
+    content: Raw
+    finish_reason: str | None
+    usage: Raw
+
+
+class _Message(msgspec.Struct):
+    content: Raw = Raw(b"null")
+    refusal: str | None = None
+
+
+class _Choice(msgspec.Struct):
+    message: _Message = msgspec.field(default_factory=_Message)
+    finish_reason: str | None = None
+
+
+class _Vector(msgspec.Struct):
+    embedding: Raw
+
+
+class _Part(msgspec.Struct):
+    type: str = ""
+    text: str | None = None
+    refusal: str | None = None
+
+
+class _Item(msgspec.Struct):
+    content: list[_Part] | None = None
+
+
+class _Incomplete(msgspec.Struct):
+    reason: str | None = None
+
+
+class _Body(msgspec.Struct):
+    """The fields of all three shapes together; each answer has some of them."""
+
+    choices: list[_Choice] = []
+    data: list[_Vector] = []
+    output: list[_Item] = []
+    status: str | None = None
+    incomplete_details: _Incomplete | None = None
+    usage: Raw = Raw(b"null")
+
+
+class _Response(msgspec.Struct):
+    body: _Body
+
+
+class _AnswerLine(msgspec.Struct):
+    response: _Response
+
+
+_decode = msgspec.json.Decoder(_AnswerLine).decode
+_decode_any = msgspec.json.Decoder().decode
+_encode = msgspec.json.Encoder().encode
+
+
+def read_answer(task: Task, line: bytes) -> RowAnswer:
+    """Read an answer line of status 200. Raises msgspec.ValidationError for a body that is none of the task's."""
+    body = _decode(line).response.body
+    if task == "embeddings":
+        return RowAnswer(_vector(body), None, body.usage)
+    if task == "chat":
+        return RowAnswer(_texts(body), body.choices[0].finish_reason if body.choices else None, body.usage)
+    reason = body.incomplete_details.reason if body.incomplete_details else None
+    return RowAnswer(_output_text(body), reason or body.status, body.usage)
+
+
+def _vector(body: _Body) -> Raw:
+    if not body.data:
+        return Raw(b"null")
+    vector = body.data[0].embedding
+    return vector if bytes(memoryview(vector)[:1]) == b"[" else Raw(_encode(_floats(_decode_any(vector))))
+
+
+def _floats(packed: str) -> list[float]:
+    """Unpack a vector that was asked for as base64: 32-bit floats, little-endian."""
+    floats = array("f", base64.b64decode(packed))
+    if byteorder == "big":
+        floats.byteswap()
+    return floats.tolist()
+
+
+def _texts(body: _Body) -> Raw:
+    """Give the text of the only choice, or a list of all of them; a refusal stands for the text it kept from us."""
+    texts = [_text(choice.message) for choice in body.choices]
+    if len(texts) == 1:
+        return texts[0]
+    return Raw(_encode(texts)) if texts else Raw(b"null")
+
+
+def _text(message: _Message) -> Raw:
+    is_empty = bytes(message.content) in (b"null", b'""')
+    return Raw(_encode(message.refusal)) if is_empty and message.refusal else message.content
+
+
+def _output_text(body: _Body) -> Raw:
+    parts = [part for item in body.output for part in item.content or ()]
+    texts: list[Any] = [part.text for part in parts if part.text is not None]
+    texts = texts or [part.refusal for part in parts if part.refusal is not None]
+    return Raw(_encode("".join(texts))) if texts else Raw(b"null")

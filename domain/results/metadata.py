@@ -1,0 +1,208 @@
+"""The metadata document beside every result: what came in, what was done, what came out, what it used."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from domain import names
+from domain.records import BatchRecord, Ledger, Plan, SendingRecord
+from domain.service.outcomes import Outcome, Tally
+from domain.spec.job_spec import JobSpec
+from domain.tokens import Prices, cost
+from domain.version import VERSION
+
+SCHEMA_VERSION = 1
+
+
+class BatchMetadata(msgspec.Struct, kw_only=True):
+    """One batch that worked on the file."""
+
+    batch_id: str
+    status: Annotated[str, Meta(description="The last status the service gave.")]
+    attempt: Annotated[int, Meta(description="Which try of its requests this was, from 1.")]
+    shard: str
+    transport: Annotated[str, Meta(description="How the shard reached the service.")] = "upload"
+    transport_reason: Annotated[str, Meta(description="Why it went that way.")] = ""
+    input_file_id: str
+    output_file_id: str | None
+    error_file_id: str | None
+    input_blob: Annotated[
+        str | None,
+        Meta(description="URL of the blob that the service read instead of a file; removed by now."),
+    ] = None
+    output_blob: str | None = None
+    error_blob: str | None = None
+    submitted_at: Annotated[str, Meta(description="UTC, ISO 8601.")]
+    ended_at: Annotated[str | None, Meta(description="When the pipeline saw the end; UTC, ISO 8601.")]
+
+
+class LiveMetadata(msgspec.Struct, kw_only=True):
+    """Requests of the file that were sent as live calls."""
+
+    shard: str
+    attempt: Annotated[int, Meta(description="Which try of its requests this was, from 1.")]
+    deployment: str
+    status: Annotated[str, Meta(description="`completed`, or `cancelled` when the deadline came first.")]
+    started_at: Annotated[str, Meta(description="UTC, ISO 8601.")]
+    ended_at: Annotated[str | None, Meta(description="UTC, ISO 8601.")]
+
+
+class Metadata(msgspec.Struct, kw_only=True):
+    """`<stem>_metadata.json`."""
+
+    schema_version: int = SCHEMA_VERSION
+    file: Annotated[str, Meta(description="Path of the input file in the input container.")]
+    etag: str
+    size_bytes: int
+    snapshot: Annotated[str, Meta(description="The snapshot that took the file first.")]
+    status: Annotated[str, Meta(description="`completed`, `completed_with_errors` or `rejected`.")]
+    reason: Annotated[str | None, Meta(description="Why the file was rejected as a whole.")] = None
+    input_state: Annotated[
+        str,
+        Meta(description="The input file when the results were written: `present`, `replaced` or `deleted`."),
+    ] = "present"
+    engine: Annotated[
+        str,
+        Meta(
+            description="`batch`, `direct` (live calls), or `batch+direct`: finished live after the deadline."
+        ),
+    ] = "batch"
+    endpoint: str | None = None
+    deployment: str | None = None
+    requests: Annotated[int, Meta(description="Requests in the input file; the sum of `outcomes`.")]
+    outcomes: Annotated[dict[str, int], Meta(description="Requests per outcome.")]
+    truncated: Annotated[int, Meta(description="Answers cut at the token limit; they count as ok.")] = 0
+    filtered: Annotated[int, Meta(description="Answers cut by the content filter; they count as ok.")] = 0
+    input_tokens: Annotated[int, Meta(description="As the service reports them per answered row.")] = 0
+    output_tokens: int = 0
+    estimated_input_tokens: Annotated[
+        int, Meta(description="Estimated before sending, by the number of characters; 0 when not counted.")
+    ] = 0
+    cost: Annotated[
+        float | None, Meta(description="US dollars for the tokens used, by PRICES; null without a price.")
+    ] = None
+    estimated_cost: Annotated[
+        float | None, Meta(description="US dollars, estimated before sending, by PRICES.")
+    ] = None
+    job_spec: Annotated[
+        JobSpec | None, Meta(description="How rows became requests; null for ready-made ones.")
+    ] = None
+    batches: list[BatchMetadata] = []
+    live: list[LiveMetadata] = []
+    results: Annotated[str | None, Meta(description="Path of the results, in the processed container.")] = (
+        None
+    )
+    errors: Annotated[str | None, Meta(description="Path of the errors, in the error container.")] = None
+    retry: Annotated[str | None, Meta(description="Path of the retry file, in the error container.")] = None
+    archived_input: Annotated[str | None, Meta(description="Path of the archived input file.")] = None
+    started_at: Annotated[str | None, Meta(description="First submission; UTC, ISO 8601.")] = None
+    finished_at: Annotated[str | None, Meta(description="Last batch seen ended; UTC, ISO 8601.")] = None
+    duration_seconds: float | None = None
+    pipeline_version: str
+
+
+def file_metadata(
+    plan: Plan,
+    ledgers: Mapping[str, Ledger],
+    tally: Tally,
+    *,
+    status: str,
+    input_state: str,
+    prices: Prices,
+) -> Metadata:
+    """Describe a file by its plan, the ledgers of its shards and the counts of its outcomes."""
+    batches = [
+        batch_metadata(batch, shard=shard, attempt=ledger.attempt)
+        for shard, ledger in sorted(ledgers.items())
+        for batch in [*ledger.past_batches, *([ledger.batch] if ledger.batch else [])]
+    ]
+    live = [
+        live_metadata(ledger.sending, shard=shard, attempt=ledger.attempt)
+        for shard, ledger in sorted(ledgers.items())
+        if ledger.sending
+    ]
+    records = [ledger.batch for ledger in ledgers.values() if ledger.batch]
+    sent = [ledger.sending for ledger in ledgers.values() if ledger.sending]
+    started = min(
+        [batch.submitted_at for batch in records] + [sending.begun_at for sending in sent], default=None
+    )
+    ends = [batch.ended_seen_at for batch in records] + [sending.ended_seen_at for sending in sent]
+    finished = max((end or 0.0 for end in ends), default=None)
+    return Metadata(
+        file=plan.path,
+        etag=plan.etag,
+        size_bytes=plan.size,
+        snapshot=f"{names.SNAPSHOT_PREFIX}{plan.timestamp}",
+        status=status,
+        reason=plan.rejected,
+        input_state=input_state,
+        engine="batch+direct" if live and plan.engine == "batch" else plan.engine,
+        endpoint=plan.url,
+        deployment=plan.model,
+        requests=plan.requests,
+        outcomes=outcome_counts(tally),
+        truncated=tally.truncated,
+        filtered=tally.filtered,
+        input_tokens=tally.input_tokens,
+        output_tokens=tally.output_tokens,
+        estimated_input_tokens=plan.estimate.input_tokens,
+        cost=cost(prices, plan.model or "", tally.input_tokens, tally.output_tokens),
+        estimated_cost=plan.estimate.cost(prices, plan.model),
+        job_spec=plan.spec,
+        batches=batches,
+        live=live,
+        started_at=iso(started) if started else None,
+        finished_at=iso(finished) if finished else None,
+        duration_seconds=round(finished - started, 3) if started and finished else None,
+        pipeline_version=VERSION,
+    )
+
+
+def outcome_counts(tally: Tally) -> dict[str, int]:
+    """Give the outcomes of a tally by their names."""
+    return {outcome.value: getattr(tally, outcome) for outcome in Outcome}
+
+
+def batch_metadata(batch: BatchRecord, *, shard: str, attempt: int) -> BatchMetadata:
+    """Describe one batch of a ledger."""
+    return BatchMetadata(
+        batch_id=batch.batch_id,
+        status=batch.status,
+        attempt=attempt,
+        shard=shard,
+        transport=batch.transport,
+        transport_reason=batch.transport_reason,
+        input_file_id=batch.input_file_id,
+        output_file_id=batch.output_file_id,
+        error_file_id=batch.error_file_id,
+        input_blob=batch.input_blob,
+        output_blob=batch.output_blob,
+        error_blob=batch.error_blob,
+        submitted_at=iso(batch.submitted_at),
+        ended_at=iso(batch.ended_seen_at) if batch.ended_seen_at else None,
+    )
+
+
+def live_metadata(sending: SendingRecord, *, shard: str, attempt: int) -> LiveMetadata:
+    """Describe one shard that was sent live."""
+    return LiveMetadata(
+        shard=shard,
+        attempt=attempt,
+        deployment=sending.deployment,
+        status=sending.status,
+        started_at=iso(sending.begun_at),
+        ended_at=iso(sending.ended_seen_at) if sending.ended_seen_at else None,
+    )
+
+
+def iso(seconds: float) -> str:
+    """Write epoch seconds as UTC, ISO 8601, to the millisecond."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def schema() -> dict[str, object]:
+    """Give the JSON Schema of the document, as published in `docs/metadata.schema.json`."""
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **msgspec.json.schema(Metadata)}

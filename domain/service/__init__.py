@@ -1,0 +1,1 @@
+"""The service's rules: endpoints, batch states, request lines, answers and how each request ends."""

@@ -1,0 +1,221 @@
+"""Ready-made batch requests: split the bytes of a file into lines, check each line before anything is sent.
+
+The rules are the service's own (Azure OpenAI Batch, "How to use global batch", read 2026-11): one JSON object per line
+with `custom_id`, `method`, `url` and `body`; `custom_id` unique in the file; one `url` and one `model` per file.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import Any, Literal
+
+import msgspec
+
+from domain.estimates import most_output_tokens
+from domain.service.seen_ids import SeenIds
+
+URLS = ("/chat/completions", "/v1/chat/completions", "/v1/responses", "/embeddings", "/v1/embeddings")
+UTF8_BOM = b"\xef\xbb\xbf"
+OTHER_BOMS = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
+MAX_LINE_BYTES = 64 * 1024 * 1024  # one request with several images as data URIs stays well below
+
+
+class _KnownBody(msgspec.Struct):
+    model: str
+
+
+class _KnownLine(msgspec.Struct):
+    custom_id: str
+    method: Literal["POST"]
+    url: str
+    body: _KnownBody
+
+
+_decode = msgspec.json.Decoder().decode
+_decode_known = msgspec.json.Decoder(_KnownLine).decode
+_encode = msgspec.json.Encoder().encode
+
+
+class Request(msgspec.Struct, frozen=True):
+    """One request that may be sent. `line` is the JSON text without line end; `number` counts lines from 1."""
+
+    number: int
+    custom_id: str
+    line: bytes
+    changed: bool  # the text differs from what the file holds
+
+
+class BadLine(msgspec.Struct, frozen=True):
+    """One line that never becomes a request, and why. `custom_id` is None where none could be read."""
+
+    number: int
+    code: str
+    message: str
+    line: bytes
+    custom_id: str | None = None
+
+
+def split_lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    r"""Cut a stream of bytes at `\n`, and nowhere else: JSON strings may hold U+2028.
+
+    Each line comes without its `\n`. A line longer than MAX_LINE_BYTES is cut off there, one byte over the limit,
+    so that memory stays bounded and the reader can tell.
+    """
+    tail = b""
+    for chunk in chunks:
+        lines = (tail + chunk).split(b"\n") if tail else chunk.split(b"\n")
+        tail = lines.pop()[: MAX_LINE_BYTES + 1]
+        yield from (line[: MAX_LINE_BYTES + 1] for line in lines)
+    if tail:
+        yield tail
+
+
+class RequestChecker:
+    """Checks the lines of one file in their order; remembers what later lines must agree with.
+
+    A line without `model` gets `default_model`. The first good line decides the file's `model` and `url`.
+    """
+
+    def __init__(self, default_model: str | None) -> None:
+        self._default_model = default_model
+        self._seen = SeenIds()
+        self._number = 0
+        self.model: str | None = None
+        self.url: str | None = None
+        self.output_tokens: int | None = None  # at most, of an answer, as the first good line has it
+
+    def check(self, line: bytes) -> Request | BadLine | None:
+        """Judge the next line; None for a blank one."""
+        self._number += 1
+        return self._check_like_the_others(line) or self._check_by_every_rule(line)
+
+    def _check_like_the_others(self, line: bytes) -> Request | None:
+        """Say yes to a line that has what the good ones before it had; None when that takes a closer look.
+
+        Nearly every line of nearly every file ends here. The JSON is checked, its values are not made: that halves the
+        time. The one rule that is left to the service this way is that numbers must fit into 64-bit floats.
+        """
+        try:
+            found = _decode_known(line)
+            if not line.isascii():
+                line.decode()
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return None
+        if found.url != self.url or found.body.model != self.model:
+            return None
+        if line[-1:] == b"\r" or len(line) > MAX_LINE_BYTES:
+            return None
+        custom_id = found.custom_id
+        if not custom_id or not self._seen.add(custom_id):
+            return None
+        return Request(self._number, custom_id, line, changed=False)
+
+    def _check_by_every_rule(self, line: bytes) -> Request | BadLine | None:
+        text = line.rstrip(b"\r")
+        if self._number == 1:
+            text = text.removeprefix(UTF8_BOM)
+        if not text.strip():
+            return None
+        try:
+            request = self._parse(text)
+            custom_id = self._custom_id(request)
+        except _BadLineError as bad:
+            return BadLine(self._number, bad.code, str(bad), text)
+        try:
+            added = self._agree(request)
+        except _BadLineError as bad:
+            return BadLine(self._number, bad.code, str(bad), text, custom_id)
+        self._seen.add(custom_id)
+        sent = _encode(request) if added else text
+        return Request(self._number, custom_id, sent, changed=len(sent) != len(line) or added)
+
+    def _parse(self, text: bytes) -> dict[str, Any]:
+        if len(text) > MAX_LINE_BYTES:
+            raise _BadLineError("line_too_long", f"The line is longer than {MAX_LINE_BYTES:,} bytes.")
+        if self._number == 1 and (encoding := OTHER_BOMS.get(text[:2])):
+            raise _BadLineError("invalid_encoding", f"The file is {encoding}; save it as UTF-8.")
+        try:
+            request = _decode(text)
+        except msgspec.DecodeError as error:
+            raise _BadLineError("invalid_json_line", f"Not valid JSON: {error}.") from error
+        except UnicodeDecodeError as error:
+            raise _BadLineError(
+                "invalid_encoding", f"Not UTF-8 at byte {error.start} of the line."
+            ) from error
+        except RecursionError as error:
+            raise _BadLineError("invalid_json_line", "The JSON is nested too deeply.") from error
+        if not isinstance(request, dict):
+            raise _BadLineError("invalid_request", f"Expected a JSON object, found {_kind(request)}.")
+        return request
+
+    def _custom_id(self, request: dict[str, Any]) -> str:
+        custom_id = request.get("custom_id")
+        if custom_id is None:
+            raise _BadLineError("missing_custom_id", "`custom_id` is missing.")
+        if not isinstance(custom_id, str) or not custom_id:
+            raise _BadLineError(
+                "invalid_request", f"`custom_id` must be a non-empty string, found {_kind(custom_id)}."
+            )
+        return custom_id
+
+    def _agree(self, request: dict[str, Any]) -> bool:
+        """Check the line against the rules and the lines before it; True when the model had to be added."""
+        if request["custom_id"] in self._seen:
+            raise _BadLineError(
+                "duplicate_custom_id", f"`custom_id` {request['custom_id']!r} was used on a line above."
+            )
+        if request.get("method") != "POST":
+            raise _BadLineError(
+                "invalid_request", f'`method` must be "POST", found {_shown(request.get("method"))}.'
+            )
+        url, body = request.get("url"), request.get("body")
+        if url not in URLS:
+            raise _BadLineError(
+                "invalid_url", f"`url` must be one of {', '.join(URLS)}, found {_shown(url)}."
+            )
+        if not isinstance(body, dict):
+            raise _BadLineError("invalid_request", f"`body` must be a JSON object, found {_kind(body)}.")
+        added = self._add_model(body)
+        if self.url not in (None, url):
+            raise _BadLineError(
+                "url_mismatch", f"`url` is {url!r}, but the file's first request has {self.url!r}."
+            )
+        if self.model not in (None, body["model"]):
+            raise _BadLineError(
+                "model_mismatch",
+                f"`model` is {body['model']!r}, but the file's first request has {self.model!r}.",
+            )
+        if self.url is None:
+            self.output_tokens = most_output_tokens(body)
+        self.url, self.model = url, body["model"]
+        return added
+
+    def _add_model(self, body: dict[str, Any]) -> bool:
+        model = body.get("model")
+        if isinstance(model, str) and model:
+            return False
+        if model is not None and not isinstance(model, str):
+            raise _BadLineError("invalid_request", f"`body.model` must be a string, found {_kind(model)}.")
+        if not self._default_model:
+            raise _BadLineError(
+                "missing_model",
+                "`body.model` is missing and no default deployment is set (AZURE_OPENAI_DEPLOYMENT).",
+            )
+        body["model"] = self._default_model
+        return True
+
+
+class _BadLineError(Exception):
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+def _kind(value: object) -> str:
+    """Name a JSON value's type as people say it."""
+    names = {type(None): "nothing", bool: "true or false", str: "a string", dict: "an object", list: "a list"}
+    return names.get(type(value), "a number")
+
+
+def _shown(value: object) -> str:
+    """Show a value in a message, cut to a readable length."""
+    text = "nothing" if value is None else repr(value)
+    return text if len(text) <= 80 else text[:77] + "..."

@@ -1,0 +1,342 @@
+"""The job spec: how the rows of a table become requests, and in which shape the answers come back.
+
+`JobSpec` is what the pipeline works with; it is embedded in a file's plan, so it is plain JSON both ways and a new
+field gets a default. `parse_spec` reads what people write; what they leave out comes from the settings.
+"""
+
+from collections.abc import Collection
+from typing import Annotated, Any, Literal, get_args
+
+import msgspec
+from msgspec import Meta
+
+from domain.errors import JobSpecError
+from domain.names import JOB_SPEC_NAMES
+from domain.spec.documents import DocumentError, read_document
+from domain.spec.sections import Mistakes, Section, check_json, shown
+from domain.spec.structured import answer_schema, schema_mistakes
+from domain.templates.fields import template_mistake
+
+Endpoint = Literal["/chat/completions", "/v1/chat/completions", "/v1/responses", "/v1/embeddings"]
+Engine = Literal["auto", "batch", "direct"]
+OnDeadline = Literal["cancel", "direct"]
+Role = Literal["system", "developer", "user", "assistant"]
+Task = Literal["chat", "responses", "embeddings"]
+
+SHORT_NAMES: dict[str, Endpoint] = {
+    "chat": "/v1/chat/completions",
+    "responses": "/v1/responses",
+    "embeddings": "/v1/embeddings",
+}
+TASKS: dict[str, Task] = {
+    "/chat/completions": "chat",
+    "/v1/chat/completions": "chat",
+    "/v1/responses": "responses",
+    "/v1/embeddings": "embeddings",
+}
+INPUTS_PER_REQUEST = 16
+MAX_INPUTS_PER_REQUEST = 2048  # of the embeddings endpoint (Azure OpenAI REST reference, read 2026-11)
+MAX_MESSAGES = 100
+MAX_PARTS = 100
+MAX_COLUMNS = 1000
+PART_TYPES = {"text": "text", "input_text": "text", "image_url": "image_url", "input_image": "image_url"}
+NOT_PARAMETERS = {
+    "model": "name the deployment with `deployment`",
+    "messages": "write `messages` beside `parameters`, not in it",
+    "input": "write `input` beside `parameters`, not in it",
+    "stream": "answers come back as a whole",
+}
+
+
+class Part(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A part of a message: a text or an image."""
+
+    text: Annotated[str | None, Meta(description="Template of a text.")] = None
+    image_url: Annotated[str | None, Meta(description="Template of an address, or of a `data:` URI.")] = None
+    detail: Annotated[Literal["auto", "low", "high"] | None, Meta(description="Of an image.")] = None
+
+
+class Message(msgspec.Struct, frozen=True, kw_only=True):
+    """One message of a conversation."""
+
+    role: Role
+    content: Annotated[str | list[Part], Meta(description="A template, or parts with texts and images.")]
+
+
+class Output(msgspec.Struct, frozen=True, kw_only=True):
+    """The shape of the results."""
+
+    format: Literal["jsonl", "parquet"] = "jsonl"
+    columns: Annotated[
+        list[str] | Literal["*"], Meta(description="Columns of the input to carry along; `*` for all.")
+    ] = []
+
+
+class JobSpec(msgspec.Struct, frozen=True, kw_only=True):
+    """How rows become requests."""
+
+    endpoint: Annotated[Endpoint, Meta(description="What is asked. Default: `BATCH_ENDPOINT`.")]
+    deployment: Annotated[
+        str,
+        Meta(min_length=1, description="Name of the model deployment. Default: `AZURE_OPENAI_DEPLOYMENT`."),
+    ]
+    input: Annotated[
+        str | None, Meta(description="For embeddings and responses: one template; columns are variables.")
+    ] = None
+    messages: Annotated[
+        list[Message] | None, Meta(description="For chat and responses: the conversation, as templates.")
+    ] = None
+    parameters: Annotated[
+        dict[str, Any], Meta(description="Copied into every request: `temperature`, `dimensions`, ...")
+    ] = {}
+    output: Output = msgspec.field(default_factory=Output)
+    engine: Annotated[
+        Engine,
+        Meta(description="`auto`: live calls for embeddings, batches for the rest. Default: `ENGINE`."),
+    ] = "auto"
+    on_deadline: Annotated[
+        OnDeadline,
+        Meta(
+            description="What becomes of requests that no batch has answered in time. Default: `ON_DEADLINE`."
+        ),
+    ] = "cancel"
+    direct_deployment: Annotated[
+        str | None,
+        Meta(description="Deployment of live calls after the deadline. Default: `DIRECT_DEPLOYMENT`."),
+    ] = None
+    inputs_per_request: Annotated[
+        int,
+        Meta(ge=1, le=MAX_INPUTS_PER_REQUEST, description="Rows sent in one live call for embeddings."),
+    ] = INPUTS_PER_REQUEST
+    encoding: Annotated[str, Meta(description="Of text files, as Python names it.")] = "utf-8"
+    delimiter: (
+        Annotated[str, Meta(min_length=1, max_length=1, description="Between the fields of csv files.")]
+        | None
+    ) = None
+
+    @property
+    def task(self) -> Task:
+        """What is asked, in one word; the name of the answer in the results."""
+        return TASKS[self.endpoint]
+
+    @property
+    def answer_schema(self) -> dict[str, Any] | None:
+        """The JSON Schema that answers have to fit; None for free text and embeddings."""
+        return answer_schema(self.task, self.parameters)
+
+
+class SpecDefaults(msgspec.Struct, frozen=True, kw_only=True):
+    """What a job spec need not say, because the settings do."""
+
+    endpoint: Endpoint = "/v1/chat/completions"
+    deployment: str | None = None
+    engine: Engine = "auto"
+    on_deadline: OnDeadline = "cancel"
+    direct_deployment: str | None = None
+
+    def deployment_for(self, endpoint: Endpoint) -> str | None:
+        """Give the deployment for an endpoint, unless the default is of a kind that cannot serve it."""
+        embeds = {TASKS[endpoint] == "embeddings", TASKS[self.endpoint] == "embeddings"}
+        return self.deployment if len(embeds) == 1 else None
+
+
+def default_spec(defaults: SpecDefaults) -> JobSpec:
+    """Give the spec of files that have none. Raises JobSpecError when the settings do not name a deployment."""
+    return _read({}, "The settings", defaults)
+
+
+def parse_spec(content: bytes, name: str, defaults: SpecDefaults = SpecDefaults()) -> JobSpec:  # noqa: B008 - frozen
+    """Read a job spec from the text of `_batch.yaml` or `_batch.json`.
+
+    Raises JobSpecError with every mistake in it, each with its path in the document.
+    """
+    try:
+        document = read_document(content, name)
+    except DocumentError as error:
+        raise JobSpecError(name, error.mistakes) from error
+    return _read({} if document is None else document, name, defaults)
+
+
+def _read(document: object, name: str, defaults: SpecDefaults) -> JobSpec:
+    mistakes = Mistakes()
+    if not isinstance(document, dict):
+        mistakes.add(
+            "", f"found {shown(document)}, expected an object with {', '.join(JobSpec.__struct_fields__)}"
+        )
+        raise JobSpecError(name, mistakes.found)
+    if not check_json(document, mistakes):
+        raise JobSpecError(name, mistakes.found)
+    spec = _spec(Section("", document, mistakes, JobSpec.__struct_fields__), mistakes, defaults)
+    if mistakes.found:
+        raise JobSpecError(name, mistakes.found)
+    return spec
+
+
+def _spec(top: Section, mistakes: Mistakes, defaults: SpecDefaults) -> JobSpec:
+    endpoint = top.choice("endpoint", (*TASKS, *SHORT_NAMES), defaults.endpoint)
+    endpoint = SHORT_NAMES.get(endpoint, endpoint)
+    spec = JobSpec(
+        endpoint=endpoint,
+        deployment=_deployment(top, endpoint, defaults),
+        input=_template(top, "input"),
+        messages=_messages(top, mistakes),
+        parameters=_parameters(top, TASKS[endpoint], mistakes),
+        output=_output(top),
+        engine=top.choice("engine", get_args(Engine), defaults.engine),
+        on_deadline=top.choice("on_deadline", get_args(OnDeadline), defaults.on_deadline),
+        direct_deployment=top.text("direct_deployment", defaults.direct_deployment),
+        inputs_per_request=top.whole_number(
+            "inputs_per_request", 1, MAX_INPUTS_PER_REQUEST, INPUTS_PER_REQUEST
+        ),
+        encoding=_encoding(top),
+        delimiter=_delimiter(top),
+    )
+    _contradictions(spec, top)
+    return spec
+
+
+def _deployment(top: Section, endpoint: Endpoint, defaults: SpecDefaults) -> str:
+    deployment = top.text("deployment", defaults.deployment_for(endpoint))
+    if deployment is None and not top.given("deployment"):
+        why = f"AZURE_OPENAI_DEPLOYMENT is not set for {endpoint}"
+        top.wrong("deployment", f"missing: name the model deployment here; {why}")
+    return deployment or ""
+
+
+def _template(section: Section, key: str) -> str | None:
+    """Read a template and try it out, so that its mistakes show before any row does."""
+    source = section.text(key)
+    if source is not None and (mistake := template_mistake(source)):
+        section.wrong(key, mistake)
+    return source
+
+
+def _messages(top: Section, mistakes: Mistakes) -> list[Message] | None:
+    entries = top.list_of("messages", MAX_MESSAGES)
+    if entries is None:
+        return None
+    return [_message(f"messages[{index}]", entry, mistakes) for index, entry in enumerate(entries)]
+
+
+def _message(path: str, entry: object, mistakes: Mistakes) -> Message:
+    if not isinstance(entry, dict):
+        mistakes.add(path, f"found {shown(entry)}, expected an object with role and content")
+        return Message(role="user", content="")
+    section = Section(path, entry, mistakes, Message.__struct_fields__)
+    for key in ("role", "content"):
+        if not section.given(key):
+            section.wrong(key, "missing")
+    role = section.choice("role", get_args(Role), "user")
+    if not isinstance(section.value("content"), list):
+        return Message(role=role, content=_template(section, "content") or "")
+    if role == "assistant":
+        section.wrong("content", "an assistant's message is one text")
+    parts = section.list_of("content", MAX_PARTS) or []
+    return Message(
+        role=role,
+        content=[_part(f"{path}.content[{index}]", part, mistakes) for index, part in enumerate(parts)],
+    )
+
+
+def _part(path: str, entry: object, mistakes: Mistakes) -> Part:
+    """Read a part as the service spells it (`type`, `image_url: {url, detail}`), or shorter."""
+    if not isinstance(entry, dict):
+        mistakes.add(path, f"found {shown(entry)}, expected an object with text or image_url")
+        return Part()
+    section = Section(path, entry, mistakes, ("type", *Part.__struct_fields__))
+    kind = PART_TYPES.get(section.choice("type", tuple(PART_TYPES), ""))
+    if section.given("text") == section.given("image_url") or (kind and not section.given(kind)):
+        mistakes.add(path, f"expected {kind or 'one of text and image_url'}, and nothing else")
+    if not isinstance(section.value("image_url"), dict):
+        detail = section.choice("detail", ("auto", "low", "high"), None)
+        if detail and section.given("text"):
+            section.wrong("detail", "only images have one")
+        image = _template(section, "image_url")
+        return Part(text=_template(section, "text"), image_url=image, detail=detail)
+    inner = section.section("image_url", ("url", "detail"))
+    if not inner.given("url"):
+        inner.wrong("url", "missing")
+    return Part(
+        image_url=_template(inner, "url"),
+        detail=inner.choice("detail", ("auto", "low", "high"), None),
+    )
+
+
+def _parameters(top: Section, task: Task, mistakes: Mistakes) -> dict[str, Any]:
+    parameters = top.value("parameters") if top.given("parameters") else {}
+    if not isinstance(parameters, dict):
+        top.wrong("parameters", f"found {shown(parameters)}, expected an object")
+        return {}
+    for key, reason in NOT_PARAMETERS.items():
+        if key in parameters:
+            mistakes.add(f"parameters.{key}", f"not a parameter: {reason}")
+    mistakes.found += schema_mistakes(task, parameters)
+    return parameters
+
+
+def _output(top: Section) -> Output:
+    section = top.section("output", Output.__struct_fields__)
+    output_format = section.choice("format", ("jsonl", "parquet"), "jsonl")
+    if section.value("columns") == "*":
+        return Output(format=output_format, columns="*")
+    if section.value("columns") == []:
+        return Output(format=output_format)
+    columns = section.list_of("columns", MAX_COLUMNS) or []
+    for index, column in enumerate(columns):
+        if not isinstance(column, str):
+            section.wrong(f"columns[{index}]", f"found {shown(column)}, expected the name of a column")
+        elif column in columns[:index]:
+            section.wrong(f"columns[{index}]", f"{column!r} is named twice")
+    return Output(format=output_format, columns=[column for column in columns if isinstance(column, str)])
+
+
+def _encoding(top: Section) -> str:
+    encoding = top.text("encoding", "utf-8") or "utf-8"
+    try:
+        "".encode(encoding)
+    except (LookupError, ValueError):  # ValueError: a name with a null character
+        top.wrong("encoding", f"found {shown(encoding)}, not an encoding of texts; try utf-8, cp1252, utf-16")
+    return encoding
+
+
+def _delimiter(top: Section) -> str | None:
+    delimiter = top.text("delimiter")
+    if delimiter is not None and (len(delimiter) != 1 or delimiter in '\r\n"\0'):
+        top.wrong("delimiter", f"found {shown(delimiter)}, expected one character, no quote and no line end")
+    return delimiter
+
+
+def _contradictions(spec: JobSpec, top: Section) -> None:
+    """Find what is right alone and wrong together."""
+    if spec.task == "embeddings" and spec.messages is not None:
+        top.wrong("messages", "embeddings take `input`, one template")
+    if spec.task == "chat" and spec.input is not None:
+        top.wrong("input", "chat takes `messages`")
+    if spec.task == "responses" and spec.input is not None and spec.messages is not None:
+        top.wrong("input", "write `input` or `messages`, not both")
+    if spec.task != "embeddings" and spec.inputs_per_request != INPUTS_PER_REQUEST:
+        top.wrong("inputs_per_request", "only embeddings take several inputs in one request")
+    if spec.on_deadline == "direct" and spec.direct_deployment is None:
+        top.wrong("on_deadline", "direct needs a `direct_deployment`, here or in DIRECT_DEPLOYMENT")
+
+
+def engine_of(engine: Engine, endpoint: str) -> Literal["batch", "direct"]:
+    """Say how requests are sent: Azure's Batch API does not serve embeddings ("How to use global batch", FAQ)."""
+    if engine == "auto":
+        return "direct" if endpoint.endswith("/embeddings") else "batch"
+    return engine
+
+
+def nearest_spec(path: str, spec_paths: Collection[str]) -> str | None:
+    """Find the job spec of an input file among those in the container: in its folder, else in the nearest above.
+
+    In one folder `_batch.yaml` comes before `_batch.yml` before `_batch.json`.
+    """
+    folder = path
+    while folder:
+        folder = folder.rpartition("/")[0]
+        for name in JOB_SPEC_NAMES:
+            candidate = f"{folder}/{name}" if folder else name
+            if candidate in spec_paths:
+                return candidate
+    return None

@@ -1,0 +1,222 @@
+"""Rows into requests: the job spec's templates, put together once into a line with places for each row's values."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+from typing import Any
+
+import msgspec
+
+from domain.errors import InputFileError, RowTemplateError
+from domain.service.request_lines import MAX_LINE_BYTES
+from domain.spec.job_spec import JobSpec, Message, Part
+from domain.templates.fields import MAX_IMAGE_CHARS, MAX_TEXT_CHARS, Column, FieldTemplate, column_list
+from domain.templates.row_text import text_of
+
+MAX_ROWS_TO_LOOK_AT = 100
+NUMBER = 1  # where the row's number goes among the pieces of a line
+
+_encode = msgspec.json.Encoder().encode
+_Piece = bytes | FieldTemplate
+
+
+class RequestTemplate:
+    """Makes one line of a batch input file from each row of a table.
+
+    `columns` and `first_rows` are those of `completed`, for a spec that has not been through it.
+    """
+
+    def __init__(
+        self,
+        spec: JobSpec,
+        columns: Sequence[str] | None = None,
+        first_rows: Iterable[Mapping[str, Any]] = (),
+    ) -> None:
+        spec = completed(spec, columns, first_rows)
+        self._fields: list[FieldTemplate] = []
+        self._line: list[bytes] = []
+        self._columns: list[tuple[int, str]] = []
+        self._templates: list[tuple[int, FieldTemplate]] = []
+        for piece in _pieces(spec):
+            self._add(piece)
+        constant = sum(map(len, self._line))
+        may_be_empty = spec.task == "embeddings" and all(
+            isinstance(part, Column) or not part for field in self._fields for part in field.parts or ()
+        )
+        self._empty_bytes = constant if may_be_empty else -1
+
+    @property
+    def columns_used(self) -> frozenset[str] | None:
+        """The columns that the templates name; None where they may look at any."""
+        used: frozenset[str] = frozenset()
+        for field in self._fields:
+            if field.columns is None:
+                return None
+            used |= field.columns
+        return used
+
+    def request(self, row_number: int, values: Mapping[str, Any]) -> bytes:
+        """Give the request of a row, numbered from 0: one JSON object, without line end. Raises RowTemplateError."""
+        line = self._line.copy()
+        number = b"%d" % row_number
+        line[NUMBER] = number
+        try:
+            for index, column in self._columns:
+                value = values[column]
+                line[index] = _encode(value if type(value) is str else text_of(value))[1:-1]
+            for index, template in self._templates:
+                line[index] = _encode(template.render(values))[1:-1]
+        except (LookupError, TypeError, ValueError, RecursionError) as error:
+            raise self._reason(values) from error
+        joined = b"".join(line)
+        if len(joined) > MAX_TEXT_CHARS:
+            self._check_sizes(values, joined)
+        if len(joined) - len(number) == self._empty_bytes:
+            raise RowTemplateError(
+                "input: the text is empty, and the service embeds no empty text", code="empty_input"
+            )
+        return joined
+
+    def _add(self, piece: _Piece) -> None:
+        """Put a constant, or the places of a field, at the end of the line."""
+        if isinstance(piece, bytes):
+            self._line.append(piece)
+            return
+        self._fields.append(piece)
+        if piece.parts is None:
+            self._templates.append((len(self._line), piece))
+            self._line.append(b"")
+        for part in piece.parts or ():
+            if isinstance(part, Column):
+                self._columns.append((len(self._line), part.name))
+            self._line.append(b"" if isinstance(part, Column) else _encode(part)[1:-1])
+
+    def _reason(self, values: Mapping[str, Any]) -> RowTemplateError:
+        """Find out which text could not be made, by making each with care."""
+        for field in self._fields:
+            try:
+                _encode(field.render(values))
+            except RowTemplateError as error:
+                return error
+            except ValueError:
+                return RowTemplateError(
+                    f"{field.path}: the text holds half a character and is not valid Unicode"
+                )
+        return RowTemplateError("The row cannot be written as a request.")
+
+    def _check_sizes(self, values: Mapping[str, Any], line: bytes) -> None:
+        for field in self._fields:
+            field.render(values)
+        if len(line) > MAX_LINE_BYTES:
+            raise RowTemplateError(
+                f"The request has more than {MAX_LINE_BYTES:,} bytes.", code="row_too_long"
+            )
+
+
+# --- the text column --------------------------------------------------------------------------------------------------
+
+
+def completed(
+    spec: JobSpec, columns: Sequence[str] | None, first_rows: Iterable[Mapping[str, Any]] = ()
+) -> JobSpec:
+    """Give the spec with a template in it: where it has none, the one that sends the column of texts.
+
+    `columns` are the table's, None where every row has its own; `first_rows` decide where no column is named `text`.
+    Keep the answer: other rows could decide otherwise. Raises InputFileError (`no_text_column`).
+    """
+    if spec.input is not None or spec.messages is not None:
+        return spec
+    rows = list(islice(first_rows, MAX_ROWS_TO_LOOK_AT))
+    found = list(dict.fromkeys(column for row in rows for column in row)) if columns is None else columns
+    return _with_text_column(spec, text_column(found, rows))
+
+
+def text_column(columns: Sequence[str], first_rows: Iterable[Mapping[str, Any]]) -> str:
+    """Give the column that holds the text: the one named `text`, else the only one whose values are texts.
+
+    A column of a text format whose values are all numbers is not a column of texts. Raises InputFileError
+    (`no_text_column`) naming the columns.
+    """
+    named = [column for column in columns if column == "text"]
+    named = named or [column for column in columns if column.strip().casefold() == "text"]
+    texts = named or _columns_of_texts(columns, first_rows)
+    if len(texts) == 1:
+        return texts[0]
+    if {"custom_id", "body"}.issubset(columns):
+        message = "The rows are batch requests. A ready-made file has one on each line, ends in .jsonl and is not packed."
+        raise InputFileError(message, code="no_text_column")
+    found = f"{len(texts)} columns hold texts ({', '.join(texts)})" if texts else "no column holds texts"
+    raise InputFileError(
+        f"Which column is the text? None is named `text`, and {found}. Name it in a job spec. {column_list(columns)}",
+        code="no_text_column",
+    )
+
+
+def _columns_of_texts(columns: Sequence[str], first_rows: Iterable[Mapping[str, Any]]) -> list[str]:
+    rows = list(first_rows)
+    samples = {column: [row.get(column) for row in rows] for column in columns}
+    return [column for column, values in samples.items() if any(map(_is_text, values))]
+
+
+def _is_text(value: object) -> bool:
+    if not isinstance(value, str) or not value.strip():
+        return False
+    try:
+        float(value)
+    except ValueError:
+        return True
+    return False
+
+
+def _with_text_column(spec: JobSpec, column: str) -> JobSpec:
+    """Give the spec that sends one column's text as it is."""
+    template = f"{{{{ row[{msgspec.json.encode(column).decode()}] }}}}"
+    if spec.task == "chat":
+        return msgspec.structs.replace(spec, messages=[Message(role="user", content=template)])
+    return msgspec.structs.replace(spec, input=template)
+
+
+# --- the line ---------------------------------------------------------------------------------------------------------
+
+
+def _pieces(spec: JobSpec) -> Iterator[_Piece]:
+    """Give the JSON of a request in order, with a field wherever a row's text goes in."""
+    yield b'{"custom_id":"row-'
+    yield b""  # the row's number
+    yield b'","method":"POST","url":' + _encode(spec.endpoint)
+    yield b',"body":{"model":' + _encode(spec.deployment)
+    if spec.input is not None:
+        yield from (b',"input":"', FieldTemplate("input", spec.input), b'"')
+    if spec.messages is not None:
+        yield b',"messages":[' if spec.task == "chat" else b',"input":['
+        for index, message in enumerate(spec.messages):
+            yield b"," * bool(index) + b'{"role":' + _encode(message.role) + b',"content":'
+            yield from _content(f"messages[{index}].content", message.content, spec.task)
+            yield b"}"
+        yield b"]"
+    yield b"".join(b"," + _encode(key) + b":" + _encode(value) for key, value in spec.parameters.items())
+    yield b"}}"
+
+
+def _content(path: str, content: str | list[Part], task: str) -> Iterator[_Piece]:
+    if isinstance(content, str):
+        yield from (b'"', FieldTemplate(path, content), b'"')
+        return
+    yield b"["
+    for index, part in enumerate(content):
+        yield b"," * bool(index)
+        yield from _part(f"{path}[{index}]", part, task)
+    yield b"]"
+
+
+def _part(path: str, part: Part, task: str) -> Iterator[_Piece]:
+    """Write a part of a message: the chat endpoint and the responses endpoint each have words of their own."""
+    if part.text is not None:
+        kind = b"text" if task == "chat" else b"input_text"
+        yield from (b'{"type":"%s","text":"' % kind, FieldTemplate(f"{path}.text", part.text), b'"}')
+        return
+    image = FieldTemplate(f"{path}.image_url", part.image_url or "", MAX_IMAGE_CHARS)
+    detail = b',"detail":' + _encode(part.detail) if part.detail else b""
+    if task == "chat":
+        yield from (b'{"type":"image_url","image_url":{"url":"', image, b'"' + detail + b"}}")
+    else:
+        yield from (b'{"type":"input_image","image_url":"', image, b'"' + detail + b"}")

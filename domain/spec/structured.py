@@ -1,0 +1,161 @@
+"""Structured answers: the JSON Schema that a job spec asks answers to fit, and answers held against it.
+
+The service promises to keep to a schema under `strict: true` only; without it, and with a cut answer, it may not.
+"""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import msgspec
+
+from domain.errors import SpecMistake
+
+if TYPE_CHECKING:
+    import jsonschema_rs
+
+MAX_SHOWN_CHARS = 300
+MAX_REFERENCES = 8  # one behind the other
+_REFERENCES = ("$ref", "$dynamicRef", "$recursiveRef")
+_WHERE = {
+    "chat": ("response_format", "json_schema", "schema"),
+    "responses": ("text", "format", "schema"),
+}
+
+
+def answer_schema(task: str, parameters: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Give the schema that a spec's parameters ask answers to fit, None for free text and embeddings."""
+    found: Any = parameters
+    for key in _WHERE.get(task, ()):
+        found = found.get(key) if isinstance(found, Mapping) else None
+    return found if isinstance(found, dict) and task in _WHERE else None
+
+
+def columns_of(schema: dict[str, Any]) -> list[str]:
+    """Name the top-level properties of the answers, in the schema's order; none where the answer is no object."""
+    top: Any = schema
+    for _ in range(MAX_REFERENCES):
+        if not isinstance(top, dict) or "properties" in top or not isinstance(top.get("$ref"), str):
+            break
+        top = pointed(schema, top["$ref"])
+    properties = top.get("properties") if isinstance(top, dict) else None
+    return list(properties) if isinstance(properties, dict) else []
+
+
+def pointed(root: Mapping[str, Any], pointer: str) -> Any:
+    """Follow a reference within a schema; None where it leads nowhere."""
+    part: Any = root
+    for step in pointer.removeprefix("#").strip("/").split("/") if pointer != "#" else ():
+        name = step.replace("~1", "/").replace("~0", "~")
+        part = part.get(name) if isinstance(part, Mapping) else None
+    return part
+
+
+def schema_mistakes(task: str, parameters: dict[str, Any]) -> list[SpecMistake]:
+    """Find what is wrong with the wish for structured answers in a spec's parameters."""
+    if task not in _WHERE:
+        return []
+    outer, *inner = _WHERE[task]
+    path, value = f"parameters.{outer}", parameters.get(outer)
+    if task == "responses" and isinstance(value, dict):
+        value = value.get("format")
+        path = f"{path}.format"
+    if not isinstance(value, dict) or value.get("type") != "json_schema":
+        return _misplaced(task, parameters)
+    if task == "chat":
+        value, path = value.get("json_schema"), f"{path}.json_schema"
+    if not isinstance(value, dict):
+        return [SpecMistake(path, "missing: an object with `name` and `schema`")]
+    mistakes = [] if value.get("name") else [SpecMistake(f"{path}.name", "missing: the service asks for one")]
+    if parameters.get("n", 1) != 1:
+        mistakes.append(
+            SpecMistake("parameters.n", "answers with a schema become columns: there can be one only")
+        )
+    return mistakes + _mistakes_in_schema(f"{path}.{inner[-1]}", value.get("schema"))
+
+
+def _misplaced(task: str, parameters: dict[str, Any]) -> list[SpecMistake]:
+    """Point out the other endpoint's word for the same thing, which the service would refuse in every row."""
+    if task == "responses" and "response_format" in parameters:
+        return [SpecMistake("parameters.response_format", "/v1/responses takes this as `text.format`")]
+    return []
+
+
+def _mistakes_in_schema(path: str, schema: object) -> list[SpecMistake]:
+    if not isinstance(schema, dict):
+        return [SpecMistake(path, "missing: a JSON Schema")]
+    if (elsewhere := _reference_elsewhere(schema)) is not None:
+        return [SpecMistake(path, f"`$ref` may only point into the schema itself, found {elsewhere!r}")]
+    try:
+        _validator(schema)
+    except ValueError as error:
+        within = "".join(
+            f"[{key}]" if isinstance(key, int) else f".{key}" for key in getattr(error, "instance_path", ())
+        )
+        return [SpecMistake(path + within, f"no valid JSON Schema: {_first_line(error)}")]
+    return []
+
+
+def _reference_elsewhere(schema: object) -> str | None:
+    """Find a reference that leaves the schema: nothing is ever fetched."""
+    waiting = [schema]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, dict):
+            targets = [part.get(key) for key in _REFERENCES]
+            waiting += part.values()
+        else:
+            targets = []
+            waiting += part if isinstance(part, list) else []
+        for target in targets:
+            if isinstance(target, str) and not target.startswith("#"):
+                return target
+    return None
+
+
+class AnswerChecker:
+    """Holds answers against one schema. Raises ValueError when the schema itself is wrong or reaches for others."""
+
+    def __init__(self, schema: dict[str, Any]) -> None:
+        self._validator = _validator(schema)
+
+    def reason_against(self, content: object) -> str | None:
+        """Say why an answer's text does not fit; None when it does.
+
+        `content` is the text, None where the service gave none.
+        """
+        if not isinstance(content, str):
+            return "The answer has no text."
+        try:
+            return self._misfit(parsed(content))
+        except msgspec.DecodeError:
+            begins = content[:MAX_SHOWN_CHARS] + "…" * (len(content) > MAX_SHOWN_CHARS)
+            return f"The answer is not JSON: {begins}" if content else "The answer is not JSON: it is empty."
+        except RecursionError:
+            return "The answer is nested too deeply."
+
+    def _misfit(self, answer: object) -> str | None:
+        if self._validator.is_valid(answer):
+            return None
+        error = next(self._validator.iter_errors(answer))
+        where = "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in error.instance_path)
+        return f"The answer does not fit the schema at ${where}: {_first_line(error)}"
+
+
+def parsed(content: str) -> Any:
+    """Read a structured answer's text. Raises msgspec.DecodeError, RecursionError."""
+    return msgspec.json.decode(content)
+
+
+def _validator(schema: dict[str, Any]) -> "jsonschema_rs.Validator":
+    import jsonschema_rs  # noqa: PLC0415 - only where answers have a schema
+
+    return jsonschema_rs.validator_for(schema, retriever=_refuse_to_fetch)
+
+
+def _refuse_to_fetch(uri: str) -> NoReturn:
+    raise ValueError(f"nothing is fetched, not even {uri}")
+
+
+def _first_line(error: Exception) -> str:
+    text = str(getattr(error, "message", error)).partition("\n")[0]
+    return text if len(text) <= MAX_SHOWN_CHARS else text[:MAX_SHOWN_CHARS] + "…"

@@ -1,0 +1,1 @@
+"""Formats with typed columns: parquet, Arrow, feather."""

@@ -1,0 +1,141 @@
+"""Write result records as parquet, with real types, to a place that only takes bytes."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from formats.arrow.building import built, written_type
+from formats.sinks import ArrowSink, Sink
+
+ROW_GROUP_BYTES = 16 * 1024 * 1024  # as columns in memory
+PENDING_BYTES = 4 * 1024 * 1024  # as Python values, about
+PENDING_RECORDS = 1024
+_VALUE_BYTES = 32  # a number in a list of Python's
+
+_COUNT = pa.int64()
+
+
+def _counts(*names: str) -> pa.DataType:
+    return pa.struct([(name, _COUNT) for name in names])
+
+
+# As the service spells them (OpenAI API reference: CompletionUsage, ResponseUsage, CreateEmbeddingResponse.usage).
+USAGE: Mapping[str, pa.DataType] = {
+    "chat": pa.struct(
+        [
+            ("prompt_tokens", _COUNT),
+            ("completion_tokens", _COUNT),
+            ("total_tokens", _COUNT),
+            ("prompt_tokens_details", _counts("audio_tokens", "cached_tokens")),
+            (
+                "completion_tokens_details",
+                _counts(
+                    "accepted_prediction_tokens",
+                    "audio_tokens",
+                    "reasoning_tokens",
+                    "rejected_prediction_tokens",
+                ),
+            ),
+        ]
+    ),
+    "responses": pa.struct(
+        [
+            ("input_tokens", _COUNT),
+            ("output_tokens", _COUNT),
+            ("total_tokens", _COUNT),
+            ("input_tokens_details", _counts("cached_tokens")),
+            ("output_tokens_details", _counts("reasoning_tokens")),
+        ]
+    ),
+    "embeddings": _counts("prompt_tokens", "total_tokens"),
+}
+
+
+class ParquetResults:
+    """Takes records in their order and writes them in row groups of bounded memory. The sink is not closed.
+
+    `task` is `chat`, `responses` or `embeddings`. Columns: `file`, `row`, `<task>`, the carried ones, those of structured
+    answers, `custom_id`, `finish_reason`, `usage`.
+    `carried` gives the carried columns' types in the input, None where it has none (they become text, and what is no text
+    its JSON); `answer` the columns of structured answers likewise. A record may lack columns: they are null.
+
+    `unfit` counts, per column, values that could not be held in its type and were written as null.
+    """
+
+    def __init__(
+        self,
+        sink: Sink,
+        *,
+        task: str,
+        carried: Mapping[str, pa.DataType | None] | None = None,
+        answer: Mapping[str, pa.DataType | None] | None = None,
+    ) -> None:
+        columns: list[tuple[str, pa.DataType]] = [
+            ("file", pa.string()),
+            ("row", pa.int64()),
+            (str(task), pa.list_(pa.float32()) if task == "embeddings" else pa.string()),
+            *((name, written_type(kind)) for name, kind in (carried or {}).items()),
+            *((name, written_type(kind)) for name, kind in (answer or {}).items()),
+            ("custom_id", pa.string()),
+            ("finish_reason", pa.string()),
+            ("usage", USAGE[task]),
+        ]
+        names = [name for name, _ in columns]
+        if twice := {name for name in names if names.count(name) > 1}:
+            raise ValueError(f"Columns of the same name: {', '.join(sorted(twice))}.")
+        self.schema = pa.schema(columns)
+        self.unfit: dict[str, int] = {}
+        repeating = [
+            name for name in names if name != task
+        ]  # no two answers are alike: a dictionary of them is in vain
+        self._writer = pq.ParquetWriter(
+            ArrowSink(sink), self.schema, compression="zstd", use_dictionary=repeating
+        )
+        self._pending: list[Mapping[str, Any]] = []
+        self._pending_bytes = 0
+        self._batches: list[pa.RecordBatch] = []
+        self._batch_bytes = 0
+
+    def add(self, record: Mapping[str, Any]) -> None:
+        """Add one record."""
+        self._pending.append(record)
+        self._pending_bytes += sum(map(_size, record.values()))
+        if self._pending_bytes >= PENDING_BYTES or len(self._pending) >= PENDING_RECORDS:
+            self._build()
+
+    def close(self) -> None:
+        """Write what is left, and the end of the file. Without it the file is none."""
+        self._build()
+        self._write_group()
+        self._writer.close()
+
+    def _build(self) -> None:
+        """Turn the pending records into columns."""
+        if not self._pending:
+            return
+        columns = []
+        for field in self.schema:
+            column, unfit = built([record.get(field.name) for record in self._pending], field.type)
+            columns.append(column)
+            if unfit:
+                self.unfit[field.name] = self.unfit.get(field.name, 0) + unfit
+        batch = pa.RecordBatch.from_arrays(columns, schema=self.schema)
+        self._pending, self._pending_bytes = [], 0
+        self._batches.append(batch)
+        self._batch_bytes += batch.nbytes
+        if self._batch_bytes >= ROW_GROUP_BYTES:
+            self._write_group()
+
+    def _write_group(self) -> None:
+        if self._batches:
+            self._writer.write_table(pa.Table.from_batches(self._batches, schema=self.schema))
+            self._batches, self._batch_bytes = [], 0
+
+
+def _size(value: Any) -> int:
+    """Estimate the bytes a value takes in memory."""
+    if isinstance(value, str):
+        return len(value)
+    return _VALUE_BYTES * len(value) if isinstance(value, list | dict) else _VALUE_BYTES

@@ -1,0 +1,1 @@
+"""Formats made of text: csv, tsv, json, jsonl, txt."""

@@ -1,0 +1,175 @@
+"""Bytes become text: encodings, physical lines, and the refusal of what is no text at all."""
+
+import codecs
+import io
+from collections.abc import Iterable, Iterator
+from itertools import chain
+
+from domain.errors import InputFileError
+from formats.source import Source
+from formats.text.gunzip import gunzipped
+
+MAX_LINE_CHARACTERS = 32 * 1024 * 1024
+HEAD_BYTES = 64 * 1024  # what is looked at to tell text from garbage
+BUFFER_BYTES = 256 * 1024
+
+UNDECODABLE = "\udfff"  # stands where bytes are no text; no decoder gives this half of a character by itself
+_MARKING = "formats.mark_undecodable"
+
+_NO_FILE_ENCODINGS = frozenset({"idna", "punycode", "undefined", "unicode-escape", "raw-unicode-escape"})
+_SIGNATURES = {
+    b"PK\x03\x04": "an Excel workbook or another ZIP archive; export it as csv",
+    b"\xd0\xcf\x11\xe0": "an old Excel or Word document; export it as csv",
+    b"%PDF-": "a PDF document",
+    b"\x1f\x8b": "gzip; its name should end in .gz",
+    b"PAR1": "parquet; its name should end in .parquet",
+    b"ARROW1": "an Arrow file; its name should end in .arrow or .feather",
+    b"\x89PNG": "a PNG image",
+    b"\xff\xd8\xff": "a JPEG image",
+    b"SQLite format 3": "an SQLite database",
+}
+_WIDE_BOMS = (
+    (codecs.BOM_UTF32_LE, "utf-32"),  # first: it begins like the one of UTF-16
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+_OWN_BOMS = {  # which these decoders take for text
+    "utf-16-le": codecs.BOM_UTF16_LE,
+    "utf-16-be": codecs.BOM_UTF16_BE,
+    "utf-32-le": codecs.BOM_UTF32_LE,
+    "utf-32-be": codecs.BOM_UTF32_BE,
+}
+_CONTROLS = dict.fromkeys(set(range(0x20)) - set(b"\t\n\r\f\x1a\x1b"))
+_FEW = 16  # so many odd characters prove nothing, however short the file
+
+
+def _mark(error: UnicodeError) -> tuple[str, int]:
+    assert isinstance(error, UnicodeDecodeError)
+    return UNDECODABLE, error.end
+
+
+codecs.register_error(_MARKING, _mark)
+
+
+def known_encoding(name: str) -> str:
+    """Give Python's name of an encoding; UTF-8 comes with its mark tolerated. Raises InputFileError for unknown ones."""
+    try:
+        codec = codecs.lookup(name)
+    except (LookupError, ValueError) as error:
+        raise InputFileError(f"There is no encoding called {name!r}.", code="unknown_encoding") from error
+    if not codec._is_text_encoding or codec.name in _NO_FILE_ENCODINGS:  # noqa: SLF001 - the only way to tell
+        raise InputFileError(f"{name!r} is no encoding of text files.", code="unknown_encoding")
+    return "utf-8-sig" if codec.name == "utf-8" else codec.name
+
+
+def text_chunks(source: Source, *, gzipped: bool, encoding: str) -> Iterator[bytes]:
+    """Open a text file: gives its bytes, unpacked, as soon as its head looks like text in that encoding.
+
+    Raises InputFileError: `empty_file`, `not_text`.
+    """
+    chunks = gunzipped(source.chunks()) if gzipped else source.chunks()
+    head = b""
+    for chunk in chunks:
+        head += chunk
+        if len(head) >= HEAD_BYTES:
+            break
+    if not head:
+        raise InputFileError("The file is empty.", code="empty_file")
+    _refuse_garbage(head[:HEAD_BYTES], encoding)
+    return chain([head.removeprefix(_OWN_BOMS.get(encoding, b""))], chunks)
+
+
+def _refuse_garbage(head: bytes, encoding: str) -> None:
+    if not encoding.startswith(("utf-16", "utf-32")):
+        for mark, wide in _WIDE_BOMS:
+            if head.startswith(mark):
+                message = f"The file is {wide.upper()}, not {encoding.removesuffix('-sig')}; name `encoding: {wide}` in the job spec."
+                raise InputFileError(message, code="not_text")
+    try:
+        text = codecs.getincrementaldecoder(encoding)(_MARKING).decode(head)
+    except UnicodeError as error:
+        message = (
+            f"The file does not begin like {encoding} text ({error}); name {encoding}-le or {encoding}-be."
+        )
+        raise InputFileError(message, code="not_text") from error
+    if UNDECODABLE in text or "\0" in text:  # a column may well be called PAR1
+        for signature, what in _SIGNATURES.items():
+            if head.startswith(signature):
+                raise InputFileError(f"The file is not text: it is {what}.", code="not_text")
+    controls = len(text) - len(text.translate(_CONTROLS))
+    if controls > max(_FEW, len(text) // 20):
+        raise InputFileError("The file is not text: it is full of control characters.", code="not_text")
+    if text.count(UNDECODABLE) > max(_FEW, len(text) // 3):
+        message = f"The file is not {encoding.removesuffix('-sig')} text. If it has another encoding, name it in the job spec (`encoding`)."
+        raise InputFileError(message, code="not_text")
+
+
+def utf8_chunks(chunks: Iterable[bytes], encoding: str) -> Iterator[bytes]:
+    """Turn bytes of any encoding into UTF-8 without a mark; what is undecodable stays invalid UTF-8."""
+    if encoding != "utf-8-sig":
+        decoder = codecs.getincrementaldecoder(encoding)(_MARKING)
+        for chunk in chunks:
+            yield decoder.decode(chunk).encode("utf-8", "surrogatepass")
+        yield decoder.decode(b"", final=True).encode("utf-8", "surrogatepass")
+        return
+    left = iter(chunks)
+    head = b""
+    for chunk in left:
+        head += chunk
+        if len(head) >= len(codecs.BOM_UTF8):
+            break
+    yield head.removeprefix(codecs.BOM_UTF8)
+    yield from left
+
+
+def text_lines(chunks: Iterable[bytes], encoding: str) -> Iterator[str]:
+    r"""Cut text at `\n`, `\r\n` and `\r`, and give each physical line with its end.
+
+    Of a longer line only the first MAX_LINE_CHARACTERS are given, without an end.
+    """
+    buffered = io.BufferedReader(_Stream(chunks), BUFFER_BYTES)
+    readline = io.TextIOWrapper(buffered, encoding=encoding, errors=_MARKING, newline="").readline
+    while line := readline(MAX_LINE_CHARACTERS):
+        yield line
+        while is_cut_off(line):
+            line = readline(MAX_LINE_CHARACTERS)  # the rest of the line, dropped
+            if not line:
+                return
+
+
+def is_cut_off(line: str) -> bool:
+    """Tell whether `text_lines` gave only the beginning of a line."""
+    return len(line) >= MAX_LINE_CHARACTERS and line[-1] not in "\r\n"
+
+
+def flaw_of(text: str) -> tuple[str, str] | None:
+    """Say what makes text unfit to be a row, as code and message; None when nothing does."""
+    if UNDECODABLE in text:
+        return "invalid_encoding", "The row has bytes that are no text in the encoding of the file."
+    if "\0" in text:
+        return "nul_character", "The row has a NUL character."
+    return None
+
+
+class _Stream(io.RawIOBase):
+    """Chunks as a file."""
+
+    def __init__(self, chunks: Iterable[bytes]) -> None:
+        super().__init__()
+        self._chunks = iter(chunks)
+        self._left = memoryview(b"")
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        while not self._left:
+            chunk = next(self._chunks, None)
+            if chunk is None:
+                return 0
+            self._left = memoryview(chunk)
+        piece = self._left[: len(buffer)]
+        buffer[: len(piece)] = piece
+        self._left = self._left[len(piece) :]
+        return len(piece)

@@ -1,0 +1,23 @@
+"""Read txt: one row per line that is not blank."""
+
+from collections.abc import Iterable, Iterator
+
+from formats.rows import BadRow, Row, shown
+from formats.text.decoding import MAX_LINE_CHARACTERS, flaw_of, is_cut_off, text_lines
+
+COLUMN = "text"
+TOO_LONG = ("row_too_long", f"The line has more than {MAX_LINE_CHARACTERS:,} characters.")
+
+
+def read_lines(chunks: Iterable[bytes], encoding: str) -> Iterator[Row | BadRow]:
+    """Give each line that is not blank, without its end, as the column `text`."""
+    number = 0
+    for line_number, line in enumerate(text_lines(chunks, encoding), 1):
+        if not line.strip():
+            continue
+        flaw = TOO_LONG if is_cut_off(line) else flaw_of(line)
+        if flaw:
+            yield BadRow(number, *flaw, shown(line), line_number)
+        else:
+            yield Row(number, {COLUMN: line.rstrip("\r\n")}, line_number)
+        number += 1

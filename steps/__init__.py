@@ -1,0 +1,1 @@
+"""What activities and triggers do, a folder per stretch of the way. Knows no Functions SDK."""

@@ -1,0 +1,71 @@
+"""The answers of one batch, found again by `custom_id`, with bounded memory: the text lies in a temporary file."""
+
+from collections.abc import Callable
+from tempfile import SpooledTemporaryFile
+from types import TracebackType
+from typing import Self
+
+from domain.service.outcomes import Outcome, Verdict, judge
+
+SPOOL_BYTES = 4 * 1024 * 1024  # answers below this stay in memory
+
+
+class AnswerSpool:
+    """Takes answer lines in any order. A request answered twice counts once, and a success wins.
+
+    In memory is where each line begins, and no more: a shard may have a hundred thousand. Lines are judged when they
+    come, so that a broken one is noticed, and again when they are taken.
+
+    `judge` says what a line means for its request; None for a blank one.
+    """
+
+    def __init__(self, judge: Callable[[bytes], Verdict | None] = judge) -> None:
+        self._judge = judge
+        self._file = SpooledTemporaryFile(max_size=SPOOL_BYTES)  # noqa: SIM115 - closed by __exit__
+        self._end = 0
+        self._starts: dict[str, int] = {}
+
+    def add(self, line: bytes) -> None:
+        """Keep one line of an output or error file. Raises msgspec.DecodeError for a line that is no answer."""
+        verdict = self._judge(line)
+        if verdict is None:
+            return
+        start = self._starts.get(verdict.custom_id)
+        if start is None or (verdict.outcome is Outcome.OK and not self._is_success(start)):
+            self._starts[verdict.custom_id] = self._end
+            self._file.seek(self._end)
+            self._end += self._file.write(line + b"\n")
+
+    def _is_success(self, start: int) -> bool:
+        verdict = self._judge(self._line_at(start))
+        return verdict is not None and verdict.outcome is Outcome.OK
+
+    def _line_at(self, start: int) -> bytes:
+        self._file.seek(start)
+        return self._file.readline().removesuffix(b"\n")
+
+    def take(self, custom_id: str) -> tuple[Verdict, bytes] | None:
+        """Give the verdict on a request and the service's line, once; None where there is no answer."""
+        start = self._starts.pop(custom_id, None)
+        if start is None:
+            return None
+        line = self._line_at(start)
+        verdict = self._judge(line)
+        return (verdict, line) if verdict else None
+
+    @property
+    def strangers(self) -> int:
+        """Answers nobody has taken: to requests that were not asked."""
+        return len(self._starts)
+
+    def __len__(self) -> int:
+        """Count the requests whose answers nobody has taken yet."""
+        return len(self._starts)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._file.close()

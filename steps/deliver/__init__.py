@@ -1,0 +1,1 @@
+"""From outcomes to results, errors, retry file and metadata."""

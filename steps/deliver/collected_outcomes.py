@@ -1,0 +1,80 @@
+"""Everything that is known about how a file's requests ended: its ledgers, its outcomes in input order, its bad lines."""
+
+from collections.abc import Iterator
+from functools import cached_property
+
+import msgspec
+
+from adapters.work.store import WorkRoom
+from domain import names
+from domain.errors import PipelineError
+from domain.records import Ledger, Plan
+from domain.service.outcomes import ShardOutcome, Tally, join_passed_on
+
+
+class _Numbered(msgspec.Struct):
+    line: int | None = None
+    row: int | None = None
+
+
+_decode_number = msgspec.json.Decoder(_Numbered).decode
+
+
+class CollectedOutcomes:
+    """Reads what collecting left in `work/`; every call of `outcomes` and `invalid` streams anew."""
+
+    def __init__(self, key: str, plan: Plan, room: WorkRoom) -> None:
+        self._key, self._plan, self._room = key, plan, room
+
+    @cached_property
+    def ledgers(self) -> dict[str, Ledger]:
+        """The ledgers of all shards and of what became of them, by shard.
+
+        Raises PipelineError when one is not collected: somebody else has finished the file and is removing its notes.
+        """
+        found = self._room.shard_ledgers(self._key, self._plan.shards)
+        expected = [shard.shard for shard in self._plan.shards]
+        for shard in expected:
+            collected = found[shard].collected if shard in found else None
+            if collected is None:
+                raise PipelineError(
+                    f"Shard {shard} of {self._plan.path} is not collected.", code="not_collected"
+                )
+            expected += [child.shard for child in collected.children]
+        return found
+
+    @cached_property
+    def tallies(self) -> list[Tally]:
+        """The counts of every collected shard."""
+        return [ledger.collected.tally for ledger in self.ledgers.values() if ledger.collected]
+
+    @property
+    def tokens(self) -> tuple[int, int]:
+        """Tokens in and out of all attempts: an answer that was thrown away for a better one was paid all the same."""
+        return sum(tally.input_tokens for tally in self.tallies), sum(
+            tally.output_tokens for tally in self.tallies
+        )
+
+    @property
+    def have_errors(self) -> bool:
+        """Whether anything but results has to be written."""
+        return bool(self._plan.invalid) or any(tally.errors for tally in self.tallies)
+
+    def outcomes(self) -> Iterator[ShardOutcome]:
+        """Give the outcome of every request that went into a shard, in the order of the input."""
+        return join_passed_on(
+            [shard.shard for shard in self._plan.shards],
+            lambda shard: self._room.outcomes(self._key, shard),
+            self._children,
+        )
+
+    def _children(self, shard: str) -> list[str]:
+        collected = self.ledgers[shard].collected
+        return [child.shard for child in collected.children] if collected else []
+
+    def invalid(self) -> Iterator[tuple[int, bytes]]:
+        """Give the records of what never became a request, each with the number of its line or, in a table, its row."""
+        if self._plan.invalid:
+            for record in self._room.lines(names.invalid_lines(self._key)):
+                numbered = _decode_number(record)
+                yield (numbered.line or 0) if numbered.row is None else numbered.row, record

@@ -1,0 +1,85 @@
+"""The outputs of a ready-made batch file: the service's own lines, in the order of the input, and an error for each other line."""
+
+import msgspec
+
+from adapters.storage.blobs import LazyWriter
+from adapters.work.store import WorkRoom
+from domain import names
+from domain.errors import PipelineError
+from domain.records import Plan
+from domain.results import error_records
+from domain.service.outcomes import Outcome, ShardOutcome, Tally
+from domain.service.request_lines import UTF8_BOM
+from steps.deliver.collected_outcomes import CollectedOutcomes
+
+
+class _RequestLine(msgspec.Struct):
+    custom_id: str
+
+
+_decode_request = msgspec.json.Decoder(_RequestLine).decode
+
+
+class RequestRecords:
+    """Joins the lines of the frozen input with their outcomes. Raises PipelineError when a line has none, or another's."""
+
+    def __init__(
+        self,
+        key: str,
+        plan: Plan,
+        *,
+        room: WorkRoom,
+        results: LazyWriter,
+        errors: LazyWriter,
+        retry: LazyWriter,
+    ) -> None:
+        self._key, self._plan, self._room = key, plan, room
+        self._results, self._errors, self._retry = results, errors, retry
+        self._tally = Tally()
+
+    def write(self, collected: CollectedOutcomes) -> Tally:
+        """Write all records; gives the counts per outcome."""
+        if collected.have_errors:
+            self._join_with_input(collected)
+        else:
+            for ended in collected.outcomes():
+                self._write_result(ended)
+        return self._tally
+
+    def _write_result(self, ended: ShardOutcome) -> None:
+        """Write the service's own line; one that was cut short says so at its end."""
+        self._tally.count(Outcome.OK, flag=ended.flag)
+        line = bytes(ended.answer)
+        if ended.flag:
+            line = line.rstrip().removesuffix(b"}") + b',"flag":"' + ended.flag.encode() + b'"}'
+        self._results.write(line + b"\n")
+
+    def _join_with_input(self, collected: CollectedOutcomes) -> None:
+        outcomes, invalid = collected.outcomes(), collected.invalid()
+        number_of_invalid, record = next(invalid, (0, b""))
+        for number, raw in enumerate(self._room.lines(names.frozen_input(self._key)), 1):
+            line = (raw.removeprefix(UTF8_BOM) if number == 1 else raw).rstrip(b"\r")
+            if number == number_of_invalid:
+                self._errors.write(record + b"\n")
+                self._tally.count(Outcome.INVALID)
+                number_of_invalid, record = next(invalid, (0, b""))
+            elif line.strip():
+                self._write(self._matching(next(outcomes, None), line, number), line, number)
+
+    def _write(self, ended: ShardOutcome, line: bytes, number: int) -> None:
+        if ended.outcome is Outcome.OK:
+            self._write_result(ended)
+            return
+        self._tally.count(ended.outcome or Outcome.MISSING)
+        self._errors.write(error_records.of_outcome(self._plan.path, number, line, ended))
+        self._retry.write(line + b"\n")
+
+    def _matching(self, ended: ShardOutcome | None, line: bytes, number: int) -> ShardOutcome:
+        """Make sure that an outcome is the one of this line."""
+        custom_id = _decode_request(line).custom_id
+        if ended is None or ended.custom_id != custom_id:
+            found = ended.custom_id if ended else "nothing"
+            raise PipelineError(
+                f"Line {number} is {custom_id!r}, but its outcome is of {found!r}.", code="outcome_mismatch"
+            )
+        return ended

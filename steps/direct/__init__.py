@@ -1,0 +1,1 @@
+"""From a shard to answers by live calls."""

@@ -1,0 +1,149 @@
+"""What waits in the input container: files nobody has claimed, and claims whose snapshot is not alive any more."""
+
+import random
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from adapters.storage.blobs import Storage
+from adapters.work.store import WorkRoom
+from domain import names
+from domain.errors import JobSpecError
+from domain.records import Claim, InputFile, SpecBlob
+from domain.settings import Settings
+from steps.job_specs import JobSpecs
+from steps.threads import in_thread
+
+MAX_OWNERS_ASKED = 50  # one status call each; a different sample every time, so that all are asked in the end
+
+ALIVE = frozenset({"Running", "Pending", "Suspended", "ContinuedAsNew"})
+
+IsAlive = Callable[[str], Awaitable[bool]]
+
+
+class TaskHub(Protocol):
+    """What is asked of the durable client."""
+
+    async def get_status(self, instance_id: str) -> Any:
+        """Give an instance's status; something falsy for one that the hub does not know."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claimed:
+    """A claim as it was found."""
+
+    key: str
+    claim: Claim
+    etag: str
+    size: int  # bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaitingFile:
+    """A file whose job spec cannot be followed."""
+
+    path: str
+    spec: SpecBlob
+    error: JobSpecError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Survey:
+    """`mine`: claims of the asking snapshot itself, from before a crash. `waiting`, by spec: not to be taken yet.
+
+    `strays`: there are notes about no file.
+    """
+
+    unclaimed: list[InputFile]
+    orphaned: list[Claimed]
+    mine: list[Claimed]
+    waiting: list[WaitingFile]
+    specs: JobSpecs
+    strays: bool = False
+
+    @property
+    def anything(self) -> bool:
+        """Whether there is something to take, or to tidy up."""
+        return bool(self.unclaimed or self.orphaned or self.mine or self.strays)
+
+
+async def survey(
+    storage: Storage, room: WorkRoom, is_alive: IsAlive, *, snapshot_id: str, settings: Settings, now: float
+) -> Survey:
+    """Look through input and claims once; one storage call per 5,000 blobs, whatever is being worked on."""
+    claimed_files, strays = await in_thread(room.survey)
+    claims = [Claimed(key=k, claim=c, etag=e, size=s) for k, c, e, s in claimed_files]
+    inputs, specs = await in_thread(list_inputs, storage, settings)
+    claimed = {found.key for found in claims}
+    others = [
+        found
+        for found in claims
+        if found.claim.snapshot_id != snapshot_id and not is_held(found.claim, settings, now)
+    ]
+    dead = await _dead_owners({found.claim.snapshot_id for found in others}, is_alive)
+    unclaimed = [file for file in inputs if names.file_key(file.path, file.etag) not in claimed]
+    waiting = await in_thread(waiting_files, unclaimed, specs)
+    wait = {file.path for file in waiting}
+    return Survey(
+        unclaimed=[file for file in unclaimed if file.path not in wait],
+        orphaned=[found for found in others if found.claim.snapshot_id in dead],
+        mine=[found for found in claims if found.claim.snapshot_id == snapshot_id],
+        waiting=waiting,
+        specs=specs,
+        strays=bool(strays),
+    )
+
+
+def is_held(claim: Claim, settings: Settings, now: float) -> bool:
+    """Tell whether a file is still set aside; one that waits for other settings is not when they have changed."""
+    return claim.held_until > now and claim.held_by in ("", settings.digest)
+
+
+def list_inputs(storage: Storage, settings: Settings) -> tuple[list[InputFile], JobSpecs]:
+    """List the input files, oldest first: those that waited longest are taken first. And the job specs among them."""
+    blobs = list(storage.input.list(names.prefix_of(settings.input_directory), metadata=True))
+    etags = {blob.name: blob.etag for blob in blobs if names.is_job_spec(blob.name)}
+    specs = JobSpecs(storage.input, etags, settings.spec_defaults)
+    found = [
+        InputFile(
+            path=blob.name,
+            etag=blob.etag,
+            size=blob.size,
+            modified=blob.modified,
+            spec=specs.governing(blob.name),
+        )
+        for blob in blobs
+        if names.is_input(blob.name, blob.size, blob.metadata)
+    ]
+    return sorted(found, key=lambda file: (file.modified, file.path)), specs
+
+
+def waiting_files(files: Iterable[InputFile], specs: JobSpecs) -> list[WaitingFile]:
+    """Find the files whose job spec cannot be followed, sorted by it; each spec is read once in each version."""
+    governed = {(file.spec.path, file.spec.etag): file.spec for file in files if file.spec}
+    broken = {
+        spec.path: error for spec in governed.values() if (error := specs.mistakes_in(spec)) is not None
+    }
+    return sorted(
+        (
+            WaitingFile(path=file.path, spec=file.spec, error=broken[file.spec.path])
+            for file in files
+            if file.spec and file.spec.path in broken
+        ),
+        key=lambda file: (file.spec.path, file.path),
+    )
+
+
+async def _dead_owners(owners: set[str], is_alive: IsAlive) -> set[str]:
+    asked = random.sample(sorted(owners), min(len(owners), MAX_OWNERS_ASKED))
+    return {owner for owner in asked if not await is_alive(owner)}
+
+
+def alive_in(client: TaskHub) -> IsAlive:
+    """Ask the task hub about snapshots. A wiped hub knows none of them: all are dead."""
+
+    async def is_alive(snapshot_id: str) -> bool:
+        status = await client.get_status(snapshot_id)
+        return bool(status) and status.runtime_status is not None and status.runtime_status.name in ALIVE
+
+    return is_alive

@@ -1,0 +1,66 @@
+"""Tell people why files wait: a note in the error container about each job spec that cannot be followed."""
+
+import logging
+from collections.abc import Iterable
+from functools import lru_cache
+from itertools import groupby
+from operator import attrgetter
+
+import msgspec
+
+from adapters.storage.blobs import Container, Storage
+from domain import names
+from domain.errors import NotFoundError
+from domain.settings import Settings
+from steps.intake.survey import Survey, WaitingFile
+
+SHOWN_FILES = 20
+REMEMBERED = 256
+
+log = logging.getLogger(__name__)
+
+
+def tell_waiting(found: Survey, storage: Storage, settings: Settings) -> None:
+    """Write the notes about broken specs, and remove those about specs that have been mended since."""
+    for spec, files in groupby(found.waiting, key=attrgetter("spec")):
+        _write(storage.error, names.spec_note(settings.error_directory, spec.path), spec.etag, _note(files))
+    for spec in {file.spec for file in found.unclaimed if file.spec}:
+        _remove(storage.error, names.spec_note(settings.error_directory, spec.path), spec.etag)
+
+
+def _note(waiting: Iterable[WaitingFile]) -> bytes:
+    files = list(waiting)
+    spec, error = files[0].spec, files[0].error
+    note = {
+        "job_spec": spec.path,
+        "etag": spec.etag,
+        "message": "These files wait until the job spec is mended; nothing has been sent. Drop a mended one in its place.",
+        "mistakes": [msgspec.to_builtins(mistake) for mistake in error.mistakes],
+        "files_waiting": len(files),
+        "files": [file.path for file in files[:SHOWN_FILES]],
+    }
+    return msgspec.json.format(msgspec.json.encode(note), indent=2) + b"\n"
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _write(container: Container, name: str, etag: str, note: bytes) -> None:
+    """Write a note, once for each content of it."""
+    del etag
+    log.error("%s", note.decode())
+    container.write(name, note)
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _remove(container: Container, name: str, etag: str) -> None:
+    """Remove the note about an earlier version of a spec, if there is one; once for each good version."""
+    del etag
+    try:
+        container.delete(name)
+    except NotFoundError:
+        return
+    log.warning("%s: the job spec is mended", name)
+
+
+def described(waiting: Iterable[WaitingFile]) -> list[dict[str, str]]:
+    """Describe waiting files for the HTTP endpoint."""
+    return [{"file": file.path, "job_spec": file.spec.path, "reason": str(file.error)} for file in waiting]

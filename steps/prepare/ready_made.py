@@ -1,0 +1,151 @@
+"""Turn a ready-made batch file into shards: stream through it once, check every line before anything is sent."""
+
+from collections.abc import Iterator
+
+import msgspec
+
+from adapters.work.store import FrozenInput, WorkRoom
+from domain import names
+from domain.errors import InputFileError
+from domain.estimates import TokenMeter
+from domain.records import Plan, PlannedShard
+from domain.results import error_records
+from domain.service.request_lines import BadLine, Request, RequestChecker, split_lines
+from domain.settings import Settings
+from domain.shards import most_bytes, shard_limits
+from domain.spec.job_spec import engine_of
+from steps.shard_writer import first_shards
+
+SAMPLE_LINES = 1000
+
+_LINE_CODES = frozenset(
+    {"no_requests", "file_rejected"}
+)  # refusals that come from the lines: each gets its record
+
+
+class RequestPreparation:
+    """One pass, or two, through one ready-made batch file.
+
+    A file within the service's limits is checked first: where nothing in it needs changing, the frozen input itself is
+    the shard. Otherwise its good lines go into shards of their own, in a second pass; a file above the limits goes
+    there at once.
+    """
+
+    def __init__(self, key: str, frozen: FrozenInput, *, room: WorkRoom, settings: Settings) -> None:
+        self._key, self._path, self._size = key, frozen.claim.path, frozen.size
+        self._room, self._settings = room, settings
+        self._opened: Iterator[bytes] | None = frozen.chunks()
+        claim = frozen.claim
+        self._empty_plan = Plan(path=claim.path, etag=claim.etag, timestamp=claim.timestamp, size=frozen.size)
+
+    def _lines(self) -> Iterator[bytes]:
+        """Stream the lines of the file; the first time from the download that is open already."""
+        opened, self._opened = self._opened, None
+        return self._room.lines(names.frozen_input(self._key)) if opened is None else split_lines(opened)
+
+    def plan(self) -> Plan:
+        """Check the file and say what its shards are. Raises InputFileError when the whole file is refused."""
+        settings = self._settings
+        plan = self._check() if self._size <= most_bytes(settings) else None
+        if plan is None:
+            plan = self._write_shards()
+        if plan.invalid == plan.requests:
+            message = (
+                "No line of the file is a batch request." if plan.requests else "The file holds no request."
+            )
+            raise InputFileError(message, code="no_requests")
+        if plan.invalid and settings.on_invalid_line == "reject":
+            message = f"{plan.invalid} of {plan.requests} lines are invalid, and ON_INVALID_LINE is `reject`."
+            raise InputFileError(message, code="file_rejected")
+        return plan
+
+    def _limits(self, plan: Plan, checker: RequestChecker) -> tuple[int, int]:
+        """Give the most requests and bytes of a shard of this file."""
+        return shard_limits(plan.engine, self._settings, checker.output_tokens)
+
+    def _say_how(self, plan: Plan, checker: RequestChecker) -> None:
+        """Write into the plan what its requests ask for, and how they are sent."""
+        settings = self._settings
+        plan.model, plan.url = checker.model, checker.url
+        plan.engine = engine_of(settings.engine, checker.url or "")
+        if plan.engine == "batch" and settings.on_deadline == "direct":
+            plan.direct_deployment = settings.direct_deployment
+
+    def refuse(self, code: str, message: str) -> Plan:
+        """Write an error record for every line of a refused file; gives the plan that says so."""
+        plan = msgspec.structs.replace(self._empty_plan, rejected=message, rejected_code=code)
+        with self._room.writer(names.invalid_lines(self._key)) as records:
+            for found in self._checked() if code in _LINE_CODES else ():
+                records.write(error_records.of_bad_line(self._path, _rejected_with_file(found, message)))
+                plan.requests += 1
+            if not plan.requests:
+                records.write(error_records.of_file(self._path, code, message))
+        plan.invalid = plan.requests
+        return plan
+
+    def _checked(self, checker: RequestChecker | None = None) -> Iterator[Request | BadLine]:
+        checker = checker or RequestChecker(self._settings.azure_openai_deployment)
+        for line in self._lines():
+            found = checker.check(line)
+            if found is not None:
+                yield found
+
+    def _check(self) -> Plan | None:
+        """Check a file that may be its own shard; None as soon as it turns out that it cannot be."""
+        checker = RequestChecker(self._settings.azure_openai_deployment)
+        plan = msgspec.structs.replace(self._empty_plan)
+        meter, bytes_so_far = self._meter(), 0
+        for line in self._lines():
+            found = checker.check(line)
+            if not isinstance(found, Request) or found.changed:
+                return None
+            plan.requests += 1
+            bytes_so_far += len(line) + 1
+            meter.add(line)
+            if plan.requests == SAMPLE_LINES and self._too_many(bytes_so_far):
+                return None  # it would take a second pass anyway: go there at once
+        plan.estimate = meter.estimate
+        self._say_how(plan, checker)
+        max_requests, max_bytes = self._limits(plan, checker)
+        if plan.requests > max_requests or self._size > max_bytes:
+            return None
+        blob = names.frozen_input(self._key)
+        plan.shards = [PlannedShard(shard="0000", blob=blob, requests=plan.requests, size=self._size)]
+        return plan
+
+    def _too_many(self, bytes_so_far: int) -> bool:
+        """Foretell from the first lines that the file has more requests than fit into one shard."""
+        return self._size / bytes_so_far * SAMPLE_LINES > 1.2 * self._settings.max_requests_per_shard
+
+    def _write_shards(self) -> Plan:
+        checker = RequestChecker(self._settings.azure_openai_deployment)
+        plan = msgspec.structs.replace(self._empty_plan)
+        shards = first_shards(self._key, self._room, self._settings)
+        meter = self._meter()
+        invalid = self._room.lazy_writer(names.invalid_lines(self._key))
+        for found in self._checked(checker):
+            plan.requests += 1
+            if isinstance(found, Request):
+                if plan.url is None:  # the first good line decides how all of them are sent
+                    self._say_how(plan, checker)
+                    shards.max_requests, shards.max_bytes = self._limits(plan, checker)
+                shards.add(found.line)
+                meter.add(found.line)
+            else:
+                plan.invalid += 1
+                invalid.write(error_records.of_bad_line(self._path, found))
+        invalid.close()
+        plan.shards, plan.estimate = shards.close(), meter.estimate
+        return plan
+
+    def _meter(self) -> TokenMeter:
+        return TokenMeter("chat", counts=self._settings.count_tokens)
+
+
+def _rejected_with_file(found: Request | BadLine, message: str) -> BadLine:
+    """Give a bad line as it is, and a good one as one that shares its file's fate."""
+    if isinstance(found, BadLine):
+        return found
+    return BadLine(
+        found.number, "file_rejected", f"The whole file was rejected: {message}", found.line, found.custom_id
+    )

@@ -1,0 +1,169 @@
+"""Turn a table, or a text, into shards: one request per row, made from the job spec's templates."""
+
+from collections.abc import Iterator
+from itertools import chain, islice
+
+import msgspec
+
+from adapters.work.store import FrozenInput, WorkRoom
+from domain import names
+from domain.errors import InputFileError, PipelineError, RowTemplateError
+from domain.estimates import TokenMeter, most_output_tokens
+from domain.records import Plan
+from domain.results import error_records
+from domain.settings import Settings
+from domain.spec.job_spec import JobSpec, engine_of
+from domain.spec.request_template import MAX_ROWS_TO_LOOK_AT, RequestTemplate, completed
+from formats.reading import Table
+from formats.rows import BadRow, Row
+from formats.source import Source
+from steps.shard_writer import first_shards
+from steps.table_rows import columns_needed, open_rows
+
+_ROW_CODES = frozenset(
+    {"no_good_row", "file_rejected"}
+)  # refusals that come from the rows: each gets its record
+
+
+class TablePreparation:
+    """One pass through one table: every row becomes a request in a shard, or an error record.
+
+    A second pass follows only where the file is refused because of its rows.
+    """
+
+    def __init__(
+        self,
+        key: str,
+        frozen: FrozenInput,
+        source: Source,
+        spec: JobSpec,
+        *,
+        room: WorkRoom,
+        settings: Settings,
+    ) -> None:
+        self._key, self._source, self._spec = key, source, spec
+        self._room, self._settings = room, settings
+        claim = frozen.claim
+        self._empty_plan = Plan(
+            path=claim.path,
+            etag=claim.etag,
+            timestamp=claim.timestamp,
+            size=frozen.size,
+            spec=spec,
+            model=spec.deployment,
+            url=spec.endpoint,
+            engine=engine_of(spec.engine, spec.endpoint),
+            inputs_per_request=spec.inputs_per_request if spec.task == "embeddings" else 1,
+            direct_deployment=spec.direct_deployment if spec.on_deadline == "direct" else None,
+        )
+
+    def plan(self) -> Plan:
+        """Write the shards. Raises InputFileError when the whole file is refused."""
+        rows = self._rows()
+        plan = msgspec.structs.replace(self._empty_plan, spec=self._spec)
+        template = RequestTemplate(self._spec)
+        meter = TokenMeter(self._spec.task, self._spec.parameters, counts=self._settings.count_tokens)
+        shards = first_shards(
+            self._key,
+            self._room,
+            self._settings,
+            plan.engine,
+            output_tokens=most_output_tokens(self._spec.parameters),
+        )
+        invalid = self._room.lazy_writer(names.invalid_lines(self._key))
+        for item in rows:
+            plan.requests += 1
+            try:
+                line = _request(template, item)
+            except RowTemplateError as error:
+                plan.invalid += 1
+                invalid.write(_record(plan.path, item, error))
+            else:
+                shards.add(line)
+                meter.add(line)
+        invalid.close()
+        plan.shards, plan.estimate = shards.close(), meter.estimate
+        self._refuse_hopeless(plan)
+        return plan
+
+    def refuse(self, code: str, message: str) -> Plan:
+        """Write the error records of a refused file; gives the plan that says so."""
+        plan = msgspec.structs.replace(
+            self._empty_plan, spec=self._spec, rejected=message, rejected_code=code
+        )
+        with self._room.writer(names.invalid_lines(self._key)) as records:
+            for record in self._rows_refused(message) if code in _ROW_CODES else ():
+                records.write(record)
+                plan.requests += 1
+            if not plan.requests:
+                records.write(error_records.of_file(plan.path, code, message))
+        plan.invalid = plan.requests
+        return plan
+
+    def _rows(self) -> Iterator[Row | BadRow]:
+        """Open the table; what the spec leaves open about its columns, the first rows decide once and for all."""
+        table = self._open()
+        first = list(islice(table.rows, MAX_ROWS_TO_LOOK_AT))
+        if not first:
+            raise InputFileError("The file has no rows.", code="no_rows")
+        _check_carried(self._spec, table.columns)
+        if self._has_templates():
+            return chain(first, table.rows)
+        seen = [item.values for item in first if isinstance(item, Row)]
+        self._spec = completed(self._spec, table.columns, seen)
+        return self._open().rows
+
+    def _has_templates(self) -> bool:
+        return self._spec.input is not None or self._spec.messages is not None
+
+    def _open(self) -> Table:
+        """Open the table; of its columns only those that somebody will look at."""
+        path, spec = self._empty_plan.path, self._spec
+        needed = columns_needed(spec) if self._has_templates() else None
+        table = open_rows(path, self._source, spec, wanted=needed)
+        if needed is None or table.columns is None or needed.issubset(table.columns):
+            return table
+        return open_rows(path, self._source, spec)  # one is missing: the error names all that there are
+
+    def _rows_refused(self, message: str) -> Iterator[bytes]:
+        """Give the record of every row: its own mistake where it has one, else that it shares its file's fate."""
+        rows = self._rows()
+        template = RequestTemplate(self._spec)
+        together = InputFileError(f"The whole file was rejected: {message}", code="file_rejected")
+        for item in rows:
+            try:
+                _request(template, item)
+            except RowTemplateError as error:
+                yield _record(self._empty_plan.path, item, error)
+            else:
+                yield _record(self._empty_plan.path, item, together)
+
+    def _refuse_hopeless(self, plan: Plan) -> None:
+        if plan.invalid == plan.requests:
+            raise InputFileError("No row of the file became a request.", code="no_good_row")
+        if plan.invalid and self._settings.on_invalid_line == "reject":
+            message = f"{plan.invalid} of {plan.requests} rows are invalid, and ON_INVALID_LINE is `reject`."
+            raise InputFileError(message, code="file_rejected")
+
+
+def _request(template: RequestTemplate, item: Row | BadRow) -> bytes:
+    """Give a row's request. Raises RowTemplateError with what keeps it from becoming one."""
+    if isinstance(item, BadRow):
+        raise RowTemplateError(item.message, code=item.code)
+    return template.request(item.number, item.values)
+
+
+def _record(path: str, item: Row | BadRow, why: PipelineError) -> bytes:
+    shown = item.values if isinstance(item, Row) else item.shown
+    return error_records.of_bad_row(path, item.number, item.line, why, shown)
+
+
+def _check_carried(spec: JobSpec, columns: tuple[str, ...] | None) -> None:
+    """Refuse a file that lacks a column which is to be carried along; JSON rows may lack any."""
+    wanted = spec.output.columns
+    missing = [] if columns is None or wanted == "*" else [name for name in wanted if name not in columns]
+    if missing:
+        raise InputFileError(
+            f"output.columns of the job spec names {', '.join(missing)}; the file has {', '.join(columns or ())}.",
+            code="missing_column",
+        )

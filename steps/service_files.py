@@ -1,0 +1,61 @@
+"""The files that a shard leaves in the service: its input, and the results of each of its batches."""
+
+import logging
+from typing import TYPE_CHECKING
+
+from adapters.work.store import WorkRoom
+from domain import names
+from domain.errors import RefusedError
+from domain.records import Ledger
+
+if TYPE_CHECKING:
+    from adapters.openai.batch_api import BatchApi
+
+log = logging.getLogger(__name__)
+
+
+def delete_service_files(ledger: Ledger, api: "BatchApi") -> None:
+    """Delete all service files of a shard whose outcomes lie safely in `work/`."""
+    batches = [*ledger.past_batches, *([ledger.batch] if ledger.batch else [])]
+    files = [ledger.input_file_id]
+    for batch in batches:
+        files += [batch.input_file_id, batch.output_file_id, batch.error_file_id]
+    for file_id in dict.fromkeys(file for file in files if file):
+        _delete(file_id, api)
+
+
+def _delete(file_id: str, api: "BatchApi") -> None:
+    try:
+        api.delete_file(file_id)
+    except RefusedError as error:
+        log.warning("the service keeps file %s: %s", file_id, error)
+
+
+def delete_leftovers(key: str, *, room: WorkRoom, api: "BatchApi") -> None:
+    """Delete what a run that died between collecting and deleting has left of a file that is taken up again.
+
+    Its collected shards are not collected a second time, so nobody else would.
+    """
+    plan = room.plan(key)
+    ledgers = room.shard_ledgers(key, plan.shards) if plan else {}
+    for ledger in ledgers.values():
+        if ledger.collected:
+            delete_service_files(ledger, api)
+
+
+def delete_orphans(*, room: WorkRoom, api: "BatchApi", file_prefix: str) -> None:
+    """Delete every file of ours whose input file has left `work/`. What is claimed is left alone.
+
+    The service is listed first: a file that is uploaded between the two looks has its claim already.
+    """
+    files = [
+        (file_id, names.key_of_service_filename(file_prefix, name))
+        for file_id, _, name in api.files_named(file_prefix)
+    ]
+    if not files:
+        return
+    claimed = {key for key, *_ in room.claims()}
+    for file_id, key in files:
+        if key is not None and key not in claimed:
+            log.warning("%s belongs to no file any more and is deleted", file_id)
+            _delete(file_id, api)

@@ -1,0 +1,34 @@
+"""Open a table's rows as its job spec says, for preparing and again for delivering: the same rows both times."""
+
+from collections.abc import Collection
+
+from domain.errors import InputFileError
+from domain.spec.job_spec import JobSpec
+from domain.spec.request_template import RequestTemplate
+from formats.file_types import FileType, file_type
+from formats.reading import Table, open_table
+from formats.source import Source
+
+
+def open_rows(path: str, source: Source, spec: JobSpec, *, wanted: Collection[str] | None = None) -> Table:
+    """Open a table; `wanted` names the columns that are looked at. Raises InputFileError, also while rows are read."""
+    return open_table(
+        source, type_of_table(path), encoding=spec.encoding, delimiter=spec.delimiter, wanted=wanted
+    )
+
+
+def columns_needed(spec: JobSpec) -> frozenset[str] | None:
+    """Name the columns that requests are made of and results carry along; None for all of them.
+
+    In a typed file a value may be unreadable that nobody looks at. Whoever reads the rows again has to look at the same.
+    """
+    used, carried = RequestTemplate(spec).columns_used, spec.output.columns
+    return None if used is None or carried == "*" else used.union(carried)
+
+
+def type_of_table(path: str) -> FileType:
+    """Give the type of a file that is a table by its name. Raises InputFileError for any other."""
+    found = file_type(path)
+    if found is None:
+        raise InputFileError(f"{path} is no table by its name.", code="unsupported_type")
+    return found

@@ -1,0 +1,156 @@
+"""How long to wait for what."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from domain.contracts import Fault, Pace, Pause
+from domain.flow.pacing import (
+    FAULT_LONGEST_SECONDS,
+    MAX_OTHER_TRIES,
+    MAX_PASSING_TRIES,
+    PAUSE_FIRST_SECONDS,
+    PAUSE_LONGEST_SECONDS,
+    Pauses,
+    PollClock,
+    exhausted,
+    fault_delay,
+)
+
+PACE = Pace(poll_min_seconds=60.0, poll_max_seconds=900.0)
+NOW = 1000.0
+PASSING = Fault(code="mishap", message="No.")
+QUOTA = Pause(model="gpt", kind="quota", message="Full.")
+
+
+def test_faults_wait_twice_as_long_each_time_up_to_a_limit() -> None:
+    delays = [fault_delay(tries, PASSING) for tries in range(1, 12)]
+    assert delays[:5] == [1.0, 2.0, 4.0, 8.0, 16.0]
+    assert delays[-1] == FAULT_LONGEST_SECONDS
+    assert fault_delay(10_000, PASSING) == FAULT_LONGEST_SECONDS
+
+
+@pytest.mark.parametrize(
+    ("asked", "tries", "expected"), [(120.0, 1, 120.0), (0.5, 3, 4.0), (4000.0, 20, 4000.0)]
+)
+def test_the_service_is_never_asked_again_before_the_time_it_named(
+    asked: float, tries: int, expected: float
+) -> None:
+    assert fault_delay(tries, Fault(code="x", message="y", retry_after=asked)) == expected
+
+
+def test_what_passes_gets_a_day_and_what_does_not_a_minute() -> None:
+    lasting = Fault(code="mishap", message="No.", passing=False)
+    assert [exhausted(MAX_OTHER_TRIES - 1, lasting), exhausted(MAX_OTHER_TRIES, lasting)] == [False, True]
+    assert [exhausted(MAX_PASSING_TRIES - 1, PASSING), exhausted(MAX_PASSING_TRIES, PASSING)] == [False, True]
+    assert sum(fault_delay(tries, PASSING) for tries in range(1, MAX_PASSING_TRIES)) > 20 * 3600
+
+
+# --- looking at batches ----------------------------------------------------------------------------------------------
+
+
+def test_looks_grow_apart_while_nothing_happens_and_come_back_after_progress() -> None:
+    clock, intervals = PollClock(), []
+    clock.after_submission(NOW, PACE)
+    for _ in range(9):
+        clock.after_poll(NOW, PACE, progress=False)
+        intervals.append(clock.next_at - NOW)
+    assert intervals[:3] == [90.0, 135.0, 202.5]
+    assert intervals[-1] == PACE.poll_max_seconds
+    clock.after_poll(NOW, PACE, progress=True)
+    assert clock.next_at == NOW + PACE.poll_min_seconds
+
+
+def test_a_new_batch_is_looked_at_soon_and_does_not_put_off_the_others() -> None:
+    clock = PollClock(interval=900.0, next_at=NOW + 800)
+    clock.after_submission(NOW, PACE)
+    assert clock.next_at == NOW + 60
+    clock.after_submission(NOW + 30, PACE)
+    assert clock.next_at == NOW + 60
+
+
+def test_a_poll_that_was_told_to_wait_waits() -> None:
+    clock = PollClock()
+    clock.after_poll(NOW, PACE, progress=False, fault=Fault(code="http_429", message="", retry_after=2000.0))
+    assert clock.next_at == NOW + 2000
+
+
+# --- deployments that take nothing -----------------------------------------------------------------------------------
+
+
+def test_a_pause_begins_short_and_doubles_with_each_refusal_after_it() -> None:
+    pauses, now, delays = Pauses(), NOW, []
+    for _ in range(9):
+        pause = pauses.begin(QUOTA, now)
+        delays.append(pause.until - now)
+        now = pause.until
+    assert delays[:3] == [PAUSE_FIRST_SECONDS, 2 * PAUSE_FIRST_SECONDS, 4 * PAUSE_FIRST_SECONDS]
+    assert delays[-1] == PAUSE_LONGEST_SECONDS
+
+
+def test_several_refusals_of_one_round_are_one_refusal() -> None:
+    pauses = Pauses()
+    assert {pauses.begin(QUOTA, NOW + moment).until for moment in (0, 0.1, 2)} == {NOW + PAUSE_FIRST_SECONDS}
+
+
+def test_after_a_pause_one_shard_tries_and_each_success_lets_twice_as_many_through() -> None:
+    pauses = Pauses()
+    until = pauses.begin(QUOTA, NOW).until
+    assert pauses.width("gpt", NOW, 10) == 0
+    assert pauses.width("other", NOW, 10) == 10
+    widths = []
+    for _ in range(5):
+        widths.append(pauses.width("gpt", until, 10))
+        pauses.succeeded("gpt", until, 10)
+    assert widths == [1, 2, 4, 8, 10]
+    assert pauses.messages() == []
+
+
+def test_a_pause_is_as_old_as_the_last_success_in_it() -> None:
+    pauses = Pauses()
+    pauses.begin(QUOTA, NOW)
+    pauses.succeeded("gpt", NOW + 100, 10)
+    assert pauses.begin(QUOTA, NOW + 200).since == NOW + 100
+    assert pauses.width("gpt", NOW + 250, 10) == 1
+
+
+def test_room_that_is_made_ends_a_wait_for_quota_but_not_for_a_setting() -> None:
+    pauses = Pauses()
+    pauses.begin(QUOTA, NOW)
+    pauses.begin(Pause(model="other", kind="configuration", message="No such deployment."), NOW)
+    for model in ("gpt", "other", "third"):
+        pauses.room_made(model, NOW + 1)
+    assert pauses.width("gpt", NOW + 1, 10) == 1
+    assert pauses.width("other", NOW + 1, 10) == 0
+
+
+def test_a_missing_role_pauses_every_deployment() -> None:
+    pauses = Pauses()
+    pauses.begin(Pause(model=None, kind="configuration", message="No role."), NOW)
+    assert pauses.width("gpt", NOW, 10) == pauses.width("other", NOW, 10) == 0
+    assert pauses.wake_times() == [NOW + PAUSE_FIRST_SECONDS]
+    pauses.succeeded("gpt", NOW + 10, 1)
+    assert pauses.width("other", NOW + 10, 10) == 10
+
+
+steps = st.tuples(
+    st.sampled_from(["refused", "succeeded", "room"]), st.sampled_from(["a", "b", None]), st.floats(0, 600)
+)
+
+
+@given(st.lists(steps, max_size=40), st.integers(1, 10))
+def test_a_pause_never_lasts_longer_than_its_limit_and_never_lets_too_many_through(
+    history: list[tuple[str, str | None, float]], widest: int
+) -> None:
+    pauses, now = Pauses(), NOW
+    for what, model, after in history:
+        now += after
+        if what == "refused":
+            pause = pauses.begin(Pause(model=model, kind="quota", message="Full."), now)
+            assert pause.since <= now < pause.until <= now + PAUSE_LONGEST_SECONDS
+        elif what == "succeeded":
+            pauses.succeeded(model or "a", now, widest)
+        else:
+            pauses.room_made(model or "a", now)
+        assert all(0 <= pauses.width(name, now, widest) <= widest for name in "ab")
+        assert all(until <= now + PAUSE_LONGEST_SECONDS for until in pauses.wake_times())

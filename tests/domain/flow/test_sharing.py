@@ -1,0 +1,166 @@
+"""Snapshots that share the limit: never too many together, in whatever order their steps fall, and nobody starves."""
+
+import random
+from collections.abc import Generator
+from dataclasses import dataclass, field
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from domain.contracts import Pace
+from domain.flow.sharing import Allowance, Holding, Share, ShareRequest, agree, is_stale, places
+
+STALE_SECONDS = 3600.0
+limits = st.sampled_from([1, 2, 5, 10, 100, 500])
+
+
+def asking(
+    name: str, *, active: int = 0, wanted: int = 0, limit: int = 100, reserve: int = 10
+) -> ShareRequest:
+    return ShareRequest(
+        snapshot_id=name,
+        active=active,
+        wanted=wanted,
+        limit=limit,
+        reserve=reserve,
+        stale_seconds=STALE_SECONDS,
+    )
+
+
+def note(name: str, held: int, wanted: int = 0, at: float = 0.0) -> Holding:
+    return Holding(snapshot_id=name, held=held, wanted=wanted, at=at)
+
+
+@dataclass
+class Snapshot:
+    """One that submits whatever it may as soon as it may; `steps` is an agreement under way."""
+
+    name: str
+    wanted: int
+    active: int = 0
+    places: int = 0
+    steps: Generator[Holding | None, list[Holding] | None, Share] | None = None
+    wish: Holding | None = None
+    asked: ShareRequest | None = None
+
+
+@dataclass
+class Crowd:
+    limit: int
+    reserve: int
+    snapshots: list[Snapshot]
+    notes: dict[str, Holding] = field(default_factory=dict)
+    now: float = 0.0
+
+    def step(self, one: Snapshot) -> None:
+        """Let one snapshot do its next thing: one call to storage, or one submission."""
+        self.now += 1
+        if one.steps is None:
+            if one.wanted and one.active < one.places:
+                one.active, one.wanted = one.active + 1, one.wanted - 1
+                return
+            one.asked = asking(
+                one.name, active=one.active, wanted=one.wanted, limit=self.limit, reserve=self.reserve
+            )
+            one.steps = agree(one.asked, self.now)
+            one.wish = next(one.steps)
+            return
+        try:
+            if one.wish is None:
+                one.wish = one.steps.send(list(self.notes.values()))
+            else:
+                self.notes[one.name] = one.wish
+                one.wish = next(one.steps)
+        except StopIteration as end:
+            one.places, one.steps = end.value.places, None
+
+    def ends(self, one: Snapshot) -> None:
+        if one.active and one.steps is None:
+            one.active -= 1
+
+
+@st.composite
+def crowds(draw: st.DrawFn) -> Crowd:
+    wishes = draw(st.lists(st.integers(0, 30), min_size=1, max_size=4))
+    snapshots = [Snapshot(name=f"snapshot-{n}", wanted=wanted) for n, wanted in enumerate(wishes)]
+    return Crowd(limit=draw(limits), reserve=draw(st.sampled_from([1, 10])), snapshots=snapshots)
+
+
+@given(crowd=crowds(), course=st.lists(st.tuples(st.integers(0, 3), st.booleans()), max_size=400))
+def test_together_they_never_have_more_than_the_limit_in_whatever_order_their_steps_fall(
+    crowd: Crowd, course: list[tuple[int, bool]]
+) -> None:
+    for number, ends in course:
+        one = crowd.snapshots[number % len(crowd.snapshots)]
+        crowd.step(one)
+        if ends and number == 0:
+            crowd.ends(one)
+        assert sum(other.active for other in crowd.snapshots) <= crowd.limit
+
+
+@given(crowd=crowds(), dice=st.randoms(use_true_random=False))
+def test_all_wishes_are_fulfilled_as_batches_end(crowd: Crowd, dice: random.Random) -> None:
+    for _ in range(20_000):
+        if not any(one.wanted for one in crowd.snapshots):
+            return
+        one = dice.choice(crowd.snapshots)
+        crowd.step(one)
+        if dice.random() < 0.2:
+            crowd.ends(one)
+    raise AssertionError([(one.name, one.wanted, one.places) for one in crowd.snapshots])
+
+
+def test_one_alone_leaves_room_for_a_newcomer_who_can_begin_at_once() -> None:
+    early = places(asking("early", wanted=10_000), [])
+    assert early == 90
+    assert places(asking("late", wanted=3), [note("early", early, 9_910)]) == 3
+    assert places(asking("late", wanted=50), [note("early", early, 9_910)]) == 10
+
+
+def test_who_has_more_than_an_equal_share_refills_no_place_until_it_is_equal() -> None:
+    late = note("late", 10, 90)
+    for active in (90, 60, 45):
+        assert places(asking("early", active=active, wanted=1000), [late]) == active
+    assert places(asking("early", active=40, wanted=1000), [late]) == 45
+    assert places(asking("late", active=10, wanted=90), [note("early", 60, 900)]) == 40
+
+
+def test_what_others_do_not_want_is_anybodys() -> None:
+    assert places(asking("large", wanted=1000), [note("small", 2), note("other", 3, 1)]) == 90 - 2 - 4
+
+
+def test_a_limit_of_one_is_one() -> None:
+    assert places(asking("first", wanted=5, limit=1), []) == 1
+    assert places(asking("second", wanted=5, limit=1), [note("first", 1, 4)]) == 0
+    assert places(asking("second", wanted=5, limit=1), [note("first", 0)]) == 1
+
+
+def test_the_dead_hold_nothing() -> None:
+    told, now = asking("alive", wanted=100), 10_000.0
+    dead = note("dead", 90, at=now - STALE_SECONDS - 1)
+    steps = agree(told, now)
+    assert next(steps) is None
+    written = steps.send([dead])
+    assert written == note("alive", 90, 10, at=now)
+    assert is_stale(dead, told, now)
+
+
+def test_nothing_is_written_twice_while_nothing_changes() -> None:
+    steps = agree(asking("alone", active=5), 1000.0)
+    assert next(steps) is None
+    with pytest.raises(StopIteration) as end:
+        steps.send([note("alone", 5, 0, at=900.0)])
+    assert end.value.value == Share(places=5)
+
+
+def test_a_snapshot_without_room_looks_less_and_less_often() -> None:
+    told, now, waits = Allowance(), 0.0, []
+    for _ in range(12):
+        told.agreed(0, now, Pace(poll_min_seconds=60, poll_max_seconds=900))
+        waits.append(told.next_at - now)
+        now = told.next_at
+    assert waits == sorted(waits)
+    assert waits[-1] == 900
+    told.agreed(3, now, Pace(poll_min_seconds=60, poll_max_seconds=900))
+    assert told.next_at - now == 60

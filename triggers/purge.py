@@ -1,0 +1,54 @@
+"""The end of what nobody looks at any more: finished orchestrations and old reports. Nothing of it expires by itself."""
+
+import logging
+import time
+from datetime import UTC, datetime, timedelta
+
+import azure.durable_functions as df
+import azure.functions as func
+
+from adapters import clients
+from adapters.work.store import WorkRoom
+from domain import names
+from steps.intake.survey import IsAlive, alive_in
+from steps.threads import in_thread, log_as
+
+SCHEDULE = "0 30 3 * * *"  # every night
+BEGINNING = datetime(2020, 1, 1, tzinfo=UTC)  # older than anything; the task hub wants one
+FINAL = [
+    df.OrchestrationRuntimeStatus.Completed,
+    df.OrchestrationRuntimeStatus.Failed,
+    df.OrchestrationRuntimeStatus.Terminated,
+]
+
+bp = df.Blueprint()
+log = logging.getLogger(__name__)
+
+
+@bp.timer_trigger(arg_name="timer", schedule=SCHEDULE)
+@bp.durable_client_input(client_name="client")
+async def forget(
+    timer: func.TimerRequest, client: df.DurableOrchestrationClient, context: func.Context
+) -> None:
+    """Delete what was begun more than RETENTION_DAYS ago and has ended; what is still running is left alone."""
+    del timer  # when it was due does not matter
+    log_as(context)
+    settings = await in_thread(clients.settings)
+    if not settings.retention_days:
+        return
+    room = await in_thread(clients.work_room)
+    before = datetime.fromtimestamp(time.time(), UTC) - timedelta(days=settings.retention_days)
+    reports = await forget_notes(room, alive_in(client), before=before)
+    purged = await client.purge_instance_history_by(BEGINNING, before, FINAL)
+    log.info("forgot %d reports and %d orchestrations", reports, purged.instances_deleted)
+
+
+async def forget_notes(room: WorkRoom, is_alive: IsAlive, *, before: datetime) -> int:
+    """Delete the notes about snapshots older than `before`, unless one is alive; gives how many.
+
+    A report says that its snapshot has ended; without one the task hub is asked.
+    """
+    old = await in_thread(room.snapshots_before, names.window_snapshot_id(before))
+    ended = [snapshot for snapshot, reported in old.items() if reported or not await is_alive(snapshot)]
+    await in_thread(room.drop_snapshots, ended)
+    return len(ended)
