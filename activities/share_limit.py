@@ -6,8 +6,8 @@ import azure.durable_functions as df
 
 from adapters import clients
 from adapters.work.shares import ShareNotes
-from domain.contracts import from_wire
-from domain.flow.sharing import Holding, Share, ShareRequest, agree, is_stale
+from domain.contracts import Share, ShareRequest, from_wire
+from domain.flow.sharing import Holding, agree, is_stale
 from steps.answering import answering
 
 bp = df.Blueprint()

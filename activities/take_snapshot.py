@@ -12,7 +12,7 @@ from adapters.storage.blobs import Storage
 from adapters.work.shares import ShareNotes
 from adapters.work.store import WorkRoom
 from domain import names
-from domain.contracts import ListedFile, Pace, SnapshotRequest, TakenFiles, from_wire
+from domain.contracts import ListedFile, SnapshotRequest, SnapshotSettings, TakenFiles, from_wire
 from domain.records import Claim, InputFile
 from domain.settings import Settings
 from steps.answering import answering_async
@@ -64,12 +64,12 @@ def take(
     pages = list(_pages(files))
     for number, page in enumerate(pages):
         room.write_page(snapshot_id, number, page)
-    return TakenFiles(files=len(files), pages=len(pages), pace=pace_of(settings))
+    return TakenFiles(files=len(files), pages=len(pages), settings=snapshot_settings(settings))
 
 
-def pace_of(settings: Settings) -> Pace:
+def snapshot_settings(settings: Settings) -> SnapshotSettings:
     """Fix the settings a snapshot goes by for its whole life."""
-    return Pace(
+    return SnapshotSettings(
         micro_batch_size=settings.micro_batch_size,
         max_active_batches=settings.max_active_batches,
         poll_min_seconds=min(settings.poll_min_seconds, settings.poll_max_seconds),

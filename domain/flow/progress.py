@@ -6,10 +6,11 @@ status", read 2026-11).
 
 import re
 from collections import defaultdict
+from collections.abc import Sequence
 from itertools import accumulate
 from typing import Any
 
-from domain.flow.machine import Flow
+from domain.flow.flow import Flow
 from domain.flow.state import FileState, FileStep, ShardState, ShardStep
 
 MAX_FILES = 24
@@ -32,8 +33,11 @@ _SHARD_WORDS = {
 }
 
 
-def progress(flow: Flow) -> dict[str, Any]:
-    """Describe a flow for people; the shape is documented in `docs/api.md`."""
+def progress(flow: Flow, *, parts: Sequence[str] = ()) -> dict[str, Any]:
+    """Describe a flow for people; the shape is documented in `docs/api.md`.
+
+    `parts`: the orchestrations that work on what is not counted here, as `names.files_instance_id` takes them.
+    """
     shards = defaultdict(list)
     for shard in flow.shards:
         shards[shard.key].append(shard)
@@ -57,6 +61,7 @@ def progress(flow: Flow) -> dict[str, Any]:
         "requests_failed": totals.tally.errors,
         "message": pauses[: _fitting(pauses, MAX_MESSAGE_UNITS)] or None,
         "files": shown,
+        "parts": list(parts),
     }
 
 

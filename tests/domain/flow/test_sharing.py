@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.contracts import Pace
-from domain.flow.sharing import Allowance, Holding, Share, ShareRequest, agree, is_stale, places
+from domain.contracts import Share, ShareRequest, SnapshotSettings
+from domain.flow.sharing import Allowance, Holding, agree, is_stale, places
 
 STALE_SECONDS = 3600.0
 limits = st.sampled_from([1, 2, 5, 10, 100, 500])
@@ -157,10 +157,10 @@ def test_nothing_is_written_twice_while_nothing_changes() -> None:
 def test_a_snapshot_without_room_looks_less_and_less_often() -> None:
     told, now, waits = Allowance(), 0.0, []
     for _ in range(12):
-        told.agreed(0, now, Pace(poll_min_seconds=60, poll_max_seconds=900))
+        told.agreed(0, now, SnapshotSettings(poll_min_seconds=60, poll_max_seconds=900))
         waits.append(told.next_at - now)
         now = told.next_at
     assert waits == sorted(waits)
     assert waits[-1] == 900
-    told.agreed(3, now, Pace(poll_min_seconds=60, poll_max_seconds=900))
+    told.agreed(3, now, SnapshotSettings(poll_min_seconds=60, poll_max_seconds=900))
     assert told.next_at - now == 60
