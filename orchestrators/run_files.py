@@ -36,7 +36,8 @@ def run_files(context: df.DurableOrchestrationContext) -> Generator[Any, Any, An
     while not flow.finished:
         for call in generation.begin_calls(flow, _now(context)):
             under_way.begin(call, context.call_activity(call.activity, call.input))
-        context.set_custom_status(progress(flow))
+        if not context.is_replaying:
+            context.set_custom_status(progress(flow))
         if generation.is_over(flow):
             under_way.cancel_timers()
             context.continue_as_new(to_wire(flow))

@@ -1,7 +1,7 @@
 """How long one generation of the orchestration goes on: its history is bounded, and it ends when no call is under way."""
 
 from domain.flow.flow import Flow
-from domain.flow.machine import begin_calls, wake_at
+from domain.flow.machine import begin_calls
 from domain.flow.pacing import EARLY_SECONDS
 from domain.flow.parts import can_split
 from domain.flow.state import Call
@@ -25,6 +25,7 @@ class Generation:
         self._began = now
         self._events = 0
         self._closed_at: float | None = None
+        self._wake_at: float | None = None
 
     @property
     def calls_left(self) -> int:
@@ -32,8 +33,11 @@ class Generation:
         return max(0, (EVENTS_PER_GENERATION - self._events) // EVENTS_PER_CALL)
 
     def begin_calls(self, flow: Flow, now: float) -> list[Call]:
-        """Begin the calls that may begin now, while the history has room for them."""
-        calls = begin_calls(flow, now, most=self.calls_left)
+        """Begin the calls that may begin now, while the history has room for them.
+
+        Raises RuntimeError when there is nothing to wait for.
+        """
+        calls, self._wake_at = begin_calls(flow, now, most=self.calls_left)
         self._events += EVENTS_PER_CALL * len(calls) or EVENTS_PER_IDLE_LOOK
         if not self.calls_left and self._closed_at is None:
             self._closed_at = now
@@ -53,10 +57,7 @@ class Generation:
         return closed_at + min(max(closed_at - self._began, LEAST_PATIENCE_SECONDS), MOST_PATIENCE_SECONDS)
 
     def wake_at(self, flow: Flow, now: float) -> float | None:
-        """Give the time of the next look, if no call ends before; None: when a call ends.
-
-        Raises RuntimeError when there is nothing to wait for.
-        """
+        """Give the time of the next look, if no call ends before; None: when a call ends."""
         if self.calls_left:
-            return wake_at(flow, now)
+            return self._wake_at
         return self._patient_until if can_split(flow) and now < self._patient_until else None

@@ -4,8 +4,7 @@ A call is begun, is under way, and ends by itself; the others go on meanwhile. W
 `run_files` by the durable engine, the tests in a world of their own.
 """
 
-from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -43,46 +42,45 @@ STEPS: tuple[Step[Any], ...] = (
 _BY_ACTIVITY = {step.activity: step for step in STEPS}
 
 
-def begin_calls(flow: Flow, now: float, *, most: int) -> list[Call]:
-    """Begin what may begin now, at most so many calls; they count as under way until `end_call`."""
-    flow.settle()
-    begun: list[Call] = []
-    for step in STEPS:
-        for call in _calls(flow, step, now):
-            if len(begun) >= most:
-                return begun
-            begun.append(msgspec.structs.replace(call, begun_at=now))
-            flow.in_flight.append(begun[-1])
-    return begun
+class Look(NamedTuple):
+    """What came of a look at the flow: the calls that have begun, and the time of the next look; None: when a call ends."""
+
+    begun: list[Call]
+    wake_at: float | None
 
 
-def _calls(flow: Flow, step: Step[Any], now: float) -> Iterator[Call]:
-    soon = now + EARLY_SECONDS
-    ready = [due.subject for due in step.due(flow, soon) if due.at <= soon]
-    return step.calls(flow, ready, soon) if ready else iter(())
-
-
-def wake_at(flow: Flow, now: float) -> float | None:
-    """Give the next time (epoch seconds) at which something may be done that cannot be now; None: when a call ends.
+def begin_calls(flow: Flow, now: float, *, most: int) -> Look:
+    """Begin what may begin now, at most so many calls; they count as under way until `end_call`. Times are epoch seconds.
 
     Raises RuntimeError when there is nothing to wait for: a defect, better seen than slept over.
     """
+    flow.settle()
     soon = now + EARLY_SECONDS
-    ahead, blocked = [], False
+    begun: list[Call] = []
+    ahead: list[float] = []
     for step in STEPS:
+        ready = []
         for due in step.due(flow, soon):
-            if due.at > soon:
-                ahead.append(due.at)
+            if due.at <= soon:
+                ready.append(due.subject)
             else:
-                blocked = True
-    if blocked:
-        # What could begin if there were room finds some when a call turns out to be slow.
-        ahead += [
-            call.begun_at + SLOW_SECONDS for call in flow.in_flight if call.begun_at + SLOW_SECONDS > soon
-        ]
-    if not ahead and not flow.in_flight:
+                ahead.append(due.at)
+        before = len(begun)
+        for call in step.calls(flow, ready, soon) if ready else ():
+            if len(begun) >= most:
+                return Look(begun, None)
+            begun.append(msgspec.structs.replace(call, begun_at=now))
+            flow.in_flight.append(begun[-1])
+        if len(begun) - before < len(ready):
+            ahead += _slow_at(flow, step.activity, soon)
+    if not (ahead or flow.in_flight or flow.finished):
         raise RuntimeError(f"{flow.snapshot_id}: files are left, but nothing to do and nothing to wait for.")
-    return min(ahead, default=None)
+    return Look(begun, min(ahead, default=None))
+
+
+def _slow_at(flow: Flow, activity: str, now: float) -> list[float]:
+    """Give the times at which calls turn out to be slow, and give their places to those that wait for one."""
+    return [at for call in flow.calls_of(activity) if (at := call.begun_at + SLOW_SECONDS) > now]
 
 
 def end_call(flow: Flow, call: Call, answer: Answer, now: float) -> None:

@@ -56,10 +56,11 @@ class PollClock(msgspec.Struct):
 
 
 class QuotaGauge(msgspec.Struct):
-    """How full a deployment's queue is, in tokens, as the service said with the last batch it took."""
+    """How full a deployment's queue is, in tokens, as the service said with the last batch it took, and when that was."""
 
     enqueued: int
     limit: int
+    at: float = 0.0  # epoch seconds
 
     def has_room(self, tokens: int) -> bool:
         """Whether so many more would fit."""

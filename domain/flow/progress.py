@@ -6,7 +6,7 @@ status", read 2026-11).
 
 import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import accumulate
 from typing import Any
 
@@ -14,11 +14,22 @@ from domain.flow.flow import Flow
 from domain.flow.state import FileState, FileStep, ShardState, ShardStep
 
 MAX_FILES = 24
+MAX_FILES_OF_PARTS = 100
 MAX_PATH_UNITS = 100  # UTF-16 code units of JSON text, as the limit counts them
 MAX_MESSAGE_UNITS = 1000
 
 _COSTLY = re.compile(r'["\\\x00-\x1f\U00010000-\U0010ffff]')  # characters that take more than one unit
 
+_COUNTS = (
+    "files_total",
+    "files_done",
+    "files_rejected",
+    "files_held",
+    "active_batches",
+    "requests_total",
+    "requests_done",
+    "requests_failed",
+)
 _FILE_WORDS = {
     FileStep.PREPARE: "preparing",
     FileStep.WRITE: "writing",
@@ -63,6 +74,17 @@ def progress(flow: Flow, *, parts: Sequence[str] = ()) -> dict[str, Any]:
         "files": shown,
         "parts": list(parts),
     }
+
+
+def summed(parts: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
+    """Put the documents of a snapshot's parts together into one of the same shape; None without any."""
+    told = [part for part in parts if "files_total" in part]
+    if not told:
+        return None
+    whole: dict[str, Any] = {name: sum(part[name] for part in told) for name in _COUNTS}
+    messages = [part["message"] for part in told if part["message"]]
+    files = [file for part in told for file in part["files"]]
+    return whole | {"message": "; ".join(messages) or None, "files": files[:MAX_FILES_OF_PARTS]}
 
 
 def _file(file: FileState, shards: list[ShardState]) -> dict[str, Any]:

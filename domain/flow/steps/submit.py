@@ -96,8 +96,12 @@ class Submit(Step[ShardState]):
         s.batch_id, s.submitted_at = submitted.batch_id, submitted.submitted_at or now
         flow.poll.after_submission(now, flow.settings)
         flow.pauses.succeeded(s.shard.model, now, flow.settings.micro_batch_size)
-        if submitted.enqueued_tokens is not None and submitted.enqueued_limit:
-            flow.gauges[s.shard.model] = QuotaGauge(submitted.enqueued_tokens, submitted.enqueued_limit)
+        known = flow.gauges.get(s.shard.model)
+        # Answers may overtake each other; the one about the later batch counts the earlier ones in.
+        is_latest = known is None or known.at <= s.submitted_at
+        if submitted.enqueued_tokens is not None and submitted.enqueued_limit and is_latest:
+            told = QuotaGauge(submitted.enqueued_tokens, submitted.enqueued_limit, s.submitted_at)
+            flow.gauges[s.shard.model] = told
 
     def failed(self, flow: Flow, call: Call, fault: Fault, now: float) -> None:
         """Wait, or leave the shard in `work/`."""

@@ -7,7 +7,7 @@ import pytest
 
 from domain.contracts import Answer, Fault, OpenShard, Pause, SnapshotSettings, to_wire
 from domain.flow.flow import Flow
-from domain.flow.machine import answer_of, begin_calls, end_call, wake_at
+from domain.flow.machine import answer_of, begin_calls, end_call
 from domain.flow.pacing import EARLY_SECONDS, MAX_OTHER_TRIES
 from domain.flow.progress import progress
 from domain.flow.sharing import Allowance
@@ -24,7 +24,11 @@ SETTINGS = SnapshotSettings(micro_batch_size=2, max_active_batches=20)
 
 def begun(flow: Flow, now: float, activity: str = "") -> list[Call]:
     """Begin what may begin now; gives the calls, or those of one activity."""
-    return [call for call in begin_calls(flow, now, most=10_000) if call.activity == activity or not activity]
+    return [
+        call
+        for call in begin_calls(flow, now, most=10_000).begun
+        if call.activity == activity or not activity
+    ]
 
 
 def answer(flow: Flow, call: Call, now: float, **ok: Any) -> None:
@@ -32,7 +36,8 @@ def answer(flow: Flow, call: Call, now: float, **ok: Any) -> None:
 
 
 def woken(flow: Flow, now: float) -> float:
-    at = wake_at(flow, now)
+    """When the next look is due; whatever may begin now does."""
+    at = begin_calls(flow, now, most=10_000).wake_at
     assert at is not None
     return at
 
@@ -380,9 +385,9 @@ def test_nothing_to_do_and_nothing_to_wait_for_is_a_defect_that_shows() -> None:
     flow = Flow(
         snapshot_id="s", settings=SETTINGS, files_total=1, pages=0, files=[FileState(key="a", path="a")]
     )
-    flow.files[0].step = FileStep.RUN
+    flow.files[0].step = FileStep.LEFT
     with pytest.raises(RuntimeError, match="nothing to wait for"):
-        wake_at(flow, BEGIN)
+        begin_calls(flow, BEGIN, most=1)
 
 
 # --- calls that end each by itself -----------------------------------------------------------------------------------
