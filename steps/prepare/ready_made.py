@@ -10,10 +10,10 @@ from domain.errors import InputFileError
 from domain.estimates import TokenMeter
 from domain.records import Plan, PlannedShard
 from domain.results import error_records
+from domain.service.endpoints import ENDPOINTS, engine_of
 from domain.service.request_lines import BadLine, Request, RequestChecker, split_lines
 from domain.settings import Settings
 from domain.shards import most_bytes, shard_limits
-from domain.spec.job_spec import engine_of
 from steps.shard_writer import first_shards
 
 SAMPLE_LINES = 1000
@@ -67,7 +67,7 @@ class RequestPreparation:
         """Write into the plan what its requests ask for, and how they are sent."""
         settings = self._settings
         plan.model, plan.url = checker.model, checker.url
-        plan.engine = engine_of(settings.engine, checker.url or "")
+        plan.engine = engine_of(settings.engine, checker.url)
         if plan.engine == "batch" and settings.on_deadline == "direct":
             plan.direct_deployment = settings.direct_deployment
 
@@ -139,7 +139,7 @@ class RequestPreparation:
         return plan
 
     def _meter(self) -> TokenMeter:
-        return TokenMeter("chat", counts=self._settings.count_tokens)
+        return TokenMeter(ENDPOINTS["chat"], counts=self._settings.count_tokens)
 
 
 def _rejected_with_file(found: Request | BadLine, message: str) -> BadLine:
