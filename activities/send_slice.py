@@ -24,6 +24,7 @@ from domain.direct.sending import SendBook
 from domain.direct.throttle import Limits, Throttle
 from domain.errors import ConflictError
 from domain.records import Ledger, SendingRecord
+from domain.service.endpoints import BY_URL
 from domain.settings import Settings
 from steps.answering import answering
 from steps.direct.live_sending import Sending
@@ -181,7 +182,7 @@ class Slice:
             lines.__getitem__,
             book.is_alone,
             model=shard.model,
-            embeds=shard.url.endswith("/embeddings"),
+            endpoint=BY_URL[shard.url],
             inputs_per_request=shard.inputs_per_request,
         )
         limits = Limits(

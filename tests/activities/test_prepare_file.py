@@ -10,11 +10,13 @@ from adapters.work.store import WorkRoom
 from domain import names
 from domain.contracts import FileWork, PreparedFile
 from domain.records import Claim, InputFile
+from domain.tokens import Vocabulary, estimate_tokens
 from tests.activities.conftest import MakePipeline
 from tests.activities.inline_pipeline import InlinePipeline
 from tests.activities.request_files import request, requests
 
 SNAPSHOT = "snapshot-1"
+CHINESE = "人人生而自由" * 20
 
 # The storage SDK never reads the body of its second answer about an empty blob; the socket goes with the garbage.
 sdk_forgets_a_response = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
@@ -59,6 +61,32 @@ def test_a_file_that_is_right_as_it_is_is_its_own_shard(pipeline: InlinePipeline
     assert (prepared.requests, prepared.ended) == (3, 0)
     assert (shard.blob, shard.requests, shard.size) == (names.frozen_input(file.key), 3, len(content))
     assert (shard.model, shard.url) == ("gpt", "/chat/completions")
+
+
+@pytest.mark.parametrize(
+    ("url", "body", "expected"),
+    [
+        ("/v1/embeddings", {"input": CHINESE}, ("cl100k_base", 0)),
+        ("/chat/completions", {"messages": [{"role": "user", "content": CHINESE}]}, ("o200k_base", 300)),
+    ],
+)
+@pytest.mark.parametrize("first", [b"", b"nonsense\n"], ids=["its own shard", "a new shard"])
+def test_tokens_are_estimated_by_the_vocabulary_of_the_endpoints_models(
+    pipeline: InlinePipeline,
+    url: str,
+    body: dict[str, Any],
+    expected: tuple[Vocabulary, int],
+    first: bytes,
+) -> None:
+    vocabulary, output_tokens = expected
+    request = {"custom_id": "a", "method": "POST", "url": url, "body": {"model": "m", **body}}
+    line = json.dumps(request, ensure_ascii=False).encode()
+    file = Prepared(pipeline, first + line + b"\n")
+    file.prepare()
+    plan = file.room.plan(file.key)
+    assert plan is not None
+    assert plan.estimate.input_tokens == pytest.approx(estimate_tokens(line, vocabulary), abs=30)
+    assert plan.estimate.output_tokens == output_tokens
 
 
 @pytest.mark.parametrize(

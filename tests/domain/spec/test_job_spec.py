@@ -12,14 +12,12 @@ from hypothesis import strategies as st
 from domain.errors import JobSpecError
 from domain.spec.documents import MAX_SPEC_BYTES
 from domain.spec.job_spec import (
-    TASKS,
     JobSpec,
     Message,
     Output,
     Part,
     SpecDefaults,
     default_spec,
-    engine_of,
     nearest_spec,
     parse_spec,
 )
@@ -178,8 +176,8 @@ def test_all_mistakes_come_at_once() -> None:
     """)
     expected = {
         "endpint": "unknown. Allowed: endpoint, deployment,",
-        "endpoint": "found 'chatt'. Allowed: /chat/completions, /v1/chat/completions, /v1/responses, /v1/embeddings, "
-        "chat, responses, embeddings. Did you mean chat?",
+        "endpoint": "found 'chatt'. Allowed: /v1/chat/completions, /chat/completions, /v1/responses, /v1/embeddings, "
+        "/embeddings, chat, responses, embeddings. Did you mean chat?",
         "deployment": "empty",
         "messages[0].role": "found 'usr'. Allowed: system, developer, user, assistant. Did you mean user?",
         "messages[0].content": "line 1: unexpected end of template",
@@ -218,11 +216,11 @@ def test_all_mistakes_come_at_once() -> None:
         ("just text", "", "found 'just text'"),
         ("input: 3", "input", "found 3, expected a text"),
         ("input: [a]", "input", "found a list, expected a text"),
-        ("endpoint: chat\ninput: x", "input", "chat takes `messages`"),
+        ("endpoint: chat\ninput: x", "input", "/v1/chat/completions takes `messages`"),
         (
             "{endpoint: embeddings, deployment: e, messages: [{role: user, content: x}]}",
             "messages",
-            "take `input`",
+            "/v1/embeddings takes `input`",
         ),
         ("{endpoint: responses, input: x, messages: [{role: user, content: x}]}", "input", "not both"),
         ("messages: []", "messages", "found a list of 0, expected a list of 1 to 100 entries"),
@@ -241,6 +239,11 @@ def test_all_mistakes_come_at_once() -> None:
             "`text.format`",
         ),
         (
+            "{endpoint: chat, parameters: {text: {format: {type: json_schema}}}}",
+            "parameters.text.format",
+            "takes this as `response_format`",
+        ),
+        (
             "parameters: {response_format: {type: json_schema}}",
             "parameters.response_format.json_schema",
             "missing",
@@ -257,7 +260,7 @@ def test_all_mistakes_come_at_once() -> None:
         ),
         ("output: jsonl", "output", "found 'jsonl', expected an object with format, columns"),
         ("output: {columns: all}", "output.columns", "found 'all', expected a list"),
-        ("inputs_per_request: 2", "inputs_per_request", "only embeddings"),
+        ("inputs_per_request: 2", "inputs_per_request", "takes one input"),
         (
             "{endpoint: embeddings, deployment: e, inputs_per_request: 2049}",
             "inputs_per_request",
@@ -415,13 +418,6 @@ def test_a_spec_survives_the_plan_it_is_stored_in() -> None:
 
 
 # --- rules ------------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("endpoint", TASKS)
-def test_engines(endpoint: str) -> None:
-    assert engine_of("batch", endpoint) == "batch"
-    assert engine_of("direct", endpoint) == "direct"
-    assert engine_of("auto", endpoint) == ("direct" if endpoint == "/v1/embeddings" else "batch")
 
 
 SPECS = {
