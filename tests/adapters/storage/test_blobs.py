@@ -147,7 +147,7 @@ def test_what_is_not_there_is_told_so(container: Container) -> None:
 def test_what_is_streamed_in_comes_out_again(
     container: Container, size: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(adapters.storage, "BLOCK_BYTES", 1000)
+    monkeypatch.setattr(adapters.storage.blobs, "BLOCK_BYTES", 1000)
     content = bytes(number % 251 for number in range(size))
     with container.writer("a") as writer:
         for start in range(0, size, 300):
@@ -164,7 +164,7 @@ def test_what_is_streamed_in_comes_out_again(
 def test_a_stream_that_breaks_off_leaves_the_old_blob(
     container: Container, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(adapters.storage, "BLOCK_BYTES", 10)
+    monkeypatch.setattr(adapters.storage.blobs, "BLOCK_BYTES", 10)
     container.write("a", b"old")
 
     def break_off() -> None:
@@ -178,7 +178,7 @@ def test_a_stream_that_breaks_off_leaves_the_old_blob(
 
 
 def test_two_writers_of_one_blob_never_mix(container: Container, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(adapters.storage, "BLOCK_BYTES", 10)
+    monkeypatch.setattr(adapters.storage.blobs, "BLOCK_BYTES", 10)
     one, other = container.writer("a"), container.writer("a")
     for _ in range(3):
         one.write(b"1" * 10)
@@ -197,7 +197,7 @@ def test_a_lazy_blob_comes_with_its_first_byte(container: Container) -> None:
 def test_a_blob_that_changes_while_it_is_read_is_found_out(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(adapters.storage, "BLOCK_BYTES", 1000)
+    monkeypatch.setattr(adapters.storage.blobs, "BLOCK_BYTES", 1000)
     with closing(open_storage(settings)) as storage:
         storage.input.write("a", b"1" * 9000)
         chunks = storage.input.chunks("a")
