@@ -31,9 +31,8 @@ from adapters.openai.batch_api import BatchApi, open_batch_api
 from adapters.openai.live_api import LiveAnswer, LiveApi, open_live_api
 from adapters.storage.append_blob import AppendBlob
 from adapters.storage.blobs import BlobEntry, Container, Storage, open_storage
-from adapters.work.send_log import SendLog
-from adapters.work.shares import ShareNotes
-from adapters.work.store import WorkRoom
+from adapters.work.send_log import SendLog, SendLogs
+from adapters.work.store import WorkStore
 from domain.contracts import (
     CancelRequest,
     EndedBatch,
@@ -171,13 +170,19 @@ class FusedAppendBlob(AppendBlob):
         self._fuse.passed("append")
 
 
-class FusedRoom(WorkRoom):
+class FusedSendLogs(SendLogs):
     def __init__(self, work: Container, fuse: Fuse) -> None:
         super().__init__(work)
         self._fuse = fuse
 
-    def send_log(self, name: str, position: int, note: Callable[[SendRecord], None]) -> SendLog:
+    def of(self, name: str, position: int, note: Callable[[SendRecord], None]) -> SendLog:
         return SendLog(FusedAppendBlob(AppendBlob(self._work, name), self._fuse), position, note)
+
+
+class FusedStore(WorkStore):
+    def __init__(self, work: Container, fuse: Fuse) -> None:
+        super().__init__(work)
+        self.send_logs = FusedSendLogs(work, fuse)
 
 
 class FusedLive(LiveApi):
@@ -291,7 +296,7 @@ class InlinePipeline:
         found = asyncio.run(
             survey(
                 steps.storage,
-                steps.room,
+                steps.store,
                 _nobody_is_alive,
                 snapshot_id=snapshot_id,
                 settings=self.settings,
@@ -299,7 +304,7 @@ class InlinePipeline:
             )
         )
         tell_waiting(found, steps.storage, self.settings)
-        taken = take(found, snapshot_id, storage=steps.storage, room=steps.room, settings=self.settings)
+        taken = take(found, snapshot_id, storage=steps.storage, store=steps.store, settings=self.settings)
         return Flow(snapshot_id=snapshot_id, pace=taken.pace, files_total=taken.files, pages=taken.pages)
 
     def live(
@@ -347,8 +352,8 @@ class InlinePipeline:
         """Take and finish everything that waits, and tidy up, as `process_snapshot` does."""
         report = self.live(self.begin(fuse), fuse)
         steps = Steps(self, fuse or Fuse())
-        remove(room=steps.room, api=steps.api, file_prefix=PREFIX)
-        ShareNotes(steps.storage.work).drop([report.snapshot_id])
+        remove(store=steps.store, api=steps.api, file_prefix=PREFIX)
+        steps.store.shares.drop([report.snapshot_id])
         return report
 
     # --- what there is -----------------------------------------------------------------------------------------------
@@ -386,7 +391,7 @@ class Steps:
             work=FusedContainer(bare.work, fuse),
             work_urls=bare.work_urls,
         )
-        self.room = FusedRoom(self.storage.work, fuse)
+        self.store = FusedStore(self.storage.work, fuse)
         self._fuse, self._standings = fuse, Standings()
         self.api = FusedApi(pipeline.api, fuse)
         self._settings, self._now = pipeline.settings, pipeline.now
@@ -397,25 +402,25 @@ class Steps:
 
     def list_files(self, wire: Any) -> PageOfFiles:
         request = from_wire(wire, PageRequest)
-        return PageOfFiles(files=self.room.read_page(request.snapshot_id, request.page))
+        return PageOfFiles(files=self.store.snapshots.read_page(request.snapshot_id, request.page))
 
     def share_limit(self, wire: Any) -> object:
-        return share(from_wire(wire, ShareRequest), notes=ShareNotes(self.storage.work), now=self._now())
+        return share(from_wire(wire, ShareRequest), shares=self.store.shares, now=self._now())
 
     def prepare_file(self, wire: Any) -> object:
         work = from_wire(wire, FileWork)
         prepared = prepare(
-            work, storage=self.storage, room=self.room, settings=self._settings, now=self._now()
+            work, storage=self.storage, store=self.store, settings=self._settings, now=self._now()
         )
         if not work.fresh and not prepared.gone:
-            delete_leftovers(work.key, room=self.room, api=self.api)
+            delete_leftovers(work.key, store=self.store, api=self.api)
         return prepared
 
     def submit_batch(self, wire: Any) -> object:
         work = from_wire(wire, ShardWork)
         submission = Submission(
             work,
-            room=self.room,
+            store=self.store,
             urls=self.storage.work_urls,
             api=self.api,
             settings=self._settings,
@@ -431,7 +436,7 @@ class Steps:
     def slice(self, work: SliceWork) -> Slice:
         return Slice(
             work,
-            room=self.room,
+            store=self.store,
             open_live=self._open_live,
             settings=self._settings,
             standings=self._standings,
@@ -454,7 +459,7 @@ class Steps:
         ended = from_wire(wire, EndedBatch)
         collection = Collection(
             ended,
-            room=self.room,
+            store=self.store,
             urls=self.storage.work_urls,
             api=self.api,
             settings=self._settings,
@@ -464,12 +469,12 @@ class Steps:
 
     def write_outputs(self, wire: Any) -> object:
         work = from_wire(wire, FileWork)
-        return write(work, storage=self.storage, room=self.room, settings=self._settings)
+        return write(work, storage=self.storage, store=self.store, settings=self._settings)
 
     def archive_input(self, wire: Any) -> object:
-        archive(from_wire(wire, FileWork), storage=self.storage, room=self.room, settings=self._settings)
+        archive(from_wire(wire, FileWork), storage=self.storage, store=self.store, settings=self._settings)
         return None
 
     def hold_file(self, wire: Any) -> object:
-        hold(from_wire(wire, FileWork), room=self.room, settings=self._settings, now=self._now())
+        hold(from_wire(wire, FileWork), store=self.store, settings=self._settings, now=self._now())
         return None
