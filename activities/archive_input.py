@@ -6,7 +6,7 @@ import azure.durable_functions as df
 
 from adapters import clients
 from adapters.storage.blobs import Container, Storage
-from adapters.work.store import WorkRoom
+from adapters.work.store import WorkStore
 from domain.contracts import FileWork, from_wire
 from domain.errors import ConflictError, NotFoundError, PassingError
 from domain.results.output_paths import output_paths
@@ -26,25 +26,25 @@ def archive_input(work: dict) -> dict:
         lambda: archive(
             from_wire(work, FileWork),
             storage=clients.storage(),
-            room=clients.work_room(),
+            store=clients.work(),
             settings=clients.settings(),
         )
     )
 
 
-def archive(work: FileWork, *, storage: Storage, room: WorkRoom, settings: Settings) -> None:
+def archive(work: FileWork, *, storage: Storage, store: WorkStore, settings: Settings) -> None:
     """Archive, delete, forget, in this order: whatever breaks off in between can be done again.
 
     Raises PassingError while the archived copy is still being made.
     """
-    plan = room.plan(work.key)
+    plan = store.plans.read(work.key)
     if plan is None:
         return  # an earlier try came to the end
     paths = output_paths(settings, work.key, plan)
     target, name = (
         (storage.error, paths.rejected_input) if plan.rejected else (storage.processed, paths.archive)
     )
-    if not _copied(room, work.key, target, name, plan.etag):
+    if not _copied(store, work.key, target, name, plan.etag):
         raise PassingError(
             f"{name}: the copy is being made.", code="copy_pending", retry_after=COPY_WAIT_SECONDS
         )
@@ -56,12 +56,12 @@ def archive(work: FileWork, *, storage: Storage, room: WorkRoom, settings: Setti
         log.info(
             "%s was replaced while it was being worked on; the new version is a file of its own", plan.path
         )
-    room.drop_file(work.key)
+    store.drop_file(work.key)
 
 
-def _copied(room: WorkRoom, key: str, target: Container, name: str, etag: str) -> bool:
+def _copied(store: WorkStore, key: str, target: Container, name: str, etag: str) -> bool:
     """Tell whether the archived copy is complete; begin it unless that was done."""
     try:
-        return room.archive(key, target, name, etag) == "success"
+        return store.claims.copy_input(key, target, name, etag) == "success"
     except (ConflictError, NotFoundError):  # an earlier try's copy is under way, or its work was all but done
         return target.entry(name).copy_status == "success"

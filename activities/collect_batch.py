@@ -13,7 +13,7 @@ import msgspec
 
 from adapters import clients
 from adapters.storage.urls import BlobUrls
-from adapters.work.store import WorkRoom
+from adapters.work.store import WorkStore
 from domain import names
 from domain.contracts import CollectedShard, EndedBatch, OpenShard, Pause, from_wire
 from domain.direct.sending import LOST_ANSWER, NOT_SENT, SendBook
@@ -55,7 +55,7 @@ def collect_batch(ended: dict) -> dict:
     return answering(
         lambda: Collection(
             from_wire(ended, EndedBatch),
-            room=clients.work_room(),
+            store=clients.work(),
             urls=clients.storage().work_urls,
             api=clients.batch_api(),
             settings=clients.settings(),
@@ -71,14 +71,14 @@ class Collection:
         self,
         ended: EndedBatch,
         *,
-        room: WorkRoom,
+        store: WorkStore,
         urls: BlobUrls,
         api: "BatchApi",
         settings: Settings,
         clock: Callable[[], float],
     ) -> None:
         self._ended, self._shard = ended, ended.shard
-        self._room, self._api, self._settings, self._clock = room, api, settings, clock
+        self._store, self._api, self._settings, self._clock = store, api, settings, clock
         self._book = SendBook(ended.shard.requests)  # of a shard that was sent live
         self._urls = urls
         self._batch: BatchRecord | None = None
@@ -96,7 +96,7 @@ class Collection:
                 return self._submit_again(ledger, etag, regrouping)
             ledger.collected = self._collect(regrouping)
             self._close_batch(ledger)
-            self._room.write_ledger(self._ended.key, self._shard.shard, ledger, etag)
+            self._store.ledgers.write(self._ended.key, self._shard.shard, ledger, etag)
         delete_service_files(ledger, self._api)
         return CollectedShard(
             tally=ledger.collected.tally,
@@ -104,7 +104,7 @@ class Collection:
         )
 
     def _open_ledger(self) -> tuple[Ledger, str | None]:
-        found = self._room.own_ledger(self._ended.key, self._shard.shard, self._ended.snapshot_id)
+        found = self._store.ledgers.own(self._ended.key, self._shard.shard, self._ended.snapshot_id)
         return found or (Ledger(owner=self._ended.snapshot_id, attempt=self._shard.attempt), None)
 
     def _child(self, child: PlannedShard, collected: Collected) -> OpenShard:
@@ -127,7 +127,7 @@ class Collection:
         if self._ended.status != "failed" or batch is None:
             return None
         faults = self._api.batch(batch.batch_id).faults
-        shards = self._room.count_ledgers(self._ended.key)
+        shards = self._store.ledgers.count(self._ended.key)
         return regroup(faults, requests=self._shard.requests, shards=shards)
 
     def _submit_again(self, ledger: Ledger, etag: str | None, why: Regrouping) -> CollectedShard:
@@ -136,7 +136,7 @@ class Collection:
         if ledger.batch:
             ledger.past_batches.append(ledger.batch)
         ledger.batch = ledger.create_intended_at = ledger.create_in_doubt_until = None
-        self._room.write_ledger(self._ended.key, self._shard.shard, ledger, etag)
+        self._store.ledgers.write(self._ended.key, self._shard.shard, ledger, etag)
         pause = Pause(
             model=self._shard.model,
             kind=why.pause or "quota",
@@ -152,7 +152,7 @@ class Collection:
         children = self._children_writer(halve=bool(regrouping and regrouping.halve))
         with (
             AnswerSpool(self._judge()) as answers,
-            self._room.writer(names.outcomes(self._ended.key, self._shard.shard)) as outcomes,
+            self._store.blobs.writer(names.outcomes(self._ended.key, self._shard.shard)) as outcomes,
         ):
             self._read_answers(answers)
             for number, line in enumerate(self._requests(), 1):
@@ -202,7 +202,7 @@ class Collection:
         """Give the judge of answers: one that knows their schema, where the requests asked for one."""
         if not self._shard.structured:
             return judge
-        plan = self._room.plan(self._ended.key)
+        plan = self._store.plans.read(self._ended.key)
         return CheckedAnswers(plan.spec).judge if plan and plan.spec else judge
 
     def _children_writer(self, *, halve: bool) -> ShardWriter:
@@ -214,14 +214,14 @@ class Collection:
             return child, names.shard_file(self._ended.key, child)
 
         return ShardWriter(
-            self._room.writer,
+            self._store.blobs.writer,
             name,
             max_requests=min(most_requests, -(-self._shard.requests // 2)) if halve else most_requests,
             max_bytes=most_bytes,
         )
 
     def _requests(self) -> Iterator[bytes]:
-        return (line for line in self._room.lines(self._shard.blob) if line)
+        return (line for line in self._store.blobs.lines(self._shard.blob) if line)
 
     def _judge_unanswered(self, number: int, regrouping: Regrouping | None) -> Verdict:
         """Judge a request without an answer, by what happened to its batch."""
@@ -269,11 +269,11 @@ class Collection:
     def _read_answers(self, answers: AnswerSpool) -> None:
         """Read both result files, whatever the batch's state says about them; or the log of what was sent live."""
         if self._shard.engine == "direct":
-            for record in self._room.sent(self._ended.key, self._shard.shard):
+            for record in self._store.send_logs.records(self._ended.key, self._shard.shard):
                 self._book.note(record)
                 if record.row is not None:
                     answers.add(bytes(record.answer))
-        results = results_of(self._ended, self._batch, api=self._api, room=self._room, urls=self._urls)
+        results = results_of(self._ended, self._batch, api=self._api, store=self._store, urls=self._urls)
         results.read_into(answers)
 
     # --- the service's side ------------------------------------------------------------------------------------------

@@ -4,11 +4,11 @@ import logging
 import time
 
 import azure.durable_functions as df
+import msgspec
 
 from adapters import clients
-from adapters.work.store import WorkRoom
+from adapters.work.store import WorkStore
 from domain.contracts import FileWork, from_wire
-from domain.records import Claim
 from domain.settings import Settings
 from steps.answering import answering
 
@@ -23,25 +23,22 @@ def hold_file(work: dict) -> dict:
     """Answer None to a FileWork."""
     return answering(
         lambda: hold(
-            from_wire(work, FileWork), room=clients.work_room(), settings=clients.settings(), now=time.time()
+            from_wire(work, FileWork), store=clients.work(), settings=clients.settings(), now=time.time()
         )
     )
 
 
-def hold(work: FileWork, *, room: WorkRoom, settings: Settings, now: float) -> None:
+def hold(work: FileWork, *, store: WorkStore, settings: Settings, now: float) -> None:
     """Mark the claim: nobody takes the file again before the time is over."""
-    found = room.read_claim(work.key)
+    found = store.claims.read(work.key)
     if found is None or found[0].snapshot_id != work.snapshot_id:
         return  # finished or taken over: nothing of ours to hold
     claim, etag = found
     log.error("%s is set aside: %s", claim.path, work.reason)
-    held = Claim(
-        snapshot_id=claim.snapshot_id,
-        timestamp=claim.timestamp,
-        path=claim.path,
-        etag=claim.etag,
+    held = msgspec.structs.replace(
+        claim,
         held_until=now + HOLD_SECONDS,
         held_for=work.reason or "",
         held_by=settings.digest if work.needs_settings else "",
     )
-    room.replace_claim(work.key, held, etag)
+    store.claims.replace(work.key, held, etag)

@@ -17,4 +17,4 @@ def list_files(request: dict) -> dict:
 
 def page_of_files(request: PageRequest) -> PageOfFiles:
     """Give the files of one page."""
-    return PageOfFiles(files=clients.work_room().read_page(request.snapshot_id, request.page))
+    return PageOfFiles(files=clients.work().snapshots.read_page(request.snapshot_id, request.page))

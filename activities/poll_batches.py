@@ -9,7 +9,7 @@ import msgspec
 
 from activities.share_limit import share
 from adapters import clients
-from adapters.work.shares import ShareNotes
+from adapters.work.shares import Shares
 from domain.contracts import BatchNews, PollAnswer, PollRequest, from_wire
 from domain.errors import NotFoundError, PipelineError
 from domain.service.batch_states import BatchView
@@ -32,13 +32,13 @@ def poll_batches(request: dict) -> dict:
         lambda: look(
             from_wire(request, PollRequest),
             api=clients.batch_api(),
-            notes=clients.share_notes(),
+            shares=clients.work().shares,
             now=time.time(),
         )
     )
 
 
-def look(request: PollRequest, *, api: "BatchApi", notes: ShareNotes, now: float) -> PollAnswer:
+def look(request: PollRequest, *, api: "BatchApi", shares: Shares, now: float) -> PollAnswer:
     """Give the news, and what the snapshots have agreed on where that was asked: one turn of the orchestrator, not two.
 
     The agreement is the lesser thing: a fault in it costs no news, it is asked for again.
@@ -47,7 +47,7 @@ def look(request: PollRequest, *, api: "BatchApi", notes: ShareNotes, now: float
     if request.share is None:
         return answer
     try:
-        return msgspec.structs.replace(answer, share=share(request.share, notes=notes, now=now))
+        return msgspec.structs.replace(answer, share=share(request.share, shares=shares, now=now))
     except PipelineError as error:
         log.warning("the share of the limit is agreed on later: %s", error)
         return answer

@@ -7,7 +7,8 @@ import azure.durable_functions as df
 
 from adapters import clients
 from adapters.storage.blobs import Storage
-from adapters.work.store import FrozenInput, WorkRoom
+from adapters.work.claims import FrozenInput
+from adapters.work.store import WorkStore
 from domain import names
 from domain.contracts import FileWork, PreparedFile, from_wire
 from domain.errors import InputFileError, JobSpecError, NotFoundError
@@ -37,62 +38,62 @@ def prepare_file(work: dict) -> dict:
 
 
 def _prepare_and_tidy_up(work: FileWork) -> PreparedFile:
-    room = clients.work_room()
+    store = clients.work()
     prepared = prepare(
-        work, storage=clients.storage(), room=room, settings=clients.settings(), now=time.time()
+        work, storage=clients.storage(), store=store, settings=clients.settings(), now=time.time()
     )
     if not work.fresh and not prepared.gone:
-        delete_leftovers(work.key, room=room, api=clients.batch_api())
+        delete_leftovers(work.key, store=store, api=clients.batch_api())
     return prepared
 
 
 def prepare(
-    work: FileWork, *, storage: Storage, room: WorkRoom, settings: Settings, now: float
+    work: FileWork, *, storage: Storage, store: WorkStore, settings: Settings, now: float
 ) -> PreparedFile:
     """Make a file's plan, or find the one made before a crash and say what is left of it."""
     # A fresh file's plan cannot have been acted upon before this answer: making it again is as good as looking for it.
     # Looked for before the claim: a plan that is missing although the claim is there was never made. The other way
     # round, a file that somebody else finished between the two looks would be begun again, and paid again.
-    plan = None if work.fresh else room.plan(work.key)
-    frozen = room.open_frozen(work.key)
+    plan = None if work.fresh else store.plans.read(work.key)
+    frozen = store.claims.open_input(work.key)
     if frozen is None or frozen.claim.snapshot_id != work.snapshot_id:
         return PreparedFile(gone=True)  # finished, or taken over by another snapshot
     if plan is not None:
-        return _go_on(plan, room.shard_ledgers(work.key, plan.shards), settings)
-    if unready := _unready(work, frozen, storage=storage, room=room, settings=settings, now=now):
+        return _go_on(plan, store.ledgers.of_shards(work.key, plan.shards), settings)
+    if unready := _unready(work, frozen, storage=storage, store=store, settings=settings, now=now):
         return unready
     try:
-        plan = _make_plan(work, frozen, storage=storage, room=room, settings=settings)
+        plan = _make_plan(work, frozen, storage=storage, store=store, settings=settings)
     except JobSpecError as error:
         return PreparedFile(held=str(error))
     except NotFoundError:
-        room.drop_file(work.key)  # its job spec has changed since the snapshot was taken: it is taken anew
+        store.drop_file(work.key)  # its job spec has changed since the snapshot was taken: it is taken anew
         return PreparedFile(gone=True)
-    room.write_plan(work.key, plan)
-    return _go_on(plan, {}, settings) if _is_still_ours(work, room) else PreparedFile(gone=True)
+    store.plans.write(work.key, plan)
+    return _go_on(plan, {}, settings) if _is_still_ours(work, store) else PreparedFile(gone=True)
 
 
 def _unready(
-    work: FileWork, frozen: FrozenInput, *, storage: Storage, room: WorkRoom, settings: Settings, now: float
+    work: FileWork, frozen: FrozenInput, *, storage: Storage, store: WorkStore, settings: Settings, now: float
 ) -> PreparedFile | None:
     """Wait for a copy that is being made, or for content that is being written; None for a file that is complete."""
     if frozen.copy_status == "pending":
         return PreparedFile(wait_seconds=COPY_WAIT_SECONDS)
     if frozen.copy_status != "success":
-        room.drop_file(
+        store.drop_file(
             work.key
         )  # the file itself is untouched in the input container: the next sweep takes it
         return PreparedFile(gone=True)
     if frozen.size == 0 and (wait := _writing_seconds(frozen.claim, storage, settings, now)) is not None:
-        return _wait_for_content(work, room, wait)
+        return _wait_for_content(work, store, wait)
     return None
 
 
-def _is_still_ours(work: FileWork, room: WorkRoom) -> bool:
+def _is_still_ours(work: FileWork, store: WorkStore) -> bool:
     """Tell whether the plan may be acted upon: another snapshot may have taken the file over meanwhile, and finished it."""
-    found = room.read_claim(work.key)
+    found = store.claims.read(work.key)
     if found is None:
-        room.drop_file(work.key)  # what was written just now is about a file that is finished
+        store.drop_file(work.key)  # what was written just now is about a file that is finished
     return found is not None and found[0].snapshot_id == work.snapshot_id
 
 
@@ -125,25 +126,25 @@ def _writing_seconds(claim: Claim, storage: Storage, settings: Settings, now: fl
     return left if left > 0 else None
 
 
-def _wait_for_content(work: FileWork, room: WorkRoom, wait: float) -> PreparedFile:
+def _wait_for_content(work: FileWork, store: WorkStore, wait: float) -> PreparedFile:
     if wait > 0:
         return PreparedFile(wait_seconds=wait)
-    room.drop_file(
+    store.drop_file(
         work.key
     )  # content has come: the file has a new ETag, an event of its own, and a later snapshot
     return PreparedFile(gone=True)
 
 
 def _make_plan(
-    work: FileWork, frozen: FrozenInput, *, storage: Storage, room: WorkRoom, settings: Settings
+    work: FileWork, frozen: FrozenInput, *, storage: Storage, store: WorkStore, settings: Settings
 ) -> Plan:
     """Make a plan of a file, whatever it holds. Raises JobSpecError, NotFoundError for the spec of a table."""
     preparation: RequestPreparation | TablePreparation
-    preparation = RequestPreparation(work.key, frozen, room=room, settings=settings)
+    preparation = RequestPreparation(work.key, frozen, store=store, settings=settings)
     try:
         if spec := _spec_of(work, frozen, storage, settings):
-            source = room.source(names.frozen_input(work.key), frozen.size, frozen.chunks())
-            preparation = TablePreparation(work.key, frozen, source, spec, room=room, settings=settings)
+            source = store.blobs.source(names.frozen_input(work.key), frozen.size, frozen.chunks())
+            preparation = TablePreparation(work.key, frozen, source, spec, store=store, settings=settings)
         return preparation.plan()
     except InputFileError as error:
         return preparation.refuse(error.code, str(error))

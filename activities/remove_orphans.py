@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import azure.durable_functions as df
 
 from adapters import clients
-from adapters.work.store import WorkRoom
+from adapters.work.store import WorkStore
 from steps.answering import answering
 from steps.service_files import delete_orphans
 
@@ -20,12 +20,12 @@ def remove_orphans(request: dict) -> dict:
     """Answer None to a SnapshotRequest."""
     del request  # whose snapshot it is does not matter: orphans have none
     return answering(
-        lambda: remove(room=clients.work_room(), api=clients.batch_api(), file_prefix=clients.file_prefix())
+        lambda: remove(store=clients.work(), api=clients.batch_api(), file_prefix=clients.file_prefix())
     )
 
 
-def remove(*, room: WorkRoom, api: "BatchApi", file_prefix: str) -> None:
+def remove(*, store: WorkStore, api: "BatchApi", file_prefix: str) -> None:
     """Delete every note and every file of ours whose input file has left `work/`. What is claimed is left alone."""
-    for key in room.stray_keys():
-        room.drop_file(key)
-    delete_orphans(room=room, api=api, file_prefix=file_prefix)
+    for key in store.claims.stray_keys():
+        store.drop_file(key)
+    delete_orphans(store=store, api=api, file_prefix=file_prefix)

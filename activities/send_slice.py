@@ -16,7 +16,7 @@ import azure.durable_functions as df
 
 from adapters import clients
 from adapters.work.send_log import SendLog
-from adapters.work.store import WorkRoom
+from adapters.work.store import WorkStore
 from domain import names
 from domain.contracts import Pause, SliceDone, SliceWork, from_wire
 from domain.direct.live_calls import CallMaker
@@ -50,7 +50,7 @@ def send_slice(work: dict) -> dict:
     return answering(
         lambda: Slice(
             from_wire(work, SliceWork),
-            room=clients.work_room(),
+            store=clients.work(),
             open_live=clients.open_live_api,
             settings=clients.settings(),
             standings=_standings,
@@ -97,7 +97,7 @@ class Slice:
         self,
         work: SliceWork,
         *,
-        room: WorkRoom,
+        store: WorkStore,
         open_live: OpenLive,
         settings: Settings,
         standings: Standings,
@@ -105,7 +105,7 @@ class Slice:
         seconds: float = SLICE_SECONDS,
     ) -> None:
         self._work, self._shard, self._standings = work, work.shard, standings
-        self._room, self._open_live, self._settings = room, open_live, settings
+        self._store, self._open_live, self._settings = store, open_live, settings
         self._clock, self._seconds = clock, seconds
         self._throttle = work.throttle or Throttle()
 
@@ -123,7 +123,7 @@ class Slice:
             return SliceDone(done=self._shard.requests, ended=True)
         log_name = names.sent(self._work.key, self._shard.shard)
         lines, book, position = self._standings.take(self._shard.blob, log_name) or self._fresh_standing()
-        send_log = self._room.send_log(log_name, position, book.note)
+        send_log = self._store.send_logs.of(log_name, position, book.note)
         send_log.open()
         rows = book.to_send(most_tries=self._most_tries)
         paused = asyncio.run(self._send(rows, lines, book, send_log)) if rows else None
@@ -147,15 +147,15 @@ class Slice:
     def _open_ledger(self) -> tuple[Ledger, str]:
         """Read the shard's ledger as its owner's, or begin it."""
         key, shard = self._work.key, self._shard
-        found = self._room.own_ledger(key, shard.shard, self._work.snapshot_id)
+        found = self._store.ledgers.own(key, shard.shard, self._work.snapshot_id)
         if found:
             return found
         next(
-            self._room.lines(shard.blob), None
+            self._store.blobs.lines(shard.blob), None
         )  # a file that is finished gets no new notes: its lines are gone
         ledger = Ledger(owner=self._work.snapshot_id, attempt=shard.attempt)
         ledger.sending = SendingRecord(deployment=shard.model, begun_at=self._clock())
-        return ledger, self._room.write_ledger(key, shard.shard, ledger, None)
+        return ledger, self._store.ledgers.write(key, shard.shard, ledger, None)
 
     def _begun_at(self, ledger: Ledger) -> float | None:
         return ledger.sending.begun_at if ledger.sending else None
@@ -164,13 +164,13 @@ class Slice:
         """Let the shard's time begin anew: the deadline is no limit for people who have something to mend."""
         if ledger.sending:
             ledger.sending.begun_at = self._clock()
-            self._room.write_ledger(self._work.key, self._shard.shard, ledger, etag)
+            self._store.ledgers.write(self._work.key, self._shard.shard, ledger, etag)
         return self._begun_at(ledger)
 
     # --- sending -----------------------------------------------------------------------------------------------------
 
     def _fresh_standing(self) -> Standing:
-        lines = [line for line in self._room.lines(self._shard.blob) if line]
+        lines = [line for line in self._store.blobs.lines(self._shard.blob) if line]
         return Standing(lines, SendBook(len(lines)), 0)
 
     async def _send(
@@ -199,7 +199,7 @@ class Slice:
                 api=api,
                 throttle=self._throttle,
                 limits=limits,
-                rate_note=self._room.rate_note(shard.model, limits) if limits else None,
+                rate=self._store.rates.of(shard.model, limits) if limits else None,
                 most_tries=self._most_tries,
                 clock=self._clock,
                 until=self._clock() + self._seconds,

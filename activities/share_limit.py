@@ -5,7 +5,7 @@ import time
 import azure.durable_functions as df
 
 from adapters import clients
-from adapters.work.shares import ShareNotes
+from adapters.work.shares import Shares
 from domain.contracts import Share, ShareRequest, from_wire
 from domain.flow.sharing import Holding, agree, is_stale
 from steps.answering import answering
@@ -17,30 +17,30 @@ bp = df.Blueprint()
 def share_limit(request: dict) -> dict:
     """Answer Share to a ShareRequest."""
     return answering(
-        lambda: share(from_wire(request, ShareRequest), notes=clients.share_notes(), now=time.time())
+        lambda: share(from_wire(request, ShareRequest), shares=clients.work().shares, now=time.time())
     )
 
 
-def share(asking: ShareRequest, *, notes: ShareNotes, now: float) -> Share:
-    """Read and write notes as the agreement wants it; notes of the dead go."""
+def share(asking: ShareRequest, *, shares: Shares, now: float) -> Share:
+    """Read and write records as the agreement wants it; those of the dead go."""
     agreement = agree(asking, now)
     wish = next(agreement)
     try:
         while True:
             if wish is None:
-                wish = agreement.send(_living(notes, asking, now))
+                wish = agreement.send(_living(shares, asking, now))
             else:
-                notes.write(wish)
+                shares.write(wish)
                 wish = next(agreement)
     except StopIteration as end:
         agreed: Share = end.value
         return agreed
 
 
-def _living(notes: ShareNotes, asking: ShareRequest, now: float) -> list[Holding]:
-    """Give everybody's notes; those of the dead go."""
-    found = notes.all()
-    stale = [note.snapshot_id for note in found if is_stale(note, asking, now)]
+def _living(shares: Shares, asking: ShareRequest, now: float) -> list[Holding]:
+    """Give the records of all snapshots that are alive; the others go."""
+    found = shares.all()
+    stale = [record.snapshot_id for record in found if is_stale(record, asking, now)]
     if stale:
-        notes.drop(stale)
-    return [note for note in found if note.snapshot_id not in stale]
+        shares.drop(stale)
+    return [record for record in found if record.snapshot_id not in stale]

@@ -14,7 +14,7 @@ import msgspec
 
 from adapters import clients
 from adapters.storage.urls import NO_SIGNATURE, BlobUrls, is_local
-from adapters.work.store import WorkRoom
+from adapters.work.store import WorkStore
 from domain.contracts import Fault, Pause, ShardWork, Submitted, from_wire
 from domain.errors import (
     ConfigurationError,
@@ -52,7 +52,7 @@ def submit_batch(work: dict) -> dict:
     return answering(
         lambda: Submission(
             from_wire(work, ShardWork),
-            room=clients.work_room(),
+            store=clients.work(),
             urls=clients.storage().work_urls,
             api=clients.batch_api(),
             settings=clients.settings(),
@@ -69,7 +69,7 @@ class Submission:
         self,
         work: ShardWork,
         *,
-        room: WorkRoom,
+        store: WorkStore,
         urls: BlobUrls,
         api: "BatchApi",
         settings: Settings,
@@ -80,12 +80,12 @@ class Submission:
         self._api, self._clock = api, clock
         self._wanted = settings.transport
         self._choice = self._choose(settings, urls)
-        self._book = LedgerBook(work, room, self._choice, now=clock())
-        self._by_blob = BlobHandover(work, room=room, urls=urls, api=api)
+        self._book = LedgerBook(work, store, self._choice, now=clock())
+        self._by_blob = BlobHandover(work, store=store, urls=urls, api=api)
         self._by_file = FileHandover(
             work,
             self._book,
-            room=room,
+            store=store,
             urls=urls,
             api=api,
             settings=settings,

@@ -9,15 +9,15 @@ import azure.functions as func
 
 from adapters import clients
 from adapters.storage.blobs import Storage
-from adapters.work.shares import ShareNotes
-from adapters.work.store import WorkRoom
+from adapters.work.claims import Claimed
+from adapters.work.store import WorkStore
 from domain import names
 from domain.contracts import ListedFile, SnapshotRequest, SnapshotSettings, TakenFiles, from_wire
 from domain.records import Claim, InputFile
 from domain.settings import Settings
 from steps.answering import answering_async
 from steps.intake.first_versions import first_versions
-from steps.intake.survey import Claimed, IsAlive, Survey, alive_in, survey
+from steps.intake.survey import IsAlive, Survey, alive_in, survey
 from steps.intake.waiting_note import tell_waiting
 from steps.job_specs import JobSpecs
 from steps.threads import in_thread, log_as, pool
@@ -38,32 +38,32 @@ async def take_snapshot(request: dict, client: df.DurableOrchestrationClient, co
 
 async def _take_snapshot(request: dict[str, Any], is_alive: IsAlive) -> TakenFiles:
     settings = await in_thread(clients.settings)
-    storage, room = await in_thread(lambda: (clients.storage(), clients.work_room()))
+    storage, store = await in_thread(lambda: (clients.storage(), clients.work()))
     snapshot_id = from_wire(request, SnapshotRequest).snapshot_id
-    found = await survey(storage, room, is_alive, snapshot_id=snapshot_id, settings=settings, now=time.time())
+    found = await survey(
+        storage, store, is_alive, snapshot_id=snapshot_id, settings=settings, now=time.time()
+    )
     await in_thread(tell_waiting, found, storage, settings)
-    return await in_thread(take, found, snapshot_id, storage=storage, room=room, settings=settings)
+    return await in_thread(take, found, snapshot_id, storage=storage, store=store, settings=settings)
 
 
 def take(
-    found: Survey, snapshot_id: str, *, storage: Storage, room: WorkRoom, settings: Settings
+    found: Survey, snapshot_id: str, *, storage: Storage, store: WorkStore, settings: Settings
 ) -> TakenFiles:
     """Claim what was found and write the manifest; a repetition finds its own claims and comes to the same files."""
-    unclaimed = first_versions(found.unclaimed, snapshot_id, storage=storage, room=room, settings=settings)
+    unclaimed = first_versions(found.unclaimed, snapshot_id, storage=storage, store=store, settings=settings)
     dead = {orphan.claim.snapshot_id for orphan in found.orphaned}
     if dead:
-        ShareNotes(storage.work).drop(
-            dead
-        )  # what the dead held comes to us, as batches of the files taken over
+        store.shares.drop(dead)  # what they held comes to us, as batches of the files taken over
     with pool(CLAIMS_AT_ONCE) as claiming:
-        new = claiming.map(lambda file: _claim(file, snapshot_id, storage, room), unclaimed)
-        won = claiming.map(lambda claimed: _take_over(claimed, snapshot_id, room), found.orphaned)
+        new = claiming.map(lambda file: _claim(file, snapshot_id, storage, store), unclaimed)
+        won = claiming.map(lambda claimed: _take_over(claimed, snapshot_id, store), found.orphaned)
         taken_over = [claimed for claimed, is_ours in zip(found.orphaned, won, strict=True) if is_ours]
         files = [_listed(claimed, found.specs) for claimed in (*found.mine, *taken_over)]
         files += filter(None, new)
     pages = list(_pages(files))
     for number, page in enumerate(pages):
-        room.write_page(snapshot_id, number, page)
+        store.snapshots.write_page(snapshot_id, number, page)
     return TakenFiles(files=len(files), pages=len(pages), settings=snapshot_settings(settings))
 
 
@@ -79,20 +79,20 @@ def snapshot_settings(settings: Settings) -> SnapshotSettings:
     )
 
 
-def _claim(file: InputFile, snapshot_id: str, storage: Storage, room: WorkRoom) -> ListedFile | None:
+def _claim(file: InputFile, snapshot_id: str, storage: Storage, store: WorkStore) -> ListedFile | None:
     key = names.file_key(file.path, file.etag)
     claim = Claim(
         snapshot_id=snapshot_id, timestamp=names.timestamp_of(snapshot_id), path=file.path, etag=file.etag
     )
-    won = room.claim(storage.input, file, key, claim)
+    won = store.claims.take(storage.input, file, key, claim)
     return ListedFile(key=key, path=file.path, size=file.size, fresh=True, spec=file.spec) if won else None
 
 
-def _take_over(claimed: Claimed, snapshot_id: str, room: WorkRoom) -> bool:
+def _take_over(claimed: Claimed, snapshot_id: str, store: WorkStore) -> bool:
     """Become the owner of a dead snapshot's file; it keeps the timestamp that names its output folders."""
     old = claimed.claim
     claim = Claim(snapshot_id=snapshot_id, timestamp=old.timestamp, path=old.path, etag=old.etag)
-    return room.replace_claim(claimed.key, claim, claimed.etag)
+    return store.claims.replace(claimed.key, claim, claimed.etag)
 
 
 def _listed(claimed: Claimed, specs: JobSpecs) -> ListedFile:

@@ -9,7 +9,7 @@ import msgspec
 
 from adapters import clients
 from adapters.storage.blobs import Container, LazyWriter, Storage
-from adapters.work.store import WorkRoom
+from adapters.work.store import WorkStore
 from domain import names
 from domain.contracts import FileWork, WrittenOutputs, from_wire
 from domain.errors import NotFoundError, PipelineError
@@ -40,35 +40,37 @@ def write_outputs(work: dict) -> dict:
         lambda: write(
             from_wire(work, FileWork),
             storage=clients.storage(),
-            room=clients.work_room(),
+            store=clients.work(),
             settings=clients.settings(),
         )
     )
 
 
-def write(work: FileWork, *, storage: Storage, room: WorkRoom, settings: Settings) -> WrittenOutputs:
+def write(work: FileWork, *, storage: Storage, store: WorkStore, settings: Settings) -> WrittenOutputs:
     """Write everything about one file; a repetition writes the same again."""
-    plan = room.plan(work.key)
+    plan = store.plans.read(work.key)
     if plan is None:
         return WrittenOutputs(gone=True)
-    delivery = Delivery(work.key, plan, storage=storage, room=room, settings=settings)
+    delivery = Delivery(work.key, plan, storage=storage, store=store, settings=settings)
     return delivery.rejected() if plan.rejected else delivery.processed()
 
 
 class Delivery:
     """One file's outputs."""
 
-    def __init__(self, key: str, plan: Plan, *, storage: Storage, room: WorkRoom, settings: Settings) -> None:
+    def __init__(
+        self, key: str, plan: Plan, *, storage: Storage, store: WorkStore, settings: Settings
+    ) -> None:
         self._key, self._plan = key, plan
-        self._storage, self._room = storage, room
+        self._storage, self._store = storage, store
         self._paths: OutputPaths = output_paths(settings, key, plan)
-        self._collected = CollectedOutcomes(key, plan, room)
+        self._collected = CollectedOutcomes(key, plan, store)
         self._prices = settings.price_list
 
     def rejected(self) -> WrittenOutputs:
         """Write the errors of a file that was refused as a whole."""
         with self._storage.error.writer(self._paths.errors) as errors:
-            for line in self._room.lines(names.invalid_lines(self._key)):
+            for line in self._store.blobs.lines(names.invalid_lines(self._key)):
                 errors.write(line + b"\n")
         tally = Tally(invalid=self._plan.requests)
         metadata = self._metadata("rejected", tally)
@@ -95,8 +97,8 @@ class Delivery:
 
     def _records(self, **sinks: LazyWriter) -> RequestRecords | TableRecords:
         if self._plan.spec is None:
-            return RequestRecords(self._key, self._plan, room=self._room, **sinks)
-        source = self._room.source(names.frozen_input(self._key), self._plan.size)
+            return RequestRecords(self._key, self._plan, store=self._store, **sinks)
+        source = self._store.blobs.source(names.frozen_input(self._key), self._plan.size)
         return TableRecords(self._plan, source, **sinks)
 
     def _check_sum(self, tally: Tally) -> None:

@@ -17,5 +17,5 @@ def write_snapshot_report(report: dict) -> dict:
 
 def write_report(report: SnapshotReport) -> None:
     """Write the report, drop the manifest and the note of what the snapshot held."""
-    clients.work_room().write_report(report.snapshot_id, to_wire(report))
-    clients.share_notes().drop([report.snapshot_id])
+    clients.work().snapshots.write_report(report.snapshot_id, to_wire(report))
+    clients.work().shares.drop([report.snapshot_id])

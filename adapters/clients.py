@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 
 from adapters.malloc import give_memory_back
 from adapters.storage.blobs import Storage, open_storage
-from adapters.work.shares import ShareNotes
-from adapters.work.store import WorkRoom
+from adapters.work.store import WorkStore
 from domain import names
 from domain.direct.throttle import WIDEST
 from domain.settings import Settings
@@ -33,15 +32,9 @@ def storage() -> Storage:
 
 
 @cache
-def work_room() -> WorkRoom:
-    """Give the pipeline's notes."""
-    return WorkRoom(storage().work)
-
-
-@cache
-def share_notes() -> ShareNotes:
-    """Give the notes by which snapshots share the limit."""
-    return ShareNotes(storage().work)
+def work() -> WorkStore:
+    """Give the pipeline's records."""
+    return WorkStore(storage().work)
 
 
 @cache

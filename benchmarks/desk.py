@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from activities.prepare_file import prepare
 from activities.take_snapshot import take
 from adapters.storage.blobs import Storage, open_storage
-from adapters.work.store import WorkRoom
+from adapters.work.store import WorkStore
 from benchmarks.workload import MODEL
 from domain.contracts import FileWork, ListedFile, PreparedFile
 from domain.settings import Settings
@@ -22,7 +22,7 @@ class Desk:
     """A data account and the settings under which files are prepared in this process."""
 
     storage: Storage
-    room: WorkRoom
+    store: WorkStore
     settings: Settings
 
     def drop(self, path: str, content: Iterable[bytes]) -> ListedFile:
@@ -33,14 +33,14 @@ class Desk:
         inputs, specs = list_inputs(self.storage, self.settings)
         wanted = [file for file in inputs if file.path == path]
         found = Survey(unclaimed=wanted, orphaned=[], mine=[], waiting=[], specs=specs)
-        take(found, SNAPSHOT, storage=self.storage, room=self.room, settings=self.settings)
-        (listed,) = [f for f in self.room.read_page(SNAPSHOT, 0) if f.path == path]
+        take(found, SNAPSHOT, storage=self.storage, store=self.store, settings=self.settings)
+        (listed,) = [f for f in self.store.snapshots.read_page(SNAPSHOT, 0) if f.path == path]
         return listed
 
     def prepare(self, listed: ListedFile) -> PreparedFile:
         """Prepare it as the activity does, from the beginning."""
         work = FileWork(snapshot_id=SNAPSHOT, key=listed.key, fresh=True)
-        return prepare(work, storage=self.storage, room=self.room, settings=self.settings, now=time.time())
+        return prepare(work, storage=self.storage, store=self.store, settings=self.settings, now=time.time())
 
 
 @contextmanager
@@ -55,6 +55,6 @@ def desk(connection_string: str) -> Iterator[Desk]:
     )
     storage = open_storage(settings).ready()
     try:
-        yield Desk(storage=storage, room=WorkRoom(storage.work), settings=settings)
+        yield Desk(storage=storage, store=WorkStore(storage.work), settings=settings)
     finally:
         storage.close()

@@ -87,8 +87,8 @@ def states_page() -> str:
         [
             "# Where files and shards can go",
             "",
-            "Made from `domain/flow/state.py`, which checks every move. A shard that leaves `collect` may have",
-            "`send`: requests that get another attempt.",
+            "Made from `domain/flow/state.py`, which checks every move. A shard that leaves `collect` may have children,",
+            "in `submit` or `send`: requests that get another attempt.",
             "",
             "## An input file",
             "",

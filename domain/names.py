@@ -96,7 +96,7 @@ def file_folder(key: str) -> str:
     return f"{FILES}{key}/"
 
 
-def key_of_note(blob: str) -> str:
+def key_of_record(blob: str) -> str:
     """Give the file key in the name of any blob about a file."""
     return blob.removeprefix(FILES).split("/", 1)[0]
 
@@ -156,13 +156,13 @@ def manifest_page(snapshot_id: str, page: int) -> str:
     return f"{manifest(snapshot_id)}{page:05d}.json"
 
 
-def snapshot_notes(snapshot_id: str) -> str:
-    """Name the folder of everything noted about a snapshot."""
+def snapshot_folder(snapshot_id: str) -> str:
+    """Name the folder of everything about a snapshot, with its closing slash."""
     return f"{SNAPSHOTS}{snapshot_id}/"
 
 
 def snapshots_of_day(day: datetime) -> str:
-    """Give the prefix of the notes about all snapshots of a day."""
+    """Give the prefix of the records about all snapshots of a day."""
     return f"{SNAPSHOTS}{SNAPSHOT_PREFIX}{day.astimezone(UTC):%Y%m%d}"
 
 
@@ -180,18 +180,18 @@ def row_of(custom_id: str) -> int:
 SHARES = "shares/"
 
 
-def share_note(snapshot_id: str) -> str:
-    """Name a running snapshot's note of the batches it holds."""
+def share_record(snapshot_id: str) -> str:
+    """Name a running snapshot's record of the batches it holds."""
     return f"{SHARES}{snapshot_id}"
 
 
-def snapshot_of_share_note(blob: str) -> str:
-    """Give the snapshot id of such a note's name."""
+def snapshot_of_share_record(blob: str) -> str:
+    """Give the snapshot id of such a record's name."""
     return blob.removeprefix(SHARES)
 
 
-def rate_note(deployment: str) -> str:
-    """Name the note of what is spent of a deployment's limits."""
+def rate_record(deployment: str) -> str:
+    """Name the count of what is spent of a deployment's limits."""
     return f"rates/{hashlib.sha256(deployment.encode()).hexdigest()[:KEY_CHARS]}.json"
 
 

@@ -9,7 +9,6 @@ from math import ceil
 from typing import Any, Generic, TypeVar
 
 import azure.durable_functions as df
-from azure.durable_functions.models.actions.WhenAllAction import WhenAllAction
 
 Errand = TypeVar("Errand")
 
@@ -31,7 +30,7 @@ class InFlight(Generic[Errand]):
         if wake_at is not None:
             self._set_timer(wake_at)
         first = self._context.task_any([*(task for _, task in self._tasks), *self._timers.values()])
-        _begin_without_waiting(first)
+        self._begin_without_waiting(first)
         return first
 
     def ended(self) -> Iterator[tuple[Errand, Any]]:
@@ -53,14 +52,13 @@ class InFlight(Generic[Errand]):
         if all(known > at for known in self._timers):
             self._timers[at] = self._context.create_timer(at)
 
+    def _begin_without_waiting(self, first: Any) -> None:
+        """Have the extension's own replay go on at once, where it would wait for one of the tasks that begin now.
 
-def _begin_without_waiting(first: Any) -> None:
-    """Have the extension's own replay go on at once, where it would wait for one of the tasks that begin now.
-
-    It is told of each task once, in the `task_any` in which it begins, and so would wait for the latest ones alone: a
-    slow call would keep it from beginning any other until it ends. An empty `WhenAll` ends at once there; the
-    orchestrator itself never sees it.
-    """
-    action = first.action_repr
-    if action.compound_tasks:
-        action.compound_tasks.append(WhenAllAction([]))
+        It is told of each task once, in the `task_any` in which it begins, and so would wait for the latest ones alone: a
+        slow call would keep it from beginning any other until it ends. A `task_all` of nothing ends at once there; the
+        orchestrator itself never waits for it (docs/decisions/0009-calls-that-end-each-by-itself.md).
+        """
+        told = first.action_repr.compound_tasks
+        if told:
+            told.append(self._context.task_all([]).action_repr)

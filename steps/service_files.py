@@ -3,7 +3,7 @@
 import logging
 from typing import TYPE_CHECKING
 
-from adapters.work.store import WorkRoom
+from adapters.work.store import WorkStore
 from domain import names
 from domain.errors import RefusedError
 from domain.records import Ledger
@@ -31,19 +31,19 @@ def _delete(file_id: str, api: "BatchApi") -> None:
         log.warning("the service keeps file %s: %s", file_id, error)
 
 
-def delete_leftovers(key: str, *, room: WorkRoom, api: "BatchApi") -> None:
+def delete_leftovers(key: str, *, store: WorkStore, api: "BatchApi") -> None:
     """Delete what a run that died between collecting and deleting has left of a file that is taken up again.
 
     Its collected shards are not collected a second time, so nobody else would.
     """
-    plan = room.plan(key)
-    ledgers = room.shard_ledgers(key, plan.shards) if plan else {}
+    plan = store.plans.read(key)
+    ledgers = store.ledgers.of_shards(key, plan.shards) if plan else {}
     for ledger in ledgers.values():
         if ledger.collected:
             delete_service_files(ledger, api)
 
 
-def delete_orphans(*, room: WorkRoom, api: "BatchApi", file_prefix: str) -> None:
+def delete_orphans(*, store: WorkStore, api: "BatchApi", file_prefix: str) -> None:
     """Delete every file of ours whose input file has left `work/`. What is claimed is left alone.
 
     The service is listed first: a file that is uploaded between the two looks has its claim already.
@@ -54,7 +54,7 @@ def delete_orphans(*, room: WorkRoom, api: "BatchApi", file_prefix: str) -> None
     ]
     if not files:
         return
-    claimed = {key for key, *_ in room.claims()}
+    claimed = {found.key for found in store.claims.all()}
     for file_id, key in files:
         if key is not None and key not in claimed:
             log.warning("%s belongs to no file any more and is deleted", file_id)

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from adapters.storage.blobs import BlobWriter
-from adapters.work.store import WorkRoom
+from adapters.work.store import WorkStore
 from domain import names
 from domain.records import PlannedShard
 from domain.settings import Settings
@@ -72,12 +72,12 @@ class ShardWriter:
 
 
 def first_shards(
-    key: str, room: WorkRoom, settings: Settings, engine: str = "batch", *, output_tokens: int | None = None
+    key: str, store: WorkStore, settings: Settings, engine: str = "batch", *, output_tokens: int | None = None
 ) -> ShardWriter:
     """Open the shards that an input file is cut into."""
     max_requests, max_bytes = shard_limits(engine, settings, output_tokens)
     return ShardWriter(
-        room.writer,
+        store.blobs.writer,
         lambda number: (f"{number:04d}", names.shard_file(key, f"{number:04d}")),
         max_requests=max_requests,
         max_bytes=max_bytes,

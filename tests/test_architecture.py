@@ -14,7 +14,7 @@ from typing import get_args
 import pytest
 from openai.types import Batch
 
-from domain.flow import machine as flow
+from domain.flow import machine
 from domain.service.batch_states import BatchState
 from domain.service.endpoints import ENDPOINTS
 from local.functions_host.functions import App, TriggerKind
@@ -256,27 +256,21 @@ def names(app: App, kind: TriggerKind) -> set[str]:
 
 
 def emitted_activities() -> set[str]:
-    """The activity names in `Flow`: constants given to `Call(…)` and to `_file_calls(…)`."""
-    calls = [node for node in ast.walk(ast.parse(inspect.getsource(flow))) if isinstance(node, ast.Call)]
-    constants = [
-        argument.value
-        for call in calls
-        if ast.unparse(call.func) in ("Call", "self._file_calls")
-        for argument in call.args
-        if isinstance(argument, ast.Constant)
-    ]
-    return {str(constant) for constant in constants}
+    return {step.activity for step in machine.STEPS}
 
 
-def test_every_activity_the_flow_asks_for_is_registered_and_its_answer_is_taken(app: App) -> None:
-    emitted = emitted_activities()
-    assert len(emitted) >= 8
-    assert emitted <= names(app, TriggerKind.ACTIVITY)
-    takers = {name for name in vars(flow.Flow) if name.startswith("_take_")}
-    assert takers == {f"_take_{name}" for name in emitted}
+def test_every_activity_the_flow_asks_for_is_registered(app: App) -> None:
+    assert len(emitted_activities()) == len(machine.STEPS) >= 8
+    assert emitted_activities() <= names(app, TriggerKind.ACTIVITY)
 
 
-def test_every_activity_is_asked_for_by_somebody(app: App) -> None:
+def test_every_step_of_the_flow_is_asked() -> None:
+    written = {module.stem for module in (REPOSITORY / "domain" / "flow" / "steps").glob("*.py")}
+    asked = {type(step).__module__.rpartition(".")[2] for step in machine.STEPS}
+    assert written - asked == {"__init__", "file_step", "pause"}
+
+
+def test_every_activity_is_asked_for(app: App) -> None:
     imported = {
         name.rpartition(".")[2]
         for module in modules("orchestrators")
@@ -293,7 +287,7 @@ def test_functions_have_the_name_of_their_module(app: App) -> None:
 
 
 def test_every_orchestrator_in_the_room_is_registered(app: App) -> None:
-    written = {module.stem for module in modules("orchestrators")} - {"__init__"}
+    written = {module.stem for module in modules("orchestrators")} - {"__init__", "in_flight"}
     assert names(app, TriggerKind.ORCHESTRATOR) == written
 
 

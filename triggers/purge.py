@@ -8,7 +8,7 @@ import azure.durable_functions as df
 import azure.functions as func
 
 from adapters import clients
-from adapters.work.store import WorkRoom
+from adapters.work.store import WorkStore
 from domain import names
 from steps.intake.survey import IsAlive, alive_in
 from steps.threads import in_thread, log_as
@@ -36,19 +36,19 @@ async def forget(
     settings = await in_thread(clients.settings)
     if not settings.retention_days:
         return
-    room = await in_thread(clients.work_room)
+    store = await in_thread(clients.work)
     before = datetime.fromtimestamp(time.time(), UTC) - timedelta(days=settings.retention_days)
-    reports = await forget_notes(room, alive_in(client), before=before)
+    reports = await forget_notes(store, alive_in(client), before=before)
     purged = await client.purge_instance_history_by(BEGINNING, before, FINAL)
     log.info("forgot %d reports and %d orchestrations", reports, purged.instances_deleted)
 
 
-async def forget_notes(room: WorkRoom, is_alive: IsAlive, *, before: datetime) -> int:
+async def forget_notes(store: WorkStore, is_alive: IsAlive, *, before: datetime) -> int:
     """Delete the notes about snapshots older than `before`, unless one is alive; gives how many.
 
     A report says that its snapshot has ended; without one the task hub is asked.
     """
-    old = await in_thread(room.snapshots_before, names.window_snapshot_id(before))
+    old = await in_thread(store.snapshots.before, names.window_snapshot_id(before))
     ended = [snapshot for snapshot, reported in old.items() if reported or not await is_alive(snapshot)]
-    await in_thread(room.drop_snapshots, ended)
+    await in_thread(store.snapshots.drop, ended)
     return len(ended)

@@ -68,7 +68,7 @@ async def list_snapshots(
     log_as(context)
     try:
         now = datetime.fromtimestamp(time.time(), UTC)
-        ids = await in_thread(lambda: clients.work_room().latest_snapshots(now, LISTED_SNAPSHOTS))
+        ids = await in_thread(lambda: clients.work().snapshots.latest(now, LISTED_SNAPSHOTS))
         told = [await _describe(client, snapshot_id) for snapshot_id in ids]
     except (PipelineError, ClientError) as error:
         return _not_ready(error)
@@ -98,9 +98,9 @@ def _held_files() -> list[dict[str, str]]:
     """Describe the files that were set aside, and until when."""
     now, settings = time.time(), clients.settings()
     return [
-        {"file": claim.path, "until": iso(claim.held_until), "reason": claim.held_for}
-        for _, claim, *_ in clients.work_room().claims()
-        if is_held(claim, settings, now)
+        {"file": found.claim.path, "until": iso(found.claim.held_until), "reason": found.claim.held_for}
+        for found in clients.work().claims.all()
+        if is_held(found.claim, settings, now)
     ]
 
 

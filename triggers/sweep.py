@@ -31,13 +31,15 @@ async def sweep(
     del timer  # when it was due does not matter; what waits does
     log_as(context)
     settings = await in_thread(clients.settings)
-    storage, room = await in_thread(lambda: (clients.storage(), clients.work_room()))
+    storage, store = await in_thread(lambda: (clients.storage(), clients.work()))
     if not settings.continuous_mode:
         return
     now = time.time()
     start = names.window_start(datetime.fromtimestamp(now, UTC), settings.snapshot_window_seconds)
     snapshot_id = names.window_snapshot_id(start)
-    found = await survey(storage, room, alive_in(client), snapshot_id=snapshot_id, settings=settings, now=now)
+    found = await survey(
+        storage, store, alive_in(client), snapshot_id=snapshot_id, settings=settings, now=now
+    )
     await in_thread(tell_waiting, found, storage, settings)
     if found.anything:
         settled_at = start.timestamp() + settings.snapshot_window_seconds

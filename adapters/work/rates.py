@@ -6,6 +6,7 @@ There is no lock, and nobody to die with it: a count is written only over the on
 import msgspec
 
 from adapters.storage.blobs import Container
+from domain import names
 from domain.direct.throttle import Limits, Spent
 from domain.errors import ConflictError, NotFoundError
 
@@ -13,15 +14,26 @@ _decode = msgspec.json.Decoder(Spent).decode
 _encode = msgspec.json.Encoder().encode
 
 
-class RateNote:
-    """One deployment's note, as one slice sees it."""
+class Rates:
+    """A count for each deployment that is sent to."""
+
+    def __init__(self, work: Container) -> None:
+        self._work = work
+
+    def of(self, deployment: str, limits: Limits) -> "RateRecord":
+        """Give the count of what is spent of a deployment's limits."""
+        return RateRecord(self._work, names.rate_record(deployment), limits)
+
+
+class RateRecord:
+    """One deployment's count, as one slice sees it."""
 
     def __init__(self, work: Container, name: str, limits: Limits) -> None:
         self._work, self._name, self._limits = work, name, limits
         self._etag: str | None = None
 
     def read(self) -> Spent:
-        """Give what is spent; nothing, where the note is of other limits, or there is none."""
+        """Give what is spent; nothing, where the count is of other limits, or there is none."""
         try:
             content, self._etag = self._work.read(self._name)
         except NotFoundError:

@@ -6,14 +6,33 @@ whoever has lost the log sends nothing more.
 
 import uuid
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 
 from adapters.storage.append_blob import MAX_APPEND_BYTES, MAX_BLOCKS, AppendBlob
+from adapters.storage.blobs import Container
+from domain import names
 from domain.direct.sending import SendRecord, records, to_line
-from domain.errors import ConflictError
+from domain.errors import ConflictError, NotFoundError
 from domain.service.request_lines import split_lines
 
 MOST_TRIES_TO_OPEN = 20  # against a writer that is busy
 BLOCKS_IN_RESERVE = 2_000  # for the answers of what is under way
+
+
+class SendLogs:
+    """A log for each shard that is sent live."""
+
+    def __init__(self, work: Container) -> None:
+        self._work = work
+
+    def of(self, name: str, position: int, note: Callable[[SendRecord], None]) -> "SendLog":
+        """Give the way to a log that has been read up to `position`; `note` is told what is in it from there on."""
+        return SendLog(AppendBlob(self._work, name), position, note)
+
+    def records(self, key: str, shard: str) -> Iterator[SendRecord]:
+        """Stream the log of a shard; nothing where there is none."""
+        with suppress(NotFoundError):
+            yield from records(split_lines(self._work.chunks(names.sent(key, shard))))
 
 
 class SendLog:

@@ -44,7 +44,7 @@ def _many_shards(at: Desk, bench: Bench) -> list[Figure]:
     size = QUICK_SIZE if bench.quick else SIZE
     bench.tell("a ready-made file that has to be cut")
     smaller = msgspec.structs.replace(at.settings, max_bytes_per_shard=size // 4)
-    cutting = Desk(storage=at.storage, room=at.room, settings=smaller)
+    cutting = Desk(storage=at.storage, store=at.store, settings=smaller)
     listed = cutting.drop("cut.jsonl", pieces("cut", size=size, seed=2))
     return _figures("ready-made jsonl, written into five shards", cutting, listed, bench, at_least(100))
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from adapters.storage.urls import BlobUrls
-from adapters.work.store import WorkRoom
+from adapters.work.store import WorkStore
 from domain.contracts import EndedBatch
 from domain.errors import NotFoundError, PassingError, RefusedError
 from domain.records import BatchRecord
@@ -19,14 +19,14 @@ log = logging.getLogger(__name__)
 
 
 def results_of(
-    ended: EndedBatch, batch: BatchRecord | None, *, api: "BatchApi", room: WorkRoom, urls: BlobUrls
+    ended: EndedBatch, batch: BatchRecord | None, *, api: "BatchApi", store: WorkStore, urls: BlobUrls
 ) -> ResultFiles:
     """Give the results of an ended batch, ready to be read. Raises what `ResultBlobs.names` raises."""
     found = [file_id for file_id in (ended.output_file_id, ended.error_file_id) if file_id]
     source: ResultSource = api
     is_patient = ended.tries < PATIENT_TRIES
     if batch and batch.input_blob:
-        source = blobs = ResultBlobs(batch, api=api, room=room, urls=urls, patient=is_patient)
+        source = blobs = ResultBlobs(batch, api=api, store=store, urls=urls, patient=is_patient)
         found = blobs.names()
     return ResultFiles(found, source, requests=ended.shard.requests, is_patient=is_patient)
 
@@ -38,10 +38,10 @@ class ResultBlobs:
     """
 
     def __init__(
-        self, batch: BatchRecord, *, api: "BatchApi", room: WorkRoom, urls: BlobUrls, patient: bool
+        self, batch: BatchRecord, *, api: "BatchApi", store: WorkStore, urls: BlobUrls, patient: bool
     ) -> None:
         self._batch, self._patient = batch, patient
-        self._api, self._room, self._urls = api, room, urls
+        self._api, self._store, self._urls = api, store, urls
 
     def names(self) -> list[str]:
         """Look at the batch once more and name the blobs that are there; the batch's record keeps their URLs.
@@ -61,11 +61,11 @@ class ResultBlobs:
 
     def content(self, name: str) -> Iterator[bytes]:
         """Stream a blob."""
-        return self._room.chunks(name)
+        return self._store.blobs.chunks(name)
 
     def file_size(self, name: str) -> int | None:
         """Give a blob's size in bytes."""
-        return self._room.size(name)
+        return self._store.blobs.size(name)
 
     def _find(self, url: str | None, *, expected: bool) -> str | None:
         name = self._urls.name_of(url) if url else None
@@ -75,7 +75,7 @@ class ResultBlobs:
                 "they are left there, unread.",
                 code="foreign_results",
             )
-        if name and self._room.size(name) is not None:
+        if name and self._store.blobs.size(name) is not None:
             return name
         if expected:
             message = f"Batch {self._batch.batch_id} has answers, but there is nothing at {url or 'any URL'}."

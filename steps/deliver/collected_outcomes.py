@@ -5,7 +5,7 @@ from functools import cached_property
 
 import msgspec
 
-from adapters.work.store import WorkRoom
+from adapters.work.store import WorkStore
 from domain import names
 from domain.errors import PipelineError
 from domain.records import Ledger, Plan
@@ -23,8 +23,8 @@ _decode_number = msgspec.json.Decoder(_Numbered).decode
 class CollectedOutcomes:
     """Reads what collecting left in `work/`; every call of `outcomes` and `invalid` streams anew."""
 
-    def __init__(self, key: str, plan: Plan, room: WorkRoom) -> None:
-        self._key, self._plan, self._room = key, plan, room
+    def __init__(self, key: str, plan: Plan, store: WorkStore) -> None:
+        self._key, self._plan, self._store = key, plan, store
 
     @cached_property
     def ledgers(self) -> dict[str, Ledger]:
@@ -32,7 +32,7 @@ class CollectedOutcomes:
 
         Raises PipelineError when one is not collected: somebody else has finished the file and is removing its notes.
         """
-        found = self._room.shard_ledgers(self._key, self._plan.shards)
+        found = self._store.ledgers.of_shards(self._key, self._plan.shards)
         expected = [shard.shard for shard in self._plan.shards]
         for shard in expected:
             collected = found[shard].collected if shard in found else None
@@ -64,7 +64,7 @@ class CollectedOutcomes:
         """Give the outcome of every request that went into a shard, in the order of the input."""
         return join_passed_on(
             [shard.shard for shard in self._plan.shards],
-            lambda shard: self._room.outcomes(self._key, shard),
+            lambda shard: self._store.blobs.outcomes(self._key, shard),
             self._children,
         )
 
@@ -75,6 +75,6 @@ class CollectedOutcomes:
     def invalid(self) -> Iterator[tuple[int, bytes]]:
         """Give the records of what never became a request, each with the number of its line or, in a table, its row."""
         if self._plan.invalid:
-            for record in self._room.lines(names.invalid_lines(self._key)):
+            for record in self._store.blobs.lines(names.invalid_lines(self._key)):
                 numbered = _decode_number(record)
                 yield (numbered.line or 0) if numbered.row is None else numbered.row, record

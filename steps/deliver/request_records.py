@@ -3,7 +3,7 @@
 import msgspec
 
 from adapters.storage.blobs import LazyWriter
-from adapters.work.store import WorkRoom
+from adapters.work.store import WorkStore
 from domain import names
 from domain.errors import PipelineError
 from domain.records import Plan
@@ -28,12 +28,12 @@ class RequestRecords:
         key: str,
         plan: Plan,
         *,
-        room: WorkRoom,
+        store: WorkStore,
         results: LazyWriter,
         errors: LazyWriter,
         retry: LazyWriter,
     ) -> None:
-        self._key, self._plan, self._room = key, plan, room
+        self._key, self._plan, self._store = key, plan, store
         self._results, self._errors, self._retry = results, errors, retry
         self._tally = Tally()
 
@@ -57,7 +57,7 @@ class RequestRecords:
     def _join_with_input(self, collected: CollectedOutcomes) -> None:
         outcomes, invalid = collected.outcomes(), collected.invalid()
         number_of_invalid, record = next(invalid, (0, b""))
-        for number, raw in enumerate(self._room.lines(names.frozen_input(self._key)), 1):
+        for number, raw in enumerate(self._store.blobs.lines(names.frozen_input(self._key)), 1):
             line = (raw.removeprefix(UTF8_BOM) if number == 1 else raw).rstrip(b"\r")
             if number == number_of_invalid:
                 self._errors.write(record + b"\n")

@@ -20,7 +20,7 @@ from domain.service.endpoints import BY_URL
 
 if TYPE_CHECKING:
     from adapters.openai.live_api import LiveAnswer, LiveApi
-    from adapters.work.rates import RateNote
+    from adapters.work.rates import RateRecord
     from adapters.work.send_log import SendLog
 
 OVERTIME_SECONDS = 45.0  # for which other calls may follow, while a slice waits for slow answers anyway
@@ -51,7 +51,7 @@ class Sending:
         api: "LiveApi",
         throttle: Throttle,
         limits: Limits,
-        rate_note: "RateNote | None",
+        rate: "RateRecord | None",
         most_tries: int,
         clock: Callable[[], float],
         until: float,
@@ -59,7 +59,7 @@ class Sending:
         self._about, self._path, self._calls = about, BY_URL[url].path, calls
         self._book, self._log, self._api = book, send_log, api
         self._throttle, self._limits, self._most_tries = throttle, limits, most_tries
-        self._rate_note = rate_note  # None without limits
+        self._rate = rate  # None without limits
         self._clock, self._until = clock, until
         self._rows = deque(rows)  # without an intent of this slice
         self._ready: deque[LiveCall] = deque()  # with an intent, not under way
@@ -77,8 +77,8 @@ class Sending:
         same.
         """
         try:
-            if self._rate_note:
-                self._throttle.learn(await asyncio.to_thread(self._rate_note.read))
+            if self._rate:
+                self._throttle.learn(await asyncio.to_thread(self._rate.read))
             while await self._turn():
                 pass
         except Exception as error:
@@ -103,8 +103,8 @@ class Sending:
         """Do what can be done now and wait for the next thing to happen; False when nothing is left to do."""
         now = self._clock()
         self._stopped = self._stopped or self._log.is_full or self._is_over(now)
-        room = self._throttle.room(len(self._flying), now, self._limits)
-        wanted = 0 if self._stopped or self._ready else room
+        places = self._throttle.room(len(self._flying), now, self._limits)
+        wanted = 0 if self._stopped or self._ready else places
         if (wanted and self._rows) or self._is_due(now):
             await self._write(wanted)
         await self._begin_calls()
@@ -162,13 +162,13 @@ class Sending:
         """Begin the calls whose turn it is, once they are counted where all who send to the deployment count theirs."""
         now = self._clock()
         while number := self._turns(now):
-            if self._rate_note is None or await asyncio.to_thread(
-                self._rate_note.write, self._throttle.spent(self._limits)
+            if self._rate is None or await asyncio.to_thread(
+                self._rate.write, self._throttle.spent(self._limits)
             ):
                 for call in [self._ready.popleft() for _ in range(number)]:
                     self._flying[asyncio.create_task(self._send(call))] = (call, now)
                 return
-            self._throttle.learn(await asyncio.to_thread(self._rate_note.read))
+            self._throttle.learn(await asyncio.to_thread(self._rate.read))
             now = self._clock()
 
     def _turns(self, now: float) -> int:

@@ -6,7 +6,7 @@ A second version can turn up under the same snapshot when taking is repeated aft
 from collections.abc import Sequence
 
 from adapters.storage.blobs import Container, Storage
-from adapters.work.store import WorkRoom
+from adapters.work.store import WorkStore
 from domain import names
 from domain.records import InputFile
 from domain.settings import Settings
@@ -17,7 +17,7 @@ LOOKS_AT_ONCE = 8
 
 
 def first_versions(
-    files: Sequence[InputFile], snapshot_id: str, *, storage: Storage, room: WorkRoom, settings: Settings
+    files: Sequence[InputFile], snapshot_id: str, *, storage: Storage, store: WorkStore, settings: Settings
 ) -> list[InputFile]:
     """Leave out files of which this snapshot has had another version: a later snapshot takes them.
 
@@ -29,7 +29,7 @@ def first_versions(
     late = [file for file in files if file.modified > begun]
     if not late:
         return list(files)
-    claimed = {claim.path for _, claim, *_ in room.claims() if claim.timestamp == timestamp}
+    claimed = {found.claim.path for found in store.claims.all() if found.claim.timestamp == timestamp}
 
     def is_repeated(file: InputFile) -> bool:
         return file.path in claimed or _has_outputs(file, timestamp, storage, settings)

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from adapters.storage.blobs import Storage
-from adapters.work.store import WorkRoom
+from adapters.work.claims import Claimed
+from adapters.work.store import WorkStore
 from domain import names
 from domain.errors import JobSpecError
 from domain.records import Claim, InputFile, SpecBlob
@@ -29,16 +30,6 @@ class TaskHub(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Claimed:
-    """A claim as it was found."""
-
-    key: str
-    claim: Claim
-    etag: str
-    size: int  # bytes
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class WaitingFile:
     """A file whose job spec cannot be followed."""
 
@@ -51,7 +42,7 @@ class WaitingFile:
 class Survey:
     """`mine`: claims of the asking snapshot itself, from before a crash. `waiting`, by spec: not to be taken yet.
 
-    `strays`: there are notes about no file.
+    `strays`: there are records about no file.
     """
 
     unclaimed: list[InputFile]
@@ -68,11 +59,10 @@ class Survey:
 
 
 async def survey(
-    storage: Storage, room: WorkRoom, is_alive: IsAlive, *, snapshot_id: str, settings: Settings, now: float
+    storage: Storage, store: WorkStore, is_alive: IsAlive, *, snapshot_id: str, settings: Settings, now: float
 ) -> Survey:
     """Look through input and claims once; one storage call per 5,000 blobs, whatever is being worked on."""
-    claimed_files, strays = await in_thread(room.survey)
-    claims = [Claimed(key=k, claim=c, etag=e, size=s) for k, c, e, s in claimed_files]
+    claims, strays = await in_thread(store.claims.survey)
     inputs, specs = await in_thread(list_inputs, storage, settings)
     claimed = {found.key for found in claims}
     others = [

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 import msgspec
 
-from adapters.work.store import FrozenInput, WorkRoom
+from adapters.work.claims import FrozenInput
+from adapters.work.store import WorkStore
 from domain import names
 from domain.errors import InputFileError
 from domain.estimates import Estimate, TokenMeter
@@ -31,9 +32,9 @@ class RequestPreparation:
     there at once.
     """
 
-    def __init__(self, key: str, frozen: FrozenInput, *, room: WorkRoom, settings: Settings) -> None:
+    def __init__(self, key: str, frozen: FrozenInput, *, store: WorkStore, settings: Settings) -> None:
         self._key, self._path, self._size = key, frozen.claim.path, frozen.size
-        self._room, self._settings = room, settings
+        self._store, self._settings = store, settings
         self._opened: Iterator[bytes] | None = frozen.chunks()
         claim = frozen.claim
         self._empty_plan = Plan(path=claim.path, etag=claim.etag, timestamp=claim.timestamp, size=frozen.size)
@@ -41,7 +42,9 @@ class RequestPreparation:
     def _lines(self) -> Iterator[bytes]:
         """Stream the lines of the file; the first time from the download that is open already."""
         opened, self._opened = self._opened, None
-        return self._room.lines(names.frozen_input(self._key)) if opened is None else split_lines(opened)
+        return (
+            self._store.blobs.lines(names.frozen_input(self._key)) if opened is None else split_lines(opened)
+        )
 
     def plan(self) -> Plan:
         """Check the file and say what its shards are. Raises InputFileError when the whole file is refused."""
@@ -74,7 +77,7 @@ class RequestPreparation:
     def refuse(self, code: str, message: str) -> Plan:
         """Write an error record for every line of a refused file; gives the plan that says so."""
         plan = msgspec.structs.replace(self._empty_plan, rejected=message, rejected_code=code)
-        with self._room.writer(names.invalid_lines(self._key)) as records:
+        with self._store.blobs.writer(names.invalid_lines(self._key)) as records:
             for found in self._checked() if code in _LINE_CODES else ():
                 records.write(error_records.of_bad_line(self._path, _rejected_with_file(found, message)))
                 plan.requests += 1
@@ -122,9 +125,9 @@ class RequestPreparation:
     def _write_shards(self) -> Plan:
         checker = RequestChecker(self._settings.azure_openai_deployment)
         plan = msgspec.structs.replace(self._empty_plan)
-        shards = first_shards(self._key, self._room, self._settings)
+        shards = first_shards(self._key, self._store, self._settings)
         meter: TokenMeter | None = None
-        invalid = self._room.lazy_writer(names.invalid_lines(self._key))
+        invalid = self._store.blobs.lazy_writer(names.invalid_lines(self._key))
         for found in self._checked(checker):
             plan.requests += 1
             if isinstance(found, Request):

@@ -5,7 +5,8 @@ from itertools import chain, islice
 
 import msgspec
 
-from adapters.work.store import FrozenInput, WorkRoom
+from adapters.work.claims import FrozenInput
+from adapters.work.store import WorkStore
 from domain import names
 from domain.errors import InputFileError, PipelineError, RowTemplateError
 from domain.estimates import TokenMeter
@@ -39,11 +40,11 @@ class TablePreparation:
         source: Source,
         spec: JobSpec,
         *,
-        room: WorkRoom,
+        store: WorkStore,
         settings: Settings,
     ) -> None:
         self._key, self._source, self._spec = key, source, spec
-        self._room, self._settings = room, settings
+        self._store, self._settings = store, settings
         claim = frozen.claim
         self._empty_plan = Plan(
             path=claim.path,
@@ -66,12 +67,12 @@ class TablePreparation:
         meter = TokenMeter(self._spec.target, self._spec.parameters, counts=self._settings.count_tokens)
         shards = first_shards(
             self._key,
-            self._room,
+            self._store,
             self._settings,
             plan.engine,
             output_tokens=self._spec.target.most_output_tokens(self._spec.parameters),
         )
-        invalid = self._room.lazy_writer(names.invalid_lines(self._key))
+        invalid = self._store.blobs.lazy_writer(names.invalid_lines(self._key))
         for item in rows:
             plan.requests += 1
             try:
@@ -92,7 +93,7 @@ class TablePreparation:
         plan = msgspec.structs.replace(
             self._empty_plan, spec=self._spec, rejected=message, rejected_code=code
         )
-        with self._room.writer(names.invalid_lines(self._key)) as records:
+        with self._store.blobs.writer(names.invalid_lines(self._key)) as records:
             for record in self._rows_refused(message) if code in _ROW_CODES else ():
                 records.write(record)
                 plan.requests += 1

@@ -8,7 +8,7 @@ input gets a copy of its own, made by the account.
 from typing import TYPE_CHECKING
 
 from adapters.storage.urls import BlobUrls
-from adapters.work.store import WorkRoom
+from adapters.work.store import WorkStore
 from domain import names
 from domain.contracts import ShardWork
 from domain.errors import PassingError
@@ -23,18 +23,18 @@ COPY_WAIT_SECONDS = 2.0
 class BlobHandover:
     """A shard that stays where it is."""
 
-    def __init__(self, work: ShardWork, *, room: WorkRoom, urls: BlobUrls, api: "BatchApi") -> None:
+    def __init__(self, work: ShardWork, *, store: WorkStore, urls: BlobUrls, api: "BatchApi") -> None:
         self._key, self._shard = work.key, work.shard
-        self._room, self._urls, self._api = room, urls, api
+        self._store, self._urls, self._api = store, urls, api
 
     def is_ready(self) -> bool:
         """Make sure that the shard is a blob of its own."""
         if self._shard.blob == names.frozen_input(self._key):
-            status = self._room.copy_aside(self._shard.blob, self._blob)
+            status = self._store.blobs.copy_aside(self._shard.blob, self._blob)
             if status == "pending":
                 return False
             if status != "success":
-                self._room.forget(self._blob)
+                self._store.blobs.purge(self._blob)
                 raise PassingError(
                     f"The copy of shard {self._shard.shard} ended as {status}.", code="copy_failed"
                 )

@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from adapters.storage.urls import BlobUrls
-from adapters.work.store import WorkRoom
+from adapters.work.store import WorkStore
 from domain import names
 from domain.contracts import ShardWork
 from domain.errors import ConfigurationError, NotFoundError, PassingError, RefusedError, UnsupportedError
@@ -39,7 +39,7 @@ class FileHandover:
         work: ShardWork,
         book: LedgerBook,
         *,
-        room: WorkRoom,
+        store: WorkStore,
         urls: BlobUrls,
         api: "BatchApi",
         settings: Settings,
@@ -47,7 +47,7 @@ class FileHandover:
         clock: Callable[[], float],
     ) -> None:
         self._work, self._shard, self._book = work, work.shard, book
-        self._room, self._urls, self._api = room, urls, api
+        self._store, self._urls, self._api = store, urls, api
         self._settings, self._prefix, self._clock = settings, file_prefix, clock
 
     input_blob = None  # the service reads a file
@@ -82,7 +82,7 @@ class FileHandover:
 
     def make_room(self) -> None:
         """Delete what dead runs have left in the service."""
-        delete_orphans(room=self._room, api=self._api, file_prefix=self._prefix)
+        delete_orphans(store=self._store, api=self._api, file_prefix=self._prefix)
 
     # --- the file ----------------------------------------------------------------------------------------------------
 
@@ -97,7 +97,7 @@ class FileHandover:
                 return self._api.import_from(self._filename, self._content_url())
             except (UnsupportedError, RefusedError) as error:
                 self._go_by_upload_after(error)
-        return self._api.upload(self._filename, self._room.stream(self._shard.blob, self._shard.size))
+        return self._api.upload(self._filename, self._store.blobs.stream(self._shard.blob, self._shard.size))
 
     def _content_url(self) -> str:
         if self._settings.import_url == "identity":

@@ -1,6 +1,6 @@
 """A shard's ledger while it is being submitted: opened as its owner's, written before and after each effect."""
 
-from adapters.work.store import WorkRoom
+from adapters.work.store import WorkStore
 from domain import names
 from domain.contracts import ShardWork
 from domain.errors import ConflictError
@@ -11,8 +11,8 @@ from domain.service.transports import Choice
 class LedgerBook:
     """Reads and writes one ledger. `first_time`: nobody has tried to submit the shard before."""
 
-    def __init__(self, work: ShardWork, room: WorkRoom, choice: Choice, *, now: float) -> None:
-        self._work, self._room = work, room
+    def __init__(self, work: ShardWork, store: WorkStore, choice: Choice, *, now: float) -> None:
+        self._work, self._store = work, store
         self._etag: str | None = None
         self.first_time = True
         self.ledger = Ledger(
@@ -28,7 +28,7 @@ class LedgerBook:
         work = self._work
         if not work.begun and self._begin():
             return
-        found = self._room.own_ledger(work.key, work.shard.shard, work.snapshot_id)
+        found = self._store.ledgers.own(work.key, work.shard.shard, work.snapshot_id)
         if found:
             self.first_time = False
             self.ledger, self._etag = found
@@ -37,17 +37,19 @@ class LedgerBook:
 
     def is_ours(self) -> bool:
         """Tell whether the file is still claimed by the snapshot that this work is for."""
-        claim = self._room.read_claim(self._work.key)
+        claim = self._store.claims.read(self._work.key)
         return claim is not None and claim[0].snapshot_id == self._work.snapshot_id
 
     def tidy_up(self) -> None:
         """Take back a ledger that was begun for a file which somebody else has brought to its end meanwhile."""
-        if self._room.read_claim(self._work.key) is None:
-            self._room.forget(names.ledger(self._work.key, self._work.shard.shard))
+        if self._store.claims.read(self._work.key) is None:
+            self._store.blobs.purge(names.ledger(self._work.key, self._work.shard.shard))
 
     def write(self) -> None:
         """Write what is in the ledger now. Raises ConflictError when somebody else has written it since."""
-        self._etag = self._room.write_ledger(self._work.key, self._work.shard.shard, self.ledger, self._etag)
+        self._etag = self._store.ledgers.write(
+            self._work.key, self._work.shard.shard, self.ledger, self._etag
+        )
 
     def go(self, choice: Choice) -> None:
         """Note another way for this submission; `write` makes it count."""

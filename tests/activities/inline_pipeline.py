@@ -31,10 +31,10 @@ from adapters.openai.batch_api import BatchApi, open_batch_api
 from adapters.openai.live_api import LiveAnswer, LiveApi, open_live_api
 from adapters.storage.append_blob import AppendBlob
 from adapters.storage.blobs import BlobEntry, Container, Storage, open_storage
-from adapters.work.send_log import SendLog
-from adapters.work.shares import ShareNotes
-from adapters.work.store import WorkRoom
+from adapters.work.send_log import SendLog, SendLogs
+from adapters.work.store import WorkStore
 from domain.contracts import (
+    Answer,
     CancelRequest,
     EndedBatch,
     FileWork,
@@ -42,6 +42,7 @@ from domain.contracts import (
     PageRequest,
     PollRequest,
     ShardWork,
+    ShareRequest,
     SliceWork,
     SnapshotReport,
     from_wire,
@@ -50,8 +51,8 @@ from domain.contracts import (
 from domain.direct.sending import SendRecord
 from domain.direct.throttle import WIDEST
 from domain.errors import PassingError
-from domain.flow.machine import Flow
-from domain.flow.sharing import ShareRequest
+from domain.flow.flow import Flow
+from domain.flow.machine import begin_calls, end_call
 from domain.flow.state import Call
 from domain.settings import Settings
 from local.azure_openai import RunningService
@@ -65,6 +66,7 @@ PREFIX = "batch-pipeline-test-"
 SLICE_SECONDS = 5.0  # of real time and of the flow's
 LOOK_SECONDS = 0.02  # between looks at a batch that is being worked on; the flow's own clock is set forward
 MOST_ROUNDS = 2000
+MOST_CALLS = 1000  # at once
 STORAGE_EFFECTS = frozenset({"write", "copy", "set_metadata", "delete", "delete_folder"})
 
 
@@ -171,13 +173,19 @@ class FusedAppendBlob(AppendBlob):
         self._fuse.passed("append")
 
 
-class FusedRoom(WorkRoom):
+class FusedSendLogs(SendLogs):
     def __init__(self, work: Container, fuse: Fuse) -> None:
         super().__init__(work)
         self._fuse = fuse
 
-    def send_log(self, name: str, position: int, note: Callable[[SendRecord], None]) -> SendLog:
+    def of(self, name: str, position: int, note: Callable[[SendRecord], None]) -> SendLog:
         return SendLog(FusedAppendBlob(AppendBlob(self._work, name), self._fuse), position, note)
+
+
+class FusedStore(WorkStore):
+    def __init__(self, work: Container, fuse: Fuse) -> None:
+        super().__init__(work)
+        self.send_logs = FusedSendLogs(work, fuse)
 
 
 class FusedLive(LiveApi):
@@ -291,7 +299,7 @@ class InlinePipeline:
         found = asyncio.run(
             survey(
                 steps.storage,
-                steps.room,
+                steps.store,
                 _nobody_is_alive,
                 snapshot_id=snapshot_id,
                 settings=self.settings,
@@ -299,8 +307,8 @@ class InlinePipeline:
             )
         )
         tell_waiting(found, steps.storage, self.settings)
-        taken = take(found, snapshot_id, storage=steps.storage, room=steps.room, settings=self.settings)
-        return Flow(snapshot_id=snapshot_id, pace=taken.pace, files_total=taken.files, pages=taken.pages)
+        taken = take(found, snapshot_id, storage=steps.storage, store=steps.store, settings=self.settings)
+        return Flow.of(snapshot_id, taken)
 
     def live(
         self,
@@ -319,36 +327,41 @@ class InlinePipeline:
             look()
             if flow.finished or until():
                 return flow.report()
-            now = self.now()
-            self._round(flow, flow.next_calls(now), steps, now)
+            self.round(flow, steps)
         raise AssertionError(f"not finished after {MOST_ROUNDS} rounds: {to_wire(flow)}")
 
-    def _round(self, flow: Flow, calls: list[Call], steps: "Steps", now: float) -> None:
-        if calls:
+    def round(self, flow: Flow, steps: "Steps") -> None:
+        """Begin what may begin, and carry it out."""
+        calls, wake_at = begin_calls(flow, self.now(), most=MOST_CALLS)
+        try:
             answers = [steps.answer(call) for call in calls]
-            flow.absorb(calls, answers, self.now())
-        else:
+        except BaseException:  # died: the next life begins these calls again
+            flow.in_flight.clear()
+            raise
+        for call, answer in zip(calls, answers, strict=True):
+            end_call(flow, call, from_wire(answer, Answer), self.now())
+        if not calls and wake_at is not None:
             time.sleep(LOOK_SECONDS)  # real time for the service; the flow need not wait itself
-            self._forward += max(0.0, flow.wake_at(now) - self.now())
+            self._forward += max(0.0, wake_at - self.now())
 
     def live_until(self, flow: Flow, activity: str, *, path: str = "") -> Call:
         """Run rounds until an activity is due, for the file of that path if one is named; gives that call."""
         steps = Steps(self, Fuse())
         while True:
-            now = self.now()
-            calls = flow.next_calls(now)
+            begun = begin_calls(flow, self.now(), most=MOST_CALLS).begun
+            flow.in_flight.clear()  # to look only
             paths = {file.key: file.path for file in flow.files}
-            for call in calls:
+            for call in begun:
                 if call.activity == activity and path in ("", paths[call.key]):
                     return call
-            self._round(flow, calls, steps, now)
+            self.round(flow, steps)
 
     def run(self, fuse: Fuse | None = None) -> SnapshotReport:
         """Take and finish everything that waits, and tidy up, as `process_snapshot` does."""
         report = self.live(self.begin(fuse), fuse)
         steps = Steps(self, fuse or Fuse())
-        remove(room=steps.room, api=steps.api, file_prefix=PREFIX)
-        ShareNotes(steps.storage.work).drop([report.snapshot_id])
+        remove(store=steps.store, api=steps.api, file_prefix=PREFIX)
+        steps.store.shares.drop([report.snapshot_id])
         return report
 
     # --- what there is -----------------------------------------------------------------------------------------------
@@ -386,7 +399,7 @@ class Steps:
             work=FusedContainer(bare.work, fuse),
             work_urls=bare.work_urls,
         )
-        self.room = FusedRoom(self.storage.work, fuse)
+        self.store = FusedStore(self.storage.work, fuse)
         self._fuse, self._standings = fuse, Standings()
         self.api = FusedApi(pipeline.api, fuse)
         self._settings, self._now = pipeline.settings, pipeline.now
@@ -397,25 +410,25 @@ class Steps:
 
     def list_files(self, wire: Any) -> PageOfFiles:
         request = from_wire(wire, PageRequest)
-        return PageOfFiles(files=self.room.read_page(request.snapshot_id, request.page))
+        return PageOfFiles(files=self.store.snapshots.read_page(request.snapshot_id, request.page))
 
     def share_limit(self, wire: Any) -> object:
-        return share(from_wire(wire, ShareRequest), notes=ShareNotes(self.storage.work), now=self._now())
+        return share(from_wire(wire, ShareRequest), shares=self.store.shares, now=self._now())
 
     def prepare_file(self, wire: Any) -> object:
         work = from_wire(wire, FileWork)
         prepared = prepare(
-            work, storage=self.storage, room=self.room, settings=self._settings, now=self._now()
+            work, storage=self.storage, store=self.store, settings=self._settings, now=self._now()
         )
         if not work.fresh and not prepared.gone:
-            delete_leftovers(work.key, room=self.room, api=self.api)
+            delete_leftovers(work.key, store=self.store, api=self.api)
         return prepared
 
     def submit_batch(self, wire: Any) -> object:
         work = from_wire(wire, ShardWork)
         submission = Submission(
             work,
-            room=self.room,
+            store=self.store,
             urls=self.storage.work_urls,
             api=self.api,
             settings=self._settings,
@@ -431,7 +444,7 @@ class Steps:
     def slice(self, work: SliceWork) -> Slice:
         return Slice(
             work,
-            room=self.room,
+            store=self.store,
             open_live=self._open_live,
             settings=self._settings,
             standings=self._standings,
@@ -454,7 +467,7 @@ class Steps:
         ended = from_wire(wire, EndedBatch)
         collection = Collection(
             ended,
-            room=self.room,
+            store=self.store,
             urls=self.storage.work_urls,
             api=self.api,
             settings=self._settings,
@@ -464,12 +477,12 @@ class Steps:
 
     def write_outputs(self, wire: Any) -> object:
         work = from_wire(wire, FileWork)
-        return write(work, storage=self.storage, room=self.room, settings=self._settings)
+        return write(work, storage=self.storage, store=self.store, settings=self._settings)
 
     def archive_input(self, wire: Any) -> object:
-        archive(from_wire(wire, FileWork), storage=self.storage, room=self.room, settings=self._settings)
+        archive(from_wire(wire, FileWork), storage=self.storage, store=self.store, settings=self._settings)
         return None
 
     def hold_file(self, wire: Any) -> object:
-        hold(from_wire(wire, FileWork), room=self.room, settings=self._settings, now=self._now())
+        hold(from_wire(wire, FileWork), store=self.store, settings=self._settings, now=self._now())
         return None

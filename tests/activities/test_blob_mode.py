@@ -9,7 +9,7 @@ import pytest
 
 from domain import names
 from domain.errors import RefusedError
-from domain.flow.machine import Flow
+from domain.flow.flow import Flow
 from domain.records import BatchRecord
 from domain.service.batch_states import BatchView
 from local.azure_openai import RunningService, running
@@ -252,16 +252,16 @@ class Elsewhere:
 
 def test_answers_that_are_not_ours_are_reported_and_not_fetched(pipeline: InlinePipeline) -> None:
     record = BatchRecord(batch_id="b", submitted_at=0.0, input_blob="x")
-    room, urls = pipeline_room(pipeline), pipeline.storage.work_urls
-    results = ResultBlobs(record, api=Elsewhere(), room=room, urls=urls, patient=True)  # type: ignore[arg-type]
+    store, urls = pipeline_room(pipeline), pipeline.storage.work_urls
+    results = ResultBlobs(record, api=Elsewhere(), store=store, urls=urls, patient=True)  # type: ignore[arg-type]
     with pytest.raises(RefusedError, match=r"other\.blob\.core.* not in the work container"):
         results.names()
 
 
 def pipeline_room(pipeline: InlinePipeline) -> Any:
-    from adapters.work.store import WorkRoom  # noqa: PLC0415 - for this one test
+    from adapters.work.store import WorkStore  # noqa: PLC0415 - for this one test
 
-    return WorkRoom(pipeline.storage.work)
+    return WorkStore(pipeline.storage.work)
 
 
 def test_the_answers_lie_in_the_file_s_own_folder_until_they_are_collected(

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from activities.prepare_file import prepare
-from adapters.work.store import WorkRoom
+from adapters.work.store import WorkStore
 from domain import names
 from domain.contracts import FileWork, PreparedFile
 from domain.records import Claim, InputFile
@@ -27,18 +27,18 @@ class Prepared:
 
     def __init__(self, pipeline: InlinePipeline, content: bytes, *, path: str = "a.jsonl") -> None:
         self.storage, self.settings, self.path = pipeline.storage, pipeline.settings, path
-        self.room = WorkRoom(self.storage.work)
+        self.store = WorkStore(self.storage.work)
         pipeline.drop(path, content)
         self.entry = entry = self.storage.input.entry(path)
         self.key = names.file_key(path, entry.etag)
         file = InputFile(path=path, etag=entry.etag, size=entry.size, modified=entry.modified)
         claim = Claim(snapshot_id=SNAPSHOT, timestamp="1", path=path, etag=entry.etag)
-        assert self.room.claim(self.storage.input, file, self.key, claim)
+        assert self.store.claims.take(self.storage.input, file, self.key, claim)
 
     def prepare(self, *, later: float = 0.0, snapshot: str = SNAPSHOT, fresh: bool = False) -> PreparedFile:
         work = FileWork(snapshot_id=snapshot, key=self.key, fresh=fresh)
         now = self.entry.modified + later
-        return prepare(work, storage=self.storage, room=self.room, settings=self.settings, now=now)
+        return prepare(work, storage=self.storage, store=self.store, settings=self.settings, now=now)
 
     def content(self, blob: str) -> bytes:
         return self.storage.work.read(blob)[0]
@@ -83,7 +83,7 @@ def test_tokens_are_estimated_by_the_vocabulary_of_the_endpoints_models(
     line = json.dumps(request, ensure_ascii=False).encode()
     file = Prepared(pipeline, first + line + b"\n")
     file.prepare()
-    plan = file.room.plan(file.key)
+    plan = file.store.plans.read(file.key)
     assert plan is not None
     assert plan.estimate.input_tokens == pytest.approx(estimate_tokens(line, vocabulary), abs=30)
     assert plan.estimate.output_tokens == output_tokens
@@ -135,7 +135,7 @@ def test_an_invalid_line_costs_the_file_where_that_is_asked_for(make_pipeline: M
         "file_rejected",
         "invalid_json_line",
     ]
-    plan = file.room.plan(file.key)
+    plan = file.store.plans.read(file.key)
     assert plan is not None
     assert plan.rejected_code == "file_rejected"
 
@@ -155,7 +155,7 @@ def test_a_file_without_requests_is_rejected_with_a_record(
     file = Prepared(pipeline, content, path=path)
     prepared = file.prepare()
     assert (prepared.requests, prepared.ended, prepared.shards) == (lines, lines, [])
-    plan = file.room.plan(file.key)
+    plan = file.store.plans.read(file.key)
     assert plan is not None
     assert plan.rejected_code == code
     assert len(file.records()) == max(1, lines)
@@ -196,7 +196,7 @@ def test_an_empty_file_may_still_be_filled_until_its_window_is_over(pipeline: In
     waiting = file.prepare(later=10)
     assert waiting.wait_seconds == pytest.approx(20)
     assert file.prepare(later=31).shards == []
-    plan = file.room.plan(file.key)
+    plan = file.store.plans.read(file.key)
     assert plan is not None
     assert plan.rejected_code == "empty_file"
 

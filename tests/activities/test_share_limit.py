@@ -5,8 +5,10 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from activities.share_limit import share
-from adapters.work.shares import ShareNotes
-from domain.flow.sharing import Holding, Share, ShareRequest
+from adapters.work.shares import Shares
+from adapters.work.store import WorkStore
+from domain.contracts import Share, ShareRequest
+from domain.flow.sharing import Holding
 from tests.activities.conftest import MakePipeline
 from tests.activities.inline_pipeline import InlinePipeline
 from tests.activities.request_files import request
@@ -21,8 +23,8 @@ def pipeline(make_pipeline: MakePipeline) -> InlinePipeline:
 
 
 @pytest.fixture
-def notes(pipeline: InlinePipeline) -> ShareNotes:
-    return ShareNotes(pipeline.storage.work)
+def shares(pipeline: InlinePipeline) -> Shares:
+    return WorkStore(pipeline.storage.work).shares
 
 
 def asking(name: str, *, wanted: int) -> ShareRequest:
@@ -31,37 +33,37 @@ def asking(name: str, *, wanted: int) -> ShareRequest:
     )
 
 
-def test_what_one_holds_the_next_one_sees_until_it_is_dropped(notes: ShareNotes) -> None:
-    assert share(asking("snapshot-1", wanted=50), notes=notes, now=NOW) == Share(places=18)
-    assert share(asking("snapshot-2", wanted=50), notes=notes, now=NOW) == Share(places=2)
-    assert sorted(notes.all(), key=lambda note: note.snapshot_id) == [
+def test_what_one_holds_the_next_one_sees_until_it_is_dropped(shares: Shares) -> None:
+    assert share(asking("snapshot-1", wanted=50), shares=shares, now=NOW) == Share(places=18)
+    assert share(asking("snapshot-2", wanted=50), shares=shares, now=NOW) == Share(places=2)
+    assert sorted(shares.all(), key=lambda record: record.snapshot_id) == [
         Holding(snapshot_id="snapshot-1", held=18, wanted=32, at=NOW),
         Holding(snapshot_id="snapshot-2", held=2, wanted=48, at=NOW),
     ]
-    notes.drop(["snapshot-1", "snapshot-0"])
-    assert share(asking("snapshot-2", wanted=50), notes=notes, now=NOW) == Share(places=18)
+    shares.drop(["snapshot-1", "snapshot-0"])
+    assert share(asking("snapshot-2", wanted=50), shares=shares, now=NOW) == Share(places=18)
 
 
-def test_many_at_once_never_hold_more_than_there_is(notes: ShareNotes) -> None:
+def test_many_at_once_never_hold_more_than_there_is(shares: Shares) -> None:
     names = [f"snapshot-{number}" for number in range(6)]
     with ThreadPoolExecutor(len(names)) as pool:
-        told = list(pool.map(lambda name: share(asking(name, wanted=50), notes=notes, now=NOW), names))
+        told = list(pool.map(lambda name: share(asking(name, wanted=50), shares=shares, now=NOW), names))
     assert sum(answer.places for answer in told) <= LIMIT
-    assert sum(note.held for note in notes.all()) <= LIMIT
+    assert sum(record.held for record in shares.all()) <= LIMIT
 
 
-def test_the_note_of_one_that_is_not_heard_of_any_more_is_deleted(notes: ShareNotes) -> None:
-    share(asking("snapshot-1", wanted=50), notes=notes, now=NOW)
-    assert share(asking("snapshot-2", wanted=50), notes=notes, now=NOW + 3601) == Share(places=18)
-    assert [note.snapshot_id for note in notes.all()] == ["snapshot-2"]
+def test_the_record_of_one_that_is_not_heard_of_any_more_is_deleted(shares: Shares) -> None:
+    share(asking("snapshot-1", wanted=50), shares=shares, now=NOW)
+    assert share(asking("snapshot-2", wanted=50), shares=shares, now=NOW + 3601) == Share(places=18)
+    assert [record.snapshot_id for record in shares.all()] == ["snapshot-2"]
 
 
 def test_what_a_dead_snapshot_held_is_free_for_the_one_that_takes_its_files_over(
-    pipeline: InlinePipeline, notes: ShareNotes
+    pipeline: InlinePipeline, shares: Shares
 ) -> None:
     pipeline.drop("a.jsonl", request("a"))
     dead = pipeline.begin()
-    share(asking(dead.snapshot_id, wanted=50), notes=notes, now=NOW)
+    share(asking(dead.snapshot_id, wanted=50), shares=shares, now=NOW)
     later = pipeline.begin()
     assert later.files_total == 1
-    assert notes.all() == []
+    assert shares.all() == []

@@ -8,7 +8,7 @@ import pytest
 
 from adapters.openai.batch_api import BatchApi, open_batch_api
 from adapters.storage.blobs import Container, Storage, open_storage
-from adapters.work.store import WorkRoom
+from adapters.work.store import WorkStore
 from domain.settings import Settings
 from local.azure_openai import RunningService, running
 from tests.conftest import Containers
@@ -40,8 +40,8 @@ def container(storage: Storage) -> Container:
 
 
 @pytest.fixture
-def room(storage: Storage) -> WorkRoom:
-    return WorkRoom(storage.work)
+def store(storage: Storage) -> WorkStore:
+    return WorkStore(storage.work)
 
 
 @pytest.fixture(scope="session")

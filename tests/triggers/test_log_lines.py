@@ -57,7 +57,7 @@ def app_settings(containers: Containers, monkeypatch: pytest.MonkeyPatch) -> Ite
     monkeypatch.setenv("AZURE_OPENAI_ENDPOINT", "http://127.0.0.1:9")
     for role, name in zip(("INPUT", "PROCESSED", "ERROR", "WORK"), containers.names, strict=True):
         monkeypatch.setenv(f"{role}_CONTAINER", name)
-    cached: tuple[Any, ...] = (clients.settings, clients.storage, clients.work_room, waiting_note._write)
+    cached: tuple[Any, ...] = (clients.settings, clients.storage, clients.work, waiting_note._write)
     for client in cached:
         client.cache_clear()
     yield

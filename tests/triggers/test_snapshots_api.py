@@ -21,7 +21,7 @@ NO_TASK_HUB = client_binding("http://127.0.0.1:9", "Hub")  # nobody answers ther
 @pytest.fixture(autouse=True)
 def fresh_clients() -> Iterator[None]:
     """Settings are read once for each process; each test here brings its own."""
-    cached = (clients.settings, clients.storage, clients.work_room)
+    cached = (clients.settings, clients.storage, clients.work)
     for client in cached:
         client.cache_clear()
     yield

@@ -221,13 +221,13 @@ def test_missing_containers_are_made_where_the_account_is_a_local_one(settings: 
     )
     with closing(open_storage(fresh)) as storage:
         rooms = [storage.input, storage.processed, storage.error, storage.work]
-        assert not any(room.exists() for room in rooms)
+        assert not any(store.exists() for store in rooms)
         assert storage.ready() is storage.ready() is storage
-        assert [room.name for room in rooms] == names
-        assert all(room.exists() for room in rooms)
-        for room in rooms:
-            room.create()
-            room._client.delete_container()
+        assert [store.name for store in rooms] == names
+        assert all(store.exists() for store in rooms)
+        for store in rooms:
+            store.create()
+            store._client.delete_container()
 
 
 def test_a_connection_string_that_is_none_is_told_without_showing_it(settings: Settings) -> None:

@@ -11,7 +11,7 @@ from azure.storage.filedatalake import DataLakeServiceClient
 
 from adapters.storage.blobs import Storage, open_storage
 from adapters.storage.connection import Connection
-from adapters.work.store import WorkRoom
+from adapters.work.store import WorkStore
 from domain.contracts import ListedFile
 from domain.errors import NotFoundError
 from domain.settings import Settings
@@ -142,12 +142,12 @@ def test_a_folder_of_any_name_is_deleted(
 def test_a_finished_snapshot_keeps_its_report_alone(
     storage: Storage, hierarchical_account: HierarchicalAccount
 ) -> None:
-    room = WorkRoom(storage.work)
+    store = WorkStore(storage.work)
     for page in range(3):
-        room.write_page("snapshot-1", page, [ListedFile(key="k", path="p", size=1)])
-    room.write_report("snapshot-1", {"files": 3})
-    assert room.snapshots_before("snapshot-2") == {"snapshot-1": True}
+        store.snapshots.write_page("snapshot-1", page, [ListedFile(key="k", path="p", size=1)])
+    store.snapshots.write_report("snapshot-1", {"files": 3})
+    assert store.snapshots.before("snapshot-2") == {"snapshot-1": True}
     kept = ["snapshots/", "snapshots/snapshot-1/", "snapshots/snapshot-1/report.json"]
     assert hierarchical_account.entries(storage.work.name) == kept
-    room.drop_snapshots(["snapshot-1"])
+    store.snapshots.drop(["snapshot-1"])
     assert hierarchical_account.entries(storage.work.name) == ["snapshots/"]

@@ -1,0 +1,67 @@
+"""The records about snapshots: the manifest of one that is running, the report of one that has ended."""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+import msgspec
+
+from adapters.storage.blobs import Container
+from domain import names
+from domain.contracts import ListedFile
+
+RECENT_DAYS = 3
+
+_encode = msgspec.json.Encoder().encode
+_decode_page = msgspec.json.Decoder(list[ListedFile]).decode
+
+
+class Snapshots:
+    """Manifests and reports, by snapshot."""
+
+    def __init__(self, work: Container) -> None:
+        self._work = work
+
+    def write_page(self, snapshot_id: str, page: int, files: list[ListedFile]) -> None:
+        """Write one page of a snapshot's manifest."""
+        self._work.write(names.manifest_page(snapshot_id, page), _encode(files))
+
+    def read_page(self, snapshot_id: str, page: int) -> list[ListedFile]:
+        """Read one page of a snapshot's manifest."""
+        content, _ = self._work.read(names.manifest_page(snapshot_id, page))
+        return _decode_page(content)
+
+    def write_report(self, snapshot_id: str, report: dict[str, object]) -> None:
+        """Write a finished snapshot's summary and drop its manifest."""
+        self._work.write(names.report(snapshot_id), _encode(report))
+        self._work.delete_folder(names.manifest(snapshot_id))
+
+    def latest(self, now: datetime, most: int) -> list[str]:
+        """Name the latest snapshots there are records of, newest first.
+
+        Looks through a day at a time, so that the answer does not take longer the more there were; where the last days
+        had few, all together are few as well.
+        """
+        found: set[str] = set()
+        for days in range(RECENT_DAYS):
+            found |= self._ids(names.snapshots_of_day(now - timedelta(days=days)))
+            if len(found) >= most:
+                return sorted(found, reverse=True)[:most]
+        return sorted(self._ids(names.SNAPSHOTS), reverse=True)[:most]
+
+    def _ids(self, prefix: str) -> set[str]:
+        return {entry.name.split("/")[1] for entry in self._work.list(prefix)}
+
+    def before(self, snapshot_id: str) -> dict[str, bool]:
+        """Name the snapshots older than one, which need not exist; each with whether it has left its report."""
+        found: dict[str, bool] = {}
+        for entry in self._work.list(names.SNAPSHOTS):
+            name = entry.name.split("/")[1]
+            if name >= snapshot_id:
+                break  # ids are moments, and a listing is in the order of names
+            found[name] = found.get(name, False) or entry.name == names.report(name)
+        return found
+
+    def drop(self, snapshot_ids: Iterable[str]) -> None:
+        """Remove all records about snapshots."""
+        for snapshot_id in snapshot_ids:
+            self._work.delete_folder(names.snapshot_folder(snapshot_id))
