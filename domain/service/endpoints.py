@@ -22,6 +22,7 @@ Url = Literal[
     "/v1/embeddings",
     "/embeddings",
 ]
+# As batches, or as live calls.
 Engine = Literal["batch", "direct"]
 WantedEngine = Literal["auto", "batch", "direct"]
 
