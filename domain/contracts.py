@@ -11,7 +11,9 @@ import msgspec
 
 from domain.direct.throttle import Throttle
 from domain.records import SpecBlob
+from domain.service.endpoints import Engine
 from domain.service.outcomes import Tally
+from domain.service.regrouping import PauseKind
 
 Contract = TypeVar("Contract")
 
@@ -131,7 +133,7 @@ class OpenShard(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     attempt: int = 1
     batch_id: str | None = None
     submitted_at: float | None = None
-    engine: str = "batch"  # or "direct": sent as live calls
+    engine: Engine = "batch"
     inputs_per_request: int = 1  # rows that may share a live call
     direct_deployment: str | None = None  # takes, live, what a batch has not answered by the deadline
     structured: bool = False  # its answers have to fit the schema in the file's job spec
@@ -174,7 +176,7 @@ class Pause(msgspec.Struct, frozen=True, kw_only=True):
     """No further submissions for now: to one deployment, or to the whole resource (`model` None)."""
 
     model: str | None
-    kind: str  # "quota" or "configuration"
+    kind: PauseKind
     message: str
 
 

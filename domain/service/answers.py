@@ -25,6 +25,7 @@ class _Message(msgspec.Struct):
 
 class _Choice(msgspec.Struct):
     message: _Message = msgspec.field(default_factory=_Message)
+    text: Raw = Raw(b"null")
     finish_reason: str | None = None
 
 
@@ -77,6 +78,12 @@ def of_messages(line: bytes) -> RowAnswer:
     """Read `choices[].message`; a refusal stands for the text it kept from us."""
     body = _decode(line).response.body
     return RowAnswer(_only(map(_text, body.choices)), _finish_reason(body), body.usage)
+
+
+def of_texts(line: bytes) -> RowAnswer:
+    """Read `choices[].text`."""
+    body = _decode(line).response.body
+    return RowAnswer(_only(choice.text for choice in body.choices), _finish_reason(body), body.usage)
 
 
 def of_output_items(line: bytes) -> RowAnswer:

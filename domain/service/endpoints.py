@@ -12,8 +12,17 @@ from typing import Any, Literal, NamedTuple
 from domain.service import answers
 from domain.tokens import Vocabulary
 
-Task = Literal["chat", "responses", "embeddings"]
-Url = Literal["/v1/chat/completions", "/chat/completions", "/v1/responses", "/v1/embeddings", "/embeddings"]
+Task = Literal["chat", "responses", "completions", "embeddings"]
+Url = Literal[
+    "/v1/chat/completions",
+    "/chat/completions",
+    "/v1/responses",
+    "/v1/completions",
+    "/completions",
+    "/v1/embeddings",
+    "/embeddings",
+]
+# As batches, or as live calls.
 Engine = Literal["batch", "direct"]
 WantedEngine = Literal["auto", "batch", "direct"]
 
@@ -78,6 +87,7 @@ class Endpoint(NamedTuple):
     has_vectors: bool = False  # answers are lists of numbers, and cost no tokens
     shares_calls: bool = False  # one live call may ask for several texts
     takes_empty_text: bool = True
+    default_limit: int | None = None  # the most tokens of an answer, where a body says nothing
 
     @property
     def not_parameters(self) -> dict[str, str]:
@@ -86,11 +96,26 @@ class Endpoint(NamedTuple):
         return own | _NOT_PARAMETERS
 
     def most_output_tokens(self, body: Mapping[str, Any]) -> int | None:
-        """Give the most tokens that an answer may have, by a body or its parameters; None where they set no limit."""
+        """Give the most tokens that an answer may have, by a body or its parameters; None without a limit."""
         given = [body.get(key) for key in self.limit_keys]
-        limits = [limit for limit in given if isinstance(limit, int) and limit > 0]
-        return min(limits) * choices(body) if limits else None
+        limit = min((limit for limit in given if isinstance(limit, int) and limit > 0), default=None)
+        limit = limit or self.default_limit
+        return limit * choices(body) if limit else None
 
+
+_USAGE_OF_CHOICES = Usage(
+    input="prompt_tokens",
+    output="completion_tokens",
+    details={
+        "prompt_tokens_details": ("audio_tokens", "cached_tokens"),
+        "completion_tokens_details": (
+            "accepted_prediction_tokens",
+            "audio_tokens",
+            "reasoning_tokens",
+            "rejected_prediction_tokens",
+        ),
+    },
+)
 
 _CHAT = Endpoint(
     task="chat",
@@ -105,19 +130,7 @@ _CHAT = Endpoint(
     limit_keys=("max_completion_tokens", "max_tokens"),
     cut_reasons=("length", "max_tokens"),
     schema=SchemaPlace(path=("response_format", "json_schema", "schema"), typed=("response_format",)),
-    usage=Usage(
-        input="prompt_tokens",
-        output="completion_tokens",
-        details={
-            "prompt_tokens_details": ("audio_tokens", "cached_tokens"),
-            "completion_tokens_details": (
-                "accepted_prediction_tokens",
-                "audio_tokens",
-                "reasoning_tokens",
-                "rejected_prediction_tokens",
-            ),
-        },
-    ),
+    usage=_USAGE_OF_CHOICES,
     read_answer=answers.of_messages,
 )
 _RESPONSES = Endpoint(
@@ -143,6 +156,23 @@ _RESPONSES = Endpoint(
     ),
     read_answer=answers.of_output_items,
 )
+_COMPLETIONS = Endpoint(
+    task="completions",
+    urls=("/v1/completions", "/completions"),
+    path="/completions",
+    auto="direct",
+    models="completions",
+    vocabulary="cl100k_base",
+    text_key="prompt",
+    messages_key=None,
+    parts=None,
+    limit_keys=("max_tokens",),
+    cut_reasons=("length",),
+    schema=None,
+    usage=_USAGE_OF_CHOICES,
+    read_answer=answers.of_texts,
+    default_limit=16,
+)
 _EMBEDDINGS = Endpoint(
     task="embeddings",
     urls=("/v1/embeddings", "/embeddings"),
@@ -163,7 +193,9 @@ _EMBEDDINGS = Endpoint(
     takes_empty_text=False,
 )
 
-ENDPOINTS: dict[Task, Endpoint] = {found.task: found for found in (_CHAT, _RESPONSES, _EMBEDDINGS)}
+ENDPOINTS: dict[Task, Endpoint] = {
+    found.task: found for found in (_CHAT, _RESPONSES, _COMPLETIONS, _EMBEDDINGS)
+}
 BY_URL: dict[str, Endpoint] = {url: found for found in ENDPOINTS.values() for url in found.urls}
 
 # What an answer says is read without knowing which endpoint gave it: no two mean different things by one word.
@@ -173,9 +205,9 @@ CUT_REASONS = tuple({reason: None for found in ENDPOINTS.values() for reason in 
 
 
 def choices(body: Mapping[str, Any]) -> int:
-    """Count the answers that one request asks for."""
-    wanted = body.get("n")
-    return wanted if isinstance(wanted, int) and wanted > 0 else 1
+    """Count the answers that are made for one request, those included of which only the best are given."""
+    wanted = [body.get(key) for key in ("n", "best_of")]
+    return max([1, *(number for number in wanted if isinstance(number, int))])
 
 
 def engine_of(wanted: WantedEngine, url: str | None) -> Engine:

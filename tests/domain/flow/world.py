@@ -33,6 +33,7 @@ from domain.contracts import (
 from domain.direct.throttle import Throttle
 from domain.flow.sharing import Holding, places
 from domain.flow.state import Call
+from domain.service.endpoints import Engine
 from domain.service.outcomes import Tally
 
 PAGE_FILES = 5
@@ -189,7 +190,7 @@ class World:
 
     def _plan(self, file: File, now: float) -> None:
         file.rejected = self.happens(self.mood.rejected)
-        engine = "direct" if self.happens(self.mood.direct) else "batch"
+        engine: Engine = "direct" if self.happens(self.mood.direct) else "batch"
         file.plan = []
         for number in range(0 if file.rejected else self._luck.randint(1, self._most_shards)):
             model, requests = self._luck.choice(MODELS), self._luck.randint(1, 9)
@@ -199,7 +200,7 @@ class World:
             file.plan.append(shard)
         file.requests = sum(shard.open.requests for shard in file.plan)
 
-    def _shard(self, name: str, model: str, attempt: int, requests: int, engine: str) -> Shard:
+    def _shard(self, name: str, model: str, attempt: int, requests: int, engine: Engine) -> Shard:
         return Shard(
             OpenShard(
                 shard=name,

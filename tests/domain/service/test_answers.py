@@ -56,6 +56,10 @@ def output(*parts: dict[str, Any]) -> list[dict[str, Any]]:
         ),
         ("responses", {"output": output({"type": "refusal", "refusal": "No."})}, "No.", None),
         ("responses", {"output": []}, None, None),
+        ("completions", {"choices": [{"text": " é\n", "finish_reason": "length"}]}, " é\n", "length"),
+        ("completions", {"choices": [{"text": "a"}, {"text": "b", "index": 1}]}, ["a", "b"], None),
+        ("completions", {"choices": [{"text": ""}]}, "", None),
+        ("completions", {"choices": []}, None, None),
         ("embeddings", {"data": [{"index": 0, "embedding": [0.5, -1]}]}, [0.5, -1], None),
         (
             "embeddings",

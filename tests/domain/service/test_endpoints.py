@@ -5,6 +5,7 @@ from typing import get_args
 import pytest
 from openai.types import EmbeddingCreateParams
 from openai.types.chat.completion_create_params import CompletionCreateParamsNonStreaming as ChatParams
+from openai.types.completion_create_params import CompletionCreateParamsNonStreaming as CompletionParams
 from openai.types.responses.response_create_params import ResponseCreateParamsNonStreaming as ResponseParams
 
 from domain.service.endpoints import (
@@ -21,6 +22,7 @@ from domain.service.endpoints import (
 PARAMS: dict[Task, type] = {
     "chat": ChatParams,
     "responses": ResponseParams,
+    "completions": CompletionParams,
     "embeddings": EmbeddingCreateParams,
 }
 
@@ -62,7 +64,7 @@ def test_what_no_endpoint_takes_as_a_parameter() -> None:
 def test_the_wanted_engine_is_taken_and_auto_sends_live_what_no_batch_serves(url: str) -> None:
     assert engine_of("batch", url) == "batch"
     assert engine_of("direct", url) == "direct"
-    assert engine_of("auto", url) == ("direct" if "embeddings" in url else "batch")
+    assert engine_of("auto", url) == ("batch" if "chat" in url or "responses" in url else "direct")
 
 
 def test_a_file_without_a_good_request_is_sent_in_no_special_way() -> None:
@@ -70,13 +72,15 @@ def test_a_file_without_a_good_request_is_sent_in_no_special_way() -> None:
 
 
 def test_the_most_tokens_of_an_answer_is_the_smallest_limit_for_each_choice() -> None:
-    chat, responses = ENDPOINTS["chat"], ENDPOINTS["responses"]
+    chat, responses, completions = ENDPOINTS["chat"], ENDPOINTS["responses"], ENDPOINTS["completions"]
     assert chat.most_output_tokens({"max_tokens": 9, "max_completion_tokens": 5, "n": 2}) == 10
     assert chat.most_output_tokens({"max_tokens": 0, "max_output_tokens": 5}) is None
     assert responses.most_output_tokens({"max_output_tokens": 5, "max_tokens": 3}) == 5
+    assert completions.most_output_tokens({"n": 2}) == 32
+    assert completions.most_output_tokens({"max_tokens": 5, "n": 2, "best_of": 3}) == 15
 
 
 def test_endpoints_are_named_in_a_sentence() -> None:
     assert named(lambda endpoint: endpoint.has_vectors) == "embeddings"
     assert named(lambda endpoint: endpoint.messages_key) == "chat and responses"
-    assert named(lambda endpoint: endpoint.usage) == "chat, responses and embeddings"
+    assert named(lambda endpoint: endpoint.usage) == "chat, responses, completions and embeddings"

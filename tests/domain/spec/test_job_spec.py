@@ -110,7 +110,9 @@ def test_json_says_the_same_as_yaml() -> None:
     [
         ("chat", "/v1/chat/completions", "chat"),
         ("responses", "/v1/responses", "responses"),
+        ("completions", "/v1/completions", "completions"),
         ("embeddings", "/v1/embeddings", "embeddings"),
+        ("/completions", "/completions", "completions"),
         ("/chat/completions", "/chat/completions", "chat"),
     ],
 )
@@ -141,6 +143,7 @@ def test_a_default_deployment_for_another_kind_of_work_is_not_used() -> None:
     embedder = SpecDefaults(endpoint="/v1/embeddings", deployment="e")
     assert parse("", defaults=embedder).deployment == "e"
     assert "deployment" in mistakes("endpoint: chat", defaults=embedder)
+    assert "deployment" in mistakes("endpoint: completions")
 
 
 def test_without_a_deployment_anywhere_there_is_no_default_spec() -> None:
@@ -176,8 +179,8 @@ def test_all_mistakes_come_at_once() -> None:
     """)
     expected = {
         "endpint": "unknown. Allowed: endpoint, deployment,",
-        "endpoint": "found 'chatt'. Allowed: /v1/chat/completions, /chat/completions, /v1/responses, /v1/embeddings, "
-        "/embeddings, chat, responses, embeddings. Did you mean chat?",
+        "endpoint": "found 'chatt'. Allowed: /v1/chat/completions, /chat/completions, /v1/responses, /v1/completions, "
+        "/completions, /v1/embeddings, /embeddings, chat, responses, completions, embeddings. Did you mean chat?",
         "deployment": "empty",
         "messages[0].role": "found 'usr'. Allowed: system, developer, user, assistant. Did you mean user?",
         "messages[0].content": "line 1: unexpected end of template",
@@ -230,6 +233,21 @@ def test_all_mistakes_come_at_once() -> None:
         ("parameters: [1]", "parameters", "found a list, expected an object"),
         ("parameters: {input: x}", "parameters.input", "not a parameter"),
         ("parameters: {messages: x}", "parameters.messages", "not a parameter"),
+        (
+            "{endpoint: completions, deployment: c, parameters: {prompt: x}}",
+            "parameters.prompt",
+            "write `input` beside",
+        ),
+        (
+            "{endpoint: completions, deployment: c, messages: [{role: user, content: x}]}",
+            "messages",
+            "/v1/completions takes `input`",
+        ),
+        (
+            "{endpoint: completions, deployment: c, inputs_per_request: 2}",
+            "inputs_per_request",
+            "takes one input",
+        ),
         ("parameters: {1: x}", "parameters", "the key 1 is no text; put it in quotes"),
         ("parameters: {a: {true: x}}", "parameters.a", "the key true"),
         ("parameters: {a: 1e999}", "parameters.a", "not a number that JSON can say"),

@@ -194,7 +194,10 @@ def test_memory_stays_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     assert peak < 8_000_000
 
 
-@pytest.mark.parametrize(("task", "model"), [("chat", CompletionUsage), ("responses", ResponseUsage)])
+@pytest.mark.parametrize(
+    ("task", "model"),
+    [("chat", CompletionUsage), ("completions", CompletionUsage), ("responses", ResponseUsage)],
+)
 def test_usage_is_spelled_as_the_sdk_knows_it(task: Task, model: type[BaseModel]) -> None:
     assert names_of(USAGE[task]) <= field_names(model)
     assert {name for name in names_of(USAGE[task]) if "." not in name} == set(model.model_fields)
