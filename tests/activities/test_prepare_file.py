@@ -1,15 +1,15 @@
 """From an input file to its shards."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from activities.prepare_file import prepare
-from adapters.work.store import WorkStore
 from domain import names
 from domain.contracts import FileWork, PreparedFile
 from domain.records import Claim, InputFile
+from steps.prepare.preparation import prepare
 from tests.activities.conftest import MakePipeline
 from tests.activities.inline_pipeline import InlinePipeline
 from tests.activities.request_files import request, requests
@@ -24,8 +24,8 @@ class Prepared:
     """A dropped and claimed file."""
 
     def __init__(self, pipeline: InlinePipeline, content: bytes, *, path: str = "a.jsonl") -> None:
-        self.storage, self.settings, self.path = pipeline.storage, pipeline.settings, path
-        self.store = WorkStore(self.storage.work)
+        self.services, self.storage, self.path = pipeline.services, pipeline.storage, path
+        self.store = self.services.work
         pipeline.drop(path, content)
         self.entry = entry = self.storage.input.entry(path)
         self.key = names.file_key(path, entry.etag)
@@ -36,7 +36,7 @@ class Prepared:
     def prepare(self, *, later: float = 0.0, snapshot: str = SNAPSHOT, fresh: bool = False) -> PreparedFile:
         work = FileWork(snapshot_id=snapshot, key=self.key, fresh=fresh)
         now = self.entry.modified + later
-        return prepare(work, storage=self.storage, store=self.store, settings=self.settings, now=now)
+        return prepare(work, replace(self.services, clock=lambda: now))
 
     def content(self, blob: str) -> bytes:
         return self.storage.work.read(blob)[0]
