@@ -23,8 +23,7 @@ from activities import (
 )
 from domain.settings import peek
 from orchestrators import process_snapshot, run_files
-from triggers import blob_arrived, snapshots_api, sweep
-from triggers import purge as forget
+from triggers import blob_arrived, purge, snapshots_api, sweep
 
 app = df.DFApp(http_auth_level=func.AuthLevel.FUNCTION)
 
@@ -55,4 +54,4 @@ app.register_functions(remove_orphans.bp)
 app.register_functions(write_snapshot_report.bp)
 
 # 4. long after
-app.register_functions(forget.bp)
+app.register_functions(purge.bp)

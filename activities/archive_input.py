@@ -1,67 +1,16 @@
-"""The end of a file: its archived copy, then the input file and all notes about it go."""
-
-import logging
+"""End a file: its archived copy is made, then the input file and all records about it go."""
 
 import azure.durable_functions as df
 
-from adapters import clients
-from adapters.storage.blobs import Container, Storage
-from adapters.work.store import WorkStore
+from adapters.services import services
 from domain.contracts import FileWork, from_wire
-from domain.errors import ConflictError, NotFoundError, PassingError
-from domain.results.output_paths import output_paths
-from domain.settings import Settings
 from steps.answering import answering
+from steps.deliver.archive import archive
 
 bp = df.Blueprint()
-log = logging.getLogger(__name__)
-
-COPY_WAIT_SECONDS = 2.0
 
 
 @bp.activity_trigger(input_name="work")
 def archive_input(work: dict) -> dict:
     """Answer None to a FileWork."""
-    return answering(
-        lambda: archive(
-            from_wire(work, FileWork),
-            storage=clients.storage(),
-            store=clients.work(),
-            settings=clients.settings(),
-        )
-    )
-
-
-def archive(work: FileWork, *, storage: Storage, store: WorkStore, settings: Settings) -> None:
-    """Archive, delete, forget, in this order: whatever breaks off in between can be done again.
-
-    Raises PassingError while the archived copy is still being made.
-    """
-    plan = store.plans.read(work.key)
-    if plan is None:
-        return  # an earlier try came to the end
-    paths = output_paths(settings, work.key, plan)
-    target, name = (
-        (storage.error, paths.rejected_input) if plan.rejected else (storage.processed, paths.archive)
-    )
-    if not _copied(store, work.key, target, name, plan.etag):
-        raise PassingError(
-            f"{name}: the copy is being made.", code="copy_pending", retry_after=COPY_WAIT_SECONDS
-        )
-    try:
-        storage.input.delete(plan.path, if_etag=plan.etag)
-    except NotFoundError:
-        log.info("%s was deleted while it was being worked on", plan.path)
-    except ConflictError:
-        log.info(
-            "%s was replaced while it was being worked on; the new version is a file of its own", plan.path
-        )
-    store.drop_file(work.key)
-
-
-def _copied(store: WorkStore, key: str, target: Container, name: str, etag: str) -> bool:
-    """Tell whether the archived copy is complete; begin it unless that was done."""
-    try:
-        return store.claims.copy_input(key, target, name, etag) == "success"
-    except (ConflictError, NotFoundError):  # an earlier try's copy is under way, or its work was all but done
-        return target.entry(name).copy_status == "success"
+    return answering(lambda: archive(from_wire(work, FileWork), services()))

@@ -2,9 +2,10 @@
 
 import azure.durable_functions as df
 
-from adapters import clients
-from domain.contracts import PageOfFiles, PageRequest, from_wire
+from adapters.services import services
+from domain.contracts import PageRequest, from_wire
 from steps.answering import answering
+from steps.intake.pages import page_of_files
 
 bp = df.Blueprint()
 
@@ -12,9 +13,4 @@ bp = df.Blueprint()
 @bp.activity_trigger(input_name="request")
 def list_files(request: dict) -> dict:
     """Answer PageOfFiles to a PageRequest."""
-    return answering(lambda: page_of_files(from_wire(request, PageRequest)))
-
-
-def page_of_files(request: PageRequest) -> PageOfFiles:
-    """Give the files of one page."""
-    return PageOfFiles(files=clients.work().snapshots.read_page(request.snapshot_id, request.page))
+    return answering(lambda: page_of_files(from_wire(request, PageRequest), services()))

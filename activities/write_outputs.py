@@ -1,139 +1,16 @@
-"""Write what people came for: results in input order, errors, the retry file and the metadata.
-
-Streams: the outcomes of all shards and attempts are joined, in order, with the frozen input. The join is also the last
-check that every line of the input has exactly one outcome.
-"""
+"""Write what people came for: results, errors, the retry file and the metadata."""
 
 import azure.durable_functions as df
-import msgspec
 
-from adapters import clients
-from adapters.storage.blobs import Container, LazyWriter, Storage
-from adapters.work.store import WorkStore
-from domain import names
-from domain.contracts import FileWork, WrittenOutputs, from_wire
-from domain.errors import NotFoundError, PipelineError
-from domain.records import Plan
-from domain.results.metadata import Metadata, file_metadata
-from domain.results.output_paths import OutputPaths, output_paths
-from domain.service.outcomes import Tally
-from domain.settings import Settings
+from adapters.services import services
+from domain.contracts import FileWork, from_wire
 from steps.answering import answering
-from steps.deliver.collected_outcomes import CollectedOutcomes
-from steps.deliver.request_records import RequestRecords
-from steps.deliver.table_records import TableRecords
+from steps.deliver.outputs import write
 
 bp = df.Blueprint()
-
-
-class _Earlier(msgspec.Struct):
-    input_state: str
-
-
-_decode_earlier = msgspec.json.Decoder(_Earlier).decode
 
 
 @bp.activity_trigger(input_name="work")
 def write_outputs(work: dict) -> dict:
     """Answer WrittenOutputs to a FileWork."""
-    return answering(
-        lambda: write(
-            from_wire(work, FileWork),
-            storage=clients.storage(),
-            store=clients.work(),
-            settings=clients.settings(),
-        )
-    )
-
-
-def write(work: FileWork, *, storage: Storage, store: WorkStore, settings: Settings) -> WrittenOutputs:
-    """Write everything about one file; a repetition writes the same again."""
-    plan = store.plans.read(work.key)
-    if plan is None:
-        return WrittenOutputs(gone=True)
-    delivery = Delivery(work.key, plan, storage=storage, store=store, settings=settings)
-    return delivery.rejected() if plan.rejected else delivery.processed()
-
-
-class Delivery:
-    """One file's outputs."""
-
-    def __init__(
-        self, key: str, plan: Plan, *, storage: Storage, store: WorkStore, settings: Settings
-    ) -> None:
-        self._key, self._plan = key, plan
-        self._storage, self._store = storage, store
-        self._paths: OutputPaths = output_paths(settings, key, plan)
-        self._collected = CollectedOutcomes(key, plan, store)
-        self._prices = settings.price_list
-
-    def rejected(self) -> WrittenOutputs:
-        """Write the errors of a file that was refused as a whole."""
-        with self._storage.error.writer(self._paths.errors) as errors:
-            for line in self._store.blobs.lines(names.invalid_lines(self._key)):
-                errors.write(line + b"\n")
-        tally = Tally(invalid=self._plan.requests)
-        metadata = self._metadata("rejected", tally)
-        metadata.errors, metadata.archived_input = self._paths.errors, self._paths.rejected_input
-        self._write_metadata(self._storage.error, self._paths.error_metadata, metadata)
-        return WrittenOutputs(tally=tally, rejected=True)
-
-    def processed(self) -> WrittenOutputs:
-        """Write results and errors of a file that was worked on."""
-        paths = self._paths
-        results = self._storage.processed.lazy_writer(paths.results)
-        errors = self._storage.error.lazy_writer(paths.errors)
-        retry = self._storage.error.lazy_writer(paths.retry)
-        tally = self._records(results=results, errors=errors, retry=retry).write(self._collected)
-        self._check_sum(tally)
-        tally.input_tokens, tally.output_tokens = self._collected.tokens
-        metadata = self._metadata("completed_with_errors" if tally.errors else "completed", tally)
-        metadata.results, metadata.errors, metadata.retry = results.close(), errors.close(), retry.close()
-        metadata.archived_input = paths.archive
-        self._write_metadata(self._storage.processed, paths.processed_metadata, metadata)
-        if tally.errors:
-            self._write_metadata(self._storage.error, paths.error_metadata, metadata)
-        return WrittenOutputs(tally=tally)
-
-    def _records(self, **sinks: LazyWriter) -> RequestRecords | TableRecords:
-        if self._plan.spec is None:
-            return RequestRecords(self._key, self._plan, store=self._store, **sinks)
-        source = self._store.blobs.source(names.frozen_input(self._key), self._plan.size)
-        return TableRecords(self._plan, source, **sinks)
-
-    def _check_sum(self, tally: Tally) -> None:
-        if tally.total != self._plan.requests:
-            counted = f"{tally.total} outcomes for {self._plan.requests} requests"
-            raise PipelineError(f"{self._plan.path}: {counted}.", code="outcome_mismatch")
-
-    # --- metadata ----------------------------------------------------------------------------------------------------
-
-    def _metadata(self, status: str, tally: Tally) -> Metadata:
-        return file_metadata(
-            self._plan,
-            self._collected.ledgers,
-            tally,
-            status=status,
-            input_state=self._input_state(),
-            prices=self._prices,
-        )
-
-    def _input_state(self) -> str:
-        try:
-            entry = self._storage.input.entry(self._plan.path)
-        except NotFoundError:
-            return self._state_before_archiving() or "deleted"
-        return "present" if entry.etag == self._plan.etag else "replaced"
-
-    def _state_before_archiving(self) -> str | None:
-        """Read what an earlier try has seen: the input may be gone because it was archived after that."""
-        container, name = self._storage.processed, self._paths.processed_metadata
-        if self._plan.rejected:
-            container, name = self._storage.error, self._paths.error_metadata
-        try:
-            return _decode_earlier(container.read(name)[0]).input_state
-        except NotFoundError:
-            return None
-
-    def _write_metadata(self, container: Container, name: str, metadata: Metadata) -> None:
-        container.write(name, msgspec.json.format(msgspec.json.encode(metadata), indent=2) + b"\n")
+    return answering(lambda: write(from_wire(work, FileWork), services()))

@@ -22,10 +22,10 @@ def answering(step: Callable[[], object]) -> dict[str, Any]:
         return _fault(error)
 
 
-async def answering_async(step: Awaitable[object]) -> dict[str, Any]:
+async def answering_async(step: Callable[[], Awaitable[object]]) -> dict[str, Any]:
     """Do the same for a step that is awaited."""
     try:
-        return _ok(await step)
+        return _ok(await step())
     except Exception as error:  # noqa: BLE001 - as above
         return _fault(error)
 

@@ -3,7 +3,7 @@
 import logging
 from typing import TYPE_CHECKING
 
-from adapters.work.store import WorkStore
+from adapters.services import Services
 from domain import names
 from domain.errors import RefusedError
 from domain.records import Ledger
@@ -31,30 +31,31 @@ def _delete(file_id: str, api: "BatchApi") -> None:
         log.warning("the service keeps file %s: %s", file_id, error)
 
 
-def delete_leftovers(key: str, *, store: WorkStore, api: "BatchApi") -> None:
+def delete_leftovers(key: str, services: Services) -> None:
     """Delete what a run that died between collecting and deleting has left of a file that is taken up again.
 
     Its collected shards are not collected a second time, so nobody else would.
     """
+    store = services.work
     plan = store.plans.read(key)
     ledgers = store.ledgers.of_shards(key, plan.shards) if plan else {}
     for ledger in ledgers.values():
         if ledger.collected:
-            delete_service_files(ledger, api)
+            delete_service_files(ledger, services.batch_api)
 
 
-def delete_orphans(*, store: WorkStore, api: "BatchApi", file_prefix: str) -> None:
+def delete_orphans(services: Services) -> None:
     """Delete every file of ours whose input file has left `work/`. What is claimed is left alone.
 
     The service is listed first: a file that is uploaded between the two looks has its claim already.
     """
+    api, prefix = services.batch_api, services.file_prefix
     files = [
-        (file_id, names.key_of_service_filename(file_prefix, name))
-        for file_id, _, name in api.files_named(file_prefix)
+        (file_id, names.key_of_service_filename(prefix, name)) for file_id, _, name in api.files_named(prefix)
     ]
     if not files:
         return
-    claimed = {found.key for found in store.claims.all()}
+    claimed = {found.key for found in services.work.claims.all()}
     for file_id, key in files:
         if key is not None and key not in claimed:
             log.warning("%s belongs to no file any more and is deleted", file_id)

@@ -286,6 +286,22 @@ def test_functions_have_the_name_of_their_module(app: App) -> None:
             assert (REPOSITORY / room / f"{function.name}.py").is_file(), f"{function.name} lives elsewhere"
 
 
+def test_an_activity_is_a_shell_alone_in_its_module(app: App) -> None:
+    """It translates and calls a step. What the step does is found, and tested, without the Functions SDK."""
+    shells = {module.stem: ast.parse(module.read_text()) for module in modules("activities")}
+    del shells["__init__"]
+    assert set(shells) == names(app, TriggerKind.ACTIVITY)
+    for name, tree in shells.items():
+        shell, *others = [
+            node
+            for node in tree.body
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+        ]
+        assert (getattr(shell, "name", ""), others) == (name, [])
+        answer = ast.unparse(shell.body[-1])
+        assert answer.startswith(("return answering(lambda", "return await answering_async(lambda")), name
+
+
 def test_every_orchestrator_in_the_room_is_registered(app: App) -> None:
     written = {module.stem for module in modules("orchestrators")} - {"__init__", "in_flight"}
     assert names(app, TriggerKind.ORCHESTRATOR) == written

@@ -9,7 +9,7 @@ import azure.durable_functions as df
 import azure.functions as func
 from azurefunctions.extensions.bindings import blob
 
-from adapters import clients
+from adapters.services import services, warm_up
 from domain import names
 from domain.contracts import SnapshotRequest
 from domain.settings import STORAGE, peek
@@ -34,13 +34,13 @@ async def blob_arrived(arrived: blob.BlobClient, client: df.DurableOrchestration
     well: files may wait for it to be mended.
     """
     _let_go(arrived)  # which file it is does not matter; what waits does
-    window_seconds = clients.settings().snapshot_window_seconds
+    window_seconds = services().settings.snapshot_window_seconds
     start = names.window_start(datetime.fromtimestamp(time.time(), UTC), window_seconds)
     request = SnapshotRequest(
         snapshot_id=names.window_snapshot_id(start), settled_at=start.timestamp() + window_seconds
     )
     if await start_snapshot(client, request):
-        await in_thread(clients.warm_up)  # the window has to pass anyway
+        await in_thread(warm_up)  # the window has to pass anyway
 
 
 def _let_go(client: blob.BlobClient) -> None:

@@ -1,14 +1,13 @@
 """The end of what nobody looks at any more: finished orchestrations and old reports. Nothing of it expires by itself."""
 
 import logging
-import time
 from datetime import UTC, datetime, timedelta
 
 import azure.durable_functions as df
 import azure.functions as func
 
-from adapters import clients
-from adapters.work.store import WorkStore
+from adapters.services import services
+from adapters.work.snapshots import Snapshots
 from domain import names
 from steps.intake.survey import IsAlive, alive_in
 from steps.threads import in_thread, log_as
@@ -27,28 +26,28 @@ log = logging.getLogger(__name__)
 
 @bp.timer_trigger(arg_name="timer", schedule=SCHEDULE)
 @bp.durable_client_input(client_name="client")
-async def forget(
+async def purge(
     timer: func.TimerRequest, client: df.DurableOrchestrationClient, context: func.Context
 ) -> None:
     """Delete what was begun more than RETENTION_DAYS ago and has ended; what is still running is left alone."""
     del timer  # when it was due does not matter
     log_as(context)
-    settings = await in_thread(clients.settings)
-    if not settings.retention_days:
+    ours = services()
+    if not ours.settings.retention_days:
         return
-    store = await in_thread(clients.work)
-    before = datetime.fromtimestamp(time.time(), UTC) - timedelta(days=settings.retention_days)
-    reports = await forget_notes(store, alive_in(client), before=before)
+    store = await in_thread(lambda: ours.work)  # opening blocks
+    before = datetime.fromtimestamp(ours.clock(), UTC) - timedelta(days=ours.settings.retention_days)
+    reports = await purge_records(store.snapshots, alive_in(client), before=before)
     purged = await client.purge_instance_history_by(BEGINNING, before, FINAL)
-    log.info("forgot %d reports and %d orchestrations", reports, purged.instances_deleted)
+    log.info("purged %d reports and %d orchestrations", reports, purged.instances_deleted)
 
 
-async def forget_notes(store: WorkStore, is_alive: IsAlive, *, before: datetime) -> int:
-    """Delete the notes about snapshots older than `before`, unless one is alive; gives how many.
+async def purge_records(snapshots: Snapshots, is_alive: IsAlive, *, before: datetime) -> int:
+    """Delete the records about snapshots older than `before`, unless one is alive; gives how many.
 
     A report says that its snapshot has ended; without one the task hub is asked.
     """
-    old = await in_thread(store.snapshots.before, names.window_snapshot_id(before))
+    old = await in_thread(snapshots.before, names.window_snapshot_id(before))
     ended = [snapshot for snapshot, reported in old.items() if reported or not await is_alive(snapshot)]
-    await in_thread(store.snapshots.drop, ended)
+    await in_thread(snapshots.drop, ended)
     return len(ended)

@@ -10,7 +10,7 @@ import azure.functions as func
 import msgspec
 from aiohttp import ClientError
 
-from adapters import clients
+from adapters.services import services
 from domain import names
 from domain.contracts import SnapshotRequest
 from domain.errors import PassingError, PipelineError
@@ -35,7 +35,7 @@ async def run_snapshot(
     """Take what is in the input container now, whatever CONTINUOUS_MODE says; 202 with the snapshot's id."""
     log_as(context)
     try:
-        await in_thread(clients.storage)  # settings that are wrong are told here and now
+        await in_thread(lambda: services().storage)  # settings that are wrong are told here and now
         snapshot_id = names.requested_snapshot_id(datetime.fromtimestamp(time.time(), UTC))
         await start_snapshot(client, SnapshotRequest(snapshot_id=snapshot_id))
     except (PipelineError, ClientError) as error:
@@ -68,7 +68,7 @@ async def list_snapshots(
     log_as(context)
     try:
         now = datetime.fromtimestamp(time.time(), UTC)
-        ids = await in_thread(lambda: clients.work().snapshots.latest(now, LISTED_SNAPSHOTS))
+        ids = await in_thread(lambda: services().work.snapshots.latest(now, LISTED_SNAPSHOTS))
         told = [await _describe(client, snapshot_id) for snapshot_id in ids]
     except (PipelineError, ClientError) as error:
         return _not_ready(error)
@@ -90,17 +90,18 @@ async def list_files_at_rest(req: func.HttpRequest, context: func.Context) -> fu
 
 def _waiting_files() -> list[dict[str, str]]:
     """Describe the files whose job spec cannot be followed."""
-    inputs, specs = list_inputs(clients.storage(), clients.settings())
+    inputs, specs = list_inputs(services())
     return described(waiting_files(inputs, specs))
 
 
 def _held_files() -> list[dict[str, str]]:
     """Describe the files that were set aside, and until when."""
-    now, settings = time.time(), clients.settings()
+    ours = services()
+    now = ours.clock()
     return [
         {"file": found.claim.path, "until": iso(found.claim.held_until), "reason": found.claim.held_for}
-        for found in clients.work().claims.all()
-        if is_held(found.claim, settings, now)
+        for found in ours.work.claims.all()
+        if is_held(found.claim, ours.settings, now)
     ]
 
 

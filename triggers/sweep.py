@@ -1,13 +1,12 @@
 """The net under the blob trigger: events can be lost, and snapshots can die with a task hub."""
 
 import os
-import time
 from datetime import UTC, datetime
 
 import azure.durable_functions as df
 import azure.functions as func
 
-from adapters import clients
+from adapters.services import services
 from domain import names
 from domain.contracts import SnapshotRequest
 from domain.settings import peek
@@ -30,17 +29,15 @@ async def sweep(
     """
     del timer  # when it was due does not matter; what waits does
     log_as(context)
-    settings = await in_thread(clients.settings)
-    storage, store = await in_thread(lambda: (clients.storage(), clients.work()))
+    ours = services()
+    await in_thread(lambda: ours.work)  # opening blocks
+    settings = ours.settings
     if not settings.continuous_mode:
         return
-    now = time.time()
-    start = names.window_start(datetime.fromtimestamp(now, UTC), settings.snapshot_window_seconds)
+    start = names.window_start(datetime.fromtimestamp(ours.clock(), UTC), settings.snapshot_window_seconds)
     snapshot_id = names.window_snapshot_id(start)
-    found = await survey(
-        storage, store, alive_in(client), snapshot_id=snapshot_id, settings=settings, now=now
-    )
-    await in_thread(tell_waiting, found, storage, settings)
+    found = await survey(ours, alive_in(client), snapshot_id=snapshot_id)
+    await in_thread(tell_waiting, found, ours)
     if found.anything:
         settled_at = start.timestamp() + settings.snapshot_window_seconds
         await start_snapshot(client, SnapshotRequest(snapshot_id=snapshot_id, settled_at=settled_at))

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import msgspec
 
@@ -43,8 +43,8 @@ def _ready_made(at: Desk, bench: Bench) -> list[Figure]:
 def _many_shards(at: Desk, bench: Bench) -> list[Figure]:
     size = QUICK_SIZE if bench.quick else SIZE
     bench.tell("a ready-made file that has to be cut")
-    smaller = msgspec.structs.replace(at.settings, max_bytes_per_shard=size // 4)
-    cutting = Desk(storage=at.storage, store=at.store, settings=smaller)
+    smaller = msgspec.structs.replace(at.services.settings, max_bytes_per_shard=size // 4)
+    cutting = Desk(replace(at.services, settings=smaller))
     listed = cutting.drop("cut.jsonl", pieces("cut", size=size, seed=2))
     return _figures("ready-made jsonl, written into five shards", cutting, listed, bench, at_least(100))
 
@@ -65,7 +65,7 @@ def _figures(name: str, at: Desk, listed: ListedFile, bench: Bench, budget: Budg
 def _read_and_parse(at: Desk, listed: ListedFile) -> None:
     """Read the same bytes from storage and parse each line, and do nothing with them."""
     decode = msgspec.json.Decoder().decode
-    for line in split_lines(at.storage.work.chunks(names.frozen_input(listed.key))):
+    for line in split_lines(at.services.storage.work.chunks(names.frozen_input(listed.key))):
         decode(line)
 
 

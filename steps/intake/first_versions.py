@@ -5,34 +5,33 @@ A second version can turn up under the same snapshot when taking is repeated aft
 
 from collections.abc import Sequence
 
-from adapters.storage.blobs import Container, Storage
-from adapters.work.store import WorkStore
+from adapters.services import Services
+from adapters.storage.blobs import Container
 from domain import names
 from domain.records import InputFile
-from domain.settings import Settings
 from steps.threads import pool
 
 CLOCKS_APART_SECONDS = 5.0  # storage tells times in whole seconds, by its own clock
 LOOKS_AT_ONCE = 8
 
 
-def first_versions(
-    files: Sequence[InputFile], snapshot_id: str, *, storage: Storage, store: WorkStore, settings: Settings
-) -> list[InputFile]:
+def first_versions(files: Sequence[InputFile], snapshot_id: str, services: Services) -> list[InputFile]:
     """Leave out files of which this snapshot has had another version: a later snapshot takes them.
 
     The other version was claimed before this one was written, and has its claim still, or its outputs already. What was
     written well before the snapshot took anything has not come after another one; nothing is asked about it.
     """
     timestamp = names.timestamp_of(snapshot_id)
-    begun = names.takes_files_at(snapshot_id, settings.snapshot_window_seconds) - CLOCKS_APART_SECONDS
+    begun = (
+        names.takes_files_at(snapshot_id, services.settings.snapshot_window_seconds) - CLOCKS_APART_SECONDS
+    )
     late = [file for file in files if file.modified > begun]
     if not late:
         return list(files)
-    claimed = {found.claim.path for found in store.claims.all() if found.claim.timestamp == timestamp}
+    claimed = {found.claim.path for found in services.work.claims.all() if found.claim.timestamp == timestamp}
 
     def is_repeated(file: InputFile) -> bool:
-        return file.path in claimed or _has_outputs(file, timestamp, storage, settings)
+        return file.path in claimed or _has_outputs(file, timestamp, services)
 
     with pool(LOOKS_AT_ONCE) as looking:
         repeated = {
@@ -41,7 +40,8 @@ def first_versions(
     return [file for file in files if file.path not in repeated]
 
 
-def _has_outputs(file: InputFile, timestamp: str, storage: Storage, settings: Settings) -> bool:
+def _has_outputs(file: InputFile, timestamp: str, services: Services) -> bool:
+    storage, settings = services.storage, services.settings
     path, key = names.relative_to(settings.input_directory, file.path), names.file_key(file.path, file.etag)
 
     def is_there(container: Container, directory: str) -> bool:

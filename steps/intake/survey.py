@@ -5,9 +5,8 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from adapters.storage.blobs import Storage
+from adapters.services import Services
 from adapters.work.claims import Claimed
-from adapters.work.store import WorkStore
 from domain import names
 from domain.errors import JobSpecError
 from domain.records import Claim, InputFile, SpecBlob
@@ -58,17 +57,16 @@ class Survey:
         return bool(self.unclaimed or self.orphaned or self.mine or self.strays)
 
 
-async def survey(
-    storage: Storage, store: WorkStore, is_alive: IsAlive, *, snapshot_id: str, settings: Settings, now: float
-) -> Survey:
+async def survey(services: Services, is_alive: IsAlive, *, snapshot_id: str) -> Survey:
     """Look through input and claims once; one storage call per 5,000 blobs, whatever is being worked on."""
-    claims, strays = await in_thread(store.claims.survey)
-    inputs, specs = await in_thread(list_inputs, storage, settings)
+    now = services.clock()
+    claims, strays = await in_thread(services.work.claims.survey)
+    inputs, specs = await in_thread(list_inputs, services)
     claimed = {found.key for found in claims}
     others = [
         found
         for found in claims
-        if found.claim.snapshot_id != snapshot_id and not is_held(found.claim, settings, now)
+        if found.claim.snapshot_id != snapshot_id and not is_held(found.claim, services.settings, now)
     ]
     dead = await _dead_owners({found.claim.snapshot_id for found in others}, is_alive)
     unclaimed = [file for file in inputs if names.file_key(file.path, file.etag) not in claimed]
@@ -89,8 +87,9 @@ def is_held(claim: Claim, settings: Settings, now: float) -> bool:
     return claim.held_until > now and claim.held_by in ("", settings.digest)
 
 
-def list_inputs(storage: Storage, settings: Settings) -> tuple[list[InputFile], JobSpecs]:
+def list_inputs(services: Services) -> tuple[list[InputFile], JobSpecs]:
     """List the input files, oldest first: those that waited longest are taken first. And the job specs among them."""
+    storage, settings = services.storage, services.settings
     blobs = list(storage.input.list(names.prefix_of(settings.input_directory), metadata=True))
     etags = {blob.name: blob.etag for blob in blobs if names.is_job_spec(blob.name)}
     specs = JobSpecs(storage.input, etags, settings.spec_defaults)

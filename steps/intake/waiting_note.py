@@ -8,10 +8,10 @@ from operator import attrgetter
 
 import msgspec
 
-from adapters.storage.blobs import Container, Storage
+from adapters.services import Services
+from adapters.storage.blobs import Container
 from domain import names
 from domain.errors import NotFoundError
-from domain.settings import Settings
 from steps.intake.survey import Survey, WaitingFile
 
 SHOWN_FILES = 20
@@ -20,8 +20,9 @@ REMEMBERED = 256
 log = logging.getLogger(__name__)
 
 
-def tell_waiting(found: Survey, storage: Storage, settings: Settings) -> None:
+def tell_waiting(found: Survey, services: Services) -> None:
     """Write the notes about broken specs, and remove those about specs that have been mended since."""
+    storage, settings = services.storage, services.settings
     for spec, files in groupby(found.waiting, key=attrgetter("spec")):
         _write(storage.error, names.spec_note(settings.error_directory, spec.path), spec.etag, _note(files))
     for spec in {file.spec for file in found.unclaimed if file.spec}:

@@ -16,7 +16,6 @@ from domain.errors import ConfigurationError, NotFoundError, PassingError, Refus
 from domain.service.batch_states import BatchView
 from domain.service.transports import AUTO, READING_REMEDY, Choice, Transport
 from domain.settings import Settings
-from steps.service_files import delete_orphans
 from steps.submit.ledger_session import LedgerBook
 
 if TYPE_CHECKING:
@@ -79,10 +78,6 @@ class FileHandover:
     def create(self, metadata: dict[str, str]) -> "CreatedBatch":
         """Create the batch."""
         return self._api.create(str(self._book.ledger.input_file_id), self._shard.url, metadata)
-
-    def make_room(self) -> None:
-        """Delete what dead runs have left in the service."""
-        delete_orphans(store=self._store, api=self._api, file_prefix=self._prefix)
 
     # --- the file ----------------------------------------------------------------------------------------------------
 

@@ -27,6 +27,12 @@ def service(shared_service: RunningService) -> RunningService:
     return shared_service
 
 
+@pytest.fixture(autouse=True)
+def short_slices(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A slice takes real time as well as the flow's."""
+    monkeypatch.setattr("steps.direct.slices.SLICE_SECONDS", 5.0)
+
+
 @pytest.fixture
 def make_pipeline(containers: Containers, service: RunningService) -> Iterator[MakePipeline]:
     made: list[InlinePipeline] = []

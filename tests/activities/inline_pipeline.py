@@ -6,67 +6,54 @@ before the next.
 """
 
 import asyncio
+import importlib
 import itertools
 import json
 import random
+import threading
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from functools import cached_property
+from types import SimpleNamespace
 from typing import Any
+from unittest.mock import patch
 
-from activities.archive_input import archive
-from activities.cancel_batch import cancel
-from activities.collect_batch import Collection
-from activities.hold_file import hold
-from activities.poll_batches import poll
-from activities.prepare_file import prepare
-from activities.remove_orphans import remove
-from activities.send_slice import Slice, Standings
-from activities.share_limit import share
-from activities.submit_batch import Submission
-from activities.take_snapshot import take
-from activities.write_outputs import write
-from adapters.openai.batch_api import BatchApi, open_batch_api
-from adapters.openai.live_api import LiveAnswer, LiveApi, open_live_api
+import msgspec
+
+from adapters.openai.batch_api import BatchApi
+from adapters.openai.live_api import LiveAnswer, LiveApi
+from adapters.services import Services, services_of
 from adapters.storage.append_blob import AppendBlob
-from adapters.storage.blobs import BlobEntry, Container, Storage, open_storage
+from adapters.storage.blobs import BlobEntry, Container
 from adapters.work.send_log import SendLog, SendLogs
 from adapters.work.store import WorkStore
 from domain.contracts import (
     Answer,
-    CancelRequest,
-    EndedBatch,
-    FileWork,
-    PageOfFiles,
-    PageRequest,
-    PollRequest,
-    ShardWork,
-    ShareRequest,
     SliceWork,
     SnapshotReport,
+    SnapshotRequest,
+    TakenFiles,
     from_wire,
     to_wire,
 )
 from domain.direct.sending import SendRecord
-from domain.direct.throttle import WIDEST
 from domain.errors import PassingError
 from domain.flow.flow import Flow
 from domain.flow.machine import begin_calls, end_call
 from domain.flow.state import Call
 from domain.settings import Settings
 from local.azure_openai import RunningService
-from steps.answering import answering
-from steps.intake.survey import survey
-from steps.intake.waiting_note import tell_waiting
-from steps.service_files import delete_leftovers
+from local.functions_host.client_binding import client_binding
+from steps.direct.slices import Slice
 from tests.conftest import Containers
 
-PREFIX = "batch-pipeline-test-"
-SLICE_SECONDS = 5.0  # of real time and of the flow's
 LOOK_SECONDS = 0.02  # between looks at a batch that is being worked on; the flow's own clock is set forward
 MOST_ROUNDS = 2000
 MOST_CALLS = 1000  # at once
+NO_TASK_HUB = client_binding("http://127.0.0.1:9", "Hub")  # nothing listens there
 STORAGE_EFFECTS = frozenset({"write", "copy", "set_metadata", "delete", "delete_folder"})
 
 
@@ -252,24 +239,39 @@ def settings_for(containers: Containers, service: RunningService, **changes: str
     )
 
 
-def batch_api_for(settings: Settings) -> BatchApi:
-    return open_batch_api(
-        endpoint=settings.azure_openai_endpoint,
-        api_version=settings.azure_openai_api_version,
-        api_key=settings.azure_openai_api_key,
-        scope=settings.azure_openai_scope,
-        completion_window=settings.completion_window,
-        expiry_days=settings.file_expiry_days,
-    )
+@dataclass(frozen=True, kw_only=True, eq=False)
+class FusedServices(Services):
+    """Services of which every effect goes through a fuse."""
+
+    fuse: Fuse
+
+    @cached_property
+    def work(self) -> WorkStore:
+        return FusedStore(self.storage.work, self.fuse)
 
 
-def live_api_for(settings: Settings) -> AbstractAsyncContextManager[LiveApi]:
-    return open_live_api(
-        endpoint=settings.azure_openai_endpoint,
-        api_version=settings.azure_openai_api_version,
-        api_key=settings.azure_openai_api_key,
-        scope=settings.azure_openai_scope,
-        connections=int(WIDEST),
+def fused(bare: Services, fuse: Fuse) -> FusedServices:
+    """Give what one life of the process has: the same account and service, and nothing in memory."""
+    storage = bare.storage
+
+    @asynccontextmanager
+    async def open_live() -> AsyncIterator[LiveApi]:
+        async with bare.open_live() as api:
+            yield FusedLive(api, fuse)
+
+    return FusedServices(
+        settings=bare.settings,
+        open_storage=lambda: replace(
+            storage,
+            input=FusedContainer(storage.input, fuse),
+            processed=FusedContainer(storage.processed, fuse),
+            error=FusedContainer(storage.error, fuse),
+            work=FusedContainer(storage.work, fuse),
+        ),
+        open_batch_api=lambda: FusedApi(bare.batch_api, fuse),
+        open_live=open_live,
+        clock=bare.clock,
+        fuse=fuse,
     )
 
 
@@ -277,15 +279,22 @@ class InlinePipeline:
     """One app. `storage` and `api` are the bare ones, for the test to look at."""
 
     def __init__(self, settings: Settings) -> None:
-        self.settings = settings
-        self.storage = open_storage(settings)
-        self.api = batch_api_for(settings)
+        wired = services_of(settings)
+        self.storage, self.api = wired.storage, wired.batch_api
+        self.services = replace(
+            wired, open_storage=lambda: self.storage, open_batch_api=lambda: self.api, clock=self.now
+        )
         self._forward = 0.0  # seconds that the flow's clock is ahead of ours
         self._snapshots = itertools.count()
 
     def close(self) -> None:
         self.api.close()
         self.storage.close()
+
+    def change(self, **settings: Any) -> None:
+        """Go on under other settings, as after a deployment."""
+        changed = msgspec.structs.replace(self.services.settings, **settings)
+        self.services = replace(self.services, settings=changed)
 
     def now(self) -> float:
         return time.time() + self._forward
@@ -294,20 +303,11 @@ class InlinePipeline:
 
     def begin(self, fuse: Fuse | None = None, *, snapshot_id: str = "") -> Flow:
         """Take a snapshot of what waits; the snapshots before it are dead."""
-        steps = Steps(self, fuse or Fuse())
         snapshot_id = snapshot_id or f"snapshot-{next(self._snapshots):04d}"
-        found = asyncio.run(
-            survey(
-                steps.storage,
-                steps.store,
-                _nobody_is_alive,
-                snapshot_id=snapshot_id,
-                settings=self.settings,
-                now=self.now(),
-            )
+        told = Steps(self, fuse or Fuse()).answer(
+            Call("take_snapshot", to_wire(SnapshotRequest(snapshot_id=snapshot_id)))
         )
-        tell_waiting(found, steps.storage, self.settings)
-        taken = take(found, snapshot_id, storage=steps.storage, store=steps.store, settings=self.settings)
+        taken = from_wire(_ok(told), TakenFiles)
         return Flow.of(snapshot_id, taken)
 
     def live(
@@ -360,8 +360,11 @@ class InlinePipeline:
         """Take and finish everything that waits, and tidy up, as `process_snapshot` does."""
         report = self.live(self.begin(fuse), fuse)
         steps = Steps(self, fuse or Fuse())
-        remove(store=steps.store, api=steps.api, file_prefix=PREFIX)
-        steps.store.shares.drop([report.snapshot_id])
+        for call in (
+            Call("remove_orphans", to_wire(SnapshotRequest(snapshot_id=report.snapshot_id))),
+            Call("write_snapshot_report", to_wire(report)),
+        ):
+            _ok(steps.answer(call))
         return report
 
     # --- what there is -----------------------------------------------------------------------------------------------
@@ -382,107 +385,35 @@ class InlinePipeline:
         return json.loads(container.read(name)[0])
 
 
+def _ok(told: dict[str, Any]) -> Any:
+    """Give what an activity has answered. Raises PassingError for a fault."""
+    answer = from_wire(told, Answer)
+    if answer.fault:
+        raise PassingError(answer.fault.message, code=answer.fault.code)
+    return answer.ok
+
+
 async def _nobody_is_alive(_snapshot_id: str) -> bool:
     return False
 
 
 class Steps:
-    """The activities by name, with everything they do going through one fuse."""
+    """The activities as they are deployed, in one life of the process: everything they do goes through one fuse."""
 
     def __init__(self, pipeline: InlinePipeline, fuse: Fuse) -> None:
-        bare = pipeline.storage
-        self.storage = Storage(
-            account_url=bare.account_url,
-            input=FusedContainer(bare.input, fuse),
-            processed=FusedContainer(bare.processed, fuse),
-            error=FusedContainer(bare.error, fuse),
-            work=FusedContainer(bare.work, fuse),
-            work_urls=bare.work_urls,
-        )
-        self.store = FusedStore(self.storage.work, fuse)
-        self._fuse, self._standings = fuse, Standings()
-        self.api = FusedApi(pipeline.api, fuse)
-        self._settings, self._now = pipeline.settings, pipeline.now
+        self.services = fused(pipeline.services, fuse)
 
     def answer(self, call: Call) -> dict[str, Any]:
-        step = getattr(self, call.activity)
-        return answering(lambda: step(json.loads(json.dumps(call.input))))
-
-    def list_files(self, wire: Any) -> PageOfFiles:
-        request = from_wire(wire, PageRequest)
-        return PageOfFiles(files=self.store.snapshots.read_page(request.snapshot_id, request.page))
-
-    def share_limit(self, wire: Any) -> object:
-        return share(from_wire(wire, ShareRequest), shares=self.store.shares, now=self._now())
-
-    def prepare_file(self, wire: Any) -> object:
-        work = from_wire(wire, FileWork)
-        prepared = prepare(
-            work, storage=self.storage, store=self.store, settings=self._settings, now=self._now()
-        )
-        if not work.fresh and not prepared.gone:
-            delete_leftovers(work.key, store=self.store, api=self.api)
-        return prepared
-
-    def submit_batch(self, wire: Any) -> object:
-        work = from_wire(wire, ShardWork)
-        submission = Submission(
-            work,
-            store=self.store,
-            urls=self.storage.work_urls,
-            api=self.api,
-            settings=self._settings,
-            file_prefix=PREFIX,
-            clock=self._now,
-        )
-        return submission.run()
-
-    def send_slice(self, wire: Any) -> object:
-        work = from_wire(wire, SliceWork)
-        return self.slice(work).run()
+        """Call an activity as the host does, with the services of this life in place of the app's."""
+        module = importlib.import_module(f"activities.{call.activity}")
+        activity = getattr(module, call.activity)._function.get_user_function()
+        wire = json.loads(json.dumps(call.input))
+        with patch.object(module, "services", lambda: self.services):
+            if not asyncio.iscoroutinefunction(activity):
+                return dict(activity(wire))
+            context = SimpleNamespace(invocation_id="", thread_local_storage=threading.local())
+            with patch.object(module, "alive_in", lambda _client: _nobody_is_alive):
+                return dict(asyncio.run(activity(wire, client=NO_TASK_HUB, context=context)))
 
     def slice(self, work: SliceWork) -> Slice:
-        return Slice(
-            work,
-            store=self.store,
-            open_live=self._open_live,
-            settings=self._settings,
-            standings=self._standings,
-            clock=self._now,
-            seconds=SLICE_SECONDS,
-        )
-
-    @asynccontextmanager
-    async def _open_live(self) -> AsyncIterator[LiveApi]:
-        async with live_api_for(self._settings) as api:
-            yield FusedLive(api, self._fuse)
-
-    def poll_batches(self, wire: Any) -> object:
-        return poll(from_wire(wire, PollRequest), api=self.api)
-
-    def cancel_batch(self, wire: Any) -> object:
-        return cancel(from_wire(wire, CancelRequest), api=self.api)
-
-    def collect_batch(self, wire: Any) -> object:
-        ended = from_wire(wire, EndedBatch)
-        collection = Collection(
-            ended,
-            store=self.store,
-            urls=self.storage.work_urls,
-            api=self.api,
-            settings=self._settings,
-            clock=self._now,
-        )
-        return collection.run()
-
-    def write_outputs(self, wire: Any) -> object:
-        work = from_wire(wire, FileWork)
-        return write(work, storage=self.storage, store=self.store, settings=self._settings)
-
-    def archive_input(self, wire: Any) -> object:
-        archive(from_wire(wire, FileWork), storage=self.storage, store=self.store, settings=self._settings)
-        return None
-
-    def hold_file(self, wire: Any) -> object:
-        hold(from_wire(wire, FileWork), store=self.store, settings=self._settings, now=self._now())
-        return None
+        return Slice(work, self.services)

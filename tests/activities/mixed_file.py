@@ -3,7 +3,7 @@
 import json
 
 from local.azure_openai import RunningService
-from tests.activities.inline_pipeline import PREFIX, InlinePipeline
+from tests.activities.inline_pipeline import InlinePipeline
 
 PATH = "team a/work é.jsonl"
 PLAN = [
@@ -50,4 +50,4 @@ def check(pipeline: InlinePipeline, service: RunningService) -> None:
     counted = service.counters()
     assert counted["batches_created"] == 2, "one for the file, one for the request that was throttled"
     assert all(len(batches) == 1 for batches in counted["batches_by_content"].values())
-    assert list(pipeline.api.files_named(PREFIX)) == []
+    assert list(pipeline.api.files_named(pipeline.services.file_prefix)) == []

@@ -4,7 +4,6 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-import msgspec
 import pytest
 
 from domain import names
@@ -222,7 +221,7 @@ def test_the_way_may_be_changed_while_a_shard_waits_for_a_role(
     pipeline = make()
     flow = pipeline.begin()
     pipeline.live(flow, until=lambda: bool(flow.pauses.messages()))
-    pipeline.settings = msgspec.structs.replace(pipeline.settings, transport="upload")
+    pipeline.change(transport="upload")
     assert pipeline.live(flow).tally.ok == 6
     (batch,) = batches(pipeline)
     assert (batch["transport"], batch["input_blob"]) == ("upload", None)
@@ -259,9 +258,7 @@ def test_answers_that_are_not_ours_are_reported_and_not_fetched(pipeline: Inline
 
 
 def pipeline_room(pipeline: InlinePipeline) -> Any:
-    from adapters.work.store import WorkStore  # noqa: PLC0415 - for this one test
-
-    return WorkStore(pipeline.storage.work)
+    return pipeline.services.work
 
 
 def test_the_answers_lie_in_the_file_s_own_folder_until_they_are_collected(

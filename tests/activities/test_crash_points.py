@@ -10,7 +10,7 @@ from adapters.openai.batch_api import BatchApi
 from domain.service.batch_states import BatchView
 from local.azure_openai import RunningService
 from tests.activities.conftest import MakePipeline
-from tests.activities.inline_pipeline import PREFIX, Blown, Fuse, InlinePipeline, Steps
+from tests.activities.inline_pipeline import Blown, Fuse, InlinePipeline, Steps
 from tests.activities.mixed_file import CONTENT, PATH, PLAN, check, request
 
 EFFECTS = 39  # as many crash points are walked; a run without a crash must not have more
@@ -55,17 +55,17 @@ def test_a_process_may_die_after_any_effect_and_the_next_one_after_any_other(
 FAULT = {"code": "invalid_request", "message": "Planned."}
 WAYS: dict[str, tuple[dict[str, Any], dict[str, int], int]] = {
     # name: what the service does to the batches, how the requests end, after how many effects all is over
-    "halved": ({"first": 1, "invalid": [FAULT]}, {"ok": 2}, 42),
-    "lines-cut-out": ({"first": 1, "invalid": [{**FAULT, "line": 2}]}, {"ok": 1, "failed": 1}, 33),
+    "halved": ({"first": 1, "invalid": [FAULT]}, {"ok": 2}, 44),
+    "lines-cut-out": ({"first": 1, "invalid": [{**FAULT, "line": 2}]}, {"ok": 1, "failed": 1}, 35),
     "full-after-validation": (
         {"first": 1, "invalid": [{"code": "token_limit_exceeded", "message": "Full."}]},
         {"ok": 2},
-        25,
+        27,
     ),
-    "expired": ({"first": 1, "ends_as": "expired", "fraction": 0.5}, {"ok": 2}, 32),
-    "cancelled": ({"duration_seconds": 1e8}, {"cancelled": 2}, 23),
+    "expired": ({"first": 1, "ends_as": "expired", "fraction": 0.5}, {"ok": 2}, 34),
+    "cancelled": ({"duration_seconds": 1e8}, {"cancelled": 2}, 25),
 }
-COMMON_BEGIN, COMMON_END = 7, 8  # claim to first batch, archived copy to the last note: walked above
+COMMON_BEGIN, COMMON_END = 7, 10  # claim to first batch, archived copy to the report: walked above
 POINTS = [
     (name, effect)
     for name, (*_, effects) in WAYS.items()
@@ -90,7 +90,7 @@ def check_way(name: str, pipeline: InlinePipeline, service: RunningService) -> N
     assert metadata["input_state"] == "present"
     assert pipeline.names(storage.input) == []
     assert [note for note in pipeline.names(storage.work) if not note.startswith("snapshots/")] == []
-    assert list(pipeline.api.files_named(PREFIX)) == []
+    assert list(pipeline.api.files_named(pipeline.services.file_prefix)) == []
     worked = {batch["id"] for batch in service.batches() if batch["status"] != "failed"}
     by_content = service.counters()["batches_by_content"].values()
     assert all(len(worked & set(batches)) <= 1 for batches in by_content)

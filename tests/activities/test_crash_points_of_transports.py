@@ -11,7 +11,7 @@ from tests.activities.mixed_file import CONTENT, PATH, PLAN, check
 
 DATED = {"AZURE_OPENAI_API_VERSION": "2025-04-01-preview"}
 EFFECTS = {
-    "import": 40,
+    "import": 41,
     "blob": 34,
 }  # as many crash points are walked; a run without a crash must not have more
 

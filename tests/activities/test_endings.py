@@ -7,7 +7,7 @@ import pytest
 
 from local.azure_openai import RunningService
 from tests.activities.conftest import MakePipeline
-from tests.activities.inline_pipeline import PREFIX, InlinePipeline
+from tests.activities.inline_pipeline import InlinePipeline
 from tests.activities.request_files import request, requests
 
 IDS = [f"row-{number}" for number in range(6)]
@@ -39,7 +39,7 @@ def outcomes(pipeline: InlinePipeline) -> dict[str, int]:
         failed = [json.loads(request(error["custom_id"])) for error in errors]
         assert [json.loads(line) for line in storage.error.read(retry[0])[0].split(b"\n") if line] == failed
         assert [error["request"] for error in errors] == failed
-    assert list(pipeline.api.files_named(PREFIX)) == []
+    assert list(pipeline.api.files_named(pipeline.services.file_prefix)) == []
     return counts
 
 

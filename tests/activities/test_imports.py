@@ -9,7 +9,7 @@ import pytest
 import domain.service.transports
 from local.azure_openai import RunningService, running
 from tests.activities.conftest import MakePipeline
-from tests.activities.inline_pipeline import PREFIX, InlinePipeline
+from tests.activities.inline_pipeline import InlinePipeline
 from tests.activities.request_files import requests
 from tests.conftest import Containers
 
@@ -37,7 +37,7 @@ def batch_of(pipeline: InlinePipeline) -> dict[str, Any]:
     """Run to the end; everything is answered by one batch, which the metadata describe."""
     assert pipeline.run().tally.ok == len(IDS)
     (batch,) = pipeline.document(pipeline.storage.processed, "_metadata.json")["batches"]
-    assert list(pipeline.api.files_named(PREFIX)) == []
+    assert list(pipeline.api.files_named(pipeline.services.file_prefix)) == []
     assert pipeline.names(pipeline.storage.input) == []
     return dict(batch)
 
@@ -166,7 +166,7 @@ def test_an_account_that_cannot_be_read_is_a_matter_of_configuration_and_goes_on
     (message,) = messages
     assert "fileImportFailed: HTTP 40" in message
     assert "firewall" in message
-    assert list(pipeline.api.files_named(PREFIX)) == []
+    assert list(pipeline.api.files_named(pipeline.services.file_prefix)) == []
     assert containers.work not in message
 
 

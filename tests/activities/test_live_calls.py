@@ -17,20 +17,19 @@ import pytest
 from azure.core.credentials import AccessToken
 from azure.core.exceptions import ClientAuthenticationError
 
-from activities.send_slice import Slice
 from adapters.openai.live_api import LiveAnswer, LiveApi
 from adapters.storage.append_blob import AppendBlob
 from domain.contracts import SliceDone, SliceWork, from_wire
 from domain.direct.throttle import WIDEST
 from domain.errors import NotFoundError, PassingError
 from local.azure_openai import RunningService, running
+from steps.direct.slices import Slice
 from tests.activities.conftest import MakePipeline
 from tests.activities.inline_pipeline import (
     Blown,
     Fuse,
     InlinePipeline,
     Steps,
-    live_api_for,
     settings_for,
 )
 from tests.conftest import Containers
@@ -231,8 +230,8 @@ def test_a_limit_that_no_slice_can_wait_for_is_waited_for_between_slices(
     """Each slice is an activity and a line in the log: one that may not send anything is none too few."""
     pipeline, slices = make_pipeline(**limit), itertools.count()
     pipeline.drop("a.jsonl", embeddings(6))
-    send_slice = Steps.send_slice
-    monkeypatch.setattr(Steps, "send_slice", lambda steps, work: (next(slices), send_slice(steps, work))[1])
+    run = Slice.run
+    monkeypatch.setattr(Slice, "run", lambda sliced: (next(slices), run(sliced))[1])
     pipeline.run()
     assert outcomes(pipeline) == {"ok": 6}
     assert next(slices) <= 6 + 1
@@ -676,7 +675,7 @@ def test_a_slice_that_was_overtaken_stops_sending_and_brings_home_what_it_has_pa
 
     @asynccontextmanager
     async def open_live() -> AsyncIterator[LiveApi]:
-        async with live_api_for(pipeline.settings) as api:
+        async with pipeline.services.open_live() as api:
             yield Interrupted(api, nth, lambda: done.append(other.run()))
 
     overtaken = Steps(pipeline, Fuse()).slice(work)
@@ -701,7 +700,7 @@ def test_a_file_taken_over_from_a_snapshot_that_still_sends_is_paid_once(
 
     @asynccontextmanager
     async def open_live() -> AsyncIterator[LiveApi]:
-        async with live_api_for(pipeline.settings) as api:
+        async with pipeline.services.open_live() as api:
             yield Interrupted(api, 6, pipeline.run)
 
     overtaken = Steps(pipeline, Fuse()).slice(work)

@@ -1,22 +1,20 @@
 """From an input file to its shards."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from activities.prepare_file import prepare
-from adapters.work.store import WorkStore
 from domain import names
 from domain.contracts import FileWork, PreparedFile
 from domain.records import Claim, InputFile
-from domain.tokens import Vocabulary, estimate_tokens
+from steps.prepare.preparation import prepare
 from tests.activities.conftest import MakePipeline
 from tests.activities.inline_pipeline import InlinePipeline
 from tests.activities.request_files import request, requests
 
 SNAPSHOT = "snapshot-1"
-CHINESE = "人人生而自由" * 20
 
 # The storage SDK never reads the body of its second answer about an empty blob; the socket goes with the garbage.
 sdk_forgets_a_response = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
@@ -26,8 +24,8 @@ class Prepared:
     """A dropped and claimed file."""
 
     def __init__(self, pipeline: InlinePipeline, content: bytes, *, path: str = "a.jsonl") -> None:
-        self.storage, self.settings, self.path = pipeline.storage, pipeline.settings, path
-        self.store = WorkStore(self.storage.work)
+        self.services, self.storage, self.path = pipeline.services, pipeline.storage, path
+        self.store = self.services.work
         pipeline.drop(path, content)
         self.entry = entry = self.storage.input.entry(path)
         self.key = names.file_key(path, entry.etag)
@@ -38,7 +36,7 @@ class Prepared:
     def prepare(self, *, later: float = 0.0, snapshot: str = SNAPSHOT, fresh: bool = False) -> PreparedFile:
         work = FileWork(snapshot_id=snapshot, key=self.key, fresh=fresh)
         now = self.entry.modified + later
-        return prepare(work, storage=self.storage, store=self.store, settings=self.settings, now=now)
+        return prepare(work, replace(self.services, clock=lambda: now))
 
     def content(self, blob: str) -> bytes:
         return self.storage.work.read(blob)[0]
@@ -61,32 +59,6 @@ def test_a_file_that_is_right_as_it_is_is_its_own_shard(pipeline: InlinePipeline
     assert (prepared.requests, prepared.ended) == (3, 0)
     assert (shard.blob, shard.requests, shard.size) == (names.frozen_input(file.key), 3, len(content))
     assert (shard.model, shard.url) == ("gpt", "/chat/completions")
-
-
-@pytest.mark.parametrize(
-    ("url", "body", "expected"),
-    [
-        ("/v1/embeddings", {"input": CHINESE}, ("cl100k_base", 0)),
-        ("/chat/completions", {"messages": [{"role": "user", "content": CHINESE}]}, ("o200k_base", 300)),
-    ],
-)
-@pytest.mark.parametrize("first", [b"", b"nonsense\n"], ids=["its own shard", "a new shard"])
-def test_tokens_are_estimated_by_the_vocabulary_of_the_endpoints_models(
-    pipeline: InlinePipeline,
-    url: str,
-    body: dict[str, Any],
-    expected: tuple[Vocabulary, int],
-    first: bytes,
-) -> None:
-    vocabulary, output_tokens = expected
-    request = {"custom_id": "a", "method": "POST", "url": url, "body": {"model": "m", **body}}
-    line = json.dumps(request, ensure_ascii=False).encode()
-    file = Prepared(pipeline, first + line + b"\n")
-    file.prepare()
-    plan = file.store.plans.read(file.key)
-    assert plan is not None
-    assert plan.estimate.input_tokens == pytest.approx(estimate_tokens(line, vocabulary), abs=30)
-    assert plan.estimate.output_tokens == output_tokens
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from domain import names
 from domain.flow.state import Call
 from local.azure_openai import RunningService, running
 from tests.activities.conftest import MakePipeline
-from tests.activities.inline_pipeline import PREFIX, Fuse, InlinePipeline, Steps, settings_for
+from tests.activities.inline_pipeline import Fuse, InlinePipeline, Steps, settings_for
 from tests.activities.request_files import requests
 from tests.conftest import Containers
 
@@ -39,7 +39,7 @@ def test_a_full_quota_of_files_is_waited_out_and_our_own_files_free_it(
 ) -> None:
     pipeline = InlinePipeline(settings_for(containers, small))
     for number in range(orphans):
-        name = names.service_filename(PREFIX, DEAD_KEY, f"{number:04d}", 0)
+        name = names.service_filename(pipeline.services.file_prefix, DEAD_KEY, f"{number:04d}", 0)
         pipeline.api.upload(name, io.BytesIO(requests("x")))
     for number in range(FILES):
         pipeline.drop(f"{number}.jsonl", requests([f"row-{number}"]))

@@ -1,14 +1,15 @@
 """Snapshots share the limit through real storage."""
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 
-from activities.share_limit import share
+from adapters.services import Services
 from adapters.work.shares import Shares
-from adapters.work.store import WorkStore
 from domain.contracts import Share, ShareRequest
 from domain.flow.sharing import Holding
+from steps.watch.share import share
 from tests.activities.conftest import MakePipeline
 from tests.activities.inline_pipeline import InlinePipeline
 from tests.activities.request_files import request
@@ -24,7 +25,16 @@ def pipeline(make_pipeline: MakePipeline) -> InlinePipeline:
 
 @pytest.fixture
 def shares(pipeline: InlinePipeline) -> Shares:
-    return WorkStore(pipeline.storage.work).shares
+    return pipeline.services.work.shares
+
+
+@pytest.fixture
+def services(pipeline: InlinePipeline) -> Services:
+    return at(NOW, pipeline)
+
+
+def at(moment: float, pipeline: InlinePipeline) -> Services:
+    return replace(pipeline.services, clock=lambda: moment)
 
 
 def asking(name: str, *, wanted: int) -> ShareRequest:
@@ -33,37 +43,39 @@ def asking(name: str, *, wanted: int) -> ShareRequest:
     )
 
 
-def test_what_one_holds_the_next_one_sees_until_it_is_dropped(shares: Shares) -> None:
-    assert share(asking("snapshot-1", wanted=50), shares=shares, now=NOW) == Share(places=18)
-    assert share(asking("snapshot-2", wanted=50), shares=shares, now=NOW) == Share(places=2)
+def test_what_one_holds_the_next_one_sees_until_it_is_dropped(services: Services, shares: Shares) -> None:
+    assert share(asking("snapshot-1", wanted=50), services) == Share(places=18)
+    assert share(asking("snapshot-2", wanted=50), services) == Share(places=2)
     assert sorted(shares.all(), key=lambda record: record.snapshot_id) == [
         Holding(snapshot_id="snapshot-1", held=18, wanted=32, at=NOW),
         Holding(snapshot_id="snapshot-2", held=2, wanted=48, at=NOW),
     ]
     shares.drop(["snapshot-1", "snapshot-0"])
-    assert share(asking("snapshot-2", wanted=50), shares=shares, now=NOW) == Share(places=18)
+    assert share(asking("snapshot-2", wanted=50), services) == Share(places=18)
 
 
-def test_many_at_once_never_hold_more_than_there_is(shares: Shares) -> None:
+def test_many_at_once_never_hold_more_than_there_is(services: Services, shares: Shares) -> None:
     names = [f"snapshot-{number}" for number in range(6)]
     with ThreadPoolExecutor(len(names)) as pool:
-        told = list(pool.map(lambda name: share(asking(name, wanted=50), shares=shares, now=NOW), names))
+        told = list(pool.map(lambda name: share(asking(name, wanted=50), services), names))
     assert sum(answer.places for answer in told) <= LIMIT
     assert sum(record.held for record in shares.all()) <= LIMIT
 
 
-def test_the_record_of_one_that_is_not_heard_of_any_more_is_deleted(shares: Shares) -> None:
-    share(asking("snapshot-1", wanted=50), shares=shares, now=NOW)
-    assert share(asking("snapshot-2", wanted=50), shares=shares, now=NOW + 3601) == Share(places=18)
+def test_the_record_of_one_that_is_not_heard_of_any_more_is_deleted(
+    pipeline: InlinePipeline, services: Services, shares: Shares
+) -> None:
+    share(asking("snapshot-1", wanted=50), services)
+    assert share(asking("snapshot-2", wanted=50), at(NOW + 3601, pipeline)) == Share(places=18)
     assert [record.snapshot_id for record in shares.all()] == ["snapshot-2"]
 
 
 def test_what_a_dead_snapshot_held_is_free_for_the_one_that_takes_its_files_over(
-    pipeline: InlinePipeline, shares: Shares
+    pipeline: InlinePipeline, services: Services, shares: Shares
 ) -> None:
     pipeline.drop("a.jsonl", request("a"))
     dead = pipeline.begin()
-    share(asking(dead.snapshot_id, wanted=50), shares=shares, now=NOW)
+    share(asking(dead.snapshot_id, wanted=50), services)
     later = pipeline.begin()
     assert later.files_total == 1
     assert shares.all() == []

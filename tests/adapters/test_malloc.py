@@ -52,7 +52,7 @@ def test_pyarrow_allocates_as_everybody_does() -> None:
 
 
 def test_the_app_loads_no_pyarrow_before() -> None:
-    code = "import sys, function_app, adapters.clients; print('pyarrow' in sys.modules)"
+    code = "import sys, function_app, adapters.services; print('pyarrow' in sys.modules)"
     ran = subprocess.run(
         [sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=True
     )

@@ -15,8 +15,8 @@ def pipeline(make_pipeline: MakePipeline) -> Pipeline:
     return make_pipeline(plan=plan, retention_days=TWO_SECONDS_IN_DAYS)
 
 
-def forget(pipeline: Pipeline) -> None:
-    assert pipeline.host.post("/admin/functions/forget").status_code == 202
+def purge(pipeline: Pipeline) -> None:
+    assert pipeline.host.post("/admin/functions/purge").status_code == 202
 
 
 def test_an_ended_snapshot_is_forgotten_and_a_running_one_is_not(pipeline: Pipeline) -> None:
@@ -30,13 +30,13 @@ def test_an_ended_snapshot_is_forgotten_and_a_running_one_is_not(pipeline: Pipel
     assert pipeline.host.instance(f"{ended}-files")
 
     def only_the_running_one_is_known() -> bool:
-        forget(pipeline)
+        purge(pipeline)
         return [snapshot["id"] for snapshot in pipeline.snapshots()] == [running["id"]]
 
     pipeline.wait_until(only_the_running_one_is_known)
 
     def its_orchestrations_are_gone() -> bool:
-        forget(pipeline)  # the report is as old as its window, the orchestrations a little younger
+        purge(pipeline)  # the report is as old as its window, the orchestrations a little younger
         return not any(pipeline.host.instance(name) for name in (ended, f"{ended}-files"))
 
     pipeline.wait_until(its_orchestrations_are_gone)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from azurefunctions.extensions.bindings import blob
 
-from adapters import clients
+from adapters.services import services
 from local.functions_host.client_binding import client_binding
 from local.functions_host.converters import blob_client
 from triggers import blob_arrived
@@ -34,9 +34,9 @@ def started(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     monkeypatch.setenv("STORAGE", ACCOUNT)
     monkeypatch.setenv("AZURE_OPENAI_ENDPOINT", "http://127.0.0.1:9")
     monkeypatch.setattr(blob_arrived, "start_snapshot", start)
-    clients.settings.cache_clear()
+    services.cache_clear()
     yield found
-    clients.settings.cache_clear()
+    services.cache_clear()
 
 
 def test_a_file_that_has_come_weighs_next_to_nothing(started: list[str]) -> None:

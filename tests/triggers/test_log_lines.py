@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from activities import take_snapshot
-from adapters import clients
+from adapters.services import services
 from local.functions_host.client_binding import client_binding
 from steps.intake import waiting_note
 from steps.threads import in_thread, log_as, pool
@@ -57,7 +57,7 @@ def app_settings(containers: Containers, monkeypatch: pytest.MonkeyPatch) -> Ite
     monkeypatch.setenv("AZURE_OPENAI_ENDPOINT", "http://127.0.0.1:9")
     for role, name in zip(("INPUT", "PROCESSED", "ERROR", "WORK"), containers.names, strict=True):
         monkeypatch.setenv(f"{role}_CONTAINER", name)
-    cached: tuple[Any, ...] = (clients.settings, clients.storage, clients.work, waiting_note._write)
+    cached: tuple[Any, ...] = (services, waiting_note._write)
     for client in cached:
         client.cache_clear()
     yield

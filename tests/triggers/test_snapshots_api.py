@@ -3,13 +3,14 @@
 import asyncio
 import inspect
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import azure.functions as func
 import msgspec
 import pytest
 
-from adapters import clients
+from adapters.services import services
 from local.azurite.server import ACCOUNT_KEY
 from local.functions_host.client_binding import client_binding
 from triggers import snapshots_api
@@ -19,14 +20,11 @@ NO_TASK_HUB = client_binding("http://127.0.0.1:9", "Hub")  # nobody answers ther
 
 
 @pytest.fixture(autouse=True)
-def fresh_clients() -> Iterator[None]:
+def fresh_services() -> Iterator[None]:
     """Settings are read once for each process; each test here brings its own."""
-    cached = (clients.settings, clients.storage, clients.work)
-    for client in cached:
-        client.cache_clear()
+    services.cache_clear()
     yield
-    for client in cached:
-        client.cache_clear()
+    services.cache_clear()
 
 
 def answer(
@@ -84,7 +82,7 @@ def test_the_address_of_a_snapshot_leads_to_it_and_holds_no_key(
     async def started(*_: Any) -> bool:
         return True
 
-    monkeypatch.setattr(clients, "storage", lambda: None)
+    monkeypatch.setattr(snapshots_api, "services", lambda: SimpleNamespace(storage=None))
     monkeypatch.setattr(snapshots_api, "start_snapshot", started)
     response = answer(snapshots_api.run_snapshot, "POST", ADDRESS + query)
     body = msgspec.json.decode(response.get_body())
@@ -99,7 +97,7 @@ def test_what_cannot_be_a_snapshot_is_none_and_nobody_is_asked(asked: str) -> No
 
 
 def test_a_task_hub_that_does_not_answer_is_told_to_the_caller(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(clients, "storage", lambda: None)
+    monkeypatch.setattr(snapshots_api, "services", lambda: SimpleNamespace(storage=None))
     asked = {"id": "snapshot-20261125T151503.090199Z"}
     for function, method in ((snapshots_api.get_snapshot, "GET"), (snapshots_api.run_snapshot, "POST")):
         assert call(function, method, asked) == (

@@ -1,0 +1,106 @@
+"""What the pipeline works with, in one container. Opened on first use, never at import: a failing import takes every function down."""
+
+import importlib
+import os
+import time
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from functools import cache, cached_property
+from typing import TYPE_CHECKING, TypeAlias
+
+from adapters.malloc import give_memory_back
+from adapters.storage.blobs import Storage, open_storage
+from adapters.work.shard_cache import ShardCache
+from adapters.work.store import WorkStore
+from domain import names
+from domain.direct.throttle import WIDEST
+from domain.settings import Settings
+
+if TYPE_CHECKING:
+    from adapters.openai.batch_api import BatchApi
+    from adapters.openai.live_api import LiveApi
+
+OpenLive: TypeAlias = Callable[[], AbstractAsyncContextManager["LiveApi"]]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Services:
+    """Everything outside that a step reaches. `storage`, `work` and `batch_api` are opened when they are first asked for.
+
+    `open_live` opens live calls for the event loop that is running; `clock` gives epoch seconds.
+    """
+
+    settings: Settings
+    open_storage: Callable[[], Storage]
+    open_batch_api: "Callable[[], BatchApi]"
+    open_live: OpenLive
+    clock: Callable[[], float] = time.time
+    shard_cache: ShardCache = field(default_factory=ShardCache)
+
+    @cached_property
+    def storage(self) -> Storage:
+        """The data account. Raises ConfigurationError when one of its containers is missing."""
+        return self.open_storage()
+
+    @cached_property
+    def work(self) -> WorkStore:
+        """The pipeline's own records."""
+        return WorkStore(self.storage.work)
+
+    @cached_property
+    def batch_api(self) -> "BatchApi":
+        """The Batch API."""
+        return self.open_batch_api()
+
+    @property
+    def file_prefix(self) -> str:
+        """The prefix of this app's files in the service."""
+        return names.service_file_prefix(self.storage.account_url, self.settings.work_container)
+
+
+@cache
+def services() -> Services:
+    """Give the app's services, one container for each process. Raises SettingsError with every mistake."""
+    give_memory_back()  # steps stream
+    return services_of(Settings.from_env(os.environ))
+
+
+def services_of(settings: Settings) -> Services:
+    """Wire the services that settings name; nothing is opened yet."""
+    return Services(
+        settings=settings,
+        open_storage=lambda: open_storage(settings).ready(),
+        open_batch_api=lambda: _open_batch_api(settings),
+        open_live=lambda: _open_live_api(settings),
+    )
+
+
+def _open_batch_api(settings: Settings) -> "BatchApi":
+    from adapters.openai.batch_api import open_batch_api  # noqa: PLC0415 - the SDK takes a second to import; only some need it
+
+    return open_batch_api(
+        endpoint=settings.azure_openai_endpoint,
+        api_version=settings.azure_openai_api_version,
+        api_key=settings.azure_openai_api_key,
+        scope=settings.azure_openai_scope,
+        completion_window=settings.completion_window,
+        expiry_days=settings.file_expiry_days,
+    )
+
+
+def _open_live_api(settings: Settings) -> AbstractAsyncContextManager["LiveApi"]:
+    from adapters.openai.live_api import open_live_api  # noqa: PLC0415 - as above
+
+    return open_live_api(
+        endpoint=settings.azure_openai_endpoint,
+        api_version=settings.azure_openai_api_version,
+        api_key=settings.azure_openai_api_key,
+        scope=settings.azure_openai_scope,
+        connections=int(WIDEST),
+    )
+
+
+def warm_up() -> None:
+    """Import what the first submission needs, ahead of it: the SDK takes a second."""
+    importlib.import_module("adapters.openai.batch_api")

@@ -1,0 +1,259 @@
+"""Bring an ended batch home: an outcome beside each request of the shard, in order; what may end better goes on.
+
+Everything lies safely in `work/` before the ledger says so, and the service's files are deleted only after that.
+"""
+
+import logging
+from collections.abc import Callable, Iterator
+
+import msgspec
+
+from adapters.services import Services
+from domain import names
+from domain.contracts import CollectedShard, EndedBatch, OpenShard, Pause
+from domain.direct.sending import LOST_ANSWER, NOT_SENT, SendBook
+from domain.records import BatchRecord, Collected, Ledger, PlannedShard
+from domain.service.outcomes import Outcome, ShardOutcome, Tally, Verdict, judge, judge_absent
+from domain.service.regrouping import Regrouping, regroup
+from domain.service.transports import remedy
+from domain.shards import shard_limits
+from steps.collect.answer_checks import CheckedAnswers
+from steps.collect.answer_spool import AnswerSpool
+from steps.collect.result_files import with_output_file
+from steps.collect.result_sources import results_of
+from steps.service_files import delete_service_files
+from steps.shard_writer import ShardWriter
+
+ENDED_OVERDUE = frozenset(
+    {"cancelled", "expired", "completed"}
+)  # ends after which nothing is billed any more
+log = logging.getLogger(__name__)
+
+
+class _RequestLine(msgspec.Struct):
+    custom_id: str
+
+
+_decode_request = msgspec.json.Decoder(_RequestLine).decode
+_encode = msgspec.json.Encoder().encode
+
+
+def collect(ended: EndedBatch, services: Services) -> CollectedShard:
+    """Collect a shard, or finish what an earlier try began."""
+    return Collection(ended, services).run()
+
+
+class Collection:
+    """One shard whose batch has ended, or never came to be."""
+
+    def __init__(self, ended: EndedBatch, services: Services) -> None:
+        self._ended, self._shard = ended, ended.shard
+        self._store, self._api = services.work, services.batch_api
+        self._settings, self._clock = services.settings, services.clock
+        self._book = SendBook(ended.shard.requests)  # of a shard that was sent live
+        self._urls = services.storage.work_urls
+        self._batch: BatchRecord | None = None
+        self._tally = Tally()
+
+    def run(self) -> CollectedShard:
+        """Collect the shard, or finish what an earlier try began."""
+        ledger, etag = self._open_ledger()
+        if ledger.collected is None:
+            self._batch = ledger.batch
+            if ledger.batch and ledger.batch.input_blob is None:
+                self._ended = with_output_file(self._ended, ledger.batch.batch_id, self._api)
+            regrouping = self._regrouping(ledger.batch)
+            if regrouping and regrouping.pause:
+                return self._submit_again(ledger, etag, regrouping)
+            ledger.collected = self._collect(regrouping)
+            self._close_batch(ledger)
+            self._store.ledgers.write(self._ended.key, self._shard.shard, ledger, etag)
+        delete_service_files(ledger, self._api)
+        return CollectedShard(
+            tally=ledger.collected.tally,
+            children=[self._child(child, ledger.collected) for child in ledger.collected.children],
+        )
+
+    def _open_ledger(self) -> tuple[Ledger, str | None]:
+        found = self._store.ledgers.own(self._ended.key, self._shard.shard, self._ended.snapshot_id)
+        return found or (Ledger(owner=self._ended.snapshot_id, attempt=self._shard.attempt), None)
+
+    def _child(self, child: PlannedShard, collected: Collected) -> OpenShard:
+        return msgspec.structs.replace(
+            self._shard,
+            shard=child.shard,
+            blob=child.blob,
+            requests=child.requests,
+            size=child.size,
+            model=child.model or self._shard.model,
+            engine=child.engine or self._shard.engine,
+            attempt=collected.children_attempt,
+            batch_id=None,
+            submitted_at=None,
+        )
+
+    # --- a batch that failed as a whole ------------------------------------------------------------------------------
+
+    def _regrouping(self, batch: BatchRecord | None) -> Regrouping | None:
+        if self._ended.status != "failed" or batch is None:
+            return None
+        faults = self._api.batch(batch.batch_id).faults
+        shards = self._store.ledgers.count(self._ended.key)
+        return regroup(faults, requests=self._shard.requests, shards=shards)
+
+    def _submit_again(self, ledger: Ledger, etag: str | None, why: Regrouping) -> CollectedShard:
+        """Close the failed batch and leave the shard as one that was never submitted; nothing was done or billed."""
+        self._close_batch(ledger)
+        if ledger.batch:
+            ledger.past_batches.append(ledger.batch)
+        ledger.batch = ledger.create_intended_at = ledger.create_in_doubt_until = None
+        self._store.ledgers.write(self._ended.key, self._shard.shard, ledger, etag)
+        pause = Pause(
+            model=self._shard.model,
+            kind=why.pause or "quota",
+            message=f"{why.reason.code}: {why.reason.message} {remedy(why.reason.code)}".rstrip(),
+        )
+        return CollectedShard(again=pause)
+
+    # --- outcomes ----------------------------------------------------------------------------------------------------
+
+    def _collect(self, regrouping: Regrouping | None) -> Collected:
+        """Write the shard's outcomes and its children; gives the counts."""
+        children_attempt = self._shard.attempt
+        children = self._children_writer(halve=bool(regrouping and regrouping.halve))
+        with (
+            AnswerSpool(self._judge()) as answers,
+            self._store.blobs.writer(names.outcomes(self._ended.key, self._shard.shard)) as outcomes,
+        ):
+            self._read_answers(answers)
+            for number, line in enumerate(self._requests(), 1):
+                custom_id = _decode_request(line).custom_id
+                found = answers.take(custom_id)
+                verdict, answer = found or (self._judge_unanswered(number, regrouping), b"")
+                regrouped = found is None and regrouping is not None  # the batch failed, not the request
+                goes_on = self._goes_on(verdict, regrouped=regrouped)
+                if goes_on:
+                    children.add(line)
+                    children_attempt = max(children_attempt, self._shard.attempt + (not regrouped))
+                outcomes.write(_encode(self._outcome(custom_id, verdict, answer, passed_on=goes_on)) + b"\n")
+            if answers.strangers:
+                log.warning(
+                    "shard %s: %d answers to requests it never held", self._shard.shard, answers.strangers
+                )
+        return Collected(
+            tally=self._tally,
+            children=[self._sent_on(child) for child in children.close()],
+            children_attempt=children_attempt,
+        )
+
+    def _goes_on(self, verdict: Verdict, *, regrouped: bool) -> bool:
+        """Tell whether a request is tried again. What the deadline cut off was not tried yet."""
+        if self._finishes_live and verdict.outcome in (Outcome.CANCELLED, Outcome.EXPIRED):
+            return True
+        return verdict.passing and (regrouped or self._shard.attempt < self._settings.max_attempts)
+
+    @property
+    def _finishes_live(self) -> bool:
+        """Whether what the batch has not answered by the deadline is sent as live calls.
+
+        Not where the batch may still be working: then it would be paid twice.
+        """
+        over = self._ended.overdue and self._ended.status in ENDED_OVERDUE
+        return over and self._shard.engine == "batch" and self._shard.direct_deployment is not None
+
+    def _sent_on(self, child: PlannedShard) -> PlannedShard:
+        """Write down how a child is sent: as its parent, or live to another deployment."""
+        shard = self._shard
+        engine, model = shard.engine, shard.model
+        if self._finishes_live and shard.direct_deployment:
+            engine, model = "direct", shard.direct_deployment
+        return msgspec.structs.replace(child, engine=engine, model=model)
+
+    def _judge(self) -> Callable[[bytes], Verdict | None]:
+        """Give the judge of answers: one that knows their schema, where the requests asked for one."""
+        if not self._shard.structured:
+            return judge
+        plan = self._store.plans.read(self._ended.key)
+        return CheckedAnswers(plan.spec).judge if plan and plan.spec else judge
+
+    def _children_writer(self, *, halve: bool) -> ShardWriter:
+        engine = "direct" if self._finishes_live else self._shard.engine
+        most_requests, most_bytes = shard_limits(engine, self._settings)
+
+        def name(number: int) -> tuple[str, str]:
+            child = names.child_shard(self._shard.shard, number)
+            return child, names.shard_file(self._ended.key, child)
+
+        return ShardWriter(
+            self._store.blobs.writer,
+            name,
+            max_requests=min(most_requests, -(-self._shard.requests // 2)) if halve else most_requests,
+            max_bytes=most_bytes,
+        )
+
+    def _requests(self) -> Iterator[bytes]:
+        return (line for line in self._store.blobs.lines(self._shard.blob) if line)
+
+    def _judge_unanswered(self, number: int, regrouping: Regrouping | None) -> Verdict:
+        """Judge a request without an answer, by what happened to its batch."""
+        refused = self._ended.refused
+        if refused:
+            return Verdict(custom_id="", outcome=Outcome.FAILED, code=refused.code, message=refused.message)
+        if self._shard.engine == "direct":
+            return self._judge_unsent(number - 1)
+        if regrouping is None:
+            return judge_absent(self._ended.status)
+        fault = regrouping.bad_lines.get(number)
+        if fault:
+            return Verdict(custom_id="", outcome=Outcome.FAILED, code=fault.code, message=fault.message)
+        again = bool(regrouping.bad_lines) or regrouping.halve
+        reason = regrouping.reason
+        return Verdict(
+            custom_id="", outcome=Outcome.FAILED, code=reason.code, message=reason.message, passing=again
+        )
+
+    def _judge_unsent(self, row: int) -> Verdict:
+        if self._book.is_in_doubt(row):
+            return LOST_ANSWER
+        return NOT_SENT if self._ended.status == "cancelled" else judge_absent(self._ended.status)
+
+    def _outcome(self, custom_id: str, verdict: Verdict, answer: bytes, *, passed_on: bool) -> ShardOutcome:
+        self._tally.input_tokens += verdict.input_tokens
+        self._tally.output_tokens += verdict.output_tokens
+        if passed_on:
+            return ShardOutcome(custom_id=custom_id, passed_on=True)
+        self._tally.count(verdict.outcome, flag=verdict.flag)
+        attempts = 0 if self._ended.refused else self._shard.attempt - (verdict is NOT_SENT)
+        if verdict.outcome is Outcome.OK:
+            raw = msgspec.Raw(answer)
+            return ShardOutcome(
+                custom_id=custom_id, outcome=Outcome.OK, attempts=attempts, flag=verdict.flag, answer=raw
+            )
+        return ShardOutcome(
+            custom_id=custom_id,
+            outcome=verdict.outcome,
+            attempts=attempts,
+            code=verdict.code,
+            message=verdict.message,
+        )
+
+    def _read_answers(self, answers: AnswerSpool) -> None:
+        """Read both result files, whatever the batch's state says about them; or the log of what was sent live."""
+        if self._shard.engine == "direct":
+            for record in self._store.send_logs.records(self._ended.key, self._shard.shard):
+                self._book.note(record)
+                if record.row is not None:
+                    answers.add(bytes(record.answer))
+        results = results_of(self._ended, self._batch, api=self._api, store=self._store, urls=self._urls)
+        results.read_into(answers)
+
+    # --- the service's side ------------------------------------------------------------------------------------------
+
+    def _close_batch(self, ledger: Ledger) -> None:
+        if ledger.sending:
+            ledger.sending.status, ledger.sending.ended_seen_at = self._ended.status, self._clock()
+        if ledger.batch:
+            ledger.batch.status = self._ended.status
+            ledger.batch.output_file_id = self._ended.output_file_id
+            ledger.batch.error_file_id = self._ended.error_file_id
+            ledger.batch.ended_seen_at = self._clock()

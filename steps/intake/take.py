@@ -1,0 +1,82 @@
+"""Take the files that are there now: claim each, and write down which ones this snapshot has."""
+
+from collections.abc import Iterator
+
+from adapters.services import Services
+from adapters.work.claims import Claimed, Claims
+from domain import names
+from domain.contracts import ListedFile, SnapshotRequest, SnapshotSettings, TakenFiles
+from domain.records import Claim, InputFile
+from domain.settings import Settings
+from steps.intake.first_versions import first_versions
+from steps.intake.survey import IsAlive, Survey, survey
+from steps.intake.waiting_note import tell_waiting
+from steps.job_specs import JobSpecs
+from steps.threads import in_thread, pool
+
+PAGE_FILES = 100  # files per page of the manifest
+CLAIMS_AT_ONCE = 8
+
+
+async def take_files(request: SnapshotRequest, services: Services, is_alive: IsAlive) -> TakenFiles:
+    """Take what waits. A repetition finds its own claims and comes to the same files."""
+    await in_thread(lambda: services.work)  # opening blocks
+    found = await survey(services, is_alive, snapshot_id=request.snapshot_id)
+    await in_thread(tell_waiting, found, services)
+    return await in_thread(take, found, request.snapshot_id, services)
+
+
+def take(found: Survey, snapshot_id: str, services: Services) -> TakenFiles:
+    """Claim what was found and write the manifest."""
+    store = services.work
+    unclaimed = first_versions(found.unclaimed, snapshot_id, services)
+    dead = {orphan.claim.snapshot_id for orphan in found.orphaned}
+    if dead:
+        store.shares.drop(dead)  # what they held comes to us, as batches of the files taken over
+    with pool(CLAIMS_AT_ONCE) as claiming:
+        new = claiming.map(lambda file: _claim(file, snapshot_id, services), unclaimed)
+        won = claiming.map(lambda claimed: _take_over(claimed, snapshot_id, store.claims), found.orphaned)
+        taken_over = [claimed for claimed, is_ours in zip(found.orphaned, won, strict=True) if is_ours]
+        files = [_listed(claimed, found.specs) for claimed in (*found.mine, *taken_over)]
+        files += filter(None, new)
+    pages = list(_pages(files))
+    for number, page in enumerate(pages):
+        store.snapshots.write_page(snapshot_id, number, page)
+    return TakenFiles(files=len(files), pages=len(pages), settings=snapshot_settings(services.settings))
+
+
+def snapshot_settings(settings: Settings) -> SnapshotSettings:
+    """Fix the settings a snapshot goes by for its whole life."""
+    return SnapshotSettings(
+        micro_batch_size=settings.micro_batch_size,
+        max_active_batches=settings.max_active_batches,
+        poll_min_seconds=min(settings.poll_min_seconds, settings.poll_max_seconds),
+        poll_max_seconds=max(settings.poll_min_seconds, settings.poll_max_seconds),
+        deadline_seconds=settings.deadline_hours * 3600,
+        max_cost=settings.max_cost_per_snapshot,
+    )
+
+
+def _claim(file: InputFile, snapshot_id: str, services: Services) -> ListedFile | None:
+    key = names.file_key(file.path, file.etag)
+    claim = Claim(
+        snapshot_id=snapshot_id, timestamp=names.timestamp_of(snapshot_id), path=file.path, etag=file.etag
+    )
+    won = services.work.claims.take(services.storage.input, file, key, claim)
+    return ListedFile(key=key, path=file.path, size=file.size, fresh=True, spec=file.spec) if won else None
+
+
+def _take_over(claimed: Claimed, snapshot_id: str, claims: Claims) -> bool:
+    """Become the owner of a dead snapshot's file; it keeps the timestamp that names its output folders."""
+    old = claimed.claim
+    claim = Claim(snapshot_id=snapshot_id, timestamp=old.timestamp, path=old.path, etag=old.etag)
+    return claims.replace(claimed.key, claim, claimed.etag)
+
+
+def _listed(claimed: Claimed, specs: JobSpecs) -> ListedFile:
+    path = claimed.claim.path
+    return ListedFile(key=claimed.key, path=path, size=claimed.size, spec=specs.governing(path))
+
+
+def _pages(files: list[ListedFile]) -> Iterator[list[ListedFile]]:
+    return (files[start : start + PAGE_FILES] for start in range(0, len(files), PAGE_FILES))

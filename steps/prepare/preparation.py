@@ -1,0 +1,159 @@
+"""Turn an input file into shards: stream through it once, check every line before anything is sent."""
+
+from collections.abc import Mapping
+
+from adapters.services import Services
+from adapters.work.claims import FrozenInput
+from adapters.work.store import WorkStore
+from domain import names
+from domain.contracts import FileWork, PreparedFile
+from domain.errors import InputFileError, JobSpecError, NotFoundError
+from domain.records import Claim, Ledger, Plan
+from domain.settings import Settings
+from domain.shards import ended_requests, open_shards
+from domain.spec.job_spec import JobSpec, default_spec
+from formats.file_types import SUFFIXES, Format, file_type
+from formats.ready_made import LinesHold, look_at_lines
+from steps.job_specs import read_spec
+from steps.prepare.ready_made import RequestPreparation
+from steps.prepare.table import TablePreparation
+from steps.service_files import delete_leftovers
+
+COPY_WAIT_SECONDS = 2.0
+
+_LINES = frozenset({Format.JSON, Format.JSONL})  # formats whose lines may be batch requests
+
+
+def prepare(work: FileWork, services: Services) -> PreparedFile:
+    """Make a file's plan, or find the one made before a crash and say what is left of it."""
+    prepared = _prepare(work, services)
+    if not work.fresh and not prepared.gone:
+        delete_leftovers(work.key, services)
+    return prepared
+
+
+def _prepare(work: FileWork, services: Services) -> PreparedFile:
+    store, settings = services.work, services.settings
+    # A fresh file's plan cannot have been acted upon before this answer: making it again is as good as looking for it.
+    # Looked for before the claim: a plan that is missing although the claim is there was never made. The other way
+    # round, a file that somebody else finished between the two looks would be begun again, and paid again.
+    plan = None if work.fresh else store.plans.read(work.key)
+    frozen = store.claims.open_input(work.key)
+    if frozen is None or frozen.claim.snapshot_id != work.snapshot_id:
+        return PreparedFile(gone=True)  # finished, or taken over by another snapshot
+    if plan is not None:
+        return _go_on(plan, store.ledgers.of_shards(work.key, plan.shards), settings)
+    if unready := _unready(work, frozen, services):
+        return unready
+    try:
+        plan = _make_plan(work, frozen, services)
+    except JobSpecError as error:
+        return PreparedFile(held=str(error))
+    except NotFoundError:
+        store.drop_file(work.key)  # its job spec has changed since the snapshot was taken: it is taken anew
+        return PreparedFile(gone=True)
+    store.plans.write(work.key, plan)
+    return _go_on(plan, {}, settings) if _is_still_ours(work, store) else PreparedFile(gone=True)
+
+
+def _unready(work: FileWork, frozen: FrozenInput, services: Services) -> PreparedFile | None:
+    """Wait for a copy that is being made, or for content that is being written; None for a file that is complete."""
+    if frozen.copy_status == "pending":
+        return PreparedFile(wait_seconds=COPY_WAIT_SECONDS)
+    if frozen.copy_status != "success":
+        # The file itself is untouched in the input container: the next sweep takes it.
+        services.work.drop_file(work.key)
+        return PreparedFile(gone=True)
+    if frozen.size == 0 and (wait := _writing_seconds(frozen.claim, services)) is not None:
+        return _wait_for_content(work, services.work, wait)
+    return None
+
+
+def _is_still_ours(work: FileWork, store: WorkStore) -> bool:
+    """Tell whether the plan may be acted upon: another snapshot may have taken the file over meanwhile, and finished it."""
+    found = store.claims.read(work.key)
+    if found is None:
+        store.drop_file(work.key)  # what was written just now is about a file that is finished
+    return found is not None and found[0].snapshot_id == work.snapshot_id
+
+
+def _go_on(plan: Plan, ledgers: Mapping[str, Ledger], settings: Settings) -> PreparedFile:
+    """Say what is left to do of a plan. What was begun is brought to its end, whatever the budget is by now."""
+    if plan.rejected:
+        return PreparedFile(requests=plan.requests, ended=plan.requests)
+    if not ledgers and (reason := _beyond_budget(plan, settings)):
+        return PreparedFile(held=reason)
+    return PreparedFile(
+        requests=plan.requests,
+        ended=ended_requests(plan, ledgers),
+        shards=open_shards(plan, ledgers),
+        cost=0.0 if ledgers else plan.estimate.cost(settings.price_list, plan.model) or 0.0,
+    )
+
+
+def _writing_seconds(claim: Claim, services: Services) -> float | None:
+    """Say how long an empty file may still be filled by its writer; 0: it is another version already; None: no more.
+
+    Writers on hierarchical accounts create a file first, with 0 bytes, and flush its content later.
+    """
+    try:
+        entry = services.storage.input.entry(claim.path)
+    except NotFoundError:
+        return None
+    if entry.etag != claim.etag:
+        return 0.0
+    left = entry.modified + services.settings.snapshot_window_seconds - services.clock()
+    return left if left > 0 else None
+
+
+def _wait_for_content(work: FileWork, store: WorkStore, wait: float) -> PreparedFile:
+    if wait > 0:
+        return PreparedFile(wait_seconds=wait)
+    # Content has come: the file has a new ETag, an event of its own, and a later snapshot.
+    store.drop_file(work.key)
+    return PreparedFile(gone=True)
+
+
+def _make_plan(work: FileWork, frozen: FrozenInput, services: Services) -> Plan:
+    """Make a plan of a file, whatever it holds. Raises JobSpecError, NotFoundError for the spec of a table."""
+    store, settings = services.work, services.settings
+    preparation: RequestPreparation | TablePreparation
+    preparation = RequestPreparation(work.key, frozen, store=store, settings=settings)
+    try:
+        if spec := _spec_of(work, frozen, services):
+            source = store.blobs.source(names.frozen_input(work.key), frozen.size, frozen.chunks())
+            preparation = TablePreparation(work.key, frozen, source, spec, store=store, settings=settings)
+        return preparation.plan()
+    except InputFileError as error:
+        return preparation.refuse(error.code, str(error))
+
+
+def _spec_of(work: FileWork, frozen: FrozenInput, services: Services) -> JobSpec | None:
+    """Give the spec that turns a table into requests; None for a file that holds requests already.
+
+    Raises InputFileError for a file that holds neither.
+    """
+    if frozen.size == 0:
+        raise InputFileError("The file is empty.", code="empty_file")
+    known = file_type(frozen.claim.path)
+    may_hold_requests = known is None or (known.format in _LINES and not known.gzipped)
+    found = look_at_lines([frozen.first_piece()]) if may_hold_requests else LinesHold.ROWS
+    if found is LinesHold.REQUESTS:
+        return None
+    if known is None:
+        read = ", ".join(SUFFIXES)
+        message = f"The file is none of the types that are read ({read}) and does not hold batch requests."
+        raise InputFileError(message, code="unsupported_type")
+    if work.spec:
+        return read_spec(services.storage.input, work.spec, services.settings.spec_defaults)
+    if known.format is Format.JSONL and found is LinesHold.NEITHER:
+        return None  # its lines are told one by one what is wrong with them
+    return default_spec(services.settings.spec_defaults)
+
+
+def _beyond_budget(plan: Plan, settings: Settings) -> str | None:
+    """Say why a file must not be sent under these settings, None when it may."""
+    limit, estimated = settings.max_tokens_per_file, plan.estimate.input_tokens
+    if limit is None or estimated <= limit:
+        return None
+    return f"The file has about {estimated:,} input tokens, more than MAX_TOKENS_PER_FILE ({limit:,}). Nothing was sent."
