@@ -1,4 +1,4 @@
-"""Live calls of Azure OpenAI: embeddings, chat completions, responses. Each is paid when it is answered, and sent once.
+"""Live calls of Azure OpenAI: each is paid when it is answered, and sent once.
 
 There is no idempotency key, so the SDK repeats nothing. What matters about a call without an answer is whether it was
 written to the service: then it may have been done and billed.
