@@ -111,7 +111,7 @@ class Ledger(msgspec.Struct, kw_only=True):
     owner: str  # snapshot id; a taken-over ledger is rewritten first, so that a late writer fails
     attempt: int = 1
     submission: int = 0
-    transport: str = "upload"  # the way that this submission goes, and why
+    transport: str = "upload"  # how this submission goes, and why
     transport_reason: str = ""
     upload_intended_at: float | None = None  # epoch seconds
     input_file_id: str | None = None

@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Meta
 
 from domain.errors import SettingsError
-from domain.service.transports import FIRST_VERSION_WITH_BLOBS, Transport
+from domain.service.transports import FIRST_VERSION_WITH_BLOBS, TransportName
 from domain.spec.job_spec import SpecDefaults
 from domain.tokens import Price, parse_prices
 
@@ -302,7 +302,11 @@ def _contradictions(values: Mapping[str, Any]) -> list[str]:
     if "max_cost_per_snapshot" in values and not values.get("prices"):
         found.append("PRICES: missing. MAX_COST_PER_SNAPSHOT cannot be held without prices.")
     version = values.get("azure_openai_api_version", "v1")
-    if values.get("transport") == Transport.BLOB and version != "v1" and version < FIRST_VERSION_WITH_BLOBS:
+    if (
+        values.get("transport") == TransportName.BLOB
+        and version != "v1"
+        and version < FIRST_VERSION_WITH_BLOBS
+    ):
         found.append(f"TRANSPORT: blob needs AZURE_OPENAI_API_VERSION {FIRST_VERSION_WITH_BLOBS} or v1.")
     return found + _unfit_places(values)
 
