@@ -251,7 +251,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="upper"):
         return cls(**values)
 
 
-def peek(env: Mapping[str, str], name: str) -> Any:
+def read_at_import(env: Mapping[str, str], name: str) -> Any:
     """Read one setting that has a default, before anybody can complain about it: a wrong value counts as not given.
 
     For decorators, which run at import, where an error would take every function of the app down. `Settings.from_env`
