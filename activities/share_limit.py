@@ -3,8 +3,7 @@
 import azure.durable_functions as df
 
 from adapters.services import services
-from domain.contracts import from_wire
-from domain.flow.sharing import ShareRequest
+from domain.contracts import ShareRequest, from_wire
 from steps.answering import answering
 from steps.watch.share import share
 

@@ -10,6 +10,7 @@ sys.path.insert(0, str(ROOT))
 
 import msgspec  # noqa: E402
 
+from domain.flow.state import NEXT_OF_FILE, NEXT_OF_SHARD, FileStep, ShardStep  # noqa: E402
 from domain.results import metadata  # noqa: E402
 from domain.settings import SECRETS, Settings, describe  # noqa: E402
 from domain.spec import json_schema  # noqa: E402
@@ -80,10 +81,39 @@ def template() -> str:
     return json.dumps({"IsEncrypted": False, "Values": values}, indent=2) + "\n"
 
 
+def states_page() -> str:
+    """Draw the moves that the flow allows."""
+    return "\n".join(
+        [
+            "# Where files and shards can go",
+            "",
+            "Made from `domain/flow/state.py`, which checks every move. A shard that leaves `collect` may have children,",
+            "in `submit` or `send`: requests that get another attempt.",
+            "",
+            "## An input file",
+            "",
+            *_diagram(FileStep.PREPARE, NEXT_OF_FILE),
+            "",
+            "## A shard",
+            "",
+            *_diagram(ShardStep.SUBMIT, NEXT_OF_SHARD, ShardStep.SEND),
+            "",
+        ]
+    )
+
+
+def _diagram(first: Any, moves: Any, *also_first: Any) -> list[str]:
+    """Write a state diagram in Mermaid's language."""
+    arrows = [f"    [*] --> {step}" for step in (first, *also_first)]
+    arrows += [f"    {step} --> {after}" for step in moves for after in type(step) if after in moves[step]]
+    return ["```mermaid", "stateDiagram-v2", *(arrow.replace("left", "[*]") for arrow in arrows), "```"]
+
+
 def pages() -> dict[Path, str]:
     """Give every generated file with its content."""
     return {
         ROOT / "docs" / "settings.md": settings_page(),
+        ROOT / "docs" / "states.md": states_page(),
         ROOT / "docs" / "metadata.schema.json": json.dumps(metadata.schema(), indent=2) + "\n",
         ROOT / "docs" / "job-spec.schema.json": json.dumps(json_schema.schema(), indent=2) + "\n",
         ROOT / "local.settings.json.template": template(),

@@ -11,7 +11,9 @@ import msgspec
 
 from domain.direct.throttle import Throttle
 from domain.records import SpecBlob
+from domain.service.endpoints import Engine
 from domain.service.outcomes import Tally
+from domain.service.regrouping import PauseKind
 
 Contract = TypeVar("Contract")
 
@@ -59,8 +61,8 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     fault: Fault | None = None
 
 
-class Pace(msgspec.Struct, frozen=True, kw_only=True):
-    """The settings a running snapshot goes by, read once so that a changed setting does not change its past."""
+class SnapshotSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """The settings that a running snapshot goes by, read once so that a changed setting does not change its past."""
 
     micro_batch_size: int = 10
     max_active_batches: int = 500
@@ -82,7 +84,7 @@ class TakenFiles(msgspec.Struct, frozen=True, kw_only=True):
 
     files: int
     pages: int
-    pace: Pace
+    settings: SnapshotSettings = msgspec.field(name="pace")
 
 
 class PageRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -131,7 +133,7 @@ class OpenShard(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     attempt: int = 1
     batch_id: str | None = None
     submitted_at: float | None = None
-    engine: str = "batch"  # or "direct": sent as live calls
+    engine: Engine = "batch"
     inputs_per_request: int = 1  # rows that may share a live call
     direct_deployment: str | None = None  # takes, live, what a batch has not answered by the deadline
     structured: bool = False  # its answers have to fit the schema in the file's job spec
@@ -174,7 +176,7 @@ class Pause(msgspec.Struct, frozen=True, kw_only=True):
     """No further submissions for now: to one deployment, or to the whole resource (`model` None)."""
 
     model: str | None
-    kind: str  # "quota" or "configuration"
+    kind: PauseKind
     message: str
 
 
@@ -198,10 +200,28 @@ class SliceDone(msgspec.Struct, frozen=True, kw_only=True):
     throttle: Throttle | None = None
 
 
+class ShareRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """Input of `share_limit`: what a snapshot has (with what it is about to submit) and would like besides."""
+
+    snapshot_id: str
+    active: int
+    wanted: int
+    limit: int
+    reserve: int
+    stale_seconds: float  # a record that is older belongs to a snapshot that is not alive
+
+
+class Share(msgspec.Struct, frozen=True, kw_only=True):
+    """Answer of `share_limit`: how many batches the snapshot may have alive, those it has included."""
+
+    places: int
+
+
 class PollRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """Input of `poll_batches`: id -> the status known so far."""
+    """Input of `poll_batches`: id -> the status known so far; `share`: agree with the other snapshots as well."""
 
     known: dict[str, str]
+    share: ShareRequest | None = None
 
 
 class BatchNews(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -217,9 +237,10 @@ class BatchNews(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class PollAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """Answer of `poll_batches`: news by batch id; batches without news are left out."""
+    """Answer of `poll_batches`: news by batch id, batches without news left out; what was agreed, where it was asked."""
 
     news: dict[str, BatchNews]
+    share: Share | None = None
 
 
 class CancelRequest(msgspec.Struct, frozen=True, kw_only=True):

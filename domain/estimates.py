@@ -6,9 +6,9 @@ from typing import Any
 
 import msgspec
 
-from domain.tokens import Prices, cost, estimate_tokens, vocabulary_of
+from domain.service.endpoints import Endpoint, choices
+from domain.tokens import Prices, cost, estimate_tokens
 
-OUTPUT_LIMITS = ("max_completion_tokens", "max_output_tokens", "max_tokens")  # as the endpoints spell it
 ASSUMED_OUTPUT_TOKENS = 300  # of an answer whose length nobody limits: two paragraphs
 ENVELOPE_BYTES = 110  # of a request line: custom_id, method, url, the name of the model
 
@@ -28,10 +28,10 @@ class TokenMeter:
     """Adds up the tokens of request lines. `parameters` are those that all of them share, where they are known."""
 
     def __init__(
-        self, task: str, parameters: Mapping[str, Any] | None = None, *, counts: bool = True
+        self, endpoint: Endpoint, parameters: Mapping[str, Any] | None = None, *, counts: bool = True
     ) -> None:
-        self._vocabulary, self._counts = vocabulary_of(task), counts
-        self._output_tokens = 0 if task == "embeddings" else output_tokens(parameters or {})
+        self._vocabulary, self._counts = endpoint.vocabulary, counts
+        self._output_tokens = _output_tokens(endpoint, parameters or {})
         self._envelope = ceil(ENVELOPE_BYTES / 4.5)
         self.estimate = Estimate()
 
@@ -43,17 +43,8 @@ class TokenMeter:
             self.estimate.output_tokens += self._output_tokens
 
 
-def output_tokens(parameters: Mapping[str, Any]) -> int:
-    """Give the most tokens that an answer may have, or what answers have where nobody says."""
-    return most_output_tokens(parameters) or ASSUMED_OUTPUT_TOKENS * _choices(parameters)
-
-
-def most_output_tokens(parameters: Mapping[str, Any]) -> int | None:
-    """Give the most tokens that an answer may have; None where the request sets no limit."""
-    limits = [limit for name in OUTPUT_LIMITS if isinstance(limit := parameters.get(name), int) and limit > 0]
-    return min(limits) * _choices(parameters) if limits else None
-
-
-def _choices(parameters: Mapping[str, Any]) -> int:
-    wanted = parameters.get("n")
-    return wanted if isinstance(wanted, int) and wanted > 0 else 1
+def _output_tokens(endpoint: Endpoint, parameters: Mapping[str, Any]) -> int:
+    """Give the most tokens that an answer may have, or what answers have where no limit is set."""
+    if endpoint.has_vectors:
+        return 0
+    return endpoint.most_output_tokens(parameters) or ASSUMED_OUTPUT_TOKENS * choices(parameters)

@@ -69,9 +69,9 @@ def is_snapshot_id(text: str) -> bool:
     return text.startswith(SNAPSHOT_PREFIX) and takes_files_at(text, 0) > 0
 
 
-def files_instance_id(snapshot_id: str) -> str:
-    """Name the sub-orchestration that works on the snapshot's files."""
-    return f"{snapshot_id}-files"
+def files_instance_id(snapshot_id: str, part: str = "") -> str:
+    """Name the sub-orchestration that works on the snapshot's files, or on a part of them."""
+    return f"{snapshot_id}-files{part}"
 
 
 # --- in the work container -------------------------------------------------------------------------------------------

@@ -3,7 +3,9 @@
 import msgspec
 
 from domain.estimates import Estimate
+from domain.service.endpoints import Engine
 from domain.service.outcomes import Tally
+from domain.service.transports import TransportName
 from domain.spec.job_spec import JobSpec
 
 
@@ -43,7 +45,7 @@ class PlannedShard(msgspec.Struct, frozen=True, kw_only=True):
     blob: str  # in the work container; the frozen input itself where that is valid as it is
     requests: int
     size: int  # bytes
-    engine: str | None = None  # None: the plan's
+    engine: Engine | None = None  # None: the plan's
     model: str | None = None  # None: the plan's
 
 
@@ -63,7 +65,7 @@ class Plan(msgspec.Struct, kw_only=True):
     spec: JobSpec | None = None  # of a table; None: the file holds ready-made requests
     estimate: Estimate = msgspec.field(default_factory=Estimate)
     shards: list[PlannedShard] = []
-    engine: str = "batch"  # or "direct": sent as live calls
+    engine: Engine = "batch"
     inputs_per_request: int = 1  # rows that may share a live call
     direct_deployment: str | None = None  # takes, live, what a batch has not answered by the deadline
 
@@ -77,7 +79,7 @@ class BatchRecord(msgspec.Struct, kw_only=True):
     output_blob: str | None = None
     error_blob: str | None = None
     submitted_at: float  # epoch seconds
-    transport: str = "upload"
+    transport: TransportName = TransportName.UPLOAD
     transport_reason: str = ""
     status: str = "submitted"
     output_file_id: str | None = None
@@ -111,7 +113,7 @@ class Ledger(msgspec.Struct, kw_only=True):
     owner: str  # snapshot id; a taken-over ledger is rewritten first, so that a late writer fails
     attempt: int = 1
     submission: int = 0
-    transport: str = "upload"  # how this submission goes, and why
+    transport: TransportName = TransportName.UPLOAD  # of this submission
     transport_reason: str = ""
     upload_intended_at: float | None = None  # epoch seconds
     input_file_id: str | None = None

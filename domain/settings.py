@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Meta
 
 from domain.errors import SettingsError
+from domain.service.endpoints import DEFAULT_URL, Url, WantedEngine, named
 from domain.service.transports import FIRST_VERSION_WITH_BLOBS, TransportName
 from domain.spec.job_spec import SpecDefaults
 from domain.tokens import Price, parse_prices
@@ -89,13 +90,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="upper"):
     ] = "https://ai.azure.com/.default"
 
     batch_endpoint: Annotated[
-        Literal["/chat/completions", "/v1/chat/completions", "/v1/responses", "/v1/embeddings"],
+        Url,
         Meta(description="What the rows of tables and texts are sent to, where no job spec says otherwise."),
-    ] = "/v1/chat/completions"
+    ] = DEFAULT_URL
     engine: Annotated[
-        Literal["auto", "batch", "direct"],
+        WantedEngine,
         Meta(
-            description="`auto`: live calls for embeddings, batches for the rest; a job spec may say otherwise."
+            description=f"`auto`: live calls for {named(lambda e: e.auto == 'direct')}, batches for the rest; "
+            "a job spec may say otherwise."
         ),
     ] = "auto"
     on_deadline: Annotated[

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 
 from domain.contracts import OpenShard
 from domain.records import Ledger, Plan, PlannedShard
+from domain.service.endpoints import Engine
 from domain.service.transports import limit_bytes
 from domain.settings import Settings
 
@@ -26,7 +27,7 @@ def answer_bytes(output_tokens: int | None = None) -> int:
     return tokens * BYTES_PER_TOKEN + ANSWER_ENVELOPE_BYTES
 
 
-def shard_limits(engine: str, settings: Settings, output_tokens: int | None = None) -> tuple[int, int]:
+def shard_limits(engine: Engine, settings: Settings, output_tokens: int | None = None) -> tuple[int, int]:
     """Give the most requests, and the most bytes, that a shard may have; `output_tokens` as for `answer_bytes`."""
     requests = min(settings.max_requests_per_shard, max(1, MAX_OUTPUT_BYTES // answer_bytes(output_tokens)))
     size = most_bytes(settings)

@@ -11,9 +11,8 @@ from typing import Literal
 
 import msgspec
 
-Vocabulary = Literal[
-    "o200k_base", "cl100k_base"
-]  # of the chat models from gpt-4o on; of the embeddings models
+# Of the models from gpt-4o on; of those before it and of the models for embeddings.
+Vocabulary = Literal["o200k_base", "cl100k_base"]
 
 BYTES_PER_QUOTA_TOKEN = 4
 ASCII_PER_TOKEN = 4.5
@@ -58,11 +57,6 @@ def estimate_tokens(text: str | bytes, vocabulary: Vocabulary = "o200k_base") ->
     else:
         plain = len(content) - len(content.translate(None, _ASCII))
     return ceil(plain / ASCII_PER_TOKEN + sum(others) / 100)
-
-
-def vocabulary_of(task: str) -> Vocabulary:
-    """Give the vocabulary that a task's models are most likely to have."""
-    return "cl100k_base" if task == "embeddings" else "o200k_base"
 
 
 class Price(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -11,7 +11,7 @@ from activities.take_snapshot import take_snapshot
 from activities.write_snapshot_report import write_snapshot_report
 from domain import names
 from domain.contracts import Answer, Fault, SnapshotReport, SnapshotRequest, TakenFiles, from_wire, to_wire
-from domain.flow.machine import Flow
+from domain.flow.flow import Flow
 from domain.flow.pacing import fault_delay
 
 MAX_TRIES = 12  # about half an hour of waiting; a later snapshot finds the files that this one could not take
@@ -36,7 +36,7 @@ def process_snapshot(context: df.DurableOrchestrationContext) -> Generator[Any, 
         return to_wire(SnapshotReport(snapshot_id=request.snapshot_id))
 
     # 3. work on them; the child begins a new history again and again, this one does not notice
-    flow = Flow(snapshot_id=request.snapshot_id, pace=taken.pace, files_total=taken.files, pages=taken.pages)
+    flow = Flow.of(request.snapshot_id, taken)
     report: Any = yield context.call_sub_orchestrator(
         "run_files", to_wire(flow), instance_id=names.files_instance_id(request.snapshot_id)
     )

@@ -1,23 +1,27 @@
-"""The work on a snapshot's files: a loop of rounds, each a handful of activities that do not depend on each other.
+"""The work on a snapshot's files: calls begin as soon as they may, and each ends by itself.
 
-What to do next is decided by `domain.flow.machine`; this carries the calls out and the answers in. Between generations the
+What to do next is decided by `domain.flow`; this carries the calls out and the answers in. Between generations the
 history begins anew (continue-as-new), so its length does not grow with files or hours.
 """
 
 from collections.abc import Generator
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import azure.durable_functions as df
 
-from domain.contracts import from_wire, to_wire
-from domain.flow.machine import Flow
+from domain.contracts import SnapshotReport, from_wire, to_wire
+from domain.flow.flow import Flow
+from domain.flow.generation import Generation
+from domain.flow.machine import answer_of, end_call
+from domain.flow.parts import merged, split
 from domain.flow.progress import progress
+from domain.flow.state import Call
+from domain.names import files_instance_id
+from orchestrators.in_flight import InFlight
 
-EVENTS_PER_GENERATION = (
-    120  # a replay costs some 36 microseconds per event, and every ending of an activity is a replay
-)
-EVENTS_PER_STEP = 4  # an activity or a timer: scheduled, ended, and the turn around the ending
+# Instances of these versions were begun by an orchestrator that called in rounds; their histories do not fit this one. They
+# end as failed, and the next snapshot takes their files over, with their batches.
+OLDER_VERSIONS = frozenset({"", "1.0"})
 
 bp = df.Blueprint()
 
@@ -25,36 +29,72 @@ bp = df.Blueprint()
 @bp.orchestration_trigger(context_name="context")
 def run_files(context: df.DurableOrchestrationContext) -> Generator[Any, Any, Any]:
     """Work until every file of the snapshot is finished; the output is the snapshot's report."""
+    _refuse_older_versions(context)
     flow = from_wire(context.get_input(), Flow)
-    events = 0
+    generation = Generation(_now(context))
+    under_way: InFlight[Call | None] = InFlight(context)
     while not flow.finished:
-        context.set_custom_status(progress(flow))  # a new generation begins without one
-        calls = flow.next_calls(context.current_utc_datetime.timestamp())
-        steps = max(1, len(calls))
-        if events and events + steps * EVENTS_PER_STEP > EVENTS_PER_GENERATION:
-            return _next_generation(context, flow)
-        events += steps * EVENTS_PER_STEP
-        try:
-            if calls:
-                answers = yield context.task_all(
-                    [context.call_activity(call.activity, call.input) for call in calls]
-                )
-            else:
-                yield context.create_timer(_utc(flow.wake_at(context.current_utc_datetime.timestamp())))
-        except Exception:  # noqa: BLE001 - the SDK raises nothing finer; activities answer their own faults
-            # A surprise from below the activities (a worker that died in a loop, a message that could not be read):
-            # the round is lost, not the state it began with, and activities can be done again.
-            yield context.create_timer(_utc(flow.set_back(context.current_utc_datetime.timestamp())))
-            return _next_generation(context, flow)
-        if calls:
-            flow.absorb(calls, answers, context.current_utc_datetime.timestamp())
+        for call in generation.begin_calls(flow, _now(context)):
+            under_way.begin(call, context.call_activity(call.activity, call.input))
+        if not context.is_replaying:
+            context.set_custom_status(progress(flow))
+        if generation.is_over(flow):
+            under_way.cancel_timers()
+            context.continue_as_new(to_wire(flow))
+            return None
+        if generation.is_stuck(flow, _now(context)):
+            return (yield from _go_on_in_parts(context, flow, under_way))
+        yield under_way.next_end(generation.wake_at(flow, _now(context)))
+        _take_answers(context, flow, under_way)
+    under_way.cancel_timers()
     context.set_custom_status(progress(flow))
     return to_wire(flow.report())
 
 
-def _next_generation(context: df.DurableOrchestrationContext, flow: Flow) -> None:
-    context.continue_as_new(to_wire(flow))
+def _take_answers(
+    context: df.DurableOrchestrationContext, flow: Flow, under_way: InFlight[Call | None]
+) -> None:
+    for call, result in under_way.ended():
+        if call is not None:
+            end_call(flow, call, answer_of(call, result), _now(context))
 
 
-def _utc(seconds: float) -> datetime:
-    return datetime.fromtimestamp(seconds, UTC) + timedelta(microseconds=1)
+def _go_on_in_parts(
+    context: df.DurableOrchestrationContext, flow: Flow, under_way: InFlight[Call | None]
+) -> Generator[Any, Any, Any]:
+    """Have the rest go on in an orchestration of its own; this one waits for its calls, then hands their files on as well.
+
+    So a slow call keeps no other file waiting, and no history grows while it lasts.
+    """
+    under_way.cancel_timers()
+    first, second = f"{flow.part}-1", f"{flow.part}-2"
+    rest = _as_part(context, split(flow, first))
+    context.set_custom_status(progress(flow, parts=[first]))
+    under_way.begin(None, rest)
+    while flow.in_flight:
+        yield under_way.next_end()
+        _take_answers(context, flow, under_way)
+    flow.part = second
+    context.set_custom_status({"parts": [first, second]})
+    reports = yield context.task_all([rest, _as_part(context, flow)])
+    return to_wire(merged([from_wire(report, SnapshotReport) for report in reports]))
+
+
+def _as_part(context: df.DurableOrchestrationContext, flow: Flow) -> Any:
+    """Give the task of an orchestration that goes on with a flow."""
+    return context.call_sub_orchestrator(
+        "run_files", to_wire(flow), instance_id=files_instance_id(flow.snapshot_id, flow.part)
+    )
+
+
+def _refuse_older_versions(context: df.DurableOrchestrationContext) -> None:
+    if context.version in OLDER_VERSIONS:
+        raise RuntimeError(
+            f"Begun under version {context.version or 'none'} of this app, whose histories do not fit this one. The next "
+            "snapshot takes the files over, with their batches."
+        )
+
+
+def _now(context: df.DurableOrchestrationContext) -> float:
+    now: float = context.current_utc_datetime.timestamp()
+    return now

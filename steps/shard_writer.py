@@ -6,6 +6,7 @@ from adapters.storage.blobs import BlobWriter
 from adapters.work.store import WorkStore
 from domain import names
 from domain.records import PlannedShard
+from domain.service.endpoints import Engine
 from domain.settings import Settings
 from domain.shards import shard_limits
 
@@ -72,7 +73,12 @@ class ShardWriter:
 
 
 def first_shards(
-    key: str, store: WorkStore, settings: Settings, engine: str = "batch", *, output_tokens: int | None = None
+    key: str,
+    store: WorkStore,
+    settings: Settings,
+    engine: Engine = "batch",
+    *,
+    output_tokens: int | None = None,
 ) -> ShardWriter:
     """Open the shards that an input file is cut into."""
     max_requests, max_bytes = shard_limits(engine, settings, output_tokens)

@@ -1,5 +1,6 @@
-"""Fixtures every test may ask for: storage with fresh containers, a simulated service, the optional shared data."""
+"""What every test may ask for: storage with fresh containers, a simulated service, shared data; one hypothesis profile."""
 
+import os
 import uuid
 from collections.abc import Iterator
 from contextlib import suppress
@@ -10,12 +11,20 @@ from typing import Any
 import pytest
 from azure.core.exceptions import ResourceNotFoundError
 from azure.storage.blob import BlobServiceClient
+from hypothesis import HealthCheck, settings
 
 from local.azurite import Azurite, AzuriteError
 from local.azurite import running as running_azurite
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 SHARED_DATA = REPOSITORY.parent / "shared" / "data"
+
+# How hard the rules are searched for mistakes: moderately by default, HYPOTHESIS_PROFILE=thorough for a long look. No
+# deadline, and no complaint about slow data: both fail on a busy machine alone, and --durations shows what is slow.
+slow_is_fine = [HealthCheck.too_slow]
+settings.register_profile("default", deadline=None, max_examples=150, suppress_health_check=slow_is_fine)
+settings.register_profile("thorough", deadline=None, max_examples=5000, suppress_health_check=slow_is_fine)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,6 +3,7 @@
 import ast
 import inspect
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,8 +14,9 @@ from typing import get_args
 import pytest
 from openai.types import Batch
 
-from domain.flow import machine as flow
+from domain.flow import machine
 from domain.service.batch_states import BatchState
+from domain.service.endpoints import ENDPOINTS
 from local.functions_host.functions import App, TriggerKind
 from local.functions_host.loader import load_app
 
@@ -102,6 +104,58 @@ def test_the_adapters_of_a_service_alone_speak_to_it(package: str, owners: str) 
         if imports_any(module, {package})
     ]
     assert set(importers) == {f"adapters/{owner}.py" for owner in owners.split()}
+
+
+# --- what one module alone knows --------------------------------------------------------------------------------------
+
+# Words of endpoints that mean other things as well.
+ORDINARY_WORDS = {"input", "text", "format", "schema"}
+SPEC_KEYS = {"messages", "image_url"}  # a job spec has keys of these names, whatever its endpoint
+OTHER_MEANINGS = {
+    "domain/spec/job_spec.py": SPEC_KEYS,
+    "domain/spec/json_schema.py": SPEC_KEYS,
+    "domain/spec/request_template.py": SPEC_KEYS,
+    # The value of `type`, which is the same wherever a schema lies.
+    "domain/spec/structured.py": {"json_schema"},
+}
+
+
+def words_of_endpoints() -> set[str]:
+    """Urls, names and keys that one endpoint or another spells so."""
+    found: set[str | None] = set()
+    for endpoint in ENDPOINTS.values():
+        found |= {endpoint.task, endpoint.path, endpoint.text_key, endpoint.messages_key}
+        found |= {*endpoint.urls, *endpoint.limit_keys, *endpoint.usage.counts, *endpoint.usage.details}
+        found |= {name for names in endpoint.usage.details.values() for name in names}
+        found |= {endpoint.parts.text, endpoint.parts.image} if endpoint.parts else set()
+        found |= set(endpoint.schema.path) if endpoint.schema else set()
+    return {word for word in found if word} - ORDINARY_WORDS
+
+
+def words_in_constants(module: Path) -> set[str]:
+    """The words of all texts in a module, but for those that explain it."""
+    tree = ast.parse(module.read_text())
+    explanations = {node.value for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    constants = [
+        node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and node not in explanations
+    ]
+    texts = [value.decode("latin-1") if isinstance(value, bytes) else str(value) for value in constants]
+    return {word for text in texts for word in re.findall(r"[\w/]+", text)}
+
+
+def test_what_an_endpoint_is_called_and_how_it_spells_things_stands_in_one_module() -> None:
+    words = words_of_endpoints()
+    found = {
+        str(module.relative_to(REPOSITORY)): known
+        for _, module in all_modules(ROOMS)
+        if (known := words & words_in_constants(module))
+    }
+    table = found.pop("domain/service/endpoints.py")
+    assert table == words
+    assert found == OTHER_MEANINGS
+
+
+# --- circles, and the world outside -----------------------------------------------------------------------------------
 
 
 def module_name(path: Path) -> str:
@@ -202,27 +256,21 @@ def names(app: App, kind: TriggerKind) -> set[str]:
 
 
 def emitted_activities() -> set[str]:
-    """The activity names in `Flow`: constants given to `Call(…)` and to `_file_calls(…)`."""
-    calls = [node for node in ast.walk(ast.parse(inspect.getsource(flow))) if isinstance(node, ast.Call)]
-    constants = [
-        argument.value
-        for call in calls
-        if ast.unparse(call.func) in ("Call", "self._file_calls")
-        for argument in call.args
-        if isinstance(argument, ast.Constant)
-    ]
-    return {str(constant) for constant in constants}
+    return {step.activity for step in machine.STEPS}
 
 
-def test_every_activity_the_flow_asks_for_is_registered_and_its_answer_is_taken(app: App) -> None:
-    emitted = emitted_activities()
-    assert len(emitted) >= 8
-    assert emitted <= names(app, TriggerKind.ACTIVITY)
-    takers = {name for name in vars(flow.Flow) if name.startswith("_take_")}
-    assert takers == {f"_take_{name}" for name in emitted}
+def test_every_activity_the_flow_asks_for_is_registered(app: App) -> None:
+    assert len(emitted_activities()) == len(machine.STEPS) >= 8
+    assert emitted_activities() <= names(app, TriggerKind.ACTIVITY)
 
 
-def test_every_activity_is_asked_for_by_somebody(app: App) -> None:
+def test_every_step_of_the_flow_is_asked() -> None:
+    written = {module.stem for module in (REPOSITORY / "domain" / "flow" / "steps").glob("*.py")}
+    asked = {type(step).__module__.rpartition(".")[2] for step in machine.STEPS}
+    assert written - asked == {"__init__", "file_step", "pause"}
+
+
+def test_every_activity_is_asked_for(app: App) -> None:
     imported = {
         name.rpartition(".")[2]
         for module in modules("orchestrators")
@@ -255,7 +303,7 @@ def test_an_activity_is_a_shell_alone_in_its_module(app: App) -> None:
 
 
 def test_every_orchestrator_in_the_room_is_registered(app: App) -> None:
-    written = {module.stem for module in modules("orchestrators")} - {"__init__"}
+    written = {module.stem for module in modules("orchestrators")} - {"__init__", "in_flight"}
     assert names(app, TriggerKind.ORCHESTRATOR) == written
 
 

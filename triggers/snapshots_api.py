@@ -14,6 +14,7 @@ from adapters.services import services
 from domain import names
 from domain.contracts import SnapshotRequest
 from domain.errors import PassingError, PipelineError
+from domain.flow.progress import summed
 from domain.results.metadata import iso
 from steps.intake.survey import is_held, list_inputs, waiting_files
 from steps.intake.waiting_note import described
@@ -21,6 +22,7 @@ from steps.threads import in_thread, log_as
 from triggers.starting import start_snapshot
 
 LISTED_SNAPSHOTS = 20
+MAX_PARTS = 20
 
 bp = df.Blueprint()
 
@@ -107,15 +109,30 @@ async def _describe(client: df.DurableOrchestrationClient, snapshot_id: str) -> 
     status = await client.get_status(snapshot_id)
     if not status:
         return None
-    work = await client.get_status(names.files_instance_id(snapshot_id))
+    work, progress = await _progress(client, snapshot_id)
     return {
         "id": snapshot_id,
         "status": status.runtime_status.name,
         "created_at": _iso(status.created_time),
         "updated_at": _iso((work or status).last_updated_time),
-        "progress": (work.custom_status if work else None) or status.custom_status,
+        "progress": progress or status.custom_status,
         "report": status.output,
     }
+
+
+async def _progress(
+    client: df.DurableOrchestrationClient, snapshot_id: str
+) -> tuple[Any, dict[str, Any] | None]:
+    """Give the latest status of the orchestrations that work on the files, and what they tell together."""
+    waiting: list[str] = [""]
+    found: list[Any] = []
+    while waiting and len(found) < MAX_PARTS:
+        status = await client.get_status(names.files_instance_id(snapshot_id, waiting.pop(0)))
+        if status:
+            found.append(status)
+            waiting += (status.custom_status or {}).get("parts", [])
+    latest = max(found, key=lambda status: status.last_updated_time, default=None)
+    return latest, summed([status.custom_status for status in found if status.custom_status])
 
 
 def _without_query(url: str) -> str:

@@ -1,4 +1,4 @@
-"""From rows to live calls and back: several inputs share one embeddings call, each row gets an answer line of its own."""
+"""From rows to live calls and back: several texts may share one, each row gets an answer line of its own."""
 
 from collections import deque
 from collections.abc import Callable
@@ -6,11 +6,9 @@ from typing import Any
 
 import msgspec
 
-from domain.estimates import OUTPUT_LIMITS
+from domain.service.endpoints import NOT_LIVE, Endpoint
 from domain.service.outcomes import NO_ANSWER
 from domain.tokens import quota_tokens
-
-NOT_LIVE = ("stream", "stream_options", "background")  # ask for another kind of answer than one JSON object
 
 _encode = msgspec.json.Encoder().encode
 _encode_sorted = msgspec.json.Encoder(order="sorted").encode
@@ -58,9 +56,8 @@ class LiveCall(msgspec.Struct, frozen=True, kw_only=True):
     body: dict[str, Any]
     weights: tuple[int, ...]  # characters of each row's input: its part of the usage
     inputs: int  # vectors to be answered; 0: it asks for something else
-    tokens: (
-        int  # that it may take, as the service's limits count them: characters, and the most it may answer
-    )
+    # That it may take, as the service's limits count them: a part of the characters, and the most it may answer.
+    tokens: int
 
     def only(self, place: int) -> "LiveCall":
         """Give the part of a shared call that is one row's."""
@@ -73,11 +70,6 @@ class LiveCall(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
-def path_of(url: str) -> str:
-    """Give the path of an operation below the resource's root, which has the version already."""
-    return url.removeprefix("/v1")
-
-
 class CallMaker:
     """Makes calls of rows. `line_of(row)` gives a row's request line; `is_alone(row)` forbids it to share a call."""
 
@@ -87,12 +79,13 @@ class CallMaker:
         is_alone: Callable[[int], bool],
         *,
         model: str,
-        embeds: bool,
+        endpoint: Endpoint,
         inputs_per_request: int,
     ) -> None:
         self._line_of, self._is_alone = line_of, is_alone
-        self._model, self._embeds = model, embeds
-        self._most = inputs_per_request if embeds else 1
+        self._model, self._endpoint = model, endpoint
+        self._text_key = endpoint.text_key or ""
+        self._most = inputs_per_request if endpoint.shares_calls else 1
 
     def next_call(self, rows: deque[int]) -> LiveCall:
         """Take the next row from the queue, and with it those that can share its call."""
@@ -112,7 +105,7 @@ class CallMaker:
         return self._call([(row, self._read(row))])
 
     def _key(self, row: int, line: _Line) -> bytes | None:
-        return None if self._most == 1 or self._is_alone(row) else _group_key(line.body)
+        return None if self._most == 1 or self._is_alone(row) else _group_key(line.body, self._text_key)
 
     def _read(self, row: int) -> _Line:
         return _decode_line(self._line_of(row))
@@ -121,32 +114,28 @@ class CallMaker:
         body = {name: value for name, value in taken[0][1].body.items() if name not in NOT_LIVE}
         body["model"] = self._model
         if len(taken) > 1:
-            body["input"] = [line.body["input"] for _, line in taken]
+            body[self._text_key] = [line.body[self._text_key] for _, line in taken]
         return LiveCall(
             rows=tuple(row for row, _ in taken),
             custom_ids=tuple(line.custom_id for _, line in taken),
             body=body,
-            weights=tuple(len(str(line.body.get("input", ""))) for _, line in taken),
-            inputs=_inputs(body.get("input")) if self._embeds else 0,
-            tokens=quota_tokens(len(_encode(body))) + _most_output(body),
+            weights=tuple(len(str(line.body.get(self._text_key, ""))) for _, line in taken),
+            inputs=_inputs(body.get(self._text_key)) if self._endpoint.has_vectors else 0,
+            tokens=quota_tokens(len(_encode(body))) + (self._endpoint.most_output_tokens(body) or 0),
         )
 
 
-def _group_key(body: dict[str, Any]) -> bytes | None:
+def _group_key(body: dict[str, Any], text_key: str) -> bytes | None:
     """Give what bodies must have in common to share a call; None for one whose input is not a single text."""
-    if not isinstance(body.get("input"), str):
+    if not isinstance(body.get(text_key), str):
         return None
-    return _encode_sorted({name: value for name, value in body.items() if name != "input"})
+    return _encode_sorted({name: value for name, value in body.items() if name != text_key})
 
 
 def _inputs(asked: Any) -> int:
     """Count the inputs that a body asks for: a text, a list of tokens, or a list of either."""
     one = not isinstance(asked, list) or any(isinstance(part, int) for part in asked)
     return 1 if one else len(asked)
-
-
-def _most_output(body: dict[str, Any]) -> int:
-    return next((body[name] for name in OUTPUT_LIMITS if isinstance(body.get(name), int)), 0)
 
 
 def answer_lines(call: LiveCall, status: int, body: bytes, request_id: str) -> dict[int, bytes]:

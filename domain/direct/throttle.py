@@ -5,8 +5,6 @@ halved by a 429. Rates are kept by the generic cell rate algorithm, whose whole 
 the state is small enough to travel from slice to slice. Times are epoch seconds.
 """
 
-from collections.abc import Sequence
-
 import msgspec
 
 FIRST_WIDTH = 4.0
@@ -20,7 +18,7 @@ LONGEST_STUMBLE_SECONDS = 60.0
 SHORTEST_WAIT_SECONDS = 0.1  # after a refusal that names no time, or none worth the name
 
 
-_LATEST = ("cut_at", "stumbles", "blocked_until", "requests_due_at", "tokens_due_at")
+_LATEST = ("cut_at", "blocked_until", "requests_due_at", "tokens_due_at")
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,18 +64,17 @@ class Throttle(msgspec.Struct, kw_only=True):
     requests_due_at: float = 0.0  # when all calls begun so far are paid for, in time, under the limit
     tokens_due_at: float = 0.0
 
-    def shared_by(self, slices: int) -> "Throttle":
+    def shared_by(self, slices: float) -> "Throttle":
         """Give what each of several slices that send at the same time begins with."""
         return msgspec.structs.replace(self, width=max(1.0, self.width / slices))
 
-    @classmethod
-    def together(cls, begun: "Throttle", left: Sequence["Throttle"], slices: int) -> "Throttle":
-        """Put together what is `left` by those that came to an end of so many `slices`, each of which began with `begun`."""
-        widths = [one.width_after(begun) for one in left]
-        return cls(
-            width=max(1.0, min(WIDEST, slices * sum(widths) / len(widths))),
-            refused=any(one.refused for one in left),
-            **{name: max(getattr(one, name) for one in left) for name in _LATEST},
+    def learned(self, begun: "Throttle", left: "Throttle") -> "Throttle":
+        """Give what this throttle of all slices becomes when one that began with `begun` has ended with `left`."""
+        return Throttle(
+            width=max(1.0, min(WIDEST, self.width + left.width_after(begun) - begun.width)),
+            refused=self.refused or left.refused,
+            stumbles=left.stumbles,
+            **{name: max(getattr(self, name), getattr(left, name)) for name in _LATEST},
         )
 
     def width_after(self, begun: "Throttle") -> float:

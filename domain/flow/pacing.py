@@ -2,7 +2,7 @@
 
 import msgspec
 
-from domain.contracts import Fault, Pace, Pause
+from domain.contracts import Fault, Pause, SnapshotSettings
 
 POLL_GROWTH = 1.5
 PAUSE_FIRST_SECONDS = 5.0  # the service's own advice for a full queue: 5 s, doubling
@@ -12,6 +12,16 @@ MAX_PASSING_TRIES = 300  # about a day at the longest delay
 MAX_OTHER_TRIES = 6  # a defect or a refusal rarely mends itself; these are for the one that does
 
 WHOLE_RESOURCE = "*"
+
+# The engine's timers fire up to a second early: the rest of a second is cut off (Azure/durabletask, TaskHubQueue.cs, read
+# 2026-11). So what is due within a second is due, and nothing waits for less than two.
+EARLY_SECONDS = 1.0
+SHORTEST_WAIT_SECONDS = 2.0
+
+
+def later(now: float, seconds: float) -> float:
+    """Give the time (epoch seconds) at which a wait of so many seconds is over."""
+    return now + max(seconds, SHORTEST_WAIT_SECONDS)
 
 
 def fault_delay(tries: int, fault: Fault) -> float:
@@ -30,24 +40,27 @@ class PollClock(msgspec.Struct):
     interval: float = 0.0  # 0 before the first look
     next_at: float = 0.0
 
-    def after_submission(self, now: float, pace: Pace) -> None:
+    def after_submission(self, now: float, settings: SnapshotSettings) -> None:
         """Look soon at a new batch, however patient the clock had become."""
-        due = now + pace.poll_min_seconds
+        due = later(now, settings.poll_min_seconds)
         self.next_at = min(self.next_at, due) if self.next_at > now else due
-        self.interval = pace.poll_min_seconds
+        self.interval = settings.poll_min_seconds
 
-    def after_poll(self, now: float, pace: Pace, *, progress: bool, fault: Fault | None = None) -> None:
+    def after_poll(
+        self, now: float, settings: SnapshotSettings, *, progress: bool, fault: Fault | None = None
+    ) -> None:
         """Grow the interval, or go back to the shortest after progress."""
-        grown = max(self.interval, pace.poll_min_seconds) * POLL_GROWTH
-        self.interval = pace.poll_min_seconds if progress else min(grown, pace.poll_max_seconds)
-        self.next_at = now + max(self.interval, (fault.retry_after or 0.0) if fault else 0.0)
+        grown = max(self.interval, settings.poll_min_seconds) * POLL_GROWTH
+        self.interval = settings.poll_min_seconds if progress else min(grown, settings.poll_max_seconds)
+        self.next_at = later(now, max(self.interval, (fault.retry_after or 0.0) if fault else 0.0))
 
 
 class QuotaGauge(msgspec.Struct):
-    """How full a deployment's queue is, in tokens, as the service said with the last batch it took."""
+    """How full a deployment's queue is, in tokens, as the service said with the last batch it took, and when that was."""
 
     enqueued: int
     limit: int
+    at: float = 0.0  # epoch seconds
 
     def has_room(self, tokens: int) -> bool:
         """Whether so many more would fit."""
@@ -73,13 +86,18 @@ class Pauses(msgspec.Struct):
 
     by_model: dict[str, DeploymentPause] = {}
 
+    def over_at(self, model: str) -> float:
+        """Give the time from which something may be sent to a deployment again; 0: it is not paused."""
+        pauses = (self.by_model[name] for name in (model, WHOLE_RESOURCE) if name in self.by_model)
+        return max((pause.until for pause in pauses), default=0.0)
+
     def width(self, model: str, now: float, widest: int) -> int:
-        """Give how many shards of a deployment may be submitted in this round."""
+        """Give how many shards of a deployment may be on their way to it at once."""
         pauses = [self.by_model[name] for name in (model, WHOLE_RESOURCE) if name in self.by_model]
         return min([widest, *(0 if now < pause.until else pause.width for pause in pauses)])
 
     def begin(self, pause: Pause, now: float) -> DeploymentPause:
-        """Pause a deployment, longer each time; a second refusal in the same round changes nothing."""
+        """Pause a deployment, longer each time; another refusal during the pause changes nothing."""
         name = pause.model or WHOLE_RESOURCE
         known = self.by_model.get(name)
         if known is None:
@@ -107,10 +125,6 @@ class Pauses(msgspec.Struct):
             pause = self.by_model.get(name)
             if pause and pause.kind == "quota":
                 pause.until = min(pause.until, now)
-
-    def wake_times(self) -> list[float]:
-        """Give the times at which a pause ends."""
-        return [pause.until for pause in self.by_model.values()]
 
     def messages(self) -> list[str]:
         """Say what is waited for."""

@@ -6,18 +6,30 @@ status", read 2026-11).
 
 import re
 from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from itertools import accumulate
 from typing import Any
 
-from domain.flow.machine import Flow
+from domain.flow.flow import Flow
 from domain.flow.state import FileState, FileStep, ShardState, ShardStep
 
 MAX_FILES = 24
+MAX_FILES_OF_PARTS = 100
 MAX_PATH_UNITS = 100  # UTF-16 code units of JSON text, as the limit counts them
 MAX_MESSAGE_UNITS = 1000
 
 _COSTLY = re.compile(r'["\\\x00-\x1f\U00010000-\U0010ffff]')  # characters that take more than one unit
 
+_COUNTS = (
+    "files_total",
+    "files_done",
+    "files_rejected",
+    "files_held",
+    "active_batches",
+    "requests_total",
+    "requests_done",
+    "requests_failed",
+)
 _FILE_WORDS = {
     FileStep.PREPARE: "preparing",
     FileStep.WRITE: "writing",
@@ -32,8 +44,11 @@ _SHARD_WORDS = {
 }
 
 
-def progress(flow: Flow) -> dict[str, Any]:
-    """Describe a flow for people; the shape is documented in `docs/api.md`."""
+def progress(flow: Flow, *, parts: Sequence[str] = ()) -> dict[str, Any]:
+    """Describe a flow for people; the shape is documented in `docs/api.md`.
+
+    `parts`: the orchestrations that work on what is not counted here, as `names.files_instance_id` takes them.
+    """
     shards = defaultdict(list)
     for shard in flow.shards:
         shards[shard.key].append(shard)
@@ -57,7 +72,19 @@ def progress(flow: Flow) -> dict[str, Any]:
         "requests_failed": totals.tally.errors,
         "message": pauses[: _fitting(pauses, MAX_MESSAGE_UNITS)] or None,
         "files": shown,
+        "parts": list(parts),
     }
+
+
+def summed(parts: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
+    """Put the documents of a snapshot's parts together into one of the same shape; None without any."""
+    told = [part for part in parts if "files_total" in part]
+    if not told:
+        return None
+    whole: dict[str, Any] = {name: sum(part[name] for part in told) for name in _COUNTS}
+    messages = [part["message"] for part in told if part["message"]]
+    files = [file for part in told for file in part["files"]]
+    return whole | {"message": "; ".join(messages) or None, "files": files[:MAX_FILES_OF_PARTS]}
 
 
 def _file(file: FileState, shards: list[ShardState]) -> dict[str, Any]:

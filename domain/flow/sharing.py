@@ -13,8 +13,8 @@ from collections.abc import Generator, Iterable
 
 import msgspec
 
-from domain.contracts import Pace
-from domain.flow.pacing import POLL_GROWTH
+from domain.contracts import Share, ShareRequest, SnapshotSettings
+from domain.flow.pacing import POLL_GROWTH, later
 
 RESERVED_SHARE = 10  # at most one place in so many is left free for a newcomer
 
@@ -32,23 +32,6 @@ class Holding(msgspec.Struct, frozen=True, kw_only=True):
     at: float
 
 
-class ShareRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """Input of `share_limit`: what a snapshot has (with what it is about to submit) and would like besides."""
-
-    snapshot_id: str
-    active: int
-    wanted: int
-    limit: int
-    reserve: int
-    stale_seconds: float  # a note that is older is nobody's
-
-
-class Share(msgspec.Struct, frozen=True, kw_only=True):
-    """Answer of `share_limit`: how many batches the snapshot may have alive, those it has included."""
-
-    places: int
-
-
 class Allowance(msgspec.Struct):
     """How many batches this snapshot may have alive, and when it looks again. Times are epoch seconds."""
 
@@ -58,11 +41,11 @@ class Allowance(msgspec.Struct):
     interval: float = 0.0
     tries: int = 0
 
-    def agreed(self, places: int, now: float, pace: Pace) -> None:
+    def agreed(self, places: int, now: float, settings: SnapshotSettings) -> None:
         """Take what was agreed on; without more room, look again later each time."""
-        grown = min(max(self.interval, pace.poll_min_seconds) * POLL_GROWTH, pace.poll_max_seconds)
-        self.interval = pace.poll_min_seconds if places > self.places else grown
-        self.places, self.looked_at, self.next_at, self.tries = places, now, now + self.interval, 0
+        grown = min(max(self.interval, settings.poll_min_seconds) * POLL_GROWTH, settings.poll_max_seconds)
+        self.interval = settings.poll_min_seconds if places > self.places else grown
+        self.places, self.looked_at, self.next_at, self.tries = places, now, later(now, self.interval), 0
 
 
 def places(asking: ShareRequest, others: Iterable[Holding]) -> int:

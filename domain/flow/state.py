@@ -1,13 +1,17 @@
-"""What a flow carries from round to round: where each file and each shard stands, and what it wants done."""
+"""What a flow carries: where each file and each shard stands, which moves are allowed, and the calls it asks for."""
 
+from collections.abc import Mapping
 from enum import StrEnum
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Literal
 
 import msgspec
 
 from domain.contracts import Fault, OpenShard
 from domain.records import SpecBlob
 from domain.service.outcomes import Tally
+
+FileEnd = Literal["done", "rejected", "held", "gone"]
 
 
 class FileStep(StrEnum):
@@ -18,19 +22,46 @@ class FileStep(StrEnum):
     WRITE = "write"
     ARCHIVE = "archive"
     HOLD = "hold"
+    LEFT = "left"
 
 
 class ShardStep(StrEnum):
     """Where a shard stands."""
 
     SUBMIT = "submit"
-    SEND = "send"
     ACTIVE = "active"
+    SEND = "send"
     COLLECT = "collect"
+    LEFT = "left"
+
+
+NEXT_OF_FILE: Mapping[FileStep, frozenset[FileStep]] = MappingProxyType(
+    {
+        FileStep.PREPARE: frozenset({FileStep.RUN, FileStep.HOLD, FileStep.LEFT}),
+        FileStep.RUN: frozenset({FileStep.WRITE, FileStep.HOLD}),
+        FileStep.WRITE: frozenset({FileStep.ARCHIVE, FileStep.HOLD, FileStep.LEFT}),
+        FileStep.ARCHIVE: frozenset({FileStep.HOLD, FileStep.LEFT}),
+        FileStep.HOLD: frozenset({FileStep.LEFT}),
+        FileStep.LEFT: frozenset(),
+    }
+)
+NEXT_OF_SHARD: Mapping[ShardStep, frozenset[ShardStep]] = MappingProxyType(
+    {
+        ShardStep.SUBMIT: frozenset({ShardStep.ACTIVE, ShardStep.COLLECT, ShardStep.LEFT}),
+        ShardStep.ACTIVE: frozenset({ShardStep.COLLECT}),
+        ShardStep.SEND: frozenset({ShardStep.COLLECT, ShardStep.LEFT}),
+        ShardStep.COLLECT: frozenset({ShardStep.SUBMIT, ShardStep.LEFT}),
+        ShardStep.LEFT: frozenset(),
+    }
+)
+
+
+class ForbiddenMoveError(Exception):
+    """A file or a shard was to go where it cannot go from where it stands: a defect of the flow."""
 
 
 class FileState(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """One input file that is being worked on."""
+    """One input file that is being worked on. Times are epoch seconds."""
 
     key: str
     path: str
@@ -46,9 +77,20 @@ class FileState(msgspec.Struct, kw_only=True, omit_defaults=True):
     hold_reason: str | None = None
     needs_settings: bool = False
 
+    def move(self, step: FileStep) -> None:
+        """Go to another step, where everything begins anew. Raises ForbiddenMoveError."""
+        if step not in NEXT_OF_FILE[self.step]:
+            raise ForbiddenMoveError(f"{self.path}: from {self.step} to {step}")
+        self.step, self.tries, self.not_before = step, 0, 0.0
+
+    def hold(self, reason: str, *, needs_settings: bool = False) -> None:
+        """Set the file aside, for a reason that people read."""
+        self.move(FileStep.HOLD)
+        self.hold_reason, self.needs_settings = reason, needs_settings
+
 
 class ShardState(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """One shard that is being worked on."""
+    """One shard that is being worked on. Times are epoch seconds."""
 
     key: str
     shard: OpenShard
@@ -68,12 +110,35 @@ class ShardState(msgspec.Struct, kw_only=True, omit_defaults=True):
     begun: bool = False  # submitting it has been tried
     failing_since: float = 0.0  # its batches were taken and then failed as a whole
 
+    @classmethod
+    def opened(cls, key: str, shard: OpenShard) -> "ShardState":
+        """Begin with a shard as it lies in `work/`: a batch that it has already is adopted."""
+        waiting = ShardStep.SEND if shard.engine == "direct" else ShardStep.SUBMIT
+        return cls(
+            key=key,
+            shard=shard,
+            step=waiting if shard.batch_id is None else ShardStep.ACTIVE,
+            batch_id=shard.batch_id,
+            submitted_at=shard.submitted_at or 0.0,
+        )
+
+    @property
+    def identity(self) -> tuple[str, str]:
+        """The file's key and the shard's name: what a call about this shard carries."""
+        return self.key, self.shard.shard
+
+    def move(self, step: ShardStep) -> None:
+        """Go to another step, where everything begins anew. Raises ForbiddenMoveError."""
+        if step not in NEXT_OF_SHARD[self.step]:
+            raise ForbiddenMoveError(f"{self.key}/{self.shard.shard}: from {self.step} to {step}")
+        self.step, self.tries, self.not_before = step, 0, 0.0
+
 
 class Finished(msgspec.Struct, kw_only=True):
     """A file that left the flow, for the progress view."""
 
     path: str
-    state: str
+    state: FileEnd
     requests: int
 
 
@@ -87,11 +152,35 @@ class Totals(msgspec.Struct, kw_only=True):
     tally: Tally = msgspec.field(default_factory=Tally)
     cost: float = 0.0  # estimated, of the files that were let through
 
+    @property
+    def files(self) -> int:
+        """Files that have left the flow."""
+        return self.done + self.rejected + self.held + self.gone
+
+    def count(self, end: FileEnd) -> None:
+        """Count a file that leaves the flow."""
+        match end:
+            case "done":
+                self.done += 1
+            case "rejected":
+                self.rejected += 1
+            case "held":
+                self.held += 1
+            case "gone":
+                self.gone += 1
+
 
 class Call(msgspec.Struct, frozen=True):
-    """One activity to call. `key` and `shard` say whom its answer is about."""
+    """One activity to call. `key` and `shard` say what its answer is about; empty: the snapshot as a whole."""
 
     activity: str
     input: Any
     key: str = ""
     shard: str = ""
+    weight: int = 0  # of what it moves: bytes, or requests of live calls
+    begun_at: float = 0.0  # epoch seconds
+
+    @property
+    def identity(self) -> tuple[str, str, str]:
+        """What no other call under way has."""
+        return self.activity, self.key, self.shard

@@ -1,4 +1,4 @@
-"""Who has a turn in a round. A round is as long as its longest activity, so what is large comes a little at a time."""
+"""Which of those that are ready go first, and how many at once."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -6,24 +6,9 @@ from typing import TypeVar
 
 Item = TypeVar("Item")
 
-ROUND_BYTES = 256_000_000
-"""Bytes that one kind of activity moves per round: two of the largest shards. Bounds time and memory, wherever it runs."""
 
-
-def light(
-    items: Iterable[Item], size: Callable[[Item], int], *, most: int, heaviest: int = ROUND_BYTES
-) -> Iterator[Item]:
-    """Give the first items that one round may hold: at most `most`, together no larger than `heaviest`, but always one."""
-    moved = 0
-    for taken, item in enumerate(items):
-        moved += size(item)
-        if taken == most or (taken and moved > heaviest):
-            return
-        yield item
-
-
-def by_turns(waiting: Sequence[Item], owner: Callable[[Item], str], served: Counter[str]) -> list[Item]:
-    """Put waiting items into an order in which whoever was served least comes first; within an owner as they were.
+def round_robin(waiting: Sequence[Item], owner: Callable[[Item], str], served: Counter[str]) -> list[Item]:
+    """Order waiting items so that the owner who was served least comes first; within an owner as they were.
 
     `served` counts what each owner has already.
     """
@@ -33,3 +18,36 @@ def by_turns(waiting: Sequence[Item], owner: Callable[[Item], str], served: Coun
         ranked.append((so_far[owner(item)], item))
         so_far[owner(item)] += 1
     return [item for _, item in sorted(ranked, key=lambda pair: pair[0])]
+
+
+def take_within(
+    items: Iterable[Item],
+    weight: Callable[[Item], int],
+    *,
+    most: int,
+    heaviest: int,
+    moving: Sequence[int] = (),
+) -> Iterator[Item]:
+    """Give the items that may begin beside those under way, whose weights are `moving`.
+
+    At most `most` items. Heavy ones (more than an eighth of `heaviest`) weigh no more than `heaviest` together, or are
+    alone; light ones have as much for themselves. So a heavy item never holds up the light ones behind it.
+    """
+    begun = {
+        True: [w for w in moving if _is_heavy(w, heaviest)],
+        False: [w for w in moving if not _is_heavy(w, heaviest)],
+    }
+    taken = 0
+    for item in items:
+        if taken >= most:
+            return
+        size = weight(item)
+        beside = begun[_is_heavy(size, heaviest)]
+        if not beside or sum(beside) + size <= heaviest:
+            beside.append(size)
+            taken += 1
+            yield item
+
+
+def _is_heavy(weight: int, heaviest: int) -> bool:
+    return weight > heaviest // 8

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from domain.spec.job_spec import Task
+from domain.service.endpoints import Task
 
 FIRST = ("file", "row")
 LAST = ("custom_id", "finish_reason", "usage")

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
@@ -10,6 +10,7 @@ from msgspec import Meta
 from domain import names
 from domain.records import BatchRecord, Ledger, Plan, SendingRecord
 from domain.service.outcomes import Outcome, Tally
+from domain.service.transports import TransportName
 from domain.spec.job_spec import JobSpec
 from domain.tokens import Prices, cost
 from domain.version import VERSION
@@ -24,7 +25,9 @@ class BatchMetadata(msgspec.Struct, kw_only=True):
     status: Annotated[str, Meta(description="The last status the service gave.")]
     attempt: Annotated[int, Meta(description="Which try of its requests this was, from 1.")]
     shard: str
-    transport: Annotated[str, Meta(description="How the shard reached the service.")] = "upload"
+    transport: Annotated[TransportName, Meta(description="How the shard reached the service.")] = (
+        TransportName.UPLOAD
+    )
     transport_reason: Annotated[str, Meta(description="Why it went that way.")] = ""
     input_file_id: str
     output_file_id: str | None
@@ -65,7 +68,7 @@ class Metadata(msgspec.Struct, kw_only=True):
         Meta(description="The input file when the results were written: `present`, `replaced` or `deleted`."),
     ] = "present"
     engine: Annotated[
-        str,
+        Literal["batch", "direct", "batch+direct"],
         Meta(
             description="`batch`, `direct` (live calls), or `batch+direct`: finished live after the deadline."
         ),

@@ -6,6 +6,8 @@ from typing import Any
 
 import msgspec
 
+from domain.service.endpoints import CUT_REASONS, INPUT_COUNTS, OUTPUT_COUNTS
+
 
 class Outcome(StrEnum):
     """The end of one request. Every request has exactly one."""
@@ -130,17 +132,17 @@ def _judge_success(custom_id: str, body: Any) -> Verdict:
         custom_id=custom_id,
         outcome=Outcome.OK,
         flag=_flag(body),
-        input_tokens=_count(usage, "prompt_tokens", "input_tokens"),
-        output_tokens=_count(usage, "completion_tokens", "output_tokens"),
+        input_tokens=_count(usage, INPUT_COUNTS),
+        output_tokens=_count(usage, OUTPUT_COUNTS),
     )
 
 
-def _count(usage: dict[str, Any], *names: str) -> int:
+def _count(usage: dict[str, Any], names: Iterable[str]) -> int:
     return next((usage[name] for name in names if isinstance(usage.get(name), int)), 0)
 
 
 def _flag(body: dict[str, Any]) -> str | None:
-    """Tell an answer that is 200 yet cut short: chat by `finish_reason`, Responses by `status`."""
+    """Tell an answer that is 200 yet cut short: by the `finish_reason` of its choices, or by its `status`."""
     choices = body.get("choices")
     reasons = (
         [c.get("finish_reason") for c in choices if isinstance(c, dict)] if isinstance(choices, list) else []
@@ -150,11 +152,7 @@ def _flag(body: dict[str, Any]) -> str | None:
         reasons.append(details.get("reason") if isinstance(details, dict) else "length")
     if "content_filter" in reasons:
         return "filtered"
-    return (
-        "truncated"
-        if any(reason in ("length", "max_output_tokens", "max_tokens") for reason in reasons)
-        else None
-    )
+    return "truncated" if any(reason in CUT_REASONS for reason in reasons) else None
 
 
 def _judge_error(answer: _AnswerLine) -> Verdict:

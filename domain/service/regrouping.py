@@ -1,8 +1,13 @@
 """What to do with the requests of a batch that failed as a whole: wait, cut lines out, halve, or give up."""
 
+from typing import Literal
+
 import msgspec
 
 from domain.service.batch_states import ValidationFault
+
+# What a deployment waits for: room in its queue, or a person who sets something right.
+PauseKind = Literal["quota", "configuration"]
 
 MAX_SHARDS_AFTER_SPLITS = 200  # shards of one file; halving beyond this costs more than it saves
 
@@ -17,7 +22,7 @@ _HOPELESS_CODES = frozenset(
 class Regrouping(msgspec.Struct, frozen=True, kw_only=True):
     """One of: submit the same shard later (`pause`), cut `bad_lines` out, `halve`; none of them: all requests failed."""
 
-    pause: str | None = None  # "quota" or "configuration"
+    pause: PauseKind | None = None
     bad_lines: dict[int, ValidationFault] = {}  # by line of the shard, from 1
     halve: bool = False
     reason: ValidationFault

@@ -9,10 +9,9 @@ from typing import Any, Literal
 
 import msgspec
 
-from domain.estimates import most_output_tokens
+from domain.service.endpoints import BY_URL
 from domain.service.seen_ids import SeenIds
 
-URLS = ("/chat/completions", "/v1/chat/completions", "/v1/responses", "/embeddings", "/v1/embeddings")
 UTF8_BOM = b"\xef\xbb\xbf"
 OTHER_BOMS = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
 MAX_LINE_BYTES = 64 * 1024 * 1024  # one request with several images as data URIs stays well below
@@ -177,9 +176,9 @@ class RequestChecker:
                 "invalid_request", f'`method` must be "POST", found {_shown(request.get("method"))}.'
             )
         url, body = request.get("url"), request.get("body")
-        if url not in URLS:
+        if not isinstance(url, str) or url not in BY_URL:
             raise _BadLineError(
-                "invalid_url", f"`url` must be one of {', '.join(URLS)}, found {_shown(url)}."
+                "invalid_url", f"`url` must be one of {', '.join(BY_URL)}, found {_shown(url)}."
             )
         if not isinstance(body, dict):
             raise _BadLineError("invalid_request", f"`body` must be a JSON object, found {_kind(body)}.")
@@ -194,7 +193,7 @@ class RequestChecker:
                 f"`model` is {body['model']!r}, but the file's first request has {self.model!r}.",
             )
         if self.url is None:
-            self.output_tokens = most_output_tokens(body)
+            self.output_tokens = BY_URL[url].most_output_tokens(body)
         self.url, self.model = url, body["model"]
         return added
 

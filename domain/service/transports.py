@@ -15,7 +15,7 @@ IMPORT_FROM_BYTES = 32_000_000  # below this an upload takes a second or two, an
 
 
 class TransportName(StrEnum):
-    """The transports there are."""
+    """How a shard reaches the service."""
 
     UPLOAD = "upload"
     IMPORT = "import"

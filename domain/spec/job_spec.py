@@ -12,40 +12,34 @@ from msgspec import Meta
 
 from domain.errors import JobSpecError
 from domain.names import JOB_SPEC_NAMES
+from domain.service.endpoints import (
+    BY_URL,
+    DEFAULT_URL,
+    ENDPOINTS,
+    Endpoint,
+    Task,
+    Url,
+    WantedEngine,
+    named,
+)
 from domain.spec.documents import DocumentError, read_document
 from domain.spec.sections import Mistakes, Section, check_json, shown
 from domain.spec.structured import answer_schema, schema_mistakes
 from domain.templates.fields import template_mistake
 
-Endpoint = Literal["/chat/completions", "/v1/chat/completions", "/v1/responses", "/v1/embeddings"]
-Engine = Literal["auto", "batch", "direct"]
 OnDeadline = Literal["cancel", "direct"]
 Role = Literal["system", "developer", "user", "assistant"]
-Task = Literal["chat", "responses", "embeddings"]
 
-SHORT_NAMES: dict[str, Endpoint] = {
-    "chat": "/v1/chat/completions",
-    "responses": "/v1/responses",
-    "embeddings": "/v1/embeddings",
-}
-TASKS: dict[str, Task] = {
-    "/chat/completions": "chat",
-    "/v1/chat/completions": "chat",
-    "/v1/responses": "responses",
-    "/v1/embeddings": "embeddings",
-}
+SHORT_NAMES: dict[str, Url] = {task: endpoint.urls[0] for task, endpoint in ENDPOINTS.items()}
 INPUTS_PER_REQUEST = 16
 MAX_INPUTS_PER_REQUEST = 2048  # of the embeddings endpoint (Azure OpenAI REST reference, read 2026-11)
 MAX_MESSAGES = 100
 MAX_PARTS = 100
 MAX_COLUMNS = 1000
-PART_TYPES = {"text": "text", "input_text": "text", "image_url": "image_url", "input_image": "image_url"}
-NOT_PARAMETERS = {
-    "model": "name the deployment with `deployment`",
-    "messages": "write `messages` beside `parameters`, not in it",
-    "input": "write `input` beside `parameters`, not in it",
-    "stream": "answers come back as a whole",
-}
+
+_PARTS = [endpoint.parts for endpoint in ENDPOINTS.values() if endpoint.parts]
+# A part's type, as some endpoint spells it, and the key of `Part` that goes with it.
+PART_TYPES = {parts.text: "text" for parts in _PARTS} | {parts.image: "image_url" for parts in _PARTS}
 
 
 class Part(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -75,24 +69,28 @@ class Output(msgspec.Struct, frozen=True, kw_only=True):
 class JobSpec(msgspec.Struct, frozen=True, kw_only=True):
     """How rows become requests."""
 
-    endpoint: Annotated[Endpoint, Meta(description="What is asked. Default: `BATCH_ENDPOINT`.")]
+    endpoint: Annotated[Url, Meta(description="What is asked. Default: `BATCH_ENDPOINT`.")]
     deployment: Annotated[
         str,
         Meta(min_length=1, description="Name of the model deployment. Default: `AZURE_OPENAI_DEPLOYMENT`."),
     ]
     input: Annotated[
-        str | None, Meta(description="For embeddings and responses: one template; columns are variables.")
+        str | None,
+        Meta(description=f"For {named(lambda e: e.text_key)}: one template; columns are variables."),
     ] = None
     messages: Annotated[
-        list[Message] | None, Meta(description="For chat and responses: the conversation, as templates.")
+        list[Message] | None,
+        Meta(description=f"For {named(lambda e: e.messages_key)}: the conversation, as templates."),
     ] = None
     parameters: Annotated[
         dict[str, Any], Meta(description="Copied into every request: `temperature`, `dimensions`, ...")
     ] = {}
     output: Output = msgspec.field(default_factory=Output)
     engine: Annotated[
-        Engine,
-        Meta(description="`auto`: live calls for embeddings, batches for the rest. Default: `ENGINE`."),
+        WantedEngine,
+        Meta(
+            description=f"`auto`: live calls for {named(lambda e: e.auto == 'direct')}, batches for the rest. Default: `ENGINE`."
+        ),
     ] = "auto"
     on_deadline: Annotated[
         OnDeadline,
@@ -106,7 +104,11 @@ class JobSpec(msgspec.Struct, frozen=True, kw_only=True):
     ] = None
     inputs_per_request: Annotated[
         int,
-        Meta(ge=1, le=MAX_INPUTS_PER_REQUEST, description="Rows sent in one live call for embeddings."),
+        Meta(
+            ge=1,
+            le=MAX_INPUTS_PER_REQUEST,
+            description=f"Rows sent in one live call for {named(lambda e: e.shares_calls)}.",
+        ),
     ] = INPUTS_PER_REQUEST
     encoding: Annotated[str, Meta(description="Of text files, as Python names it.")] = "utf-8"
     delimiter: (
@@ -115,29 +117,33 @@ class JobSpec(msgspec.Struct, frozen=True, kw_only=True):
     ) = None
 
     @property
+    def target(self) -> Endpoint:
+        """What is known of the endpoint."""
+        return BY_URL[self.endpoint]
+
+    @property
     def task(self) -> Task:
         """What is asked, in one word; the name of the answer in the results."""
-        return TASKS[self.endpoint]
+        return self.target.task
 
     @property
     def answer_schema(self) -> dict[str, Any] | None:
-        """The JSON Schema that answers have to fit; None for free text and embeddings."""
-        return answer_schema(self.task, self.parameters)
+        """The JSON Schema that answers have to fit; None where none is asked for."""
+        return answer_schema(self.target, self.parameters)
 
 
 class SpecDefaults(msgspec.Struct, frozen=True, kw_only=True):
     """What a job spec need not say, because the settings do."""
 
-    endpoint: Endpoint = "/v1/chat/completions"
+    endpoint: Url = DEFAULT_URL
     deployment: str | None = None
-    engine: Engine = "auto"
+    engine: WantedEngine = "auto"
     on_deadline: OnDeadline = "cancel"
     direct_deployment: str | None = None
 
-    def deployment_for(self, endpoint: Endpoint) -> str | None:
+    def deployment_for(self, endpoint: Url) -> str | None:
         """Give the deployment for an endpoint, unless the default is of a kind that cannot serve it."""
-        embeds = {TASKS[endpoint] == "embeddings", TASKS[self.endpoint] == "embeddings"}
-        return self.deployment if len(embeds) == 1 else None
+        return self.deployment if BY_URL[endpoint].models == BY_URL[self.endpoint].models else None
 
 
 def default_spec(defaults: SpecDefaults) -> JobSpec:
@@ -173,16 +179,16 @@ def _read(document: object, name: str, defaults: SpecDefaults) -> JobSpec:
 
 
 def _spec(top: Section, mistakes: Mistakes, defaults: SpecDefaults) -> JobSpec:
-    endpoint = top.choice("endpoint", (*TASKS, *SHORT_NAMES), defaults.endpoint)
+    endpoint = top.choice("endpoint", (*BY_URL, *SHORT_NAMES), defaults.endpoint)
     endpoint = SHORT_NAMES.get(endpoint, endpoint)
     spec = JobSpec(
         endpoint=endpoint,
         deployment=_deployment(top, endpoint, defaults),
         input=_template(top, "input"),
         messages=_messages(top, mistakes),
-        parameters=_parameters(top, TASKS[endpoint], mistakes),
+        parameters=_parameters(top, BY_URL[endpoint], mistakes),
         output=_output(top),
-        engine=top.choice("engine", get_args(Engine), defaults.engine),
+        engine=top.choice("engine", get_args(WantedEngine), defaults.engine),
         on_deadline=top.choice("on_deadline", get_args(OnDeadline), defaults.on_deadline),
         direct_deployment=top.text("direct_deployment", defaults.direct_deployment),
         inputs_per_request=top.whole_number(
@@ -195,7 +201,7 @@ def _spec(top: Section, mistakes: Mistakes, defaults: SpecDefaults) -> JobSpec:
     return spec
 
 
-def _deployment(top: Section, endpoint: Endpoint, defaults: SpecDefaults) -> str:
+def _deployment(top: Section, endpoint: Url, defaults: SpecDefaults) -> str:
     deployment = top.text("deployment", defaults.deployment_for(endpoint))
     if deployment is None and not top.given("deployment"):
         why = f"AZURE_OPENAI_DEPLOYMENT is not set for {endpoint}"
@@ -262,15 +268,15 @@ def _part(path: str, entry: object, mistakes: Mistakes) -> Part:
     )
 
 
-def _parameters(top: Section, task: Task, mistakes: Mistakes) -> dict[str, Any]:
+def _parameters(top: Section, target: Endpoint, mistakes: Mistakes) -> dict[str, Any]:
     parameters = top.value("parameters") if top.given("parameters") else {}
     if not isinstance(parameters, dict):
         top.wrong("parameters", f"found {shown(parameters)}, expected an object")
         return {}
-    for key, reason in NOT_PARAMETERS.items():
+    for key, reason in target.not_parameters.items():
         if key in parameters:
             mistakes.add(f"parameters.{key}", f"not a parameter: {reason}")
-    mistakes.found += schema_mistakes(task, parameters)
+    mistakes.found += schema_mistakes(target, parameters)
     return parameters
 
 
@@ -308,23 +314,17 @@ def _delimiter(top: Section) -> str | None:
 
 def _contradictions(spec: JobSpec, top: Section) -> None:
     """Find what is right alone and wrong together."""
-    if spec.task == "embeddings" and spec.messages is not None:
-        top.wrong("messages", "embeddings take `input`, one template")
-    if spec.task == "chat" and spec.input is not None:
-        top.wrong("input", "chat takes `messages`")
-    if spec.task == "responses" and spec.input is not None and spec.messages is not None:
+    target = spec.target
+    if spec.messages is not None and target.messages_key is None:
+        top.wrong("messages", f"{spec.endpoint} takes `input`, one template")
+    elif spec.input is not None and target.text_key is None:
+        top.wrong("input", f"{spec.endpoint} takes `messages`")
+    elif spec.input is not None and spec.messages is not None:
         top.wrong("input", "write `input` or `messages`, not both")
-    if spec.task != "embeddings" and spec.inputs_per_request != INPUTS_PER_REQUEST:
-        top.wrong("inputs_per_request", "only embeddings take several inputs in one request")
+    if not target.shares_calls and spec.inputs_per_request != INPUTS_PER_REQUEST:
+        top.wrong("inputs_per_request", f"{spec.endpoint} takes one input in a request")
     if spec.on_deadline == "direct" and spec.direct_deployment is None:
         top.wrong("on_deadline", "direct needs a `direct_deployment`, here or in DIRECT_DEPLOYMENT")
-
-
-def engine_of(engine: Engine, endpoint: str) -> Literal["batch", "direct"]:
-    """Say how requests are sent: Azure's Batch API does not serve embeddings ("How to use global batch", FAQ)."""
-    if engine == "auto":
-        return "direct" if endpoint.endswith("/embeddings") else "batch"
-    return engine
 
 
 def nearest_spec(path: str, spec_paths: Collection[str]) -> str | None:

@@ -8,7 +8,8 @@ from typing import Any
 
 import msgspec
 
-from domain.spec.job_spec import MAX_MESSAGES, MAX_PARTS, NOT_PARAMETERS, PART_TYPES, SHORT_NAMES, JobSpec
+from domain.service.endpoints import not_parameters
+from domain.spec.job_spec import MAX_MESSAGES, MAX_PARTS, PART_TYPES, SHORT_NAMES, JobSpec
 
 
 def schema() -> dict[str, Any]:
@@ -28,7 +29,7 @@ def _complete_top(top: dict[str, Any]) -> None:
     properties["endpoint"]["enum"] += SHORT_NAMES
     for key in ("engine", "on_deadline", "direct_deployment"):
         del properties[key]["default"]  # likewise
-    properties["parameters"]["propertyNames"] = {"not": {"enum": list(NOT_PARAMETERS)}}
+    properties["parameters"]["propertyNames"] = {"not": {"enum": not_parameters()}}
     _list_in(properties["messages"]).update(minItems=1, maxItems=MAX_MESSAGES)
 
 

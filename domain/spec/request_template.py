@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from domain.errors import InputFileError, RowTemplateError
+from domain.service.endpoints import Parts
 from domain.service.request_lines import MAX_LINE_BYTES
 from domain.spec.job_spec import JobSpec, Message, Part
 from domain.templates.fields import MAX_IMAGE_CHARS, MAX_TEXT_CHARS, Column, FieldTemplate, column_list
@@ -39,7 +40,7 @@ class RequestTemplate:
         for piece in _pieces(spec):
             self._add(piece)
         constant = sum(map(len, self._line))
-        may_be_empty = spec.task == "embeddings" and all(
+        may_be_empty = not spec.target.takes_empty_text and all(
             isinstance(part, Column) or not part for field in self._fields for part in field.parts or ()
         )
         self._empty_bytes = constant if may_be_empty else -1
@@ -170,7 +171,7 @@ def _is_text(value: object) -> bool:
 def _with_text_column(spec: JobSpec, column: str) -> JobSpec:
     """Give the spec that sends one column's text as it is."""
     template = f"{{{{ row[{msgspec.json.encode(column).decode()}] }}}}"
-    if spec.task == "chat":
+    if spec.target.text_key is None:
         return msgspec.structs.replace(spec, messages=[Message(role="user", content=template)])
     return msgspec.structs.replace(spec, input=template)
 
@@ -185,38 +186,41 @@ def _pieces(spec: JobSpec) -> Iterator[_Piece]:
     yield b'","method":"POST","url":' + _encode(spec.endpoint)
     yield b',"body":{"model":' + _encode(spec.deployment)
     if spec.input is not None:
-        yield from (b',"input":"', FieldTemplate("input", spec.input), b'"')
+        yield b"," + _encode(spec.target.text_key)
+        yield from (b':"', FieldTemplate("input", spec.input), b'"')
     if spec.messages is not None:
-        yield b',"messages":[' if spec.task == "chat" else b',"input":['
+        yield b"," + _encode(spec.target.messages_key) + b":["
         for index, message in enumerate(spec.messages):
             yield b"," * bool(index) + b'{"role":' + _encode(message.role) + b',"content":'
-            yield from _content(f"messages[{index}].content", message.content, spec.task)
+            yield from _content(f"messages[{index}].content", message.content, spec.target.parts)
             yield b"}"
         yield b"]"
     yield b"".join(b"," + _encode(key) + b":" + _encode(value) for key, value in spec.parameters.items())
     yield b"}}"
 
 
-def _content(path: str, content: str | list[Part], task: str) -> Iterator[_Piece]:
+def _content(path: str, content: str | list[Part], words: Parts | None) -> Iterator[_Piece]:
     if isinstance(content, str):
         yield from (b'"', FieldTemplate(path, content), b'"')
         return
+    assert words is not None
     yield b"["
     for index, part in enumerate(content):
         yield b"," * bool(index)
-        yield from _part(f"{path}[{index}]", part, task)
+        yield from _part(f"{path}[{index}]", part, words)
     yield b"]"
 
 
-def _part(path: str, part: Part, task: str) -> Iterator[_Piece]:
-    """Write a part of a message: the chat endpoint and the responses endpoint each have words of their own."""
+def _part(path: str, part: Part, words: Parts) -> Iterator[_Piece]:
+    """Write a part of a message in the words of the endpoint."""
     if part.text is not None:
-        kind = b"text" if task == "chat" else b"input_text"
-        yield from (b'{"type":"%s","text":"' % kind, FieldTemplate(f"{path}.text", part.text), b'"}')
+        yield b'{"type":' + _encode(words.text)
+        yield from (b',"text":"', FieldTemplate(f"{path}.text", part.text), b'"}')
         return
     image = FieldTemplate(f"{path}.image_url", part.image_url or "", MAX_IMAGE_CHARS)
     detail = b',"detail":' + _encode(part.detail) if part.detail else b""
-    if task == "chat":
-        yield from (b'{"type":"image_url","image_url":{"url":"', image, b'"' + detail + b"}}")
+    yield b'{"type":' + _encode(words.image)
+    if words.has_image_object:
+        yield from (b',"image_url":{"url":"', image, b'"' + detail + b"}}")
     else:
-        yield from (b'{"type":"input_image","image_url":"', image, b'"' + detail + b"}")
+        yield from (b',"image_url":"', image, b'"' + detail + b"}")

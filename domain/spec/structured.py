@@ -3,12 +3,13 @@
 The service promises to keep to a schema under `strict: true` only; without it, and with a cut answer, it may not.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import msgspec
 
 from domain.errors import SpecMistake
+from domain.service.endpoints import ENDPOINTS, Endpoint, SchemaPlace
 
 if TYPE_CHECKING:
     import jsonschema_rs
@@ -16,18 +17,20 @@ if TYPE_CHECKING:
 MAX_SHOWN_CHARS = 300
 MAX_REFERENCES = 8  # one behind the other
 _REFERENCES = ("$ref", "$dynamicRef", "$recursiveRef")
-_WHERE = {
-    "chat": ("response_format", "json_schema", "schema"),
-    "responses": ("text", "format", "schema"),
-}
 
 
-def answer_schema(task: str, parameters: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Give the schema that a spec's parameters ask answers to fit, None for free text and embeddings."""
+def answer_schema(endpoint: Endpoint, parameters: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Give the schema that a spec's parameters ask answers to fit; None where they ask for none."""
+    found = _at(endpoint.schema.path, parameters) if endpoint.schema else None
+    return found if isinstance(found, dict) else None
+
+
+def _at(path: Iterable[str], parameters: Mapping[str, Any]) -> Any:
+    """Follow keys into parameters; None where one is missing."""
     found: Any = parameters
-    for key in _WHERE.get(task, ()):
+    for key in path:
         found = found.get(key) if isinstance(found, Mapping) else None
-    return found if isinstance(found, dict) and task in _WHERE else None
+    return found
 
 
 def columns_of(schema: dict[str, Any]) -> list[str]:
@@ -50,19 +53,16 @@ def pointed(root: Mapping[str, Any], pointer: str) -> Any:
     return part
 
 
-def schema_mistakes(task: str, parameters: dict[str, Any]) -> list[SpecMistake]:
+def schema_mistakes(endpoint: Endpoint, parameters: dict[str, Any]) -> list[SpecMistake]:
     """Find what is wrong with the wish for structured answers in a spec's parameters."""
-    if task not in _WHERE:
+    place = endpoint.schema
+    if place is None:
         return []
-    outer, *inner = _WHERE[task]
-    path, value = f"parameters.{outer}", parameters.get(outer)
-    if task == "responses" and isinstance(value, dict):
-        value = value.get("format")
-        path = f"{path}.format"
-    if not isinstance(value, dict) or value.get("type") != "json_schema":
-        return _misplaced(task, parameters)
-    if task == "chat":
-        value, path = value.get("json_schema"), f"{path}.json_schema"
+    typed = _at(place.typed, parameters)
+    if not isinstance(typed, dict) or typed.get("type") != "json_schema":
+        return _misplaced(endpoint.urls[0], place, parameters)
+    *outer, last = place.path
+    path, value = ".".join(("parameters", *outer)), _at(outer, parameters)
     if not isinstance(value, dict):
         return [SpecMistake(path, "missing: an object with `name` and `schema`")]
     mistakes = [] if value.get("name") else [SpecMistake(f"{path}.name", "missing: the service asks for one")]
@@ -70,14 +70,17 @@ def schema_mistakes(task: str, parameters: dict[str, Any]) -> list[SpecMistake]:
         mistakes.append(
             SpecMistake("parameters.n", "answers with a schema become columns: there can be one only")
         )
-    return mistakes + _mistakes_in_schema(f"{path}.{inner[-1]}", value.get("schema"))
+    return mistakes + _mistakes_in_schema(f"{path}.{last}", value.get(last))
 
 
-def _misplaced(task: str, parameters: dict[str, Any]) -> list[SpecMistake]:
-    """Point out the other endpoint's word for the same thing, which the service would refuse in every row."""
-    if task == "responses" and "response_format" in parameters:
-        return [SpecMistake("parameters.response_format", "/v1/responses takes this as `text.format`")]
-    return []
+def _misplaced(url: str, place: SchemaPlace, parameters: dict[str, Any]) -> list[SpecMistake]:
+    """Point out another endpoint's word for the same thing, which the service would refuse in every row."""
+    others = [other.schema for other in ENDPOINTS.values() if other.schema and other.schema != place]
+    return [
+        SpecMistake(f"parameters.{'.'.join(other.typed)}", f"{url} takes this as `{'.'.join(place.typed)}`")
+        for other in others
+        if _at(other.typed, parameters) is not None
+    ]
 
 
 def _mistakes_in_schema(path: str, schema: object) -> list[SpecMistake]:

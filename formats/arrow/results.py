@@ -1,11 +1,12 @@
 """Write result records as parquet, with real types, to a place that only takes bytes."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from domain.service.endpoints import ENDPOINTS, Task, Usage
 from formats.arrow.building import built, written_type
 from formats.sinks import ArrowSink, Sink
 
@@ -14,49 +15,23 @@ PENDING_BYTES = 4 * 1024 * 1024  # as Python values, about
 PENDING_RECORDS = 1024
 _VALUE_BYTES = 32  # a number in a list of Python's
 
-_COUNT = pa.int64()
+
+def _counts(names: Iterable[str]) -> list[tuple[str, pa.DataType]]:
+    return [(name, pa.int64()) for name in names]
 
 
-def _counts(*names: str) -> pa.DataType:
-    return pa.struct([(name, _COUNT) for name in names])
+def _usage(usage: Usage) -> pa.DataType:
+    details = [(name, pa.struct(_counts(parts))) for name, parts in usage.details.items()]
+    return pa.struct([*_counts(usage.counts), *details])
 
 
-# As the service spells them (OpenAI API reference: CompletionUsage, ResponseUsage, CreateEmbeddingResponse.usage).
-USAGE: Mapping[str, pa.DataType] = {
-    "chat": pa.struct(
-        [
-            ("prompt_tokens", _COUNT),
-            ("completion_tokens", _COUNT),
-            ("total_tokens", _COUNT),
-            ("prompt_tokens_details", _counts("audio_tokens", "cached_tokens")),
-            (
-                "completion_tokens_details",
-                _counts(
-                    "accepted_prediction_tokens",
-                    "audio_tokens",
-                    "reasoning_tokens",
-                    "rejected_prediction_tokens",
-                ),
-            ),
-        ]
-    ),
-    "responses": pa.struct(
-        [
-            ("input_tokens", _COUNT),
-            ("output_tokens", _COUNT),
-            ("total_tokens", _COUNT),
-            ("input_tokens_details", _counts("cached_tokens")),
-            ("output_tokens_details", _counts("reasoning_tokens")),
-        ]
-    ),
-    "embeddings": _counts("prompt_tokens", "total_tokens"),
-}
+USAGE: Mapping[Task, pa.DataType] = {task: _usage(endpoint.usage) for task, endpoint in ENDPOINTS.items()}
 
 
 class ParquetResults:
     """Takes records in their order and writes them in row groups of bounded memory. The sink is not closed.
 
-    `task` is `chat`, `responses` or `embeddings`. Columns: `file`, `row`, `<task>`, the carried ones, those of structured
+    `task` names the endpoint. Columns: `file`, `row`, `<task>`, the carried ones, those of structured
     answers, `custom_id`, `finish_reason`, `usage`.
     `carried` gives the carried columns' types in the input, None where it has none (they become text, and what is no text
     its JSON); `answer` the columns of structured answers likewise. A record may lack columns: they are null.
@@ -68,14 +43,14 @@ class ParquetResults:
         self,
         sink: Sink,
         *,
-        task: str,
+        task: Task,
         carried: Mapping[str, pa.DataType | None] | None = None,
         answer: Mapping[str, pa.DataType | None] | None = None,
     ) -> None:
         columns: list[tuple[str, pa.DataType]] = [
             ("file", pa.string()),
             ("row", pa.int64()),
-            (str(task), pa.list_(pa.float32()) if task == "embeddings" else pa.string()),
+            (task, pa.list_(pa.float32()) if ENDPOINTS[task].has_vectors else pa.string()),
             *((name, written_type(kind)) for name, kind in (carried or {}).items()),
             *((name, written_type(kind)) for name, kind in (answer or {}).items()),
             ("custom_id", pa.string()),

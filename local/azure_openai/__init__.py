@@ -1,4 +1,4 @@
-"""A local Azure OpenAI service: the files and batch operations, and live embeddings, chat completions and responses.
+"""A local Azure OpenAI service: the files and batch operations, and live embeddings, completions and responses.
 
 It behaves as the real one is known to: validation in the background, quota, delays, shuffled output, odd endings, lost
 answers when asked for. It counts every call and every answered request, so that tests can prove that nothing is paid twice.

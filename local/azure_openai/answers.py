@@ -13,6 +13,7 @@ import msgspec
 from local.azure_openai import json_schema
 
 CHAT_MODEL = "gpt-4o-mini-2024-07-18"
+COMPLETION_MODEL = "gpt-35-turbo-instruct"
 EMBEDDING_DIMENSIONS = 1536
 CHARACTERS_PER_TOKEN = 4
 
@@ -39,15 +40,15 @@ def tokens_in(text: str) -> int:
 
 
 def request_text(body: dict[str, Any]) -> str:
-    """What was asked: the last user message of a chat, the last input of a responses or embeddings request."""
+    """What was asked: the last user message of a chat, the last input or prompt of another request."""
     if "messages" in body:
         users = [m for m in body["messages"] if isinstance(m, dict) and m.get("role") == "user"]
         return _content_text(users[-1].get("content")) if users else ""
-    return _content_text(body.get("input", ""))
+    return _content_text(body.get("prompt") or body.get("input", ""))
 
 
 def answer_text(body: dict[str, Any]) -> str:
-    """The answer to a chat or responses request: fits the JSON schema if one is asked for, else two short sentences."""
+    """The answer to a request for text: fits the JSON schema if one is asked for, else two short sentences."""
     text = request_text(body)
     digest = hashlib.sha256(f"{body.get('model', '')}\n{text}".encode()).hexdigest()
     asked = body.get("response_format") or (body.get("text") or {}).get("format") or {}
@@ -92,6 +93,37 @@ def chat_completion(
             "total_tokens": prompt_tokens + completion_tokens,
             "prompt_tokens_details": {"cached_tokens": 0},
             "completion_tokens_details": {"reasoning_tokens": 0},
+        },
+    }
+
+
+def text_completion(body: dict[str, Any], *, created: float) -> dict[str, Any]:
+    """A legacy completion object; a choice per prompt."""
+    prompts = inputs(body, "prompt")
+    texts = [answer_text({**body, "prompt": prompt}) for prompt in prompts]
+    prompt_tokens, completion_tokens = sum(map(tokens_in, prompts)), sum(map(tokens_in, texts))
+    return {
+        "id": f"cmpl-{_id(body, 29)}",
+        "object": "text_completion",
+        "created": int(created),
+        "model": COMPLETION_MODEL,
+        "choices": [
+            {
+                "index": index,
+                "finish_reason": "stop",
+                "logprobs": None,
+                "text": text,
+                "content_filter_results": _COMPLETION_FILTER,
+            }
+            for index, text in enumerate(texts)
+        ],
+        "prompt_filter_results": [
+            {"prompt_index": index, "content_filter_results": _PROMPT_FILTER} for index in range(len(prompts))
+        ],
+        "usage": {
+            "prompt_tokens": prompt_tokens,
+            "completion_tokens": completion_tokens,
+            "total_tokens": prompt_tokens + completion_tokens,
         },
     }
 
@@ -155,7 +187,7 @@ def embedding(text: str, dimensions: int = EMBEDDING_DIMENSIONS) -> list[float]:
 
 def embeddings(body: dict[str, Any]) -> dict[str, Any]:
     """An embeddings list; a vector per input, as floats or base64 of little-endian 32-bit floats."""
-    texts = embedding_inputs(body)
+    texts = inputs(body, "input")
     dimensions = body.get("dimensions") or EMBEDDING_DIMENSIONS
     data = []
     for index, text in enumerate(texts):
@@ -168,9 +200,9 @@ def embeddings(body: dict[str, Any]) -> dict[str, Any]:
     return {"object": "list", "data": data, "model": body.get("model", ""), "usage": usage}
 
 
-def embedding_inputs(body: dict[str, Any]) -> list[str]:
-    """The inputs of an embeddings request, one by one; token arrays are written as JSON."""
-    given = body.get("input", "")
+def inputs(body: dict[str, Any], key: str) -> list[str]:
+    """The texts that a body asks about under a key, one by one; token arrays are written as JSON."""
+    given = body.get(key, "")
     if isinstance(given, str):
         return [given]
     if given and isinstance(given[0], int):

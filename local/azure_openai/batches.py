@@ -165,7 +165,7 @@ def name_blobs(batch: BatchRecord, directory: uuid.UUID | None) -> None:
     batch.output_blob, batch.error_blob = named
 
 
-def estimated_tokens(size_bytes: int) -> int:
+def quota_tokens(size_bytes: int) -> int:
     """The estimate that the service holds against the quota: a token per four characters."""
     return size_bytes // CHARACTERS_PER_TOKEN
 

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from starlette.concurrency import run_in_threadpool
 
-from local.azure_openai.batches import BatchOrder, BatchStore, estimated_tokens
+from local.azure_openai.batches import BatchOrder, BatchStore, quota_tokens
 from local.azure_openai.errors import BatchRefusedError, BlobRefusedError, ServiceError
 from local.azure_openai.operations import (
     BLOBS_SINCE,
@@ -111,7 +111,7 @@ class BatchesApi:
                 f"The input file '{file.id}' is in '{status}' state. Only files with status 'Processed' are accepted "
                 "for batch inferencing. Please check the file status and try again.",
             )
-        batch.content, batch.tokens = file.sha256, estimated_tokens(file.bytes or 0)
+        batch.content, batch.tokens = file.sha256, quota_tokens(file.bytes or 0)
 
     async def _take_blob(self, batch: BatchRecord, url: str, request: Request) -> None:
         version = api_version(request)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
-from local.azure_openai.batches import BatchStore, estimated_tokens, name_blobs
+from local.azure_openai.batches import BatchStore, name_blobs, quota_tokens
 from local.azure_openai.errors import BlobRefusedError, ErrorItem
 from local.azure_openai.processing import Tally, Work
 from local.azure_openai.validation import Verdict, check
@@ -168,7 +168,7 @@ class Lifecycle:
         verdict = check(path, self._settings, stop.is_set)
         batch.total, batch.deployment = verdict.total, verdict.deployment
         if batch.input_blob:
-            batch.tokens = estimated_tokens(path.stat().st_size)
+            batch.tokens = quota_tokens(path.stat().st_size)
         if not verdict.errors:
             batch.failures_ahead = self._processor.failures_ahead(path, stop.is_set)
         return verdict

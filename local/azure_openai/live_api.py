@@ -1,4 +1,4 @@
-"""The live operations: embeddings, chat completions and responses, answered at once."""
+"""The live operations: embeddings, chat completions, legacy completions and responses, answered at once."""
 
 from __future__ import annotations
 
@@ -23,6 +23,13 @@ if TYPE_CHECKING:
 
 MAX_INPUTS = 2048
 _NAMED_CHARACTERS = 80
+_KINDS = {  # by the end of the path: the longer one first
+    "/embeddings": "embeddings",
+    "/chat/completions": "chat",
+    "/completions": "completions",
+    "/responses": "responses",
+}
+_SEVERAL_TEXTS = {"embeddings": "input", "completions": "prompt"}  # a call may ask for more than one
 _OUTPUT_LIMITS = ("max_completion_tokens", "max_output_tokens", "max_tokens")
 
 
@@ -42,24 +49,18 @@ class LiveApi:
 
     def operations(self) -> list[Operation]:
         """The operations: the deployment is in the body, or in the path of the dated form."""
-        paths = ("/embeddings", "/chat/completions", "/responses")
-        deployed = tuple(f"/deployments/{{deployment}}{path}" for path in paths[:2])
-        return [Operation(name="live", method="POST", path=path, read=self.read) for path in paths + deployed]
+        deployed = [f"/deployments/{{deployment}}{path}" for path in _KINDS if path != "/responses"]
+        paths = [*_KINDS, *deployed]
+        return [Operation(name="live", method="POST", path=path, read=self.read) for path in paths]
 
     async def read(self, request: Request) -> Call:
         """Read any live call."""
         body = await json_body(request, dict[str, Any])
         deployment = str(request.path_params.get("deployment") or body.get("model", ""))
         body["model"] = deployment
-        path = request.url.path
-        kind = (
-            "embeddings"
-            if path.endswith("/embeddings")
-            else "chat"
-            if path.endswith("/completions")
-            else "responses"
-        )
-        texts = answers.embedding_inputs(body) if kind == "embeddings" else [answers.request_text(body)]
+        kind = next(kind for path, kind in _KINDS.items() if request.url.path.endswith(path))
+        key = _SEVERAL_TEXTS.get(kind)
+        texts = answers.inputs(body, key) if key else [answers.request_text(body)]
         custom_id = request.headers.get("x-ms-client-request-id", "")
         subject = Subject(deployment=deployment, custom_id=custom_id, text="\n".join(texts))
 
@@ -106,6 +107,8 @@ class LiveApi:
 def _answer(kind: str, body: dict[str, Any]) -> dict[str, Any]:
     if kind == "embeddings":
         return answers.embeddings(body)
+    if kind == "completions":
+        return answers.text_completion(body, created=time.time())
     make = answers.chat_completion if kind == "chat" else answers.response_object
     return make(body, created=time.time())
 

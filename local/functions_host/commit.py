@@ -4,6 +4,7 @@ import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from json import loads
+from math import floor
 
 from local.functions_host import history
 from local.functions_host.history import Event, RuntimeStatus, moment_of
@@ -75,7 +76,7 @@ class TurnCommit:
             calls = [(call.id, call.name, call.input) for call in outcome.activities]
             effects.activities.extend(self._store.add_activities(instance, calls))
         for timer in outcome.timers:
-            moment = moment_of(timer.fire_at)
+            moment = fires_at(timer.fire_at, now)
             event = history.timer_fired(moment, timer.id, timer.fire_at)
             self._store.post([_answer_to(instance.instance_id, instance.execution_id, event, moment)])
             effects.wake.append((moment, instance.instance_id))
@@ -120,6 +121,15 @@ class TurnCommit:
             event = history.sub_orchestration_failed(now, task_id, reason, "")
         self._store.post([_answer_to(parent["InstanceId"], parent["ExecutionId"], event, now)])
         effects.wake.append((now, parent["InstanceId"]))
+
+
+def fires_at(fire_at: str, now: float) -> float:
+    """Give the moment at which a timer fires: up to a second early, as in Azure.
+
+    There it is a message of a queue, hidden for whole seconds; what is left of the last one is cut off (Azure/durabletask,
+    TaskHubQueue.cs; read 2026-11).
+    """
+    return now + max(0, floor(moment_of(fire_at) - now))
 
 
 def start_message(instance: Instance) -> Message:

@@ -2,7 +2,6 @@
 
 import msgspec
 
-from domain.results.answers import read_answer
 from domain.service.outcomes import Outcome, Verdict, judge
 from domain.spec.job_spec import JobSpec
 from domain.spec.structured import AnswerChecker
@@ -12,7 +11,7 @@ class CheckedAnswers:
     """Judges answer lines like `domain.service.outcomes.judge`, and looks into those that are answers."""
 
     def __init__(self, spec: JobSpec) -> None:
-        self._task = spec.task
+        self._read_answer = spec.target.read_answer
         schema = spec.answer_schema
         self._checker = AnswerChecker(schema) if schema is not None else None
 
@@ -21,7 +20,7 @@ class CheckedAnswers:
         verdict = judge(line)
         if verdict is None or verdict.outcome is not Outcome.OK or self._checker is None:
             return verdict
-        answer = read_answer(self._task, line)
+        answer = self._read_answer(line)
         reason = self._checker.reason_against(msgspec.json.decode(answer.content))
         if reason is None:
             return verdict

@@ -10,7 +10,6 @@ from domain import names
 from domain.errors import PipelineError
 from domain.records import Plan
 from domain.results import error_records
-from domain.results.answers import read_answer
 from domain.service.outcomes import Outcome, ShardOutcome, Tally
 from domain.spec.request_template import RequestTemplate
 from formats.file_types import BINARY
@@ -110,7 +109,8 @@ class TableRecords:
         self, number: int, ended: ShardOutcome, values: dict[str, Any], outputs: TableOutputs
     ) -> None:
         self._tally.count(Outcome.OK, flag=ended.flag)
-        outputs.result(number, ended.custom_id, read_answer(self._spec.task, bytes(ended.answer)), values)
+        answer = self._spec.target.read_answer(bytes(ended.answer))
+        outputs.result(number, ended.custom_id, answer, values)
 
 
 def _matching(ended: ShardOutcome | None, item: Row | BadRow) -> ShardOutcome:

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from domain.direct.live_calls import CallMaker, LiveCall, answer_lines, path_of
+from domain.direct.live_calls import CallMaker, LiveCall, answer_lines
 from domain.direct.sending import SendBook, SendRecord
 from domain.direct.throttle import Limits, Throttle
 from domain.errors import ConfigurationError, ConflictError, LostAnswerError, PassingError, PipelineError
+from domain.service.endpoints import BY_URL
 
 if TYPE_CHECKING:
     from adapters.openai.live_api import LiveAnswer, LiveApi
@@ -55,7 +56,7 @@ class Sending:
         clock: Callable[[], float],
         until: float,
     ) -> None:
-        self._about, self._path, self._calls = about, path_of(url), calls
+        self._about, self._path, self._calls = about, BY_URL[url].path, calls
         self._book, self._log, self._api = book, send_log, api
         self._throttle, self._limits, self._most_tries = throttle, limits, most_tries
         self._rate = rate  # None without limits

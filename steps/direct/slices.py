@@ -17,6 +17,7 @@ from domain.direct.sending import SendBook
 from domain.direct.throttle import Limits, Throttle
 from domain.errors import ConflictError
 from domain.records import Ledger, SendingRecord
+from domain.service.endpoints import BY_URL
 from steps.direct.live_sending import Sending
 
 # It begins no calls after that, unless answers are slow: a round lasts as long as its longest step.
@@ -113,7 +114,7 @@ class Slice:
             lines.__getitem__,
             book.is_alone,
             model=shard.model,
-            embeds=shard.url.endswith("/embeddings"),
+            endpoint=BY_URL[shard.url],
             inputs_per_request=shard.inputs_per_request,
         )
         limits = Limits(

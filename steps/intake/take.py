@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from adapters.services import Services
 from adapters.work.claims import Claimed, Claims
 from domain import names
-from domain.contracts import ListedFile, Pace, SnapshotRequest, TakenFiles
+from domain.contracts import ListedFile, SnapshotRequest, SnapshotSettings, TakenFiles
 from domain.records import Claim, InputFile
 from domain.settings import Settings
 from steps.intake.first_versions import first_versions
@@ -42,12 +42,12 @@ def take(found: Survey, snapshot_id: str, services: Services) -> TakenFiles:
     pages = list(_pages(files))
     for number, page in enumerate(pages):
         store.snapshots.write_page(snapshot_id, number, page)
-    return TakenFiles(files=len(files), pages=len(pages), pace=pace_of(services.settings))
+    return TakenFiles(files=len(files), pages=len(pages), settings=snapshot_settings(services.settings))
 
 
-def pace_of(settings: Settings) -> Pace:
+def snapshot_settings(settings: Settings) -> SnapshotSettings:
     """Fix the settings a snapshot goes by for its whole life."""
-    return Pace(
+    return SnapshotSettings(
         micro_batch_size=settings.micro_batch_size,
         max_active_batches=settings.max_active_batches,
         poll_min_seconds=min(settings.poll_min_seconds, settings.poll_max_seconds),

@@ -8,13 +8,13 @@ from adapters.work.claims import FrozenInput
 from adapters.work.store import WorkStore
 from domain import names
 from domain.errors import InputFileError
-from domain.estimates import TokenMeter
+from domain.estimates import Estimate, TokenMeter
 from domain.records import Plan, PlannedShard
 from domain.results import error_records
+from domain.service.endpoints import BY_URL, engine_of
 from domain.service.request_lines import BadLine, Request, RequestChecker, split_lines
 from domain.settings import Settings
 from domain.shards import most_bytes, shard_limits
-from domain.spec.job_spec import engine_of
 from steps.shard_writer import first_shards
 
 SAMPLE_LINES = 1000
@@ -70,7 +70,7 @@ class RequestPreparation:
         """Write into the plan what its requests ask for, and how they are sent."""
         settings = self._settings
         plan.model, plan.url = checker.model, checker.url
-        plan.engine = engine_of(settings.engine, checker.url or "")
+        plan.engine = engine_of(settings.engine, checker.url)
         if plan.engine == "batch" and settings.on_deadline == "direct":
             plan.direct_deployment = settings.direct_deployment
 
@@ -97,17 +97,19 @@ class RequestPreparation:
         """Check a file that may be its own shard; None as soon as it turns out that it cannot be."""
         checker = RequestChecker(self._settings.azure_openai_deployment)
         plan = msgspec.structs.replace(self._empty_plan)
-        meter, bytes_so_far = self._meter(), 0
+        meter: TokenMeter | None = None
+        bytes_so_far = 0
         for line in self._lines():
             found = checker.check(line)
             if not isinstance(found, Request) or found.changed:
                 return None
             plan.requests += 1
             bytes_so_far += len(line) + 1
+            meter = meter or self._meter(checker)
             meter.add(line)
             if plan.requests == SAMPLE_LINES and self._too_many(bytes_so_far):
                 return None  # it would take a second pass anyway: go there at once
-        plan.estimate = meter.estimate
+        plan.estimate = meter.estimate if meter else Estimate()
         self._say_how(plan, checker)
         max_requests, max_bytes = self._limits(plan, checker)
         if plan.requests > max_requests or self._size > max_bytes:
@@ -124,7 +126,7 @@ class RequestPreparation:
         checker = RequestChecker(self._settings.azure_openai_deployment)
         plan = msgspec.structs.replace(self._empty_plan)
         shards = first_shards(self._key, self._store, self._settings)
-        meter = self._meter()
+        meter: TokenMeter | None = None
         invalid = self._store.blobs.lazy_writer(names.invalid_lines(self._key))
         for found in self._checked(checker):
             plan.requests += 1
@@ -133,16 +135,19 @@ class RequestPreparation:
                     self._say_how(plan, checker)
                     shards.max_requests, shards.max_bytes = self._limits(plan, checker)
                 shards.add(found.line)
+                meter = meter or self._meter(checker)
                 meter.add(found.line)
             else:
                 plan.invalid += 1
                 invalid.write(error_records.of_bad_line(self._path, found))
         invalid.close()
-        plan.shards, plan.estimate = shards.close(), meter.estimate
+        plan.shards, plan.estimate = shards.close(), meter.estimate if meter else Estimate()
         return plan
 
-    def _meter(self) -> TokenMeter:
-        return TokenMeter("chat", counts=self._settings.count_tokens)
+    def _meter(self, checker: RequestChecker) -> TokenMeter:
+        """Count as the endpoint's models do, which the first good line has named."""
+        assert checker.url is not None
+        return TokenMeter(BY_URL[checker.url], counts=self._settings.count_tokens)
 
 
 def _rejected_with_file(found: Request | BadLine, message: str) -> BadLine:

@@ -9,11 +9,12 @@ from adapters.work.claims import FrozenInput
 from adapters.work.store import WorkStore
 from domain import names
 from domain.errors import InputFileError, PipelineError, RowTemplateError
-from domain.estimates import TokenMeter, most_output_tokens
+from domain.estimates import TokenMeter
 from domain.records import Plan
 from domain.results import error_records
+from domain.service.endpoints import engine_of
 from domain.settings import Settings
-from domain.spec.job_spec import JobSpec, engine_of
+from domain.spec.job_spec import JobSpec
 from domain.spec.request_template import MAX_ROWS_TO_LOOK_AT, RequestTemplate, completed
 from formats.reading import Table
 from formats.rows import BadRow, Row
@@ -54,7 +55,7 @@ class TablePreparation:
             model=spec.deployment,
             url=spec.endpoint,
             engine=engine_of(spec.engine, spec.endpoint),
-            inputs_per_request=spec.inputs_per_request if spec.task == "embeddings" else 1,
+            inputs_per_request=spec.inputs_per_request if spec.target.shares_calls else 1,
             direct_deployment=spec.direct_deployment if spec.on_deadline == "direct" else None,
         )
 
@@ -63,13 +64,13 @@ class TablePreparation:
         rows = self._rows()
         plan = msgspec.structs.replace(self._empty_plan, spec=self._spec)
         template = RequestTemplate(self._spec)
-        meter = TokenMeter(self._spec.task, self._spec.parameters, counts=self._settings.count_tokens)
+        meter = TokenMeter(self._spec.target, self._spec.parameters, counts=self._settings.count_tokens)
         shards = first_shards(
             self._key,
             self._store,
             self._settings,
             plan.engine,
-            output_tokens=most_output_tokens(self._spec.parameters),
+            output_tokens=self._spec.target.most_output_tokens(self._spec.parameters),
         )
         invalid = self._store.blobs.lazy_writer(names.invalid_lines(self._key))
         for item in rows:

@@ -53,7 +53,7 @@ class Submission:
         self._wanted = services.settings.transport
         self._choice = self._choose(services.settings, services.storage.work_urls)
         self._session = LedgerSession(work, services.work, self._choice, now=self._clock())
-        self._transports: dict[str, Transport] = {
+        self._transports: dict[TransportName, Transport] = {
             TransportName.UPLOAD: UploadTransport(work, self._session, services),
             TransportName.IMPORT: ImportTransport(work, self._session, services),
             TransportName.BLOB: BlobTransport(work, services),
@@ -175,7 +175,10 @@ class Submission:
 
     def _paused(self, error: QuotaFullError | ConfigurationError) -> Submitted:
         model = self._shard.model if error.code in DEPLOYMENT_CODES else None
-        kind = "quota" if isinstance(error, QuotaFullError) else "configuration"
-        level = logging.INFO if kind == "quota" else logging.WARNING  # which is for somebody to mend
+        is_full = isinstance(error, QuotaFullError)
+        # Anything else is for a person to set right.
+        level = logging.INFO if is_full else logging.WARNING
         log.log(level, "%s/%s waits: %s", self._work.key, self._shard.shard, error)
-        return Submitted(paused=Pause(model=model, kind=kind, message=str(error)))
+        return Submitted(
+            paused=Pause(model=model, kind="quota" if is_full else "configuration", message=str(error))
+        )

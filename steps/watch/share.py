@@ -2,7 +2,8 @@
 
 from adapters.services import Services
 from adapters.work.shares import Shares
-from domain.flow.sharing import Holding, Share, ShareRequest, agree, is_stale
+from domain.contracts import Share, ShareRequest
+from domain.flow.sharing import Holding, agree, is_stale
 
 
 def share(asking: ShareRequest, services: Services) -> Share:

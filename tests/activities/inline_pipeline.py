@@ -41,7 +41,8 @@ from domain.contracts import (
 )
 from domain.direct.sending import SendRecord
 from domain.errors import PassingError
-from domain.flow.machine import Flow
+from domain.flow.flow import Flow
+from domain.flow.machine import begin_calls, end_call
 from domain.flow.state import Call
 from domain.settings import Settings
 from local.azure_openai import RunningService
@@ -51,6 +52,7 @@ from tests.conftest import Containers
 
 LOOK_SECONDS = 0.02  # between looks at a batch that is being worked on; the flow's own clock is set forward
 MOST_ROUNDS = 2000
+MOST_CALLS = 1000  # at once
 NO_TASK_HUB = client_binding("http://127.0.0.1:9", "Hub")  # nothing listens there
 STORAGE_EFFECTS = frozenset({"write", "copy", "set_metadata", "delete", "delete_folder"})
 
@@ -306,7 +308,7 @@ class InlinePipeline:
             Call("take_snapshot", to_wire(SnapshotRequest(snapshot_id=snapshot_id)))
         )
         taken = from_wire(_ok(told), TakenFiles)
-        return Flow(snapshot_id=snapshot_id, pace=taken.pace, files_total=taken.files, pages=taken.pages)
+        return Flow.of(snapshot_id, taken)
 
     def live(
         self,
@@ -325,29 +327,34 @@ class InlinePipeline:
             look()
             if flow.finished or until():
                 return flow.report()
-            now = self.now()
-            self._round(flow, flow.next_calls(now), steps, now)
+            self.round(flow, steps)
         raise AssertionError(f"not finished after {MOST_ROUNDS} rounds: {to_wire(flow)}")
 
-    def _round(self, flow: Flow, calls: list[Call], steps: "Steps", now: float) -> None:
-        if calls:
+    def round(self, flow: Flow, steps: "Steps") -> None:
+        """Begin what may begin, and carry it out."""
+        calls, wake_at = begin_calls(flow, self.now(), most=MOST_CALLS)
+        try:
             answers = [steps.answer(call) for call in calls]
-            flow.absorb(calls, answers, self.now())
-        else:
+        except BaseException:  # died: the next life begins these calls again
+            flow.in_flight.clear()
+            raise
+        for call, answer in zip(calls, answers, strict=True):
+            end_call(flow, call, from_wire(answer, Answer), self.now())
+        if not calls and wake_at is not None:
             time.sleep(LOOK_SECONDS)  # real time for the service; the flow need not wait itself
-            self._forward += max(0.0, flow.wake_at(now) - self.now())
+            self._forward += max(0.0, wake_at - self.now())
 
     def live_until(self, flow: Flow, activity: str, *, path: str = "") -> Call:
         """Run rounds until an activity is due, for the file of that path if one is named; gives that call."""
         steps = Steps(self, Fuse())
         while True:
-            now = self.now()
-            calls = flow.next_calls(now)
+            begun = begin_calls(flow, self.now(), most=MOST_CALLS).begun
+            flow.in_flight.clear()  # to look only
             paths = {file.key: file.path for file in flow.files}
-            for call in calls:
+            for call in begun:
                 if call.activity == activity and path in ("", paths[call.key]):
                     return call
-            self._round(flow, calls, steps, now)
+            self.round(flow, steps)
 
     def run(self, fuse: Fuse | None = None) -> SnapshotReport:
         """Take and finish everything that waits, and tidy up, as `process_snapshot` does."""

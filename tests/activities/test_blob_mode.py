@@ -8,7 +8,7 @@ import pytest
 
 from domain import names
 from domain.errors import RefusedError
-from domain.flow.machine import Flow
+from domain.flow.flow import Flow
 from domain.records import BatchRecord
 from domain.service.batch_states import BatchView
 from local.azure_openai import RunningService, running

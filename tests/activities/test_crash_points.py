@@ -178,8 +178,7 @@ def test_two_apps_that_work_on_the_same_file_at_once_make_one_batch_of_it(
     old = pipeline.begin()
     steps = Steps(pipeline, Fuse())
     for _ in range(3):  # list, prepare, submit
-        calls = old.next_calls(pipeline.now())
-        old.absorb(calls, [steps.answer(call) for call in calls], pipeline.now())
+        pipeline.round(old, steps)
     pipeline.run()
     check(pipeline, service)
     pipeline.live(old)

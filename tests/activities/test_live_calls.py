@@ -51,6 +51,12 @@ def chat(row: int, text: str = "") -> bytes:
     return json.dumps(line).encode() + b"\n"
 
 
+def completion(row: int, prompt: Any = None, **changes: Any) -> bytes:
+    body = {"model": "instruct", "prompt": prompt or f"text {row}", "max_tokens": 50}
+    line = {"custom_id": f"row-{row}", "method": "POST", "url": "/v1/completions", "body": body, **changes}
+    return json.dumps(line).encode() + b"\n"
+
+
 def served(service: RunningService) -> tuple[int, int]:
     """Answers that were paid, and the different texts they were for."""
     told = service.counters()["live_answers"]
@@ -105,7 +111,7 @@ def test_the_metadata_say_that_it_was_sent_live(make_pipeline: MakePipeline, ser
 
 
 @pytest.mark.parametrize("api_version", ["v1", "2024-10-21"])
-@pytest.mark.parametrize("line", [embedding, chat])
+@pytest.mark.parametrize("line", [embedding, chat, completion])
 def test_engine_direct_sends_everything_live_under_both_forms_of_url(
     make_pipeline: MakePipeline, service: RunningService, api_version: str, line: Any
 ) -> None:
@@ -123,6 +129,40 @@ def test_engine_batch_makes_batches_of_embeddings_too(
     pipeline.drop("a.jsonl", embeddings(2))
     pipeline.run()
     assert served(service) == (0, 0)
+
+
+@pytest.mark.parametrize("api_version", ["v1", "2024-10-21"])
+@pytest.mark.parametrize("url", ["/v1/completions", "/completions"])
+def test_completions_are_sent_live_and_come_back_in_order(
+    make_pipeline: MakePipeline, service: RunningService, api_version: str, url: str
+) -> None:
+    pipeline = make_pipeline(AZURE_OPENAI_API_VERSION=api_version)
+    pipeline.drop("a.jsonl", b"".join(completion(row, url=url) for row in range(20)))
+    assert pipeline.run().done == 1
+    assert outcomes(pipeline) == {"ok": 20}
+    results = pipeline.lines(pipeline.storage.processed, "_output.jsonl")
+    assert [line["custom_id"] for line in results] == [f"row-{row}" for row in range(20)]
+    (choice,) = results[7]["response"]["body"]["choices"]
+    assert "text 7" in choice["text"]
+    assert served(service) == (20, 20)
+    assert service.counters()["batches_created"] == 0
+    told = pipeline.document(pipeline.storage.processed, "_metadata.json")
+    assert (told["engine"], told["endpoint"], told["deployment"]) == ("direct", url, "instruct")
+    assert told["input_tokens"] == 20
+    assert told["output_tokens"] > 20
+
+
+def test_a_line_with_several_prompts_gets_all_of_its_answers(
+    make_pipeline: MakePipeline, service: RunningService
+) -> None:
+    pipeline = make_pipeline()
+    pipeline.drop("a.jsonl", completion(0, ["one", "two"]) + completion(1))
+    pipeline.run()
+    assert outcomes(pipeline) == {"ok": 2}
+    first, _ = pipeline.lines(pipeline.storage.processed, "_output.jsonl")
+    texts = [choice["text"] for choice in first["response"]["body"]["choices"]]
+    assert ["one" in texts[0], "two" in texts[1]] == [True, True]
+    assert served(service) == (3, 3)
 
 
 # --- throttling ------------------------------------------------------------------------------------------------------

@@ -58,12 +58,9 @@ def test_a_late_submitter_leaves_no_note_about_a_file_that_is_finished(
     pipeline.drop("a.jsonl", requests("ab"))
     late = pipeline.begin()
     steps = Steps(pipeline, Fuse())
-    while not (submissions := [c for c in late.next_calls(pipeline.now()) if c.activity == "submit_batch"]):
-        calls = late.next_calls(pipeline.now())
-        late.absorb(calls, [steps.answer(call) for call in calls], pipeline.now())
+    call = pipeline.live_until(late, "submit_batch")
     assert pipeline.run().done == 1
     for begun in (False, True):
-        (call,) = submissions
         answer = steps.answer(Call("submit_batch", {**call.input, "begun": begun}))
         assert answer["fault"] is not None
         notes = [name for name in pipeline.names(pipeline.storage.work) if name.startswith(names.FILES)]

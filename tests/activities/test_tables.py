@@ -114,6 +114,24 @@ def test_every_format_gives_a_record_for_each_row_in_its_order(pipeline: InlineP
     assert pipeline.names(pipeline.storage.input) == ["team/_batch.yaml"]
 
 
+@pytest.mark.parametrize("form", ["jsonl", "parquet"])
+def test_completions_are_a_column_of_texts(
+    pipeline: InlinePipeline, service: RunningService, form: str
+) -> None:
+    spec = f"{{endpoint: completions, deployment: instruct, input: 'Sum up: {{{{ text }}}}', output: {{format: {form}}}}}"
+    pipeline.drop("_batch.yaml", spec.encode())
+    pipeline.drop("a.csv", csv_of(ROWS))
+    assert pipeline.run().tally.ok == 5
+    content = only(pipeline, f"a_output.{form}")
+    found = pl.read_parquet(content).to_dicts() if form == "parquet" else records(content)
+    assert list(found[0]) == ["file", "row", "completions", "custom_id", "finish_reason", "usage"]
+    assert all(f"Sum up: Line one of {record['row']}" in record["completions"] for record in found)
+    assert {record["finish_reason"] for record in found} == {"stop"}
+    assert all(record["usage"]["completion_tokens"] > 0 for record in found)
+    # One call for each row: only then is its usage known.
+    assert service.counters()["calls"]["live"]["total"] == 5
+
+
 def test_a_text_needs_nothing_but_the_settings(pipeline: InlinePipeline) -> None:
     pipeline.drop("words.txt", "first line\n\n  zweite Zeile ü\r\nlast".encode())
     pipeline.run()

@@ -33,7 +33,7 @@ class Grown:
         for shard in shards:
             self._grow(shard, 1)
 
-    def _grow(self, shard: PlannedShard, attempt: int) -> None:
+    def _grow(self, shard: PlannedShard, attempt: int, depth: int = 0) -> None:
         state = self._draw(st.sampled_from(["untouched", "intended", "submitted", "collected", "collected"]))
         if state == "untouched":
             self.frontier.append((shard.shard, attempt, None))
@@ -45,15 +45,17 @@ class Grown:
         if state != "collected":
             self.frontier.append((shard.shard, attempt, ledger.batch.batch_id if ledger.batch else None))
             return
-        on = self._draw(st.integers(0, shard.requests)) if attempt < 4 else 0
+        on = self._draw(st.integers(0, shard.requests)) if depth < 4 else 0
         self.ended += shard.requests - on
         parts = [part for part in (on // 2, on - on // 2) if part]
         children = [planned(names.child_shard(shard.shard, n), part) for n, part in enumerate(parts)]
+        # A batch that failed as a whole was no attempt of the requests in it: its parts keep the number.
+        children_attempt = attempt + self._draw(st.sampled_from([0, 1]))
         ledger.collected = Collected(
-            tally=Tally(ok=shard.requests - on), children=children, children_attempt=attempt + 1
+            tally=Tally(ok=shard.requests - on), children=children, children_attempt=children_attempt
         )
         for child in children:
-            self._grow(child, attempt + 1)
+            self._grow(child, children_attempt, depth + 1)
 
 
 grown = st.composite(Grown)()

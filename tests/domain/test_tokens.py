@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.tokens import Price, cost, estimate_tokens, parse_prices, vocabulary_of
+from domain.tokens import Price, cost, estimate_tokens, parse_prices
 
 # Article 1 of the Universal Declaration of Human Rights, and a line of code, with the tokens that the tokenizers
 # o200k_base and cl100k_base really make of them.
@@ -90,14 +90,6 @@ def test_a_text_and_its_bytes_have_the_same_estimate(text: str) -> None:
 @given(st.binary(), st.binary())
 def test_bytes_that_are_no_text_have_one_too(content: bytes, more: bytes) -> None:
     assert 0 <= estimate_tokens(content) <= estimate_tokens(content + more)
-
-
-def test_embeddings_have_an_older_vocabulary() -> None:
-    assert [vocabulary_of(task) for task in ("chat", "responses", "embeddings")] == [
-        "o200k_base",
-        "o200k_base",
-        "cl100k_base",
-    ]
 
 
 def test_prices_are_per_million_tokens_and_deployment() -> None:

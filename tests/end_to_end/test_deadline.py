@@ -8,7 +8,7 @@ from tests.end_to_end.conftest import MakePipeline
 from tests.end_to_end.pipeline import Pipeline, requests
 
 ROWS = 3
-HALF_A_SECOND_IN_HOURS = "0.00014"
+TWO_SECONDS_IN_HOURS = "0.0006"
 STUCK_IN = ("validating", "in_progress", "finalizing", "paused")
 
 
@@ -20,7 +20,7 @@ def finished(make_pipeline: MakePipeline) -> Pipeline:
             *({"deployment": f"stuck-{status}", "stuck_in": status} for status in STUCK_IN),
         ]
     }
-    pipeline = make_pipeline(plan=plan, deadline_hours=HALF_A_SECOND_IN_HOURS)
+    pipeline = make_pipeline(plan=plan, deadline_hours=TWO_SECONDS_IN_HOURS)
     for name in ("slow", *(f"stuck-{status}" for status in STUCK_IN)):
         pipeline.drop(f"{name}.jsonl", requests(name, ROWS, model=name))
     pipeline.wait_until_finished()

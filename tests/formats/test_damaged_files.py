@@ -93,7 +93,7 @@ def survives(name: str, content: bytes, **options: Any) -> list[Row | BadRow]:
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file[0])
-@settings(max_examples=100, deadline=None, derandomize=True)  # a damaged parquet page may ask for much memory
+@settings(max_examples=100, derandomize=True)  # a damaged parquet page may ask for much memory
 @given(applied=changes)
 def test_damage_has_a_reason(file: tuple[str, bytes], applied: list[Change]) -> None:
     name, content = file

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.direct.live_calls import CallMaker, LiveCall, answer_lines, path_of, split
+from domain.direct.live_calls import CallMaker, LiveCall, answer_lines, split
+from domain.service.endpoints import ENDPOINTS, Task
 from domain.service.outcomes import judge
 
 
@@ -20,28 +21,19 @@ def line(row: int, **body: Any) -> bytes:
 
 
 def calls_of(
-    lines: list[bytes], most: int = 16, alone: frozenset[int] = frozenset(), *, embeds: bool = True
+    lines: list[bytes], most: int = 16, alone: frozenset[int] = frozenset(), *, task: Task = "embeddings"
 ) -> list[LiveCall]:
     maker = CallMaker(
-        lines.__getitem__, alone.__contains__, model="emb", embeds=embeds, inputs_per_request=most
+        lines.__getitem__,
+        alone.__contains__,
+        model="emb",
+        endpoint=ENDPOINTS[task],
+        inputs_per_request=most,
     )
     waiting, made = deque(range(len(lines))), []
     while waiting:
         made.append(maker.next_call(waiting))
     return made
-
-
-@pytest.mark.parametrize(
-    ("url", "path"),
-    [
-        ("/v1/embeddings", "/embeddings"),
-        ("/embeddings", "/embeddings"),
-        ("/v1/chat/completions", "/chat/completions"),
-        ("/v1/responses", "/responses"),
-    ],
-)
-def test_the_version_is_the_clients_part_of_an_address(url: str, path: str) -> None:
-    assert path_of(url) == path
 
 
 def test_rows_that_agree_but_for_their_text_share_a_call() -> None:
@@ -74,14 +66,14 @@ def test_rows_that_were_refused_together_are_sent_alone() -> None:
 
 def test_the_deployment_is_the_shards_and_streams_are_not_asked_for() -> None:
     (call,) = calls_of(
-        [line(0, model="x", messages=[], stream=True, stream_options={}, background=True)], embeds=False
+        [line(0, model="x", messages=[], stream=True, stream_options={}, background=True)], task="chat"
     )
     assert call.body == {"model": "emb", "messages": []}
 
 
 def test_the_most_that_may_be_answered_counts_as_tokens() -> None:
-    (few,) = calls_of([line(0, messages=[])])
-    (many,) = calls_of([line(0, messages=[], max_completion_tokens=5000)])
+    (few,) = calls_of([line(0, messages=[])], task="chat")
+    (many,) = calls_of([line(0, messages=[], max_completion_tokens=5000)], task="chat")
     assert 5000 <= many.tokens - few.tokens <= 5020
 
 
@@ -138,7 +130,7 @@ def test_a_row_with_several_inputs_needs_all_of_its_vectors(
 
 
 def test_an_answer_to_something_else_is_kept_as_it_came() -> None:
-    (call,) = calls_of([line(0, input=["a", "b"])], embeds=False)
+    (call,) = calls_of([line(0, input=["a", "b"])], task="responses")
     assert b'{"output":[]}' in answer_lines(call, 200, b'{"output":[]}', "id")[0]
 
 

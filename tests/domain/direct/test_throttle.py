@@ -167,7 +167,8 @@ def test_slices_at_the_same_time_are_together_as_wide_as_one(width: float, data:
     slices = data.draw(st.integers(1, int(width)))
     shares = [throttle.shared_by(slices) for _ in range(slices)]
     assert sum(int(share.width) for share in shares) <= width
-    assert Throttle.together(shares[0], shares[1:] or shares, slices).width == pytest.approx(width)
+    for share in shares:
+        assert throttle.learned(share, share).width == pytest.approx(width)
 
 
 @pytest.mark.parametrize("slices", [1, 2, 8])
@@ -179,5 +180,5 @@ def test_refusals_narrow_slices_at_the_same_time_down_to_a_single_call(slices: i
         left = [msgspec.structs.replace(share) for _ in range(min(slices, int(throttle.width)))]
         for one in left:
             one.refuse(now, now + 0.5, 2.0)
-        throttle = Throttle.together(share, left, len(left))
+            throttle = throttle.learned(share, one)
         assert (throttle.width, throttle.refused, throttle.blocked_until) == (expected, True, now + 2.5)

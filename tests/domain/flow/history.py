@@ -1,46 +1,87 @@
-"""The life of a snapshot in a world, round by round, with every rule checked on the way."""
+"""The life of a snapshot in a world: calls begin and end one by one, with every rule checked on the way."""
 
 import json
 from collections import Counter
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass, field
+from math import ceil
 from typing import Any
 
 import msgspec
 
-from domain.contracts import Pace, from_wire, to_wire
+from domain.contracts import SnapshotReport, SnapshotSettings, TakenFiles, from_wire, to_wire
 from domain.direct.throttle import Throttle
-from domain.flow.machine import CALLS_PER_ROUND, Flow
+from domain.flow.flow import Flow
+from domain.flow.generation import Generation
+from domain.flow.machine import answer_of, end_call
+from domain.flow.parts import merged, split
 from domain.flow.progress import progress
-from domain.flow.state import Call, ShardState, ShardStep
+from domain.flow.state import Call, ShardStep
+from domain.flow.steps.send import SMALL_SHARDS_REQUESTS
 from tests.domain.flow.world import PAGE_FILES, World
 
 BEGIN = 1_790_000_000.0
-ROUNDS_PER_FILE = 1000  # far above what any history took; reaching it means that something turns in circles
+# Far above what any history took; reaching it means that something turns in circles.
+LOOKS_PER_FILE = 3000
 STATUS_LIMIT_BYTES = 16 * 1024
+MOST_EVENTS = 1000
+
+
+@dataclass
+class Pending:
+    """A call under way: when it ends, and with what, where its effect was at its beginning."""
+
+    call: Call
+    ends: float
+    result: Any = None
+    done: bool = False
+
+
+@dataclass
+class Life:
+    """One orchestration: its flow, its generation, and what is under way."""
+
+    flow: Flow
+    generation: Generation
+    pending: list[Pending] = field(default_factory=list)
+    timer: float | None = None
+    drains: bool = False  # its rest goes on elsewhere
+    events: int = 0
+
+    @property
+    def next_event(self) -> float:
+        times = [call.ends for call in self.pending] + ([self.timer] if self.timer is not None else [])
+        return min(times)
 
 
 class History:
-    """A snapshot's life in a world, round by round, as `run_files` lives it, with every rule checked on the way."""
+    """A snapshot's life in a world, as `run_files` lives it."""
 
-    def __init__(self, world: World, pace: Pace) -> None:
-        self.world, self.pace, self.now = world, pace, BEGIN
-        self.flow = self._fresh_flow(0)
+    def __init__(self, world: World, settings: SnapshotSettings) -> None:
+        self.world, self.settings, self.now = world, settings, BEGIN
         self.collected: set[tuple[str, str]] = set()
         self.left: Counter[str] = Counter()
+        self.parts = 0
+        self.turns_at_a_time = 0
+        self.begin_anew()
 
-    def _fresh_flow(self, number: int) -> Flow:
+    def begin_anew(self) -> None:
+        """The first snapshot; or it failed, or the task hub was wiped, and another takes over what is left."""
+        self.world.next_snapshot()
         files = sum(map(len, self.world.pages))
-        return Flow(
-            snapshot_id=f"snapshot-{number}", pace=self.pace, files_total=files, pages=len(self.world.pages)
-        )
+        taken = TakenFiles(files=files, pages=len(self.world.pages), settings=self.settings)
+        self.flow = Flow.of(f"snapshot-{self.world.rounds}", taken)
+        self.lives = [Life(self.flow, Generation(self.now))]
+        self.reports: list[SnapshotReport] = []
+        self.collected.clear()
+        self.left.clear()
 
     def live(self, *, wiped_after: int | None = None) -> None:
-        most_rounds = ROUNDS_PER_FILE * (1 + len(self.world.files))
-        while not self.flow.finished:
+        most_looks = LOOKS_PER_FILE * (1 + len(self.world.files))
+        while self.lives:
             self.world.rounds += 1
-            assert self.world.rounds < most_rounds, to_wire(self.flow)
+            assert self.world.rounds < most_looks, [to_wire(life.flow) for life in self.lives]
             try:
-                self.round()
+                self.look()
             except RuntimeError as failed:
                 if "its list of files cannot be read" not in str(failed):
                     raise
@@ -48,90 +89,157 @@ class History:
             if self.world.rounds == wiped_after:
                 self.begin_anew()
 
-    def begin_anew(self) -> None:
-        """The snapshot failed, or the task hub was wiped: another snapshot takes over what is left."""
-        self.world.next_snapshot()
-        self.flow = self._fresh_flow(self.world.rounds)
-        self.collected.clear()
-        self.left.clear()
+    def look(self) -> None:
+        """Let the next thing happen: whatever ends first, in whichever orchestration."""
+        waiting = [life for life in self.lives if life.pending or life.timer is not None]
+        if len(waiting) == len(self.lives):
+            life = min(waiting, key=lambda life: life.next_event)
+            self.now = max(self.now, life.next_event)
+        else:
+            life = next(life for life in self.lives if life not in waiting)
+        self._wake(life)
+        self._go_on(life)
 
-    def round(self) -> None:
-        wire = on_the_wire(self.flow)
-        calls = self.flow.next_calls(self.now)
-        assert calls == self.flow.next_calls(self.now), "the same state asks for something else"
-        assert msgspec.json.encode(self.flow) == wire, "looking changed the state"
-        self.check_calls(calls)
-        if not calls:
-            self.sleep_until(self.flow.wake_at(self.now))
+    def _wake(self, life: Life) -> None:
+        over = [pending for pending in life.pending if pending.ends <= self.now]
+        life.pending = [pending for pending in life.pending if pending.ends > self.now]
+        if life.timer is not None and life.timer <= self.now:
+            life.timer = None
+        for pending in over:
+            before = files_in(life.flow)
+            result = pending.result if pending.done else self._carry_out(pending.call)
+            end_call(life.flow, pending.call, answer_of(pending.call, result), self.now)
+            self.note_collection(pending.call, result)
+            self.left.update(before - files_in(life.flow))
+            life.events += 2
+        self.check_state(life.flow)
+
+    def _carry_out(self, call: Call) -> Any:
+        if self.world.happens(self.world.mood.died / 2):
+            return RuntimeError("The worker died.")
+        answer = self.world.answer(call, self.now)
+        return RuntimeError("The worker died.") if self.world.happens(self.world.mood.died / 2) else answer
+
+    def _go_on(self, life: Life) -> None:
+        flow = life.flow
+        if life.drains:
+            if not flow.in_flight:
+                flow.part += "-2"
+                self._next_generation(life)
+                life.drains = False
             return
-        answers = [self.world.answer(call, self.now) for call in calls]
-        self.now += self.world.seconds(0.01, 30)
-        self.flow = from_wire(
-            msgspec.json.decode(wire), Flow
-        )  # what a replay, or the next generation, begins with
-        if self.world.happens(self.world.mood.abandoned):
-            self.sleep_until(self.flow.set_back(self.now))
+        if flow.finished:
+            self.lives.remove(life)
+            self.reports.append(flow.report())
             return
-        before = self.files_in_flow()
-        self.flow.absorb(calls, answers, self.now)
-        self.note_collections(calls, answers)
-        self.check_state(before)
+        for call in life.generation.begin_calls(flow, self.now):
+            self.check_call(flow, call)
+            self._begin(life, call)
+        life.events += 4
+        self.check_under_way(flow)
+        if self.world.rounds % 7 == 0 and life.generation.calls_left:
+            assert not self._could_begin(flow), "what may begin was left behind"
+        if life.generation.is_over(flow):
+            self._next_generation(life)
+        elif life.generation.is_stuck(flow, self.now):
+            self._split(life)
+        else:
+            wake_at = life.generation.wake_at(flow, self.now)
+            if wake_at is not None:
+                self._set_timer(life, wake_at)
 
-    def sleep_until(self, when: float) -> None:
-        assert when > self.now, "a wait that is over already"
-        wakes = datetime.fromtimestamp(when, UTC) + timedelta(microseconds=1)
-        self.now = wakes.timestamp()
+    def _could_begin(self, flow: Flow) -> list[Call]:
+        copy = msgspec.msgpack.decode(msgspec.msgpack.encode(flow), type=Flow)
+        calls = Generation(self.now).begin_calls(copy, self.now)
+        # Once a shard did not fit its deployment's queue, smaller ones of the same deployment wait for the next look.
+        return [call for call in calls if call.activity != "submit_batch" or not flow.gauges]
 
-    def check_calls(self, calls: list[Call]) -> None:
-        pace, kinds = self.pace, Counter(call.activity for call in calls)
-        assert len(calls) <= CALLS_PER_ROUND
-        assert len({(call.activity, call.key, call.shard) for call in calls}) == len(calls)
-        assert kinds["poll_batches"] <= 1
-        assert kinds["list_files"] <= 1
-        assert kinds["share_limit"] <= 1
+    def _begin(self, life: Life, call: Call) -> None:
+        slow = self.world.happens(self.world.mood.slow)
+        pending = Pending(call, self.now + self.world.seconds(0.01, 600 if slow else 30))
+        if self.world.seconds(0, 1) < 0.5:
+            pending.result, pending.done = self._carry_out(call), True
+        life.pending.append(pending)
+        life.events += 2
+
+    def _set_timer(self, life: Life, wake_at: float) -> None:
+        assert wake_at - self.now >= 1.0, "a timer for less than a second ahead"
+        # The engine's timers count whole seconds and come up to a second early.
+        fires = ceil(wake_at) - self.world.seconds(0.0, 1.0)
+        life.timer = fires if life.timer is None else min(life.timer, fires)
+
+    def _next_generation(self, life: Life) -> None:
+        assert life.events <= MOST_EVENTS, "a history that grows"
+        assert not life.flow.in_flight
+        life.flow = from_wire(msgspec.json.decode(on_the_wire(life.flow)), Flow)
+        life.generation, life.timer, life.events = Generation(self.now), None, 0
+        if len(self.lives) == 1:
+            self.flow = life.flow
+
+    def _split(self, life: Life) -> None:
+        rest = split(life.flow, f"{life.flow.part}-1")
+        life.drains, life.timer = True, None
+        life.pending = [pending for pending in life.pending if pending.call.key]
+        assert life.pending or not life.flow.in_flight
+        self.parts += 1
+        self.lives.append(Life(from_wire(msgspec.json.decode(on_the_wire(rest)), Flow), Generation(self.now)))
+
+    # --- rules -------------------------------------------------------------------------------------------------------
+
+    def check_call(self, flow: Flow, call: Call) -> None:
+        assert sum(other.identity == call.identity for other in flow.in_flight) == 1, "begun twice"
+        if call.activity == "collect_batch":
+            assert (call.key, call.shard) not in self.collected, "a shard is collected again after success"
+        if call.activity == "submit_batch":
+            assert flow.shard_of(call).step is ShardStep.SUBMIT
+        about = [
+            other
+            for other in flow.in_flight
+            if other.key and (other.key, other.shard) == (call.key, call.shard)
+        ]
+        assert not call.key or len(about) == 1, "two calls about the same thing"
+
+    def check_under_way(self, flow: Flow) -> None:
+        settings, kinds = self.settings, Counter(call.activity for call in flow.in_flight)
+        assert max(kinds["poll_batches"], kinds["list_files"], kinds["share_limit"]) <= 1
         for activity in ("submit_batch", "collect_batch", "prepare_file", "write_outputs", "archive_input"):
-            assert kinds[activity] <= pace.micro_batch_size
-        active = [shard for shard in self.flow.shards if shard.step is ShardStep.ACTIVE]
-        sent_to = Counter(call.input["shard"]["model"] for call in calls if call.activity == "send_slice")
-        for model, slices in sent_to.items():
-            throttle = self.flow.throttles.get(model, Throttle())
-            assert slices <= min(pace.micro_batch_size, int(throttle.width)), "more slices than calls"
-        places = min(self.flow.allowance.places, pace.max_active_batches)  # dead snapshots may have left more
-        assert kinds["submit_batch"] <= max(0, places - len(active))
-        submitted = {(call.key, call.shard) for call in calls if call.activity == "submit_batch"}
-        assert not submitted & {identity(shard) for shard in active}
-        asked = {(call.key, call.shard) for call in calls if call.activity == "cancel_batch"}
-        overdue = {identity(shard) for shard in active if self.is_overdue(shard)}
-        assert overdue <= asked or len(calls) == CALLS_PER_ROUND
-        again = {(call.key, call.shard) for call in calls if call.activity == "collect_batch"}
-        assert not again & self.collected, "a shard is collected again after success"
+            assert kinds[activity] <= 2 * settings.micro_batch_size
+        sent = [call for call in flow.in_flight if call.activity == "send_slice"]
+        for model in {call.input["shard"]["model"] for call in sent}:
+            slices = [call for call in sent if call.input["shard"]["model"] == model]
+            begun_now = [call for call in slices if call.begun_at == self.now]
+            throttle = flow.throttles.get(model, Throttle())
+            assert len(begun_now) <= throttle.width, "more slices than calls"
+            heavy = [call.weight for call in slices if call.weight > SMALL_SHARDS_REQUESTS // 8]
+            assert len(heavy) <= 1 or sum(heavy) <= SMALL_SHARDS_REQUESTS
+        active = [shard for shard in flow.shards if shard.step is ShardStep.ACTIVE]
+        # Dead snapshots may have left more.
+        places = min(flow.allowance.places, settings.max_active_batches)
+        begun_now = [c for c in flow.in_flight if c.activity == "submit_batch" and c.begun_at == self.now]
+        assert not begun_now or len(active) + kinds["submit_batch"] <= places
 
-    def is_overdue(self, shard: ShardState) -> bool:
-        old = self.now - shard.submitted_at >= self.pace.deadline_seconds
-        return old and not shard.cancel_asked and self.now >= shard.not_before
+    def note_collection(self, call: Call, result: Any) -> None:
+        ok = None if isinstance(result, Exception) else result.get("ok")
+        if call.activity == "collect_batch" and ok and not ok["again"]:
+            self.collected.add((call.key, call.shard))
 
-    def note_collections(self, calls: list[Call], answers: list[Any]) -> None:
-        for call, answer in zip(calls, answers, strict=True):
-            if call.activity == "collect_batch" and answer.get("ok") and not answer["ok"]["again"]:
-                self.collected.add((call.key, call.shard))
-
-    def files_in_flow(self) -> set[str]:
-        return {file.key for file in self.flow.files} | {file.key for file in self.flow.backlog}
-
-    def check_state(self, before: set[str]) -> None:
-        flow = self.flow
-        self.left.update(before - self.files_in_flow())
-        totals = flow.totals
-        assert sum(self.left.values()) == totals.done + totals.rejected + totals.held + totals.gone
+    def check_state(self, flow: Flow) -> None:
         assert max(self.left.values(), default=0) <= 1, "a file left twice"
         assert {shard.key for shard in flow.shards} <= {file.key for file in flow.files}
-        assert len({identity(shard) for shard in flow.shards}) == len(flow.shards)
+        assert len({shard.identity for shard in flow.shards}) == len(flow.shards)
         assert len(flow.backlog) <= PAGE_FILES
         shown = progress(flow)
         assert len(json.dumps(shown, ensure_ascii=False).encode("utf-16-le")) <= STATUS_LIMIT_BYTES
         assert 0 <= shown["files_done"] <= shown["files_total"]
         assert 0 <= shown["requests_done"] <= shown["requests_total"]
         assert all(0 <= file["done"] <= file["requests"] for file in shown["files"])
+
+    def report(self) -> SnapshotReport:
+        return merged(self.reports)
+
+
+def files_in(flow: Flow) -> set[str]:
+    return {file.key for file in flow.files} | {file.key for file in flow.backlog}
 
 
 def on_the_wire(flow: Flow) -> bytes:
@@ -143,22 +251,20 @@ def on_the_wire(flow: Flow) -> bytes:
     return wire
 
 
-def identity(shard: ShardState) -> tuple[str, str]:
-    return shard.key, shard.shard.shard
-
-
 def check_end(history: History) -> None:
     """Every file left once, by the door it says, and every batch was made once."""
-    flow, world = history.flow, history.world
-    assert from_wire(json.loads(json.dumps(to_wire(flow), allow_nan=False)), Flow) == flow
-    assert not history.files_in_flow()
-    report = flow.report()
-    assert report.files == report.done + report.rejected + report.held + report.gone
+    world, report = history.world, history.report()
+    assert not history.lives
+    assert (
+        report.files
+        == report.done + report.rejected + report.held + report.gone
+        == sum(history.left.values())
+    )
     assert set(world.creations.values()) <= {1}, "a batch was made twice"
     for key in history.left:
         file = world.files[key]
-        assert file.archived or file.gone or file.held or world.mood.fault
-    if not world.mood.fault:
+        assert file.archived or file.gone or file.held or world.mood.fault or world.mood.died
+    if not (world.mood.fault or world.mood.died):
         assert report.gone <= sum(file.gone for file in world.files.values())
         done = [file for file in world.files.values() if file.archived and file.listed.key in history.left]
         assert report.done + report.rejected == len(done)

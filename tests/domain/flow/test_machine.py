@@ -3,30 +3,55 @@
 import json
 from typing import Any
 
-import msgspec
 import pytest
 
-from domain.contracts import Answer, Fault, OpenShard, Pace, Pause, to_wire
-from domain.flow import machine as flow_module
-from domain.flow.machine import CALLS_PER_ROUND, Flow
-from domain.flow.pacing import MAX_OTHER_TRIES
+from domain.contracts import Answer, Fault, OpenShard, Pause, SnapshotSettings, to_wire
+from domain.flow.flow import Flow
+from domain.flow.machine import answer_of, begin_calls, end_call
+from domain.flow.pacing import EARLY_SECONDS, MAX_OTHER_TRIES
 from domain.flow.progress import progress
 from domain.flow.sharing import Allowance
-from domain.flow.state import Call, FileState, FileStep, Finished, ShardState, ShardStep
+from domain.flow.state import Call, FileState, FileStep, Finished, ForbiddenMoveError, ShardState, ShardStep
+from domain.flow.steps import cancel as cancel_step
+from domain.flow.steps import poll as poll_step
 from tests.domain.flow import world as world_module
 from tests.domain.flow.history import BEGIN, STATUS_LIMIT_BYTES, History, check_end
 from tests.domain.flow.world import Mood, World
 
-FOR_EVER = 10**9  # rounds
-PACE = Pace(micro_batch_size=2, max_active_batches=20)
+FOREVER = 10**9  # looks
+SETTINGS = SnapshotSettings(micro_batch_size=2, max_active_batches=20)
 
 
-def history(mood: Mood, *, files: int = 3, most_shards: int = 2, pace: Pace = PACE, seed: int = 1) -> History:
-    return History(World(mood, files=files, most_shards=most_shards, seed=seed), pace)
+def begun(flow: Flow, now: float, activity: str = "") -> list[Call]:
+    """Begin what may begin now; gives the calls, or those of one activity."""
+    return [
+        call
+        for call in begin_calls(flow, now, most=10_000).begun
+        if call.activity == activity or not activity
+    ]
 
 
-def lived(mood: Mood, *, files: int = 3, most_shards: int = 2, pace: Pace = PACE) -> History:
-    told = history(mood, files=files, most_shards=most_shards, pace=pace)
+def answer(flow: Flow, call: Call, now: float, **ok: Any) -> None:
+    end_call(flow, call, Answer(ok=ok), now)
+
+
+def woken(flow: Flow, now: float) -> float:
+    """When the next look is due; whatever may begin now does."""
+    at = begin_calls(flow, now, most=10_000).wake_at
+    assert at is not None
+    return at
+
+
+def history(
+    mood: Mood, *, files: int = 3, most_shards: int = 2, settings: SnapshotSettings = SETTINGS, seed: int = 1
+) -> History:
+    return History(World(mood, files=files, most_shards=most_shards, seed=seed), settings)
+
+
+def lived(
+    mood: Mood, *, files: int = 3, most_shards: int = 2, settings: SnapshotSettings = SETTINGS
+) -> History:
+    told = history(mood, files=files, most_shards=most_shards, settings=settings)
     told.live()
     check_end(told)
     return told
@@ -40,15 +65,16 @@ def lived(mood: Mood, *, files: int = 3, most_shards: int = 2, pace: Pace = PACE
 def test_no_step_that_fails_for_ever_keeps_a_snapshot_alive(
     broken: str, lasting: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(flow_module, "PATIENCE_POLLS", 3)
+    monkeypatch.setattr(cancel_step, "PATIENCE_POLLS", 3)
+    monkeypatch.setattr(poll_step, "PATIENCE_POLLS", 3)
     told = history(Mood(lasting=lasting), files=2)
     fault = to_wire(Answer(fault=told.world._fault()))
-    answer = told.world.answer
+    carried_out = told.world.answer
     monkeypatch.setattr(
-        told.world, "answer", lambda call, now: fault if call.activity == broken else answer(call, now)
+        told.world, "answer", lambda call, now: fault if call.activity == broken else carried_out(call, now)
     )
     told.live()
-    report = told.flow.report()
+    report = told.report()
     if broken == "poll_batches":
         assert report.done == 2  # with outcomes that say what went wrong
     else:
@@ -57,74 +83,92 @@ def test_no_step_that_fails_for_ever_keeps_a_snapshot_alive(
 
 def test_small_shards_of_one_deployment_are_sent_at_the_same_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(world_module, "MODELS", ("gpt-a",))
-    pace = Pace(micro_batch_size=4, max_active_batches=20)
-    told = history(Mood(storm_rounds=FOR_EVER, direct=1.0), files=40, most_shards=1, pace=pace)
+    settings = SnapshotSettings(micro_batch_size=4, max_active_batches=20)
+    told = history(Mood(storm_rounds=FOREVER, direct=1.0), files=40, most_shards=1, settings=settings)
     sent: list[int] = []
-    check = told.check_calls
+    check = told.check_under_way
 
-    def counted(calls: list[Call]) -> None:
-        check(calls)
-        sent.append(sum(call.activity == "send_slice" for call in calls))
+    def counted(flow: Flow) -> None:
+        check(flow)
+        sent.append(len(flow.calls_of("send_slice")))
 
-    monkeypatch.setattr(told, "check_calls", counted)
+    monkeypatch.setattr(told, "check_under_way", counted)
     told.live()
     check_end(told)
     assert max(sent) == 4
 
 
-def test_a_large_shard_has_its_deployment_for_itself() -> None:
-    shards = [
-        OpenShard(
-            shard=f"000{n}",
-            blob="b",
-            requests=requests,
-            size=9,
-            model="gpt",
-            url="/v1",
-            attempt=1,
-            engine="direct",
-        )
-        for n, requests in enumerate([400, 90, 10, 1])
-    ]
-    flow = Flow(snapshot_id="snapshot-1", pace=Pace(), files_total=1, pages=0, allowance=Allowance(places=1))
-    flow.shards = [ShardState(key="k", shard=shard, step=ShardStep.SEND) for shard in shards]
-    assert [call.shard for call in flow.next_calls(BEGIN)] == ["0000", "0001", "0002"]
-    flow.shards[0].shard = msgspec.structs.replace(shards[0], requests=501)
-    assert [call.shard for call in flow.next_calls(BEGIN)] == ["0000"]
-
-
-def test_a_list_that_cannot_be_read_fails_the_snapshot_loudly() -> None:
-    flow = Flow(snapshot_id="snapshot-1", pace=PACE, files_total=1, pages=1, allowance=Allowance(places=1))
-    now, fault = BEGIN, to_wire(Answer(fault=Fault(code="mishap", message="No.", passing=False)))
-    for _ in range(MAX_OTHER_TRIES - 1):
-        flow.absorb(flow.next_calls(now), [fault], now)
-        now = flow.wake_at(now)
-    with pytest.raises(RuntimeError, match="its list of files cannot be read: No"):
-        flow.absorb(flow.next_calls(now), [fault], now)
+def live(number: int, requests: int) -> ShardState:
+    shard = OpenShard(
+        shard=f"{number:04d}", blob="b", requests=requests, size=9, model="gpt", url="/v1", engine="direct"
+    )
+    return ShardState(key="k", shard=shard, step=ShardStep.SEND)
 
 
 @pytest.mark.parametrize(
-    "mood", [Mood(storm_rounds=FOR_EVER, quota=1.0), Mood(storm_rounds=FOR_EVER, misconfigured=1.0)]
+    ("requests", "sent"),
+    [([400, 90, 10, 1], "3210"), ([501, 90, 10, 1], "321"), ([501, 10, 1], "210"), ([501], "0")],
+)
+def test_shards_with_little_left_are_sent_first_and_beside_a_large_one(
+    requests: list[int], sent: str
+) -> None:
+    shards = [live(number, count) for number, count in enumerate(requests)]
+    flow = Flow(snapshot_id="snapshot-1", settings=SnapshotSettings(), files_total=1, pages=0)
+    flow.files = [FileState(key="k", path="k", step=FileStep.RUN)]
+    flow.shards = shards
+    calls = begun(flow, BEGIN, "send_slice")
+    assert [call.shard[-1] for call in calls] == list(sent)
+    assert sum(call.input["throttle"]["width"] for call in calls) == 4
+
+
+def test_a_slice_that_ends_gives_its_share_to_the_next_while_the_others_go_on() -> None:
+    flow = Flow(snapshot_id="snapshot-1", settings=SnapshotSettings(), files_total=1, pages=0)
+    flow.files = [FileState(key="k", path="k", step=FileStep.RUN)]
+    flow.shards = [live(number, 10) for number in range(9)]
+    first, *others = begun(flow, BEGIN, "send_slice")
+    assert len(others) == 3
+    left = {**first.input["throttle"], "width": 2.0}
+    answer(flow, first, BEGIN, done=10, ended=True, throttle=left)
+    assert flow.throttles["gpt"].width == 5
+    assert [call.shard for call in begun(flow, BEGIN, "send_slice")] == ["0004", "0005"]
+
+
+def test_a_list_that_cannot_be_read_fails_the_snapshot_loudly() -> None:
+    flow = Flow(
+        snapshot_id="snapshot-1", settings=SETTINGS, files_total=1, pages=1, allowance=Allowance(places=1)
+    )
+    now, fault = BEGIN, Answer(fault=Fault(code="mishap", message="No.", passing=False))
+    for _ in range(MAX_OTHER_TRIES - 1):
+        (call,) = begun(flow, now, "list_files")
+        end_call(flow, call, fault, now)
+        now = woken(flow, now)
+    (call,) = begun(flow, now, "list_files")
+    with pytest.raises(RuntimeError, match="its list of files cannot be read: No"):
+        end_call(flow, call, fault, now)
+
+
+@pytest.mark.parametrize(
+    "mood", [Mood(storm_rounds=FOREVER, quota=1.0), Mood(storm_rounds=FOREVER, misconfigured=1.0)]
 )
 def test_a_deployment_that_takes_nothing_until_the_deadline_sets_its_files_aside(mood: Mood) -> None:
     told = lived(mood)
-    assert told.flow.report().held == 3
-    assert told.now - BEGIN == pytest.approx(PACE.deadline_seconds, rel=0.05)
+    assert told.report().held == 3
+    assert told.now - BEGIN == pytest.approx(SETTINGS.deadline_seconds, rel=0.05)
 
 
 def test_a_shard_whose_batches_fail_for_quota_again_and_again_is_set_aside_at_last() -> None:
     """Where the service takes a batch first and fails it for quota minutes later, no submission is ever refused."""
-    mood = Mood(storm_rounds=FOR_EVER, again=1.0, ends=("failed",))
+    mood = Mood(storm_rounds=FOREVER, again=1.0, ends=("failed",))
     told = lived(mood, files=1, most_shards=1)
-    assert told.flow.report().held == 1
-    assert told.now - BEGIN == pytest.approx(PACE.deadline_seconds, rel=0.2)
+    assert told.report().held == 1
+    assert told.now - BEGIN == pytest.approx(SETTINGS.deadline_seconds, rel=0.2)
 
 
 def test_a_queue_that_moves_is_waited_for_however_long_it_is() -> None:
-    pace = Pace(deadline_seconds=6 * 3600.0)
-    told = lived(Mood(room=1, longest_hours=3), files=24, most_shards=1, pace=pace)
-    assert told.now - BEGIN > 2 * pace.deadline_seconds
-    assert told.flow.report().done == 24
+    settings = SnapshotSettings(deadline_seconds=6 * 3600.0)
+    told = lived(Mood(room=1, longest_hours=3), files=24, most_shards=1, settings=settings)
+    assert told.now - BEGIN > 2 * settings.deadline_seconds
+    assert told.report().done == 24
 
 
 @pytest.mark.parametrize("broken", ["", "collect_batch", "write_outputs", "archive_input"])
@@ -132,18 +176,18 @@ def test_the_state_stays_small_however_many_files_there_are(
     broken: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is the orchestration's input, carried from generation to generation and read at each turn."""
-    pace = Pace(micro_batch_size=5, max_active_batches=20)
-    told = history(Mood(longest_hours=0.1), files=400, most_shards=1, pace=pace)
-    faulty, answer = to_wire(Answer(fault=Fault(code="mishap", message="No."))), told.world.answer
+    settings = SnapshotSettings(micro_batch_size=5, max_active_batches=20)
+    told = history(Mood(longest_hours=0.1), files=400, most_shards=1, settings=settings)
+    faulty, carried_out = to_wire(Answer(fault=Fault(code="mishap", message="No."))), told.world.answer
     monkeypatch.setattr(
-        told.world, "answer", lambda call, now: faulty if call.activity == broken else answer(call, now)
+        told.world, "answer", lambda call, now: faulty if call.activity == broken else carried_out(call, now)
     )
     most = 0
-    while not told.flow.finished and told.world.rounds < 400:
+    while told.lives and told.world.rounds < 4000:
         told.world.rounds += 1
-        told.round()
-        most = max(most, len(told.flow.files), len(told.flow.shards))
-    assert most <= pace.max_active_batches + 5 * pace.micro_batch_size
+        told.look()
+        most = max(most, *(max(len(life.flow.files), len(life.flow.shards)) for life in told.lives), 0)
+    assert most <= settings.max_active_batches + 5 * settings.micro_batch_size
 
 
 # --- batches that do not end -----------------------------------------------------------------------------------------
@@ -153,34 +197,34 @@ def test_the_state_stays_small_however_many_files_there_are(
 def test_a_batch_that_never_ends_is_cancelled_at_the_deadline_and_collected_in_the_end(
     stubborn: float,
 ) -> None:
-    told = lived(Mood(storm_rounds=FOR_EVER, endless=1.0, stubborn=stubborn), files=2)
-    assert told.flow.report().done == 2
-    assert told.now - BEGIN > PACE.deadline_seconds
-    assert told.now - BEGIN < PACE.deadline_seconds + 24 * PACE.poll_max_seconds
+    told = lived(Mood(storm_rounds=FOREVER, endless=1.0, stubborn=stubborn), files=2)
+    assert told.report().done == 2
+    assert told.now - BEGIN > SETTINGS.deadline_seconds
+    assert told.now - BEGIN < SETTINGS.deadline_seconds + 24 * SETTINGS.poll_max_seconds
 
 
 def test_a_batch_in_a_state_nobody_knows_is_cancelled_long_before_the_deadline() -> None:
-    told = lived(Mood(storm_rounds=FOR_EVER, odd=1.0), files=2)
-    assert told.flow.report().done == 2
-    assert told.now - BEGIN < PACE.deadline_seconds / 4
+    told = lived(Mood(storm_rounds=FOREVER, odd=1.0), files=2)
+    assert told.report().done == 2
+    assert told.now - BEGIN < SETTINGS.deadline_seconds / 4
 
 
 def test_a_batch_the_service_denies_to_know_for_a_moment_is_not_given_up() -> None:
-    flow = flow_of([active(0)], Pace())
+    flow = flow_of([active(0)], SnapshotSettings())
     lost, found = {"status": "lost", "lost": True}, {"status": "in_progress"}
     now = BEGIN
     for told in (lost, lost, found, lost, lost, lost, lost):
-        (poll,) = flow.next_calls(now)
-        flow.absorb([poll], [to_wire(Answer(ok={"news": {"batch-0": told}}))], now)
-        now = flow.wake_at(now)
-    (poll,) = flow.next_calls(now)
-    flow.absorb([poll], [to_wire(Answer(ok={"news": {"batch-0": lost}}))], now)
-    assert [call.activity for call in flow.next_calls(now)] == ["collect_batch"]
+        (poll,) = begun(flow, now)
+        answer(flow, poll, now, news={"batch-0": told})
+        now = woken(flow, now)
+    (poll,) = begun(flow, now)
+    answer(flow, poll, now, news={"batch-0": lost})
+    assert [call.activity for call in begun(flow, now)] == ["collect_batch"]
 
 
 def test_a_batch_the_service_has_lost_is_collected_as_lost() -> None:
-    told = lived(Mood(storm_rounds=FOR_EVER, lost=1.0), files=2)
-    assert told.flow.report().done == 2
+    told = lived(Mood(storm_rounds=FOREVER, lost=1.0), files=2)
+    assert told.report().done == 2
     assert told.now - BEGIN < 3600
 
 
@@ -191,12 +235,18 @@ def active(number: int, *, model: str = "gpt-a") -> ShardState:
     )
 
 
-def flow_of(shards: list[ShardState], pace: Pace) -> Flow:
+def flow_of(shards: list[ShardState], settings: SnapshotSettings) -> Flow:
     file = FileState(key="key-0", path="a.jsonl", step=FileStep.RUN, requests=len(shards))
     long_after = BEGIN + 300 * 3600  # no look at what the other snapshots hold is due before
     agreed = Allowance(places=len(shards), looked_at=long_after, next_at=long_after)
     return Flow(
-        snapshot_id="s", pace=pace, files_total=1, pages=0, files=[file], shards=shards, allowance=agreed
+        snapshot_id="s",
+        settings=settings,
+        files_total=1,
+        pages=0,
+        files=[file],
+        shards=shards,
+        allowance=agreed,
     )
 
 
@@ -206,41 +256,55 @@ def test_a_batch_that_ended_while_nobody_looked_is_read_although_its_deadline_ha
     seen_before: str, looks_too_early: int
 ) -> None:
     """After an outage the service refuses the cancellation of what is complete; its results are paid for."""
-    flow = flow_of([active(0)], Pace())
+    flow = flow_of([active(0)], SnapshotSettings())
     flow.shards[0].status = seen_before
-    now = BEGIN + Pace().deadline_seconds
-    cancel = Call("cancel_batch", {"batch_id": "batch-0"}, "key-0", "0000")
-    flow.absorb([cancel], [to_wire(Answer(ok={"refused": True}))], now)
+    flow.poll.next_at = BEGIN + SnapshotSettings().deadline_seconds + 1.5
+    now = BEGIN + SnapshotSettings().deadline_seconds
+    (cancel,) = begun(flow, now)
+    assert cancel.activity == "cancel_batch"
+    answer(flow, cancel, now, refused=True)
     completed = {"status": "completed", "ended": True, "output_file_id": "out"}
     for told in [*[{"status": "finalizing"}] * looks_too_early, completed]:
         now = max(now, flow.poll.next_at)
-        calls = [call for call in flow.next_calls(now) if call.activity == "poll_batches"]
-        flow.absorb(calls, [to_wire(Answer(ok={"news": {"batch-0": told}}))], now)
-    (collect,) = [call for call in flow.next_calls(now) if call.activity == "collect_batch"]
+        (poll,) = begun(flow, now, "poll_batches")
+        answer(flow, poll, now, news={"batch-0": told})
+    (collect,) = begun(flow, now, "collect_batch")
     assert (collect.input["status"], collect.input["output_file_id"]) == ("completed", "out")
 
 
 def test_an_unknown_state_with_nothing_left_to_cancel_ends_with_the_next_look() -> None:
-    flow = flow_of([active(0)], Pace())
+    flow = flow_of([active(0)], SnapshotSettings())
     flow.shards[0].status = "archived"
-    now = BEGIN + Pace().deadline_seconds
-    cancel = Call("cancel_batch", {"batch_id": "batch-0"}, "key-0", "0000")
-    flow.absorb([cancel], [to_wire(Answer(ok={"refused": True}))], now)
-    assert [call.activity for call in flow.next_calls(now)] == ["poll_batches"]
-    flow.absorb(flow.next_calls(now), [to_wire(Answer(ok={"news": {}}))], now)
-    assert [call.activity for call in flow.next_calls(now)] == ["collect_batch"]
+    now = BEGIN + SnapshotSettings().deadline_seconds
+    (cancel,) = begun(flow, now)
+    answer(flow, cancel, now, refused=True)
+    (poll,) = begun(flow, now, "poll_batches")
+    answer(flow, poll, now, news={})
+    assert [call.activity for call in begun(flow, now)] == ["collect_batch"]
 
 
-def test_hundreds_of_batches_that_reach_the_deadline_together_are_cancelled_in_several_rounds() -> None:
-    """The calls of one round stand in one history; a generation may have 1,000 events."""
-    flow = flow_of([active(number) for number in range(500)], Pace())
-    now, asked = BEGIN + Pace().deadline_seconds, set()
-    cancelled = to_wire(Answer(ok={"refused": False}))
-    for _ in range(3):
-        calls = [call for call in flow.next_calls(now) if call.activity == "cancel_batch"]
-        assert 0 < len(calls) <= CALLS_PER_ROUND
+def test_a_batch_is_not_cancelled_while_it_is_looked_at_nor_looked_at_while_it_is_cancelled() -> None:
+    """The answers may come in any order, and the older view must not count as the newer."""
+    flow = flow_of([active(0)], SnapshotSettings())
+    (poll,) = begun(flow, BEGIN)
+    late = BEGIN + SnapshotSettings().deadline_seconds
+    assert begun(flow, late) == []
+    answer(flow, poll, late, news={})
+    (cancel,) = begun(flow, late)
+    assert cancel.activity == "cancel_batch"
+    assert begun(flow, late + 3600) == []
+
+
+def test_hundreds_of_batches_that_reach_the_deadline_together_are_cancelled_a_few_at_a_time() -> None:
+    flow = flow_of([active(number) for number in range(500)], SnapshotSettings())
+    now, asked = BEGIN + SnapshotSettings().deadline_seconds, set()
+    while calls := begun(flow, now, "cancel_batch"):
+        for poll in flow.calls_of("poll_batches"):
+            answer(flow, poll, now, news={})
+        assert len(calls) <= SnapshotSettings().micro_batch_size
         asked |= {call.shard for call in calls}
-        flow.absorb(calls, [cancelled] * len(calls), now)
+        for call in calls:
+            answer(flow, call, now, refused=False)
     assert len(asked) == 500
 
 
@@ -257,38 +321,43 @@ def waiting(number: int, model: str) -> ShardState:
 def test_a_full_deployment_holds_up_nobody_else_and_a_missing_role_everybody(
     paused: str | None, others_go_on: bool
 ) -> None:
-    flow = flow_of([waiting(0, "gpt-a"), waiting(1, "gpt-a"), waiting(2, "gpt-b")], Pace(micro_batch_size=1))
-    refused = {"model": paused, "kind": "quota", "message": "Full."}
-    flow.absorb(flow.next_calls(BEGIN), [to_wire(Answer(ok={"paused": refused}))], BEGIN)
-    assert [call.shard for call in flow.next_calls(BEGIN + 1)] == (["0002"] if others_go_on else [])
-    assert flow.next_calls(flow.wake_at(BEGIN + 1))
+    settings = SnapshotSettings(micro_batch_size=1)
+    flow = flow_of([waiting(0, "gpt-a"), waiting(1, "gpt-a"), waiting(2, "gpt-b")], settings)
+    (call,) = begun(flow, BEGIN, "submit_batch")
+    answer(flow, call, BEGIN, paused={"model": paused, "kind": "quota", "message": "Full."})
+    assert [call.shard for call in begun(flow, BEGIN + 1, "submit_batch")] == (
+        ["0002"] if others_go_on else []
+    )
+    at = woken(flow, BEGIN + 1)
+    assert others_go_on or begun(flow, at, "submit_batch")
 
 
 def test_a_full_deployment_is_tried_again_as_soon_as_one_of_its_batches_ends() -> None:
-    flow = flow_of([active(0), waiting(1, "gpt-a")], Pace(micro_batch_size=5))
+    flow = flow_of([active(0), waiting(1, "gpt-a")], SnapshotSettings(micro_batch_size=5))
     flow.poll.next_at = BEGIN + 3
-    full = to_wire(Answer(ok={"paused": {"model": "gpt-a", "kind": "quota", "message": "Full."}}))
-    flow.absorb(flow.next_calls(BEGIN), [full], BEGIN)
-    _share, poll = flow.next_calls(BEGIN + 3)
-    ended = {"news": {"batch-0": {"status": "completed", "ended": True}}}
-    flow.absorb([poll], [to_wire(Answer(ok=ended))], BEGIN + 3.5)
-    assert {call.activity for call in flow.next_calls(BEGIN + 3.5)} == {"submit_batch", "collect_batch"}
+    (submit,) = begun(flow, BEGIN)
+    answer(flow, submit, BEGIN, paused={"model": "gpt-a", "kind": "quota", "message": "Full."})
+    (poll,) = begun(flow, BEGIN + 3)
+    answer(flow, poll, BEGIN + 3.5, news={"batch-0": {"status": "completed", "ended": True}})
+    assert {call.activity for call in begun(flow, BEGIN + 3.5)} == {"submit_batch", "collect_batch"}
 
 
 def test_a_queue_that_tells_how_full_it_is_refuses_only_those_who_do_not_know_yet() -> None:
-    told = history(Mood(token_limit=1000), files=30, most_shards=1, pace=Pace(micro_batch_size=5))
+    told = history(
+        Mood(token_limit=1000), files=30, most_shards=1, settings=SnapshotSettings(micro_batch_size=5)
+    )
     refused = 0
-    answer = told.world.answer
+    carried_out = told.world.answer
 
     def counting(call: Call, now: float) -> Any:
         nonlocal refused
-        answered = answer(call, now)
+        answered = carried_out(call, now)
         refused += bool(call.activity == "submit_batch" and answered["ok"]["paused"])
         return answered
 
     told.world.answer = counting  # type: ignore[method-assign]
     told.live()
-    assert told.flow.report().done == 30
+    assert told.report().done == 30
     assert refused <= 10  # of two deployments, in the first round
 
 
@@ -300,7 +369,7 @@ def test_the_progress_document_fits_into_a_custom_status_whatever_the_paths_look
     path = letter * 700
     flow = Flow(
         snapshot_id="s",
-        pace=Pace(),
+        settings=SnapshotSettings(),
         files_total=100,
         pages=0,
         files=[FileState(key=str(number), path=path, requests=100_000) for number in range(60)],
@@ -313,7 +382,77 @@ def test_the_progress_document_fits_into_a_custom_status_whatever_the_paths_look
 
 
 def test_nothing_to_do_and_nothing_to_wait_for_is_a_defect_that_shows() -> None:
-    flow = Flow(snapshot_id="s", pace=PACE, files_total=1, pages=0, files=[FileState(key="a", path="a")])
-    flow.files[0].step = FileStep.RUN
+    flow = Flow(
+        snapshot_id="s", settings=SETTINGS, files_total=1, pages=0, files=[FileState(key="a", path="a")]
+    )
+    flow.files[0].step = FileStep.LEFT
     with pytest.raises(RuntimeError, match="nothing to wait for"):
-        flow.wake_at(BEGIN)
+        begin_calls(flow, BEGIN, most=1)
+
+
+# --- calls that end each by itself -----------------------------------------------------------------------------------
+
+
+def preparing(count: int, settings: SnapshotSettings, *, size: int = 100) -> Flow:
+    files = [FileState(key=f"key-{number}", path=f"{number}.csv", size=size) for number in range(count)]
+    agreed = Allowance(places=9, looked_at=BEGIN, next_at=BEGIN + 300 * 3600)
+    return Flow(snapshot_id="s", settings=settings, files_total=count, pages=0, files=files, allowance=agreed)
+
+
+def test_a_call_that_fails_below_its_activity_costs_the_file_it_was_for_a_try_and_no_other_file_anything() -> (
+    None
+):
+    flow = preparing(2, SETTINGS)
+    first, second = begun(flow, BEGIN, "prepare_file")
+    end_call(flow, first, answer_of(first, Exception("The worker died.\n at ...")), BEGIN)
+    answer(flow, second, BEGIN, requests=0)
+    assert (flow.file("key-0").tries, flow.file("key-0").step) == (1, FileStep.PREPARE)
+    assert [call.activity for call in begun(flow, BEGIN)] == ["write_outputs"]
+
+
+def test_a_file_whose_call_fails_below_its_activity_again_and_again_is_set_aside_with_the_reason() -> None:
+    flow, now = preparing(1, SETTINGS), BEGIN
+    for _ in range(MAX_OTHER_TRIES):
+        (call,) = begun(flow, now, "prepare_file")
+        end_call(flow, call, answer_of(call, Exception("Timeout value of 00:30:00 was exceeded")), now)
+        now += 3600
+    (hold,) = begun(flow, now)
+    assert hold.activity == "hold_file"
+    assert hold.input["reason"] == "call_failed: Timeout value of 00:30:00 was exceeded"
+
+
+def test_what_concerns_the_snapshot_as_a_whole_is_tried_for_longer() -> None:
+    poll, prepare = Call("poll_batches", {}), Call("prepare_file", {}, "key-0")
+    told = [answer_of(call, Exception("The worker died.")).fault for call in (poll, prepare)]
+    assert [fault.passing for fault in told if fault] == [True, False]
+
+
+def test_slow_calls_give_their_places_up_but_never_more_than_as_many_again() -> None:
+    flow = preparing(9, SnapshotSettings(micro_batch_size=2))
+    assert len(begun(flow, BEGIN, "prepare_file")) == 2
+    assert begun(flow, BEGIN + 5) == []
+    later = woken(flow, BEGIN + 5)
+    assert len(begun(flow, later, "prepare_file")) == 2
+    assert begun(flow, later + 3600, "prepare_file") == []
+
+
+def test_a_large_file_does_not_hold_up_the_small_ones_behind_it() -> None:
+    flow = preparing(4, SnapshotSettings(micro_batch_size=3))
+    flow.files[0].size = flow.files[1].size = 10**9
+    assert [call.key for call in begun(flow, BEGIN, "prepare_file")] == ["key-0", "key-2", "key-3"]
+
+
+def test_what_is_due_within_a_second_is_due_and_no_wait_is_shorter_than_two() -> None:
+    flow = preparing(1, SETTINGS)
+    (call,) = begun(flow, BEGIN, "prepare_file")
+    answer(flow, call, BEGIN, wait_seconds=0.1)
+    assert begun(flow, BEGIN) == []
+    assert woken(flow, BEGIN) - BEGIN > EARLY_SECONDS
+    assert len(begun(flow, woken(flow, BEGIN) - EARLY_SECONDS, "prepare_file")) == 1
+
+
+def test_a_move_that_is_not_among_the_allowed_ones_is_a_defect_that_shows() -> None:
+    with pytest.raises(ForbiddenMoveError, match=r"a\.csv: from prepare to archive"):
+        FileState(key="a", path="a.csv").move(FileStep.ARCHIVE)
+    with pytest.raises(ForbiddenMoveError, match="from active to left"):
+        active(0).move(ShardStep.LEFT)

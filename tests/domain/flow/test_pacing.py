@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.contracts import Fault, Pace, Pause
+from domain.contracts import Fault, Pause, SnapshotSettings
 from domain.flow.pacing import (
     FAULT_LONGEST_SECONDS,
     MAX_OTHER_TRIES,
@@ -17,7 +17,7 @@ from domain.flow.pacing import (
     fault_delay,
 )
 
-PACE = Pace(poll_min_seconds=60.0, poll_max_seconds=900.0)
+SETTINGS = SnapshotSettings(poll_min_seconds=60.0, poll_max_seconds=900.0)
 NOW = 1000.0
 PASSING = Fault(code="mishap", message="No.")
 QUOTA = Pause(model="gpt", kind="quota", message="Full.")
@@ -51,27 +51,29 @@ def test_what_passes_gets_a_day_and_what_does_not_a_minute() -> None:
 
 def test_looks_grow_apart_while_nothing_happens_and_come_back_after_progress() -> None:
     clock, intervals = PollClock(), []
-    clock.after_submission(NOW, PACE)
+    clock.after_submission(NOW, SETTINGS)
     for _ in range(9):
-        clock.after_poll(NOW, PACE, progress=False)
+        clock.after_poll(NOW, SETTINGS, progress=False)
         intervals.append(clock.next_at - NOW)
     assert intervals[:3] == [90.0, 135.0, 202.5]
-    assert intervals[-1] == PACE.poll_max_seconds
-    clock.after_poll(NOW, PACE, progress=True)
-    assert clock.next_at == NOW + PACE.poll_min_seconds
+    assert intervals[-1] == SETTINGS.poll_max_seconds
+    clock.after_poll(NOW, SETTINGS, progress=True)
+    assert clock.next_at == NOW + SETTINGS.poll_min_seconds
 
 
 def test_a_new_batch_is_looked_at_soon_and_does_not_put_off_the_others() -> None:
     clock = PollClock(interval=900.0, next_at=NOW + 800)
-    clock.after_submission(NOW, PACE)
+    clock.after_submission(NOW, SETTINGS)
     assert clock.next_at == NOW + 60
-    clock.after_submission(NOW + 30, PACE)
+    clock.after_submission(NOW + 30, SETTINGS)
     assert clock.next_at == NOW + 60
 
 
 def test_a_poll_that_was_told_to_wait_waits() -> None:
     clock = PollClock()
-    clock.after_poll(NOW, PACE, progress=False, fault=Fault(code="http_429", message="", retry_after=2000.0))
+    clock.after_poll(
+        NOW, SETTINGS, progress=False, fault=Fault(code="http_429", message="", retry_after=2000.0)
+    )
     assert clock.next_at == NOW + 2000
 
 
@@ -128,7 +130,7 @@ def test_a_missing_role_pauses_every_deployment() -> None:
     pauses = Pauses()
     pauses.begin(Pause(model=None, kind="configuration", message="No role."), NOW)
     assert pauses.width("gpt", NOW, 10) == pauses.width("other", NOW, 10) == 0
-    assert pauses.wake_times() == [NOW + PAUSE_FIRST_SECONDS]
+    assert pauses.over_at("gpt") == pauses.over_at("other") == NOW + PAUSE_FIRST_SECONDS
     pauses.succeeded("gpt", NOW + 10, 1)
     assert pauses.width("other", NOW + 10, 10) == 10
 
@@ -153,4 +155,5 @@ def test_a_pause_never_lasts_longer_than_its_limit_and_never_lets_too_many_throu
         else:
             pauses.room_made(model or "a", now)
         assert all(0 <= pauses.width(name, now, widest) <= widest for name in "ab")
-        assert all(until <= now + PAUSE_LONGEST_SECONDS for until in pauses.wake_times())
+        assert all(pauses.over_at(name) <= now + PAUSE_LONGEST_SECONDS for name in "ab")
+        assert all((pauses.width(name, now, widest) == 0) == (pauses.over_at(name) > now) for name in "ab")

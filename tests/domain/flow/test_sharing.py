@@ -1,15 +1,19 @@
 """Snapshots that share the limit: never too many together, in whatever order their steps fall, and nobody starves."""
 
+import itertools
 import random
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.contracts import Pace
-from domain.flow.sharing import Allowance, Holding, Share, ShareRequest, agree, is_stale, places
+from domain.contracts import Share, ShareRequest, SnapshotSettings
+from domain.flow.sharing import Allowance, Holding, agree, is_stale, places
+
+Agreement: TypeAlias = Generator[Holding | None, list[Holding] | None, Share]
 
 STALE_SECONDS = 3600.0
 limits = st.sampled_from([1, 2, 5, 10, 100, 500])
@@ -40,9 +44,14 @@ class Snapshot:
     wanted: int
     active: int = 0
     places: int = 0
-    steps: Generator[Holding | None, list[Holding] | None, Share] | None = None
+    steps: Agreement | None = None
     wish: Holding | None = None
     asked: ShareRequest | None = None
+
+    @property
+    def most(self) -> int:
+        """The batches it may have alive before it asks again."""
+        return max(self.active, self.places) if self.steps is None else self.active
 
 
 @dataclass
@@ -50,6 +59,7 @@ class Crowd:
     limit: int
     reserve: int
     snapshots: list[Snapshot]
+    agree: Callable[[ShareRequest, float], Agreement] = agree
     notes: dict[str, Holding] = field(default_factory=dict)
     now: float = 0.0
 
@@ -63,7 +73,7 @@ class Crowd:
             one.asked = asking(
                 one.name, active=one.active, wanted=one.wanted, limit=self.limit, reserve=self.reserve
             )
-            one.steps = agree(one.asked, self.now)
+            one.steps = self.agree(one.asked, self.now)
             one.wish = next(one.steps)
             return
         try:
@@ -78,6 +88,75 @@ class Crowd:
     def ends(self, one: Snapshot) -> None:
         if one.active and one.steps is None:
             one.active -= 1
+
+
+# Agreeing is looking, writing, looking again, stepping back, and being told: the rest of the steps are submissions.
+STEPS_OF_EACH = 7
+ORDERS = list(itertools.combinations(range(2 * STEPS_OF_EACH), STEPS_OF_EACH))
+
+
+def orders_with_too_many(
+    limit: int, agreement: Callable[[ShareRequest, float], Agreement] = agree
+) -> list[tuple[int, ...]]:
+    """Give the orders of the steps of two, by the places of the first one's, in which they may have too many at once."""
+    found = []
+    for order in ORDERS:
+        both = [Snapshot(name="first", wanted=limit), Snapshot(name="second", wanted=limit)]
+        crowd = Crowd(limit=limit, reserve=10, snapshots=both, agree=agreement)
+        for place in range(2 * STEPS_OF_EACH):
+            crowd.step(both[0] if place in order else both[1])
+            if sum(one.most for one in both) > limit:
+                found.append(order)
+                break
+    return found
+
+
+@pytest.mark.parametrize("limit", [1, 2, 100])
+def test_in_no_order_of_their_steps_two_have_more_than_the_limit(limit: int) -> None:
+    assert len(ORDERS) == 3432
+    assert orders_with_too_many(limit) == []
+
+
+def does_not_look_again(asking: ShareRequest, now: float) -> Agreement:
+    """`agree`, shown the notes of its first look whenever it looks."""
+    steps = agree(asking, now)
+    wish = next(steps)
+    seen = (yield None) or []
+    while True:
+        try:
+            if wish is None:
+                wish = steps.send(seen)
+            else:
+                yield wish
+                wish = next(steps)
+        except StopIteration as end:
+            share: Share = end.value
+            return share
+
+
+def writes_last(asking: ShareRequest, now: float) -> Agreement:
+    """`agree`, whose note is written when all is settled."""
+    steps, note = agree(asking, now), None
+    wish = next(steps)
+    while True:
+        try:
+            if wish is None:
+                wish = steps.send((yield None))
+            else:
+                note, wish = wish, next(steps)
+        except StopIteration as end:
+            if note:
+                yield note
+            share: Share = end.value
+            return share
+
+
+@pytest.mark.parametrize("limit", [1, 2, 100])
+@pytest.mark.parametrize("broken", [does_not_look_again, writes_last])
+def test_an_agreement_that_lacks_a_step_is_found_by_the_same_orders(
+    broken: Callable[[ShareRequest, float], Agreement], limit: int
+) -> None:
+    assert orders_with_too_many(limit, broken)
 
 
 @st.composite
@@ -157,10 +236,10 @@ def test_nothing_is_written_twice_while_nothing_changes() -> None:
 def test_a_snapshot_without_room_looks_less_and_less_often() -> None:
     told, now, waits = Allowance(), 0.0, []
     for _ in range(12):
-        told.agreed(0, now, Pace(poll_min_seconds=60, poll_max_seconds=900))
+        told.agreed(0, now, SnapshotSettings(poll_min_seconds=60, poll_max_seconds=900))
         waits.append(told.next_at - now)
         now = told.next_at
     assert waits == sorted(waits)
     assert waits[-1] == 900
-    told.agreed(3, now, Pace(poll_min_seconds=60, poll_max_seconds=900))
+    told.agreed(3, now, SnapshotSettings(poll_min_seconds=60, poll_max_seconds=900))
     assert told.next_at - now == 60

@@ -1,38 +1,48 @@
-"""Whose turn it is within a round, and how much a round may move."""
+"""Whose turn it is, and how much may be moved at once."""
 
 from collections import Counter
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.flow.turns import ROUND_BYTES, by_turns, light
+from domain.flow.turns import round_robin, take_within
 
-sizes = st.lists(st.integers(0, ROUND_BYTES * 2), max_size=20)
+HEAVIEST = 800
+LIGHT = HEAVIEST // 8
+sizes = st.lists(st.integers(0, HEAVIEST * 2), max_size=20)
 
 
-@given(sizes=sizes, most=st.integers(0, 12))
-def test_a_round_is_light_unless_one_thing_alone_is_heavy(sizes: list[int], most: int) -> None:
-    taken = list(light(sizes, lambda size: size, most=most))
-    assert taken == sizes[: len(taken)]
-    assert len(taken) <= most
-    assert sum(taken) <= ROUND_BYTES or len(taken) == 1
-    assert taken or not sizes or not most
-    if len(taken) < min(most, len(sizes)):
-        assert sum(sizes[: len(taken) + 1]) > ROUND_BYTES
+@given(sizes=sizes, moving=sizes, most=st.integers(-1, 12))
+def test_what_begins_weighs_no_more_than_allowed_unless_one_heavy_thing_is_alone(
+    sizes: list[int], moving: list[int], most: int
+) -> None:
+    taken = list(
+        take_within(enumerate(sizes), lambda item: item[1], most=most, heaviest=HEAVIEST, moving=moving)
+    )
+    assert taken == sorted(taken)
+    assert len(taken) <= max(most, 0)
+    for is_heavy in (True, False):
+        beside = [size for size in moving if (size > LIGHT) is is_heavy]
+        begun = [size for _, size in taken if (size > LIGHT) is is_heavy]
+        assert not begun or sum(begun + beside) <= HEAVIEST or (len(begun) == 1 and not beside)
+        if len(taken) < most:
+            left = [size for number, size in enumerate(sizes) if (number, size) not in taken]
+            free = [size for size in left if (size > LIGHT) is is_heavy]
+            assert all(beside + begun and sum(beside + begun) + size > HEAVIEST for size in free)
 
 
 def test_a_small_file_is_not_behind_all_shards_of_a_large_one() -> None:
     waiting = [f"large/{n}" for n in range(5)] + ["small/0", "other/0", "other/1"]
-    turns = by_turns(waiting, lambda shard: shard.partition("/")[0], Counter({"large": 1}))
+    turns = round_robin(waiting, lambda shard: shard.partition("/")[0], Counter({"large": 1}))
     assert turns == ["small/0", "other/0", "large/0", "other/1", "large/1", "large/2", "large/3", "large/4"]
 
 
 @given(
     st.lists(st.sampled_from("abc"), max_size=30), st.dictionaries(st.sampled_from("abc"), st.integers(0, 9))
 )
-def test_turns_lose_nobody_and_keep_an_owners_order(owners: list[str], served: dict[str, int]) -> None:
+def test_turns_lose_no_item_and_keep_an_owners_order(owners: list[str], served: dict[str, int]) -> None:
     waiting = list(enumerate(owners))
-    turns = by_turns(waiting, lambda item: item[1], Counter(served))
+    turns = round_robin(waiting, lambda item: item[1], Counter(served))
     assert sorted(turns) == waiting
     for owner in "abc":
         mine = [item for item in turns if item[1] == owner]

@@ -22,6 +22,8 @@ from domain.contracts import (
     Pause,
     PollAnswer,
     PreparedFile,
+    Share,
+    ShareRequest,
     SliceDone,
     Submitted,
     WrittenOutputs,
@@ -29,8 +31,9 @@ from domain.contracts import (
     to_wire,
 )
 from domain.direct.throttle import Throttle
-from domain.flow.sharing import Holding, Share, ShareRequest, places
+from domain.flow.sharing import Holding, places
 from domain.flow.state import Call
+from domain.service.endpoints import Engine
 from domain.service.outcomes import Tally
 
 PAGE_FILES = 5
@@ -45,10 +48,11 @@ TOKENS_PER_REQUEST = 100
 class Mood:
     """What goes wrong, each as a chance from 0 to 1 while the storm lasts; after it, nothing new does."""
 
-    storm_rounds: int = 0
+    storm_rounds: int = 0  # looks
     fault: float = 0.0  # an activity answers with a fault, before or after its effect
     lasting: float = 0.0  # such a fault does not pass
-    abandoned: float = 0.0  # a round's answers are lost
+    died: float = 0.0  # a call fails below its activity, before or after its effect
+    slow: float = 0.0  # a call takes minutes
     wait: float = 0.0
     quota: float = 0.0
     misconfigured: float = 0.0
@@ -186,7 +190,7 @@ class World:
 
     def _plan(self, file: File, now: float) -> None:
         file.rejected = self.happens(self.mood.rejected)
-        engine = "direct" if self.happens(self.mood.direct) else "batch"
+        engine: Engine = "direct" if self.happens(self.mood.direct) else "batch"
         file.plan = []
         for number in range(0 if file.rejected else self._luck.randint(1, self._most_shards)):
             model, requests = self._luck.choice(MODELS), self._luck.randint(1, 9)
@@ -196,7 +200,7 @@ class World:
             file.plan.append(shard)
         file.requests = sum(shard.open.requests for shard in file.plan)
 
-    def _shard(self, name: str, model: str, attempt: int, requests: int, engine: str) -> Shard:
+    def _shard(self, name: str, model: str, attempt: int, requests: int, engine: Engine) -> Shard:
         return Shard(
             OpenShard(
                 shard=name,
@@ -296,13 +300,15 @@ class World:
         return too_many or (self.mood.token_limit is not None and tokens > self.mood.token_limit)
 
     def _poll_batches(self, request: dict[str, Any], now: float) -> PollAnswer:
+        share = self._share_limit(request["share"], now) if request["share"] else None
         news = {batch_id: self._news(self._batches[batch_id], now) for batch_id in request["known"]}
         return PollAnswer(
             news={
                 batch_id: told
                 for batch_id, told in news.items()
                 if told.ended or told.lost or told.status != request["known"][batch_id]
-            }
+            },
+            share=share,
         )
 
     def _news(self, batch: Batch, now: float) -> BatchNews:

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.results.columns import FIRST, LAST, result_columns
-from domain.spec.job_spec import Task
+from domain.service.endpoints import Task
 
 NAMES = st.sampled_from(
     ["file", "row", "chat", "usage", "title", "chat_row", "input_file", "label", "chat_title"]

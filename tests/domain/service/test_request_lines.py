@@ -177,7 +177,7 @@ def test_an_overlong_line_is_not_even_parsed(monkeypatch: pytest.MonkeyPatch) ->
         ({"method": "GET"}, "invalid_request"),
         ({"method": ["POST"]}, "invalid_request"),
         ({"url": None}, "invalid_url"),
-        ({"url": "/v1/completions"}, "invalid_url"),
+        ({"url": "/v1/moderations"}, "invalid_url"),
         ({"url": {"a": "b" * 500}}, "invalid_url"),
         ({"body": None}, "invalid_request"),
         ({"body": "text"}, "invalid_request"),

@@ -12,14 +12,12 @@ from hypothesis import strategies as st
 from domain.errors import JobSpecError
 from domain.spec.documents import MAX_SPEC_BYTES
 from domain.spec.job_spec import (
-    TASKS,
     JobSpec,
     Message,
     Output,
     Part,
     SpecDefaults,
     default_spec,
-    engine_of,
     nearest_spec,
     parse_spec,
 )
@@ -112,7 +110,9 @@ def test_json_says_the_same_as_yaml() -> None:
     [
         ("chat", "/v1/chat/completions", "chat"),
         ("responses", "/v1/responses", "responses"),
+        ("completions", "/v1/completions", "completions"),
         ("embeddings", "/v1/embeddings", "embeddings"),
+        ("/completions", "/completions", "completions"),
         ("/chat/completions", "/chat/completions", "chat"),
     ],
 )
@@ -143,6 +143,7 @@ def test_a_default_deployment_for_another_kind_of_work_is_not_used() -> None:
     embedder = SpecDefaults(endpoint="/v1/embeddings", deployment="e")
     assert parse("", defaults=embedder).deployment == "e"
     assert "deployment" in mistakes("endpoint: chat", defaults=embedder)
+    assert "deployment" in mistakes("endpoint: completions")
 
 
 def test_without_a_deployment_anywhere_there_is_no_default_spec() -> None:
@@ -178,8 +179,8 @@ def test_all_mistakes_come_at_once() -> None:
     """)
     expected = {
         "endpint": "unknown. Allowed: endpoint, deployment,",
-        "endpoint": "found 'chatt'. Allowed: /chat/completions, /v1/chat/completions, /v1/responses, /v1/embeddings, "
-        "chat, responses, embeddings. Did you mean chat?",
+        "endpoint": "found 'chatt'. Allowed: /v1/chat/completions, /chat/completions, /v1/responses, /v1/completions, "
+        "/completions, /v1/embeddings, /embeddings, chat, responses, completions, embeddings. Did you mean chat?",
         "deployment": "empty",
         "messages[0].role": "found 'usr'. Allowed: system, developer, user, assistant. Did you mean user?",
         "messages[0].content": "line 1: unexpected end of template",
@@ -218,11 +219,11 @@ def test_all_mistakes_come_at_once() -> None:
         ("just text", "", "found 'just text'"),
         ("input: 3", "input", "found 3, expected a text"),
         ("input: [a]", "input", "found a list, expected a text"),
-        ("endpoint: chat\ninput: x", "input", "chat takes `messages`"),
+        ("endpoint: chat\ninput: x", "input", "/v1/chat/completions takes `messages`"),
         (
             "{endpoint: embeddings, deployment: e, messages: [{role: user, content: x}]}",
             "messages",
-            "take `input`",
+            "/v1/embeddings takes `input`",
         ),
         ("{endpoint: responses, input: x, messages: [{role: user, content: x}]}", "input", "not both"),
         ("messages: []", "messages", "found a list of 0, expected a list of 1 to 100 entries"),
@@ -232,6 +233,21 @@ def test_all_mistakes_come_at_once() -> None:
         ("parameters: [1]", "parameters", "found a list, expected an object"),
         ("parameters: {input: x}", "parameters.input", "not a parameter"),
         ("parameters: {messages: x}", "parameters.messages", "not a parameter"),
+        (
+            "{endpoint: completions, deployment: c, parameters: {prompt: x}}",
+            "parameters.prompt",
+            "write `input` beside",
+        ),
+        (
+            "{endpoint: completions, deployment: c, messages: [{role: user, content: x}]}",
+            "messages",
+            "/v1/completions takes `input`",
+        ),
+        (
+            "{endpoint: completions, deployment: c, inputs_per_request: 2}",
+            "inputs_per_request",
+            "takes one input",
+        ),
         ("parameters: {1: x}", "parameters", "the key 1 is no text; put it in quotes"),
         ("parameters: {a: {true: x}}", "parameters.a", "the key true"),
         ("parameters: {a: 1e999}", "parameters.a", "not a number that JSON can say"),
@@ -239,6 +255,11 @@ def test_all_mistakes_come_at_once() -> None:
             "{endpoint: responses, parameters: {response_format: {}}}",
             "parameters.response_format",
             "`text.format`",
+        ),
+        (
+            "{endpoint: chat, parameters: {text: {format: {type: json_schema}}}}",
+            "parameters.text.format",
+            "takes this as `response_format`",
         ),
         (
             "parameters: {response_format: {type: json_schema}}",
@@ -257,7 +278,7 @@ def test_all_mistakes_come_at_once() -> None:
         ),
         ("output: jsonl", "output", "found 'jsonl', expected an object with format, columns"),
         ("output: {columns: all}", "output.columns", "found 'all', expected a list"),
-        ("inputs_per_request: 2", "inputs_per_request", "only embeddings"),
+        ("inputs_per_request: 2", "inputs_per_request", "takes one input"),
         (
             "{endpoint: embeddings, deployment: e, inputs_per_request: 2049}",
             "inputs_per_request",
@@ -415,13 +436,6 @@ def test_a_spec_survives_the_plan_it_is_stored_in() -> None:
 
 
 # --- rules ------------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("endpoint", TASKS)
-def test_engines(endpoint: str) -> None:
-    assert engine_of("batch", endpoint) == "batch"
-    assert engine_of("direct", endpoint) == "direct"
-    assert engine_of("auto", endpoint) == ("direct" if endpoint == "/v1/embeddings" else "batch")
 
 
 SPECS = {

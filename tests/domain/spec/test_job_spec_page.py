@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.errors import JobSpecError
+from domain.service.endpoints import BY_URL, ENDPOINTS
 from domain.spec.job_spec import JobSpec, SpecDefaults, parse_spec
 from domain.spec.json_schema import schema
 from domain.spec.request_template import RequestTemplate
@@ -37,7 +38,7 @@ def row(name: str) -> set[str]:
 
 
 def test_there_are_examples() -> None:
-    assert len(EXAMPLES) == 4
+    assert len(EXAMPLES) == 5
 
 
 @pytest.mark.parametrize("text", EXAMPLES)
@@ -47,7 +48,7 @@ def test_every_example_is_a_job_spec_without_help_of_the_settings(text: str) -> 
 
 
 def test_the_examples_do_what_they_say() -> None:
-    embeddings, classification, translation, pictures = (
+    embeddings, classification, translation, pictures, completions = (
         parse_spec(text.encode(), "x.yaml") for text in EXAMPLES
     )
     row: dict[str, Any] = {
@@ -60,19 +61,24 @@ def test_the_examples_do_what_they_say() -> None:
     }
     bodies = [
         msgspec.json.decode(RequestTemplate(spec).request(0, row))["body"]
-        for spec in (embeddings, classification, translation, pictures)
+        for spec in (embeddings, classification, translation, pictures, completions)
     ]
     assert (bodies[0]["input"], bodies[0]["dimensions"]) == ("A\nb", 256)
     assert bodies[1]["messages"][1]["content"] == "Subject: (none)\nAttachment 1: x.pdf\n\nlong"
     assert columns_of(classification.answer_schema or {}) == ["department", "urgent"]
     assert bodies[2]["messages"][1] == {"role": "user", "content": "b"}
     assert translation.direct_deployment == "gpt-4o-mini"
+    assert bodies[4]["prompt"] == "b\n\nIn one sentence:"
     assert bodies[3]["input"][0]["content"][1]["image_url"] == "data:image/jpeg;base64,/9g="
 
 
 def test_the_page_names_every_key() -> None:
     documented = set(re.findall(r"^\| `([\w.]+)` \|", PAGE, re.MULTILINE))
     assert {key.partition(".")[0] for key in documented} == set(JobSpec.__struct_fields__)
+
+
+def test_the_page_names_every_endpoint() -> None:
+    assert [name for name in (*BY_URL, *ENDPOINTS) if f"`{name}`" not in PAGE] == []
 
 
 def test_the_page_names_everything_that_can_be_called() -> None:
@@ -129,7 +135,7 @@ PARTS = st.dictionaries(
 DOCUMENTS = st.fixed_dictionaries(
     {},
     optional={
-        "endpoint": st.sampled_from(["chat", "responses", "embeddings", "/v1/responses", "x"]),
+        "endpoint": st.sampled_from(["chat", "responses", "completions", "embeddings", "/v1/responses", "x"]),
         "deployment": TEXTS,
         "input": TEXTS,
         "messages": st.lists(
@@ -141,7 +147,9 @@ DOCUMENTS = st.fixed_dictionaries(
             ),
             max_size=2,
         ),
-        "parameters": st.dictionaries(st.sampled_from(["stream", "temperature"]), st.integers() | TEXTS),
+        "parameters": st.dictionaries(
+            st.sampled_from(["stream", "prompt", "temperature"]), st.integers() | TEXTS
+        ),
         "output": st.dictionaries(
             st.sampled_from(["format", "columns"]),
             st.sampled_from(["jsonl", "parquet", "*"]) | st.lists(TEXTS),

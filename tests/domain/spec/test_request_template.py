@@ -584,6 +584,7 @@ def test_the_column_of_texts_is_found(columns: list[str], rows: list[dict[str, A
     for endpoint, made in (
         ("/v1/embeddings", {"input": "x"}),
         ("/v1/responses", {"input": "x"}),
+        ("/v1/completions", {"prompt": "x"}),
         ("/chat/completions", {"messages": [{"role": "user", "content": "x"}]}),
     ):
         assert body(completed(spec(endpoint=endpoint), columns, rows), {column: "x"}) == made

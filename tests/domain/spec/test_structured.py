@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from domain.service.endpoints import ENDPOINTS, Task
 from domain.spec.job_spec import JobSpec
 from domain.spec.structured import AnswerChecker, columns_of, parsed, schema_mistakes
 
@@ -122,9 +123,9 @@ def test_any_text_is_judged(content: str) -> None:
     ],
 )
 def test_a_wrong_schema_is_a_mistake_of_the_spec(
-    task: str, parameters: dict[str, Any], path: str, message: str
+    task: Task, parameters: dict[str, Any], path: str, message: str
 ) -> None:
-    (mistake,) = schema_mistakes(task, parameters)
+    (mistake,) = schema_mistakes(ENDPOINTS[task], parameters)
     assert mistake.path == path
     assert message in mistake.message
 
@@ -141,7 +142,7 @@ def test_a_wrong_schema_is_a_mistake_of_the_spec(
 )
 @pytest.mark.parametrize("key", ["$ref", "$dynamicRef"])
 def test_a_schema_that_points_elsewhere_is_refused_and_nothing_is_fetched(uri: str, key: str) -> None:
-    (mistake,) = schema_mistakes("chat", chat({"properties": {"a": {key: uri}}}))
+    (mistake,) = schema_mistakes(ENDPOINTS["chat"], chat({"properties": {"a": {key: uri}}}))
     assert "`$ref` may only point into the schema itself" in mistake.message
     with pytest.raises(ValueError, match=r"nothing is fetched|is not present in a registry"):
         AnswerChecker({"allOf": [{key: uri}]})
@@ -149,7 +150,7 @@ def test_a_schema_that_points_elsewhere_is_refused_and_nothing_is_fetched(uri: s
 
 def test_a_schema_may_point_into_itself() -> None:
     schema = {"$ref": "#/$defs/tree", "$defs": {"tree": {"type": "array", "items": {"$ref": "#/$defs/tree"}}}}
-    assert schema_mistakes("chat", chat(schema)) == []
+    assert schema_mistakes(ENDPOINTS["chat"], chat(schema)) == []
     checker = AnswerChecker(schema)
     assert checker.reason_against("[[],[[]]]") is None
     assert "$[1][0]: 1 is not of type" in str(checker.reason_against("[[],[1]]"))
@@ -160,5 +161,10 @@ def test_a_schema_that_points_at_itself_comes_to_an_end() -> None:
 
 
 def test_good_wishes_have_no_mistakes() -> None:
-    for task, parameters in (("chat", chat()), ("responses", responses()), ("embeddings", chat({"type": 3}))):
-        assert schema_mistakes(task, parameters) == []
+    wishes: dict[Task, dict[str, Any]] = {
+        "chat": chat(),
+        "responses": responses(),
+        "embeddings": chat({"type": 3}),
+    }
+    for task, parameters in wishes.items():
+        assert schema_mistakes(ENDPOINTS[task], parameters) == []

@@ -19,6 +19,7 @@ from openai.types import CompletionUsage, CreateEmbeddingResponse
 from openai.types.responses import ResponseUsage
 from pydantic import BaseModel
 
+from domain.service.endpoints import Task
 from domain.spec.structured import columns_of
 from formats.arrow import results
 from formats.arrow.answer_columns import column_types
@@ -193,8 +194,11 @@ def test_memory_stays_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     assert peak < 8_000_000
 
 
-@pytest.mark.parametrize(("task", "model"), [("chat", CompletionUsage), ("responses", ResponseUsage)])
-def test_usage_is_spelled_as_the_sdk_knows_it(task: str, model: type[BaseModel]) -> None:
+@pytest.mark.parametrize(
+    ("task", "model"),
+    [("chat", CompletionUsage), ("completions", CompletionUsage), ("responses", ResponseUsage)],
+)
+def test_usage_is_spelled_as_the_sdk_knows_it(task: Task, model: type[BaseModel]) -> None:
     assert names_of(USAGE[task]) <= field_names(model)
     assert {name for name in names_of(USAGE[task]) if "." not in name} == set(model.model_fields)
 

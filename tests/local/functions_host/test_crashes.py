@@ -63,7 +63,7 @@ def survivor(make_host: MakeHost) -> RunningHost:
     """A host that was killed with an event just accepted and a timer just set, and started again."""
     host = make_host("basic").start()
     host.begin("two_steps", instance_id="asked")
-    host.begin("sleep", 300, instance_id="sleeper")
+    host.begin("sleep", 1300, instance_id="sleeper")
     host.wait_for(lambda: "TimerCreated" in host.event_types("sleeper"))
     host.raise_event("asked", "first", 1)
     host.raise_event("asked", "second", 2)

@@ -1,7 +1,11 @@
 """Orchestrations run through the real SDK inside a real host."""
 
 import json
+from datetime import UTC, datetime
 
+import pytest
+
+from local.functions_host.commit import fires_at
 from tests.local.functions_host.running_host import MANAGEMENT, RunningHost
 
 
@@ -17,8 +21,15 @@ def test_an_orchestrator_that_awaits_nothing_is_done_in_one_turn(basic: RunningH
     assert basic.run("not_awaiting", "all")["output"] == "all in one turn, version ''"
 
 
-def test_a_durable_timer_wakes_the_orchestration_no_earlier_than_asked(basic: RunningHost) -> None:
-    assert basic.run("sleep", 50)["output"] >= 0.05
+def test_a_durable_timer_wakes_the_orchestration_at_most_a_second_before_its_time(basic: RunningHost) -> None:
+    assert basic.run("sleep", 2500)["output"] >= 1.5
+
+
+@pytest.mark.parametrize(("asked", "waits"), [(-3.0, 0), (0.0, 0), (0.9, 0), (1.0, 1), (1.9, 1), (60.5, 60)])
+def test_of_a_timer_whole_seconds_count_and_the_rest_is_cut_off(asked: float, waits: int) -> None:
+    now = 1_790_000_000.0
+    fire_at = datetime.fromtimestamp(now + asked, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    assert fires_at(fire_at, now) == now + waits
 
 
 def test_sub_orchestrations_answer_their_parent(basic: RunningHost) -> None:

@@ -7,7 +7,8 @@ import pytest
 
 from adapters.services import Services
 from adapters.work.shares import Shares
-from domain.flow.sharing import Holding, Share, ShareRequest
+from domain.contracts import Share, ShareRequest
+from domain.flow.sharing import Holding
 from steps.watch.share import share
 from tests.activities.conftest import MakePipeline
 from tests.activities.inline_pipeline import InlinePipeline

@@ -65,7 +65,7 @@ def retry_beside_a_race(context: df.DurableOrchestrationContext) -> Generator[An
 @app.orchestration_trigger(context_name="context")
 def retry_beside_a_race_of_one_name(context: df.DurableOrchestrationContext) -> Generator[Any, Any, Any]:
     """Pitfall 1 again, with one activity for everything, and the failure before the end of the race."""
-    retry = df.RetryOptions(first_retry_interval_in_milliseconds=500, max_number_of_attempts=2)
+    retry = df.RetryOptions(first_retry_interval_in_milliseconds=1500, max_number_of_attempts=2)
     retried = context.call_activity_with_retry("fails_once", retry, {"key": context.instance_id})
     quick = context.call_activity("fails_once", {"text": "quick", "gate": "call-has-failed"})
     yield context.task_any([retried, quick])

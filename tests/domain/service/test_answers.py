@@ -1,4 +1,4 @@
-"""What comes out of an answer line, for each of the three tasks."""
+"""What comes out of an answer line, for each of the endpoints."""
 
 import base64
 import json
@@ -8,8 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from domain.results.answers import read_answer
-from domain.spec.job_spec import Task
+from domain.service.endpoints import ENDPOINTS, Task
 
 
 def line(body: dict[str, Any]) -> bytes:
@@ -57,6 +56,10 @@ def output(*parts: dict[str, Any]) -> list[dict[str, Any]]:
         ),
         ("responses", {"output": output({"type": "refusal", "refusal": "No."})}, "No.", None),
         ("responses", {"output": []}, None, None),
+        ("completions", {"choices": [{"text": " é\n", "finish_reason": "length"}]}, " é\n", "length"),
+        ("completions", {"choices": [{"text": "a"}, {"text": "b", "index": 1}]}, ["a", "b"], None),
+        ("completions", {"choices": [{"text": ""}]}, "", None),
+        ("completions", {"choices": []}, None, None),
         ("embeddings", {"data": [{"index": 0, "embedding": [0.5, -1]}]}, [0.5, -1], None),
         (
             "embeddings",
@@ -68,16 +71,16 @@ def output(*parts: dict[str, Any]) -> list[dict[str, Any]]:
     ],
 )
 def test_the_content_of_an_answer(task: Task, body: dict[str, Any], content: Any, reason: str | None) -> None:
-    answer = read_answer(task, line({**body, "usage": {"total_tokens": 3}}))
+    answer = ENDPOINTS[task].read_answer(line({**body, "usage": {"total_tokens": 3}}))
     assert json.loads(bytes(answer.content)) == content
     assert answer.finish_reason == reason
     assert json.loads(bytes(answer.usage)) == {"total_tokens": 3}
 
 
 def test_an_answer_may_say_nothing_of_its_usage() -> None:
-    assert bytes(read_answer("chat", line({"choices": [choice("hi")]})).usage) == b"null"
+    assert bytes(ENDPOINTS["chat"].read_answer(line({"choices": [choice("hi")]})).usage) == b"null"
 
 
 def test_a_body_of_another_kind_is_told() -> None:
     with pytest.raises(msgspec.ValidationError):
-        read_answer("chat", line({"choices": "none"}))
+        ENDPOINTS["chat"].read_answer(line({"choices": "none"}))

@@ -1,14 +1,13 @@
-"""What a model answered to one row: read from the service's answer line, in the three shapes that bodies have."""
+"""What a model answered to one row: read from the service's answer line, in whichever shape its endpoint gives it."""
 
 import base64
 from array import array
+from collections.abc import Iterable
 from sys import byteorder
 from typing import Any, NamedTuple
 
 import msgspec
 from msgspec import Raw
-
-from domain.spec.job_spec import Task
 
 
 class RowAnswer(NamedTuple):
@@ -26,6 +25,7 @@ class _Message(msgspec.Struct):
 
 class _Choice(msgspec.Struct):
     message: _Message = msgspec.field(default_factory=_Message)
+    text: Raw = Raw(b"null")
     finish_reason: str | None = None
 
 
@@ -48,7 +48,7 @@ class _Incomplete(msgspec.Struct):
 
 
 class _Body(msgspec.Struct):
-    """The fields of all three shapes together; each answer has some of them."""
+    """The fields of all shapes together; each answer has some of them."""
 
     choices: list[_Choice] = []
     data: list[_Vector] = []
@@ -71,15 +71,35 @@ _decode_any = msgspec.json.Decoder().decode
 _encode = msgspec.json.Encoder().encode
 
 
-def read_answer(task: Task, line: bytes) -> RowAnswer:
-    """Read an answer line of status 200. Raises msgspec.ValidationError for a body that is none of the task's."""
+# --- the readers: each takes an answer line of status 200, and raises msgspec.ValidationError for another shape --------
+
+
+def of_messages(line: bytes) -> RowAnswer:
+    """Read `choices[].message`; a refusal stands for the text it kept from us."""
     body = _decode(line).response.body
-    if task == "embeddings":
-        return RowAnswer(_vector(body), None, body.usage)
-    if task == "chat":
-        return RowAnswer(_texts(body), body.choices[0].finish_reason if body.choices else None, body.usage)
+    return RowAnswer(_only(map(_text, body.choices)), _finish_reason(body), body.usage)
+
+
+def of_texts(line: bytes) -> RowAnswer:
+    """Read `choices[].text`."""
+    body = _decode(line).response.body
+    return RowAnswer(_only(choice.text for choice in body.choices), _finish_reason(body), body.usage)
+
+
+def of_output_items(line: bytes) -> RowAnswer:
+    """Read the texts of `output[].content[]`, which together are one."""
+    body = _decode(line).response.body
     reason = body.incomplete_details.reason if body.incomplete_details else None
     return RowAnswer(_output_text(body), reason or body.status, body.usage)
+
+
+def of_vectors(line: bytes) -> RowAnswer:
+    """Read `data[].embedding`, of which a row has one."""
+    body = _decode(line).response.body
+    return RowAnswer(_vector(body), None, body.usage)
+
+
+# --- parts of bodies --------------------------------------------------------------------------------------------------
 
 
 def _vector(body: _Body) -> Raw:
@@ -97,15 +117,20 @@ def _floats(packed: str) -> list[float]:
     return floats.tolist()
 
 
-def _texts(body: _Body) -> Raw:
-    """Give the text of the only choice, or a list of all of them; a refusal stands for the text it kept from us."""
-    texts = [_text(choice.message) for choice in body.choices]
-    if len(texts) == 1:
-        return texts[0]
-    return Raw(_encode(texts)) if texts else Raw(b"null")
+def _only(texts: Iterable[Raw]) -> Raw:
+    """Give the text of the only choice, or a list of all of them."""
+    found = list(texts)
+    if len(found) == 1:
+        return found[0]
+    return Raw(_encode(found)) if found else Raw(b"null")
 
 
-def _text(message: _Message) -> Raw:
+def _finish_reason(body: _Body) -> str | None:
+    return body.choices[0].finish_reason if body.choices else None
+
+
+def _text(choice: _Choice) -> Raw:
+    message = choice.message
     is_empty = bytes(message.content) in (b"null", b'""')
     return Raw(_encode(message.refusal)) if is_empty and message.refusal else message.content
 

@@ -1,0 +1,185 @@
+"""The state of one snapshot's work, and what the steps ask of it.
+
+    file:   PREPARE -> RUN -> WRITE -> ARCHIVE -> left
+               any step -> HOLD -> left                  set aside, tried again by a later snapshot
+    shard:  SUBMIT -> ACTIVE -> COLLECT -> left, or children in SUBMIT
+            SEND -------------> COLLECT -> left, or children in SEND      live calls, slice by slice
+
+All moves are in `state.NEXT_OF_FILE` and `state.NEXT_OF_SHARD`. What to do next is decided by the steps (`steps/`),
+which `machine` asks in turn.
+"""
+
+import msgspec
+
+from domain.contracts import Fault, ListedFile, SnapshotReport, SnapshotSettings, TakenFiles
+from domain.direct.throttle import Throttle
+from domain.flow.pacing import Pauses, PollClock, QuotaGauge, exhausted, fault_delay, later
+from domain.flow.sharing import Allowance
+from domain.flow.state import (
+    Call,
+    FileEnd,
+    FileState,
+    FileStep,
+    Finished,
+    ShardState,
+    ShardStep,
+    Totals,
+)
+
+# With so many shards to submit no file is admitted; a file comes with all of its shards.
+WAITING_SHARDS = 500
+RECENT_FILES = 12
+
+
+class Flow(msgspec.Struct, kw_only=True):
+    """The state of one snapshot's work; small, and carried from generation to generation."""
+
+    snapshot_id: str
+    settings: SnapshotSettings
+    files_total: int
+    pages: int
+    # Which part of the snapshot this is, when its files are worked on by several orchestrations; "": all of it.
+    part: str = ""
+    next_page: int = 0
+    backlog: list[ListedFile] = []
+    files: list[FileState] = []
+    shards: list[ShardState] = []
+    in_flight: list[Call] = []  # empty whenever a generation ends
+    poll: PollClock = msgspec.field(default_factory=PollClock)
+    pauses: Pauses = msgspec.field(default_factory=Pauses)
+    gauges: dict[str, QuotaGauge] = {}  # by deployment
+    throttles: dict[str, Throttle] = {}  # by deployment, of live calls
+    totals: Totals = msgspec.field(default_factory=Totals)
+    recent: list[Finished] = []
+    allowance: Allowance = msgspec.field(default_factory=Allowance)
+    list_tries: int = 0
+    list_not_before: float = 0.0
+
+    @classmethod
+    def of(cls, snapshot_id: str, taken: TakenFiles) -> "Flow":
+        """Begin with the files that a snapshot took."""
+        return cls(
+            snapshot_id=snapshot_id, settings=taken.settings, files_total=taken.files, pages=taken.pages
+        )
+
+    # --- what there is -----------------------------------------------------------------------------------------------
+
+    @property
+    def finished(self) -> bool:
+        """Whether every file of the snapshot has left the flow."""
+        return self.next_page >= self.pages and not (
+            self.backlog or self.files or self.shards or self.in_flight
+        )
+
+    def file(self, key: str) -> FileState:
+        """Give a file by its key."""
+        return next(f for f in self.files if f.key == key)
+
+    def shard_of(self, call: Call) -> ShardState:
+        """Give the shard that a call is about."""
+        return next(s for s in self.shards if s.identity == (call.key, call.shard))
+
+    def shards_in(self, step: ShardStep) -> list[ShardState]:
+        """Give the shards at a step, in their order."""
+        return [s for s in self.shards if s.step is step]
+
+    def calls_of(self, activity: str) -> list[Call]:
+        """Give the calls of an activity that are under way."""
+        return [call for call in self.in_flight if call.activity == activity]
+
+    def busy(self) -> set[tuple[str, str]]:
+        """Give the identities of the files and shards that a call is under way for."""
+        return {(call.key, call.shard) for call in self.in_flight}
+
+    def is_overdue(self, s: ShardState, now: float) -> bool:
+        """Tell whether a shard that was begun is older than the deadline."""
+        return self.overdue_at(s) <= now
+
+    def overdue_at(self, s: ShardState) -> float:
+        """Give the time at which a shard is older than the deadline; infinity for one that was not begun."""
+        begun = s.batch_id is not None or s.submitted_at > 0
+        return s.submitted_at + self.settings.deadline_seconds if begun else float("inf")
+
+    # --- what changes it ---------------------------------------------------------------------------------------------
+
+    def delay(self, item: FileState | ShardState, fault: Fault, now: float) -> bool:
+        """Note a fault and wait; False when the item has had its chances."""
+        item.tries += 1
+        item.not_before = later(now, fault_delay(item.tries, fault))
+        return not exhausted(item.tries, fault)
+
+    def delay_or_hold(self, file: FileState, fault: Fault, now: float) -> None:
+        """Note a fault of a step that works on a file; set the file aside when it has had its chances."""
+        if not self.delay(file, fault, now):
+            file.hold(f"{fault.code}: {fault.message}")
+
+    def delay_or_drop(self, s: ShardState, fault: Fault, now: float) -> None:
+        """Note a fault of a step that works on a shard; leave the shard in `work/` when it has had its chances.
+
+        Its file is set aside once its other shards have ended; a later snapshot finds the shard there.
+        """
+        if not self.delay(s, fault, now):
+            self.drop(s, f"{fault.code}: {fault.message}")
+
+    def drop(self, s: ShardState, reason: str) -> None:
+        """Leave a shard as it is in `work/`, and have its file set aside for a reason that people read."""
+        s.move(ShardStep.LEFT)
+        self.shards.remove(s)
+        self.file(s.key).hold_reason = reason
+
+    def leave(self, file: FileState, end: FileEnd) -> None:
+        """Let a file leave the flow."""
+        file.move(FileStep.LEFT)
+        self.files.remove(file)
+        self.totals.count(end)
+        left = Finished(path=file.path, state=end, requests=file.requests)
+        self.recent = [*self.recent[-RECENT_FILES + 1 :], left]
+
+    def settle(self) -> None:
+        """Move on the files whose last shard has ended, and admit files from the backlog."""
+        open_keys = {s.key for s in self.shards}
+        for file in self.files:
+            if file.step is FileStep.RUN and file.key not in open_keys:
+                if file.hold_reason:
+                    file.hold(file.hold_reason)
+                else:
+                    file.move(FileStep.WRITE)
+        self._admit()
+
+    def _admit(self) -> None:
+        """Admit files from the backlog while there is room ahead of the submissions; more would only be state."""
+        if not self.backlog:
+            return
+        active, sending = len(self.shards_in(ShardStep.ACTIVE)), len(self.shards_in(ShardStep.SEND))
+        waiting = [s.key for s in self.shards_in(ShardStep.SUBMIT)]
+        ahead = len(set(waiting)) + sum(f.step is FileStep.PREPARE for f in self.files)
+        micro, most = self.settings.micro_batch_size, self.settings.max_active_batches
+        room = min(
+            2 * micro - ahead,
+            most + micro - ahead - active - sending,
+            # Files that cannot be finished hold new ones up.
+            most + 5 * micro - len(self.files),
+            WAITING_SHARDS - len(waiting),
+        )
+        admitted, self.backlog = self.backlog[: max(room, 0)], self.backlog[max(room, 0) :]
+        self.files += [
+            FileState(
+                key=listed.key, path=listed.path, size=listed.size, fresh=listed.fresh, spec=listed.spec
+            )
+            for listed in admitted
+        ]
+
+    # --- the end, and parts ------------------------------------------------------------------------------------------
+
+    def report(self) -> SnapshotReport:
+        """Sum up."""
+        totals = self.totals
+        return SnapshotReport(
+            snapshot_id=self.snapshot_id,
+            files=self.files_total,
+            done=totals.done,
+            rejected=totals.rejected,
+            held=totals.held,
+            gone=totals.gone,
+            tally=totals.tally,
+        )

@@ -1,0 +1,63 @@
+"""How long one generation of the orchestration goes on: its history is bounded, and it ends when no call is under way."""
+
+from domain.flow.flow import Flow
+from domain.flow.machine import begin_calls
+from domain.flow.pacing import EARLY_SECONDS
+from domain.flow.parts import can_split
+from domain.flow.state import Call
+
+# A replay costs some 36 microseconds per event, and every turn is one; the promise is at most 1,000.
+EVENTS_PER_GENERATION = 200
+# Scheduled and ended, and the turn around its end with at most one timer, made and fired.
+EVENTS_PER_CALL = 6
+# A turn that begins nothing.
+EVENTS_PER_IDLE_LOOK = 4
+
+# A generation that has begun its last call waits for those under way: as long again as it went on, within these bounds.
+LEAST_PATIENCE_SECONDS = 5.0
+MOST_PATIENCE_SECONDS = 60.0
+
+
+class Generation:
+    """The bounds of one generation. Times are epoch seconds."""
+
+    def __init__(self, now: float) -> None:
+        self._began = now
+        self._events = 0
+        self._closed_at: float | None = None
+        self._wake_at: float | None = None
+
+    @property
+    def calls_left(self) -> int:
+        """How many more calls may begin."""
+        return max(0, (EVENTS_PER_GENERATION - self._events) // EVENTS_PER_CALL)
+
+    def begin_calls(self, flow: Flow, now: float) -> list[Call]:
+        """Begin the calls that may begin now, while the history has room for them.
+
+        Raises RuntimeError when there is nothing to wait for.
+        """
+        calls, self._wake_at = begin_calls(flow, now, most=self.calls_left)
+        self._events += EVENTS_PER_CALL * len(calls) or EVENTS_PER_IDLE_LOOK
+        if not self.calls_left and self._closed_at is None:
+            self._closed_at = now
+        return calls
+
+    def is_over(self, flow: Flow) -> bool:
+        """Tell whether the next generation may begin: the engine wants no call under way."""
+        return not self.calls_left and not flow.in_flight
+
+    def is_stuck(self, flow: Flow, now: float) -> bool:
+        """Tell whether calls that take long keep the generation from its end, and others from going on."""
+        return self._closed_at is not None and now + EARLY_SECONDS >= self._patient_until and can_split(flow)
+
+    @property
+    def _patient_until(self) -> float:
+        closed_at = self._closed_at or self._began
+        return closed_at + min(max(closed_at - self._began, LEAST_PATIENCE_SECONDS), MOST_PATIENCE_SECONDS)
+
+    def wake_at(self, flow: Flow, now: float) -> float | None:
+        """Give the time of the next look, if no call ends before; None: when a call ends."""
+        if self.calls_left:
+            return self._wake_at
+        return self._patient_until if can_split(flow) and now < self._patient_until else None

@@ -1,0 +1,1 @@
+"""The steps of the flow, a module each: when a call is due, and what its answer changes."""

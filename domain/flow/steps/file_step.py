@@ -1,0 +1,34 @@
+"""What the steps that work on a whole input file have in common."""
+
+from collections.abc import Iterator
+from typing import ClassVar
+
+from domain.contracts import Fault, FileWork, to_wire
+from domain.flow.flow import Flow
+from domain.flow.state import Call, FileState, FileStep
+from domain.flow.step import Due, Step, within_places
+
+
+class FileCall(Step[FileState]):
+    """A call about a file at one step; a fault is waited out, and sets the file aside in the end."""
+
+    step: ClassVar[FileStep]
+
+    def work(self, flow: Flow, file: FileState) -> FileWork:
+        """Give the call's input."""
+        return FileWork(snapshot_id=flow.snapshot_id, key=file.key, fresh=file.fresh)
+
+    def due(self, flow: Flow, now: float) -> Iterator[Due[FileState]]:
+        """Give the files at this step."""
+        del now
+        busy = {call.key for call in flow.calls_of(self.activity)}
+        return (Due(f.not_before, f) for f in flow.files if f.step is self.step and f.key not in busy)
+
+    def calls(self, flow: Flow, ready: list[FileState], now: float) -> Iterator[Call]:
+        """Give the calls of the first files that there are places for."""
+        calls = (Call(self.activity, to_wire(self.work(flow, f)), f.key, weight=f.size) for f in ready)
+        return within_places(flow, self.activity, calls, now)
+
+    def failed(self, flow: Flow, call: Call, fault: Fault, now: float) -> None:
+        """Wait, or set the file aside."""
+        flow.delay_or_hold(flow.file(call.key), fault, now)

@@ -1,0 +1,51 @@
+"""Turn an input file into shards."""
+
+from typing import Any
+
+from domain.contracts import FileWork, PreparedFile, from_wire
+from domain.flow.flow import Flow
+from domain.flow.pacing import later
+from domain.flow.state import Call, FileState, FileStep, ShardState
+from domain.flow.steps.file_step import FileCall
+
+
+class Prepare(FileCall):
+    """`prepare_file`: what comes of it are shards to submit or to send, or batches that the file has already."""
+
+    activity = "prepare_file"
+    step = FileStep.PREPARE
+
+    def work(self, flow: Flow, file: FileState) -> FileWork:
+        """Give the call's input: with the job spec that governs the file."""
+        return FileWork(snapshot_id=flow.snapshot_id, key=file.key, fresh=file.fresh, spec=file.spec)
+
+    def answered(self, flow: Flow, call: Call, ok: Any, now: float) -> None:
+        """Let the file run, wait, be held, or leave."""
+        file, prepared = flow.file(call.key), from_wire(ok, PreparedFile)
+        if prepared.gone:
+            flow.leave(file, "gone")
+        elif prepared.wait_seconds is not None:
+            file.not_before = later(now, prepared.wait_seconds)
+        elif reason := prepared.held or over_budget(flow, prepared.cost):
+            file.hold(reason, needs_settings=True)
+        else:
+            self._run(flow, file, prepared, now)
+
+    def _run(self, flow: Flow, file: FileState, prepared: PreparedFile, now: float) -> None:
+        flow.totals.cost += prepared.cost
+        file.move(FileStep.RUN)
+        file.requests, file.ended = prepared.requests, prepared.ended
+        flow.shards += [ShardState.opened(file.key, shard) for shard in prepared.shards]
+        if any(shard.batch_id for shard in prepared.shards):
+            flow.poll.after_submission(now, flow.settings)
+
+
+def over_budget(flow: Flow, cost: float) -> str | None:
+    """Say why a file of such an estimated cost has to wait for another snapshot, None when it need not."""
+    limit, spent = flow.settings.max_cost, flow.totals.cost
+    if limit is None or spent + cost <= limit:
+        return None
+    return (
+        f"The file would cost about {cost:.2f}; with {spent:.2f} for the files before it, the snapshot would exceed "
+        f"MAX_COST_PER_SNAPSHOT ({limit:g})."
+    )

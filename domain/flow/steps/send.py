@@ -1,0 +1,99 @@
+"""Send shards as live calls, a slice at a time."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from domain.contracts import Fault, SliceDone, SliceWork, from_wire, to_wire
+from domain.direct.throttle import Throttle
+from domain.flow.flow import Flow
+from domain.flow.pacing import later
+from domain.flow.state import Call, ShardState, ShardStep
+from domain.flow.step import Due, Step, places
+from domain.flow.steps.pause import pause
+from domain.flow.turns import take_within
+
+# Shards that have no more left together are sent at the same time.
+SMALL_SHARDS_REQUESTS = 500
+
+
+class Send(Step[ShardState]):
+    """`send_slice`: keeps each deployment busy with a slice of one large shard, or with slices of a few small ones.
+
+    Slices that are under way together share what the deployment's throttle allows.
+    """
+
+    activity = "send_slice"
+
+    def due(self, flow: Flow, now: float) -> Iterator[Due[ShardState]]:
+        """Give the shards to send; past the deadline whatever the pace, to come to their end."""
+        del now
+        busy = flow.busy()
+        for s in flow.shards_in(ShardStep.SEND):
+            if s.identity not in busy:
+                throttle = flow.throttles.get(s.shard.model)
+                at_pace = min(throttle.next_slice_at, flow.overdue_at(s)) if throttle else 0.0
+                yield Due(max(s.not_before, at_pace, flow.pauses.over_at(s.shard.model)), s)
+
+    def calls(self, flow: Flow, ready: list[ShardState], now: float) -> Iterator[Call]:
+        """Give slices for each deployment in turn; the shards with the least left first, so that none waits for a large one."""
+        by_model: dict[str, list[ShardState]] = {}
+        for s in sorted(ready, key=_left):
+            by_model.setdefault(s.shard.model, []).append(s)
+        for model, shards in by_model.items():
+            yield from self._team(flow, model, shards, now)
+
+    def _team(self, flow: Flow, model: str, ready: list[ShardState], now: float) -> Iterator[Call]:
+        throttle = flow.throttles.get(model, Throttle())
+        under_way = [call for call in flow.calls_of(self.activity) if call.input["shard"]["model"] == model]
+        free = throttle.width - sum(call.input["throttle"]["width"] for call in under_way)
+        narrow = flow.pauses.width(model, now, places(flow, under_way, now) + len(under_way))
+        most = min(int(free), narrow - len(under_way))
+        team = list(
+            take_within(
+                ready,
+                _left,
+                most=most,
+                heaviest=SMALL_SHARDS_REQUESTS,
+                moving=[call.weight for call in under_way],
+            )
+        )
+        for s in team:
+            share = throttle.shared_by(throttle.width * len(team) / free)
+            work = SliceWork(snapshot_id=flow.snapshot_id, key=s.key, shard=s.shard, throttle=share)
+            yield Call(self.activity, to_wire(work), *s.identity, weight=_left(s))
+
+    def answered(self, flow: Flow, call: Call, ok: Any, now: float) -> None:
+        """Go on with the shard, or collect it."""
+        s, sent = flow.shard_of(call), from_wire(ok, SliceDone)
+        self._learn(flow, call, sent)
+        moved = sent.done > s.done
+        s.begun, s.tries, s.done, s.submitted_at = True, 0, sent.done, sent.begun_at or s.submitted_at
+        if sent.paused:
+            pause(flow, s, sent.paused, now)
+            return
+        if moved:
+            flow.pauses.succeeded(s.shard.model, now, flow.settings.micro_batch_size)
+        if sent.ended or flow.is_overdue(s, now):
+            s.move(ShardStep.COLLECT)
+            s.status = "completed" if sent.ended else "cancelled"
+        else:
+            s.not_before = later(now, sent.wait_seconds) if sent.wait_seconds else now
+
+    def _learn(self, flow: Flow, call: Call, sent: SliceDone) -> None:
+        """Take over what a slice has learned about its deployment's pace."""
+        model = call.input["shard"]["model"]
+        if sent.throttle:
+            known = flow.throttles.get(model, Throttle())
+            flow.throttles[model] = known.learned(
+                from_wire(call.input, SliceWork).throttle or known, sent.throttle
+            )
+
+    def failed(self, flow: Flow, call: Call, fault: Fault, now: float) -> None:
+        """Wait, or leave the shard in `work/`."""
+        s = flow.shard_of(call)
+        s.begun = True
+        flow.delay_or_drop(s, fault, now)
+
+
+def _left(s: ShardState) -> int:
+    return s.shard.requests - s.done

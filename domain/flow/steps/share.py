@@ -1,0 +1,115 @@
+"""Agree with the other snapshots on how many batches this one may have alive."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from domain.contracts import Fault, Share, ShareRequest, from_wire, to_wire
+from domain.flow.flow import Flow
+from domain.flow.pacing import exhausted, fault_delay, later
+from domain.flow.sharing import STALE_LEAST_SECONDS, STALE_POLLS
+from domain.flow.state import Call, FileStep, ShardStep
+from domain.flow.step import Due, Step
+
+
+class AgreeOnShare(Step[Flow]):
+    """`share_limit`: when there is no room for what waits, or room that no poll will give back."""
+
+    activity = "share_limit"
+
+    def due(self, flow: Flow, now: float) -> Iterator[Due[Flow]]:
+        """Give the next time to ask, unless a call that asks is under way."""
+        asking = flow.calls_of(self.activity) or [
+            c for c in flow.calls_of("poll_batches") if c.input["share"]
+        ]
+        if not asking and _is_unsettled(flow, now):
+            yield Due(flow.allowance.next_at, flow)
+
+    def calls(self, flow: Flow, ready: list[Flow], now: float) -> Iterator[Call]:
+        """Ask."""
+        del ready
+        yield Call(self.activity, to_wire(_request(flow, now)))
+
+    def answered(self, flow: Flow, call: Call, ok: Any, now: float) -> None:
+        """Go by what was agreed."""
+        del call
+        agreed(flow, from_wire(ok, Share), now)
+
+    def failed(self, flow: Flow, call: Call, fault: Fault, now: float) -> None:
+        """Begin nothing new for a while; in the end go on without the others: too many batches are better than none."""
+        told = flow.allowance
+        told.tries += 1
+        told.next_at = later(now, fault_delay(told.tries, fault))
+        alone = exhausted(told.tries, fault)
+        told.places = (
+            flow.settings.max_active_batches if alone else from_wire(call.input, ShareRequest).active
+        )
+
+
+def agreed(flow: Flow, share: Share, now: float) -> None:
+    """Go by what the snapshots have agreed on."""
+    flow.allowance.agreed(share.places, now, flow.settings)
+
+
+def share_at_poll(flow: Flow, now: float) -> ShareRequest | None:
+    """Give what to ask for along with a look at the batches; None while what was agreed on suits all."""
+    told, active, wanted = flow.allowance, held_places(flow, now), wanted_places(flow, now)
+    if flow.calls_of(AgreeOnShare.activity):
+        return None
+    keeps_up = wanted > 0 or told.places > active or now - told.looked_at > _stale_seconds(flow) / STALE_POLLS
+    return _request(flow, now) if keeps_up else None
+
+
+def free_places(flow: Flow, now: float) -> int:
+    """Count the batches that may be begun beside those that are alive or on their way."""
+    return allowed_places(flow) - held_places(flow, now)
+
+
+def allowed_places(flow: Flow) -> int:
+    """Give how many batches may be alive. Dead snapshots may have left more than that."""
+    return min(flow.allowance.places, flow.settings.max_active_batches)
+
+
+def held_places(flow: Flow, now: float) -> int:
+    """Count the places in use: batches, and shards on their way to one."""
+    on_their_way = _on_their_way(flow, now)
+    return sum(s.step is ShardStep.ACTIVE or s.identity in on_their_way for s in flow.shards)
+
+
+def wanted_places(flow: Flow, now: float) -> int:
+    """Count the batches that would be submitted if there were room: one for each file that is not prepared yet."""
+    on_their_way = _on_their_way(flow, now)
+    ready = sum(s.step is ShardStep.SUBMIT and s.identity not in on_their_way for s in flow.shards)
+    unprepared = sum(f.step is FileStep.PREPARE for f in flow.files)
+    return ready + unprepared + max(0, flow.files_total - flow.totals.files - len(flow.files))
+
+
+def _on_their_way(flow: Flow, now: float) -> set[tuple[str, str]]:
+    """Give the shards that have a place although they have no batch yet: begun, and their deployments take them."""
+    begun = {
+        s.identity
+        for s in flow.shards_in(ShardStep.SUBMIT)
+        if s.begun and flow.pauses.over_at(s.shard.model) <= now
+    }
+    return begun | {(call.key, call.shard) for call in flow.calls_of("submit_batch")}
+
+
+def _is_unsettled(flow: Flow, now: float) -> bool:
+    """Tell whether there is no room for what is wanted, or room that is not wanted and that no poll will give back."""
+    active, wanted, told = held_places(flow, now), wanted_places(flow, now), flow.allowance.places
+    idle = not active and any(s.step is ShardStep.SEND for s in flow.shards)
+    return told <= active if wanted > 0 else idle and told > 0
+
+
+def _request(flow: Flow, now: float) -> ShareRequest:
+    return ShareRequest(
+        snapshot_id=flow.snapshot_id + flow.part,
+        active=held_places(flow, now),
+        wanted=wanted_places(flow, now),
+        limit=flow.settings.max_active_batches,
+        reserve=flow.settings.micro_batch_size,
+        stale_seconds=_stale_seconds(flow),
+    )
+
+
+def _stale_seconds(flow: Flow) -> float:
+    return STALE_POLLS * max(flow.settings.poll_max_seconds, STALE_LEAST_SECONDS)

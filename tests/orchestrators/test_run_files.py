@@ -1,0 +1,114 @@
+"""The orchestrator on a virtual engine: hours in milliseconds, with turns, timers and events counted."""
+
+from typing import Any
+
+import pytest
+
+from domain.contracts import SnapshotSettings, TakenFiles, to_wire
+from domain.flow.flow import Flow
+from orchestrators import run_files
+from tests.domain.flow.world import Mood, World
+from tests.orchestrators.virtual_engine import BEGIN, VirtualEngine
+
+HANDLES = {"run_files": run_files.run_files.build().get_user_function()}
+SNAPSHOT = "snapshot-20261127T120000.000Z"
+MOST_EVENTS = 1000
+
+
+class Run:
+    """One snapshot's files, worked on in a world."""
+
+    def __init__(
+        self,
+        files: int,
+        *,
+        mood: Mood | None = None,
+        settings: SnapshotSettings | None = None,
+        seconds: float = 0.2,
+        slow: dict[tuple[str, str], float] | None = None,
+        dies: frozenset[tuple[str, str]] = frozenset(),
+    ) -> None:
+        self.world = World(mood or Mood(longest_hours=0.05), files=files, most_shards=1, seed=1)
+        self.seconds, self.slow, self.dies = seconds, slow or {}, dies
+        self.ended_at: dict[str, float] = {}
+        self.engine = VirtualEngine(HANDLES, self.carry_out)
+        taken = TakenFiles(
+            files=files,
+            pages=len(self.world.pages),
+            settings=settings or SnapshotSettings(micro_batch_size=10),
+        )
+        self.engine.start("run_files", to_wire(Flow.of(SNAPSHOT, taken)), f"{SNAPSHOT}-files")
+        self.engine.run()
+
+    def carry_out(self, name: str, given: Any, now: float) -> tuple[float, Any]:
+        key = given.get("key", "")
+        seconds = self.slow.get((name, key), self.seconds)
+        if (name, key) in self.dies:
+            return seconds, RuntimeError("The worker died.")
+        call = to_call(name, given)
+        answer = self.world.answer(call, now)
+        if name == "archive_input":
+            self.ended_at[key] = now + seconds
+        return seconds, answer
+
+    @property
+    def report(self) -> Any:
+        return self.engine.output(f"{SNAPSHOT}-files")
+
+    def last_of(self, *but: str) -> float:
+        return max(at for key, at in self.ended_at.items() if key not in but) - BEGIN
+
+
+def to_call(name: str, given: Any) -> Any:
+    from domain.flow.state import Call  # noqa: PLC0415
+
+    return Call(name, given, given.get("key", ""))
+
+
+def test_every_file_is_done_and_no_history_grows_beyond_its_bound() -> None:
+    run = Run(300)
+    assert run.report["done"] == 300
+    assert run.engine.longest_history <= MOST_EVENTS / 2
+
+
+def test_waiting_costs_two_turns_a_look_and_no_timer_twice() -> None:
+    settings = SnapshotSettings(micro_batch_size=10, poll_min_seconds=60, poll_max_seconds=900)
+    run = Run(40, mood=Mood(longest_hours=24), settings=settings)
+    assert run.report["done"] == 40
+    looks = sum(name == "poll_batches" for _, name, _ in run.engine.calls)
+    work = sum(name not in ("poll_batches", "share_limit") for _, name, _ in run.engine.calls)
+    assert max(run.engine.timers.values()) == 1, "the same timer twice"
+    assert run.engine.turns["run_files"] <= 2 * looks + work + looks / 10
+
+
+@pytest.mark.parametrize(
+    "slow", ["prepare_file", "submit_batch", "collect_batch", "write_outputs", "archive_input"]
+)
+def test_a_slow_call_keeps_no_other_file_waiting(slow: str) -> None:
+    alone = Run(300)
+    beside = Run(300, slow={(slow, "key-3"): 1800.0})
+    assert beside.report == alone.report
+    assert beside.last_of("key-3") <= 1.3 * alone.last_of()
+    assert beside.engine.longest_history <= MOST_EVENTS
+
+
+def test_calls_that_fail_below_their_activity_cost_their_file_alone() -> None:
+    alone = Run(100)
+    beside = Run(100, dies=frozenset({("prepare_file", "key-7")}))
+    assert (beside.report["done"], beside.report["held"]) == (99, 1)
+    assert beside.last_of() <= 1.3 * alone.last_of()
+
+
+def test_parts_are_told_so_that_the_progress_can_be_summed_up() -> None:
+    run = Run(300, slow={("prepare_file", "key-3"): 1800.0})
+    assert run.engine.status(f"{SNAPSHOT}-files") == {"parts": ["-1", "-2"]}
+    parts = [run.engine.status(f"{SNAPSHOT}-files{part}") for part in ("-1", "-2")]
+    assert sum(part["files_done"] for part in parts) == 300
+
+
+def test_an_instance_of_an_older_version_ends_at_once_and_says_what_comes_next() -> None:
+    engine = VirtualEngine(HANDLES, lambda *_: (0.0, None), version="1.0")
+    engine.start("run_files", {}, "old")
+    engine.run()
+    assert engine.instances["old"].instance.status.name == "FAILED"
+    assert "takes the files over" in str(engine.instances["old"].instance.output)
