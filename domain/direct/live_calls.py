@@ -6,8 +6,8 @@ from typing import Any
 
 import msgspec
 
+from domain.service.answer_lines import AnswerLine, Response
 from domain.service.endpoints import NOT_LIVE, Endpoint
-from domain.service.outcomes import NO_ANSWER
 from domain.tokens import quota_tokens
 
 _encode = msgspec.json.Encoder().encode
@@ -30,18 +30,6 @@ class _Embeddings(msgspec.Struct, kw_only=True):
     data: list[_Embedding]
     model: str = ""
     usage: dict[str, Any] = {}
-
-
-class _Response(msgspec.Struct, kw_only=True):
-    status_code: int
-    request_id: str
-    body: msgspec.Raw = NO_ANSWER
-
-
-class _AnswerLine(msgspec.Struct, kw_only=True):
-    custom_id: str
-    response: _Response
-    error: None = None
 
 
 _decode_line = msgspec.json.Decoder(_Line).decode
@@ -166,8 +154,8 @@ def answer_lines(call: LiveCall, status: int, body: bytes, request_id: str) -> d
 
 
 def _line(custom_id: str, status: int, body: bytes, request_id: str) -> bytes:
-    response = _Response(status_code=status, request_id=request_id, body=msgspec.Raw(body))
-    return _encode(_AnswerLine(custom_id=custom_id, response=response))
+    response = Response(status_code=status, request_id=request_id, body=msgspec.Raw(body))
+    return _encode(AnswerLine(custom_id=custom_id, response=response))
 
 
 def _split_usage(usage: dict[str, Any], weights: tuple[int, ...]) -> list[dict[str, Any]]:

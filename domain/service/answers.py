@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 import msgspec
 from msgspec import Raw
 
+from domain.service.answer_lines import AnswerLine
+
 
 class RowAnswer(NamedTuple):
     """`content` as JSON: the text (a list of texts when several were asked for), or a vector; `null` where there is none."""
@@ -58,15 +60,7 @@ class _Body(msgspec.Struct):
     usage: Raw = Raw(b"null")
 
 
-class _Response(msgspec.Struct):
-    body: _Body
-
-
-class _AnswerLine(msgspec.Struct):
-    response: _Response
-
-
-_decode = msgspec.json.Decoder(_AnswerLine).decode
+_decode = msgspec.json.Decoder(AnswerLine[_Body]).decode
 _decode_any = msgspec.json.Decoder().decode
 _encode = msgspec.json.Encoder().encode
 
@@ -76,30 +70,37 @@ _encode = msgspec.json.Encoder().encode
 
 def of_messages(line: bytes) -> RowAnswer:
     """Read `choices[].message`; a refusal stands for the text it kept from us."""
-    body = _decode(line).response.body
+    body = _body_of(line)
     return RowAnswer(_only(map(_text, body.choices)), _finish_reason(body), body.usage)
 
 
 def of_texts(line: bytes) -> RowAnswer:
     """Read `choices[].text`."""
-    body = _decode(line).response.body
+    body = _body_of(line)
     return RowAnswer(_only(choice.text for choice in body.choices), _finish_reason(body), body.usage)
 
 
 def of_output_items(line: bytes) -> RowAnswer:
     """Read the texts of `output[].content[]`, which together are one."""
-    body = _decode(line).response.body
+    body = _body_of(line)
     reason = body.incomplete_details.reason if body.incomplete_details else None
     return RowAnswer(_output_text(body), reason or body.status, body.usage)
 
 
 def of_vectors(line: bytes) -> RowAnswer:
     """Read `data[].embedding`, of which a row has one."""
-    body = _decode(line).response.body
+    body = _body_of(line)
     return RowAnswer(_vector(body), None, body.usage)
 
 
 # --- parts of bodies --------------------------------------------------------------------------------------------------
+
+
+def _body_of(line: bytes) -> _Body:
+    response = _decode(line).response
+    if response is None or response.body is None:
+        raise msgspec.ValidationError("The line holds no body.")
+    return response.body
 
 
 def _vector(body: _Body) -> Raw:

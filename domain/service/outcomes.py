@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from domain.service.answer_lines import AnswerLine
 from domain.service.endpoints import CUT_REASONS, INPUT_COUNTS, OUTPUT_COUNTS
 
 
@@ -94,18 +95,7 @@ class Tally(msgspec.Struct, kw_only=True):
 _PASSING_STATUSES = frozenset({408, 409, 425, 429})
 
 
-class _Response(msgspec.Struct):
-    status_code: int | None = None
-    body: Any = None
-
-
-class _AnswerLine(msgspec.Struct):
-    custom_id: str
-    response: _Response | None = None
-    error: Any = None
-
-
-_decode_answer = msgspec.json.Decoder(_AnswerLine).decode
+_decode_answer = msgspec.json.Decoder(AnswerLine[Any]).decode
 
 
 def judge(line: bytes) -> Verdict | None:
@@ -155,7 +145,7 @@ def _flag(body: dict[str, Any]) -> str | None:
     return "truncated" if any(reason in CUT_REASONS for reason in reasons) else None
 
 
-def _judge_error(answer: _AnswerLine) -> Verdict:
+def _judge_error(answer: AnswerLine[Any]) -> Verdict:
     status = answer.response.status_code if answer.response else None
     error = answer.error
     if not error and answer.response and isinstance(answer.response.body, dict):
