@@ -147,7 +147,7 @@ class RequestChecker:
             raise _BadLineError("invalid_json_line", f"Not valid JSON: {error}.") from error
         except UnicodeDecodeError as error:
             raise _BadLineError(
-                "invalid_encoding", f"Not UTF-8 at byte {error.start} of the line."
+                "invalid_encoding", f"Not UTF-8 at byte {_valid_bytes(text)} of the line."
             ) from error
         except RecursionError as error:
             raise _BadLineError("invalid_json_line", "The JSON is nested too deeply.") from error
@@ -216,6 +216,15 @@ class _BadLineError(Exception):
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
         self.code = code
+
+
+def _valid_bytes(text: bytes) -> int:
+    """Count the bytes before the first that is no UTF-8; the JSON decoder counts from the start of a string in the line."""
+    try:
+        text.decode()
+    except UnicodeDecodeError as error:
+        return error.start
+    return len(text)
 
 
 def _kind(value: object) -> str:

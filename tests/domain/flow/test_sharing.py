@@ -209,6 +209,11 @@ def test_what_others_do_not_want_is_anybodys() -> None:
     assert places(asking("large", wanted=1000), [note("small", 2), note("other", 3, 1)]) == 90 - 2 - 4
 
 
+def test_equal_shares_are_whole_and_one_at_least() -> None:
+    assert places(asking("fourth", wanted=100), [note(name, 22, 50) for name in "abc"]) == 90 - 3 * 22
+    assert places(asking("fifth", wanted=5, limit=2), [note(name, 0, 1) for name in "abcd"]) == 1
+
+
 def test_a_limit_of_one_is_one() -> None:
     assert places(asking("first", wanted=5, limit=1), []) == 1
     assert places(asking("second", wanted=5, limit=1), [note("first", 1, 4)]) == 0
@@ -223,6 +228,33 @@ def test_the_dead_hold_nothing() -> None:
     written = steps.send([dead])
     assert written == note("alive", 90, 10, at=now)
     assert is_stale(dead, told, now)
+    assert not is_stale(note("silent", 90, at=now - STALE_SECONDS), told, now)
+
+
+def agreed(told: ShareRequest, now: float, *looks: list[Holding]) -> tuple[list[Holding], int]:
+    """Give the notes that are written, and the places agreed on, when it finds `looks` one after the other."""
+    steps, shown, written = agree(told, now), iter(looks), []
+    wish = next(steps)
+    while True:
+        try:
+            if wish is None:
+                wish = steps.send(next(shown))
+            else:
+                written.append(wish)
+                wish = next(steps)
+        except StopIteration as end:
+            return written, end.value.places
+
+
+def test_one_alone_takes_its_places_at_once_and_says_what_it_would_like_besides() -> None:
+    mine = note("alone", 90, 60, at=1000.0)
+    assert agreed(asking("alone", active=50, wanted=100), 1000.0, [], [mine]) == ([mine], 90)
+
+
+def test_one_that_finds_another_s_note_beside_its_own_says_that_it_steps_back() -> None:
+    mine, other = note("late", 1, 4, at=1000.0), note("early", 1, at=999.0)
+    written, had = agreed(asking("late", wanted=5, limit=1), 1000.0, [], [mine, other])
+    assert (written, had) == ([mine, note("late", 0, 5, at=1000.0)], 0)
 
 
 def test_nothing_is_written_twice_while_nothing_changes() -> None:
@@ -231,6 +263,19 @@ def test_nothing_is_written_twice_while_nothing_changes() -> None:
     with pytest.raises(StopIteration) as end:
         steps.send([note("alone", 5, 0, at=900.0)])
     assert end.value.value == Share(places=5)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        note("alone", 4, 1, at=999.0),
+        note("alone", 5, 1, at=999.0),
+        note("other", 5, 0, at=999.0),
+        note("alone", 5, 0, at=1000.0 - STALE_SECONDS / 3),
+    ],
+)
+def test_what_has_changed_or_is_old_is_written(said: Holding) -> None:
+    assert agreed(asking("alone", active=5), 1000.0, [said]) == ([note("alone", 5, 0, at=1000.0)], 5)
 
 
 def test_a_snapshot_without_room_looks_less_and_less_often() -> None:
@@ -243,3 +288,9 @@ def test_a_snapshot_without_room_looks_less_and_less_often() -> None:
     assert waits[-1] == 900
     told.agreed(3, now, SnapshotSettings(poll_min_seconds=60, poll_max_seconds=900))
     assert told.next_at - now == 60
+
+
+def test_an_agreement_ends_a_row_of_failed_ones() -> None:
+    told = Allowance(tries=3)
+    told.agreed(2, 1000.0, Pace(poll_min_seconds=60, poll_max_seconds=900))
+    assert (told.places, told.looked_at, told.tries) == (2, 1000.0, 0)

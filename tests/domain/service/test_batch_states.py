@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.service.batch_states import ENDED, BatchState, ValidationFault, read_batch, read_faults
+from domain.service.batch_states import ENDED, BatchState, BatchView, ValidationFault, read_batch, read_faults
 
 BATCH: dict[str, Any] = {
     "id": "batch_1",
@@ -17,6 +17,37 @@ BATCH: dict[str, Any] = {
     "request_counts": {"total": 3, "completed": 2, "failed": 1},
     "errors": None,
 }
+
+
+def test_all_that_a_batch_says_is_read() -> None:
+    account = "https://account.blob.core.windows.net/work"
+    said = {
+        **BATCH,
+        "output_file_id": "file-o",
+        "error_file_id": "file-e",
+        "input_blob": f"{account}/in.jsonl?sig=one?two",
+        "output_blob": f"{account}/out.jsonl",
+        "error_blob": f"{account}/err.jsonl?",
+        "errors": {"data": [{"code": "x", "message": "y", "line": 3}]},
+    }
+    assert read_batch(said) == BatchView(
+        batch_id="batch_1",
+        status="in_progress",
+        input_file_id="file-in",
+        output_file_id="file-o",
+        error_file_id="file-e",
+        input_blob=f"{account}/in.jsonl",
+        output_blob=f"{account}/out.jsonl",
+        error_blob=f"{account}/err.jsonl",
+        total=3,
+        completed=2,
+        failed=1,
+        faults=[ValidationFault("x", "y", 3)],
+    )
+
+
+def test_a_batch_that_says_nothing_has_nothing() -> None:
+    assert read_batch({}) == BatchView(batch_id="", status="unknown")
 
 
 @pytest.mark.parametrize("state", BatchState)
@@ -84,7 +115,8 @@ def test_a_running_batch_is_not_ended_by_a_file_it_shows_early() -> None:
 def test_a_batch_that_says_little_is_read_all_the_same(bare: dict[str, Any]) -> None:
     view = read_batch(bare)
     assert view.batch_id == "batch_1"
-    assert view.output_file_id is view.error_file_id is None
+    assert view.input_file_id in ("file-in", None)
+    assert view.output_file_id is view.error_file_id is view.input_blob is None
     assert view.faults == []
 
 

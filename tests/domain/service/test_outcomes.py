@@ -52,6 +52,7 @@ def test_an_answer_is_ok_and_its_tokens_are_counted(body: Any, tokens: Any, more
         ({"choices": [{"finish_reason": "content_filter"}]}, "filtered"),
         ({"choices": [{"finish_reason": "length"}, {"finish_reason": "content_filter"}]}, "filtered"),
         ({"status": "incomplete", "incomplete_details": {"reason": "max_output_tokens"}}, "truncated"),
+        ({"status": "incomplete", "incomplete_details": {"reason": "max_tokens"}}, "truncated"),
         ({"status": "incomplete", "incomplete_details": {"reason": "content_filter"}}, "filtered"),
         ({"status": "incomplete", "incomplete_details": None}, "truncated"),
         ({"choices": [{"finish_reason": None}]}, None),
@@ -65,6 +66,7 @@ def test_an_answer_is_ok_and_its_tokens_are_counted(body: Any, tokens: Any, more
 def test_an_answer_that_was_cut_short_is_ok_with_a_flag(body: Any, flag: str | None) -> None:
     found = verdict(answer(body=body))
     assert (found.outcome, found.flag) == (Outcome.OK, flag)
+    assert (found.input_tokens, found.output_tokens) == (0, 0)
 
 
 CONTENT_FILTER = {
@@ -105,6 +107,25 @@ def test_an_error_is_read_in_every_known_shape(
     found = verdict(line)
     assert (found.outcome, found.code, found.passing) == (outcome, code, passing)
     assert found.message
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        (answer(400, CONTENT_FILTER), "Filtered."),
+        (answer(400, {"code": "flat", "message": "Flat."}), "Flat."),
+        (answer(None, error="odd"), "odd"),
+        (answer(None, error="x" * 1001), "x" * 1000),
+        (answer(None, error={"message": "x" * 2001}), "x" * 2000),
+    ],
+)
+def test_the_service_s_own_words_are_kept_up_to_a_length(line: bytes, message: str) -> None:
+    assert verdict(line).message == message
+
+
+def test_a_line_that_is_nested_too_deeply_is_told_to_be() -> None:
+    with pytest.raises(msgspec.DecodeError, match="nested"):
+        judge(b'{"custom_id":"a","error":' + b"[" * 100_000)
 
 
 @pytest.mark.parametrize("line", [b"", b" \r", b"\t"])
@@ -188,22 +209,21 @@ def test_no_bytes_raise_anything_but_a_decoding_error(line: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "outcome", "passing"),
+    ("status", "outcome", "code", "passing"),
     [
-        ("completed", Outcome.MISSING, True),
-        ("expired", Outcome.EXPIRED, True),
-        ("cancelled", Outcome.CANCELLED, False),
-        ("failed", Outcome.MISSING, False),
-        ("lost", Outcome.MISSING, False),
-        ("archived", Outcome.MISSING, False),
+        ("completed", Outcome.MISSING, "no_answer", True),
+        ("expired", Outcome.EXPIRED, "batch_expired", True),
+        ("cancelled", Outcome.CANCELLED, "batch_cancelled", False),
+        ("failed", Outcome.MISSING, "batch_failed", False),
+        ("lost", Outcome.MISSING, "batch_lost", False),
+        ("archived", Outcome.MISSING, "batch_archived", False),
     ],
 )
 def test_a_request_in_neither_result_file_ends_by_what_became_of_its_batch(
-    status: str, outcome: Outcome, passing: bool
+    status: str, outcome: Outcome, code: str, passing: bool
 ) -> None:
     found = judge_absent(status)
-    assert (found.outcome, found.passing) == (outcome, passing)
-    assert found.code
+    assert (found.custom_id, found.outcome, found.code, found.passing) == ("", outcome, code, passing)
     assert found.message
 
 

@@ -26,13 +26,15 @@ def test_what_has_nothing_to_do_with_the_requests_is_waited_for(
 ) -> None:
     found = regroup(faults, requests=10, shards=1)
     assert (found.pause, found.halve, found.bad_lines) == (pause, False, {})
+    assert found.reason == faults[0]
 
 
 def test_the_lines_that_are_named_are_cut_out() -> None:
-    bad = [fault("invalid_json_line", 2), fault("duplicate_custom_id", 9)]
+    bad = [fault("invalid_json_line", 2), fault("duplicate_custom_id", 1), fault("invalid_request", 10)]
     found = regroup(bad, requests=10, shards=1)
-    assert found.bad_lines == {2: bad[0], 9: bad[1]}
+    assert found.bad_lines == {2: bad[0], 1: bad[1], 10: bad[2]}
     assert not found.halve
+    assert found.reason == bad[0]
 
 
 @pytest.mark.parametrize("line", [0, -1, 11, None])
@@ -40,6 +42,13 @@ def test_a_line_the_shard_does_not_have_leads_to_halves(line: int | None) -> Non
     found = regroup([fault("invalid_json_line", line)], requests=10, shards=1)
     assert found.halve
     assert found.bad_lines == {}
+    assert found.reason.line == line
+
+
+def test_two_requests_are_halved_for_a_reason_that_the_service_did_not_give() -> None:
+    found = regroup([], requests=2, shards=1)
+    assert found.halve
+    assert found.reason.code == "batch_failed"
 
 
 @pytest.mark.parametrize(

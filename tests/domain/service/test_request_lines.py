@@ -123,6 +123,31 @@ def test_the_first_good_line_decides_for_the_file() -> None:
         assert bad.code == code
 
 
+def test_the_first_good_line_tells_how_long_an_answer_may_be() -> None:
+    checker = RequestChecker("gpt")
+    assert checker.output_tokens is None
+    for number, limit in enumerate((300, 200)):
+        checker.check(line(custom_id=f"row-{number}", body={"max_tokens": limit}))
+        assert checker.output_tokens == 300
+
+
+class QuickChecker(RequestChecker):
+    def _check_by_every_rule(self, line: bytes) -> Request | BadLine | None:
+        if self.url is not None:
+            raise AssertionError(line)
+        return super()._check_by_every_rule(line)
+
+
+def test_a_line_like_the_one_before_it_needs_no_closer_look() -> None:
+    checker = QuickChecker(None)
+    checker.check(line())
+    for custom_id in ("b", "é"):
+        text = line(custom_id=custom_id)
+        found = checker.check(text)
+        assert isinstance(found, Request)
+        assert (found.custom_id, found.line, found.changed) == (custom_id, text, False)
+
+
 # --- bad lines -------------------------------------------------------------------------------------------------------
 
 
@@ -132,6 +157,7 @@ def test_the_first_good_line_decides_for_the_file() -> None:
         b"{",
         b"hello",
         line()[:-1],
+        line() + b"X",
         line() + line(custom_id="b"),
         b'{"custom_id":"a","body":{"x":NaN}}',
         b'{"custom_id":"a","body":{"x":Infinity}}',
@@ -159,11 +185,25 @@ def test_bytes_that_are_no_utf_8_are_told_with_their_place() -> None:
     (bad,) = judged(b'{"custom_id":"\xe9"}')
     assert isinstance(bad, BadLine)
     assert bad.code == "invalid_encoding"
+    assert "byte 14" in bad.message
+
+
+def test_a_line_like_the_one_before_it_has_to_be_utf_8_all_the_same() -> None:
+    assert code_of(line(), line(custom_id="b").replace(b"hello", b"hell\xff")) == "invalid_encoding"
 
 
 def test_an_overlong_line_is_not_even_parsed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(request_lines, "MAX_LINE_BYTES", 1000)
     assert code_of(line(body={"model": "gpt", "x": "y" * 1000})) == "line_too_long"
+
+
+def test_a_line_may_be_as_long_as_the_limit_and_no_longer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(request_lines, "MAX_LINE_BYTES", len(line()))
+    first, second, third = judged(line(), line(custom_id="b"), line(custom_id="cc"))
+    assert isinstance(first, Request)
+    assert isinstance(second, Request)
+    assert isinstance(third, BadLine)
+    assert third.code == "line_too_long"
 
 
 @pytest.mark.parametrize(
@@ -192,6 +232,58 @@ def test_a_request_that_breaks_a_rule_is_told_which(changes: dict[str, Any], cod
     assert code_of(line(**changes)) == code
 
 
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        (b"{", "Not valid JSON: "),
+        (b"[" * 100_000, "nested too deeply"),
+        (b"null", "found nothing."),
+        (b"true", "found true or false."),
+        (b"7.5", "found a number."),
+        (b'"text"', "found a string."),
+        (b"[1]", "found a list."),
+        (line(custom_id=None), "`custom_id` is missing"),
+        (line(custom_id={"a": 1}), "found an object."),
+        (line(method=None), "found nothing."),
+        (line(method="GET"), "found 'GET'."),
+        (line(method="x" * 78), f"found {'x' * 78!r}."),
+        (line(method="x" * 79), f"found '{'x' * 76}...."),
+        (line(url="/v1/completions"), "/v1/responses, "),
+        (line(url="/v1/completions"), "found '/v1/completions'."),
+        (line(body=[1]), "found a list."),
+        (line(body={"model": 5}), "found a number."),
+        (line(body={}), "AZURE_OPENAI_DEPLOYMENT"),
+    ],
+)
+def test_a_reason_tells_what_was_found(text: bytes, found: str) -> None:
+    (bad,) = judged(text)
+    assert isinstance(bad, BadLine)
+    assert found in bad.message
+
+
+def test_a_reason_tells_what_the_lines_above_have() -> None:
+    _, again, url, model = judged(
+        line(),
+        line(),
+        line(custom_id="b", url="/v1/responses"),
+        line(custom_id="c", body={"model": "o4"}),
+    )
+    for bad, words in (
+        (again, ["'a'"]),
+        (url, ["'/v1/responses'", "'/chat/completions'"]),
+        (model, ["'o4'", "'gpt'"]),
+    ):
+        assert isinstance(bad, BadLine)
+        assert all(word in bad.message for word in words)
+
+
+def test_an_overlong_line_is_told_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(request_lines, "MAX_LINE_BYTES", 1000)
+    (bad,) = judged(b"x" * 1001)
+    assert isinstance(bad, BadLine)
+    assert "1,000 bytes" in bad.message
+
+
 @pytest.mark.parametrize("text", [b"null", b"true", b"7", b'"text"', b"[1]", b"[" + line() + b"]"])
 def test_json_that_is_no_object_is_no_request(text: bytes) -> None:
     assert code_of(text) == "invalid_request"
@@ -203,6 +295,14 @@ def test_a_repeated_custom_id_costs_the_repetition_only() -> None:
     assert isinstance(second, BadLine)
     assert (second.code, second.custom_id, second.number) == ("duplicate_custom_id", "a", 2)
     assert isinstance(third, Request)
+
+
+def test_a_bad_line_comes_back_as_it_stood_there() -> None:
+    unreadable, refused = line()[:-1], line(method="GET")
+    for text, custom_id in ((unreadable, None), (refused, "a")):
+        (bad,) = judged(b" " + text + b"\r")
+        assert isinstance(bad, BadLine)
+        assert (bad.line, bad.custom_id) == (b" " + text, custom_id)
 
 
 def test_a_custom_id_of_a_bad_line_may_come_again() -> None:

@@ -22,3 +22,13 @@ def test_it_keeps_everything_while_it_grows() -> None:
     assert all(seen.add(custom_id) for custom_id in ids)
     assert not any(seen.add(custom_id) for custom_id in ids)
     assert "row--1" not in seen
+
+
+def test_its_table_is_never_more_than_half_full_and_grows_no_sooner() -> None:
+    seen = SeenIds()
+    sizes = []
+    for number in range(FIRST_SLOTS):
+        seen.add(f"row-{number}")
+        sizes.append(len(seen._slots))
+    half = FIRST_SLOTS // 2
+    assert sizes == [FIRST_SLOTS] * (half - 1) + [2 * FIRST_SLOTS] * half + [4 * FIRST_SLOTS]

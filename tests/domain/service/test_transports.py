@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from domain.service.transports import (
     AUTO,
+    BLOB_LIMIT_BYTES,
     FILE_LIMIT_BYTES,
     IMPORT_FROM_BYTES,
     TransportName,
@@ -30,6 +31,7 @@ NONE_KNOWN = "the service knows no import in this api-version"
         ("auto", IMPORT_FROM_BYTES, None, None, "import"),
         ("auto", IMPORT_FROM_BYTES, NONE_KNOWN, None, "upload"),
         ("auto", IMPORT_FROM_BYTES, None, "an import was refused", "upload"),
+        ("upload", FILE_LIMIT_BYTES, None, None, "upload"),
         ("upload", FILE_LIMIT_BYTES + 1, None, None, "blob"),
     ],
 )
@@ -52,6 +54,12 @@ def test_every_choice_takes_the_shard(
 ) -> None:
     choice = choose(wanted, size=size, unsupported=unsupported, failing=failing)
     assert size <= limit_bytes(choice.transport)
+
+
+def test_only_blobs_may_be_larger_than_files() -> None:
+    limits = {wanted: limit_bytes(wanted) for wanted in (AUTO, *Transport)}
+    assert limits.pop(Transport.BLOB) == BLOB_LIMIT_BYTES
+    assert set(limits.values()) == {FILE_LIMIT_BYTES}
 
 
 def test_the_setting_offers_these_ways_and_no_other() -> None:
