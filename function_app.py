@@ -21,14 +21,14 @@ from activities import (
     write_outputs,
     write_snapshot_report,
 )
-from domain.settings import peek
+from domain.settings import read_at_import
 from orchestrators import process_snapshot, run_files
 from triggers import blob_arrived, purge, snapshots_api, sweep
 
 app = df.DFApp(http_auth_level=func.AuthLevel.FUNCTION)
 
 # 1. something happens
-if peek(os.environ, "continuous_mode"):
+if read_at_import(os.environ, "continuous_mode"):
     app.register_functions(blob_arrived.bp)
 app.register_functions(sweep.bp)
 app.register_functions(snapshots_api.bp)

@@ -25,23 +25,23 @@ def to_wire(contract: object) -> Any:
 
 def from_wire(wire: object, kind: type[Contract]) -> Contract:
     """Read a contract back. Raises msgspec.ValidationError with the path of the first thing that does not fit."""
-    return msgspec.convert(wire, learned(kind))
+    return msgspec.convert(wire, prepared_type(kind))
 
 
-_learning = threading.Lock()
-_learned: set[object] = set()
+_preparing = threading.Lock()
+_prepared: set[object] = set()
 
 
-def learned(kind: type[Contract]) -> type[Contract]:
+def prepared_type(kind: type[Contract]) -> type[Contract]:
     """Give a type back once msgspec knows it; every type that is not named by a decoder at import goes through here.
 
     Two threads that make msgspec meet a type for the first time at the same moment end the process: "Segmentation fault"
     (seen with 0.22). A worker that has just started, with many activities at once, does that.
     """
-    if kind not in _learned:
-        with _learning:
+    if kind not in _prepared:
+        with _preparing:
             msgspec.json.Decoder(kind)
-            _learned.add(kind)
+            _prepared.add(kind)
     return kind
 
 

@@ -5,7 +5,7 @@ import msgspec
 from domain.estimates import Estimate
 from domain.service.endpoints import Engine
 from domain.service.outcomes import Tally
-from domain.service.transports import Transport
+from domain.service.transports import TransportName
 from domain.spec.job_spec import JobSpec
 
 
@@ -79,7 +79,7 @@ class BatchRecord(msgspec.Struct, kw_only=True):
     output_blob: str | None = None
     error_blob: str | None = None
     submitted_at: float  # epoch seconds
-    transport: Transport = Transport.UPLOAD
+    transport: TransportName = TransportName.UPLOAD
     transport_reason: str = ""
     status: str = "submitted"
     output_file_id: str | None = None
@@ -113,7 +113,7 @@ class Ledger(msgspec.Struct, kw_only=True):
     owner: str  # snapshot id; a taken-over ledger is rewritten first, so that a late writer fails
     attempt: int = 1
     submission: int = 0
-    transport: Transport = Transport.UPLOAD  # of this submission
+    transport: TransportName = TransportName.UPLOAD  # of this submission
     transport_reason: str = ""
     upload_intended_at: float | None = None  # epoch seconds
     input_file_id: str | None = None

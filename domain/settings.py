@@ -13,7 +13,7 @@ from msgspec import Meta
 
 from domain.errors import SettingsError
 from domain.service.endpoints import DEFAULT_URL, Url, WantedEngine, named
-from domain.service.transports import FIRST_VERSION_WITH_BLOBS, Transport
+from domain.service.transports import FIRST_VERSION_WITH_BLOBS, TransportName
 from domain.spec.job_spec import SpecDefaults
 from domain.tokens import Price, parse_prices
 
@@ -253,7 +253,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="upper"):
         return cls(**values)
 
 
-def peek(env: Mapping[str, str], name: str) -> Any:
+def read_at_import(env: Mapping[str, str], name: str) -> Any:
     """Read one setting that has a default, before anybody can complain about it: a wrong value counts as not given.
 
     For decorators, which run at import, where an error would take every function of the app down. `Settings.from_env`
@@ -304,7 +304,11 @@ def _contradictions(values: Mapping[str, Any]) -> list[str]:
     if "max_cost_per_snapshot" in values and not values.get("prices"):
         found.append("PRICES: missing. MAX_COST_PER_SNAPSHOT cannot be held without prices.")
     version = values.get("azure_openai_api_version", "v1")
-    if values.get("transport") == Transport.BLOB and version != "v1" and version < FIRST_VERSION_WITH_BLOBS:
+    if (
+        values.get("transport") == TransportName.BLOB
+        and version != "v1"
+        and version < FIRST_VERSION_WITH_BLOBS
+    ):
         found.append(f"TRANSPORT: blob needs AZURE_OPENAI_API_VERSION {FIRST_VERSION_WITH_BLOBS} or v1.")
     return found + _unfit_places(values)
 

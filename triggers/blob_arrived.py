@@ -12,12 +12,12 @@ from azurefunctions.extensions.bindings import blob
 from adapters.services import services, warm_up
 from domain import names
 from domain.contracts import SnapshotRequest
-from domain.settings import STORAGE, peek
+from domain.settings import STORAGE, read_at_import
 from steps.threads import in_thread
 from triggers.starting import start_snapshot
 
-PATH = f"{peek(os.environ, 'input_container')}/{names.prefix_of(peek(os.environ, 'input_directory'))}{{name}}"
-SOURCE = func.BlobSource(peek(os.environ, "blob_trigger_source"))
+PATH = f"{read_at_import(os.environ, 'input_container')}/{names.prefix_of(read_at_import(os.environ, 'input_directory'))}{{name}}"
+SOURCE = func.BlobSource(read_at_import(os.environ, "blob_trigger_source"))
 
 logging.getLogger("azure.identity").setLevel(logging.WARNING)  # the binding makes a credential for each file
 

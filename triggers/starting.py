@@ -5,13 +5,12 @@ import logging
 import azure.durable_functions as df
 
 from domain.contracts import SnapshotRequest, to_wire
-
-REMEMBERED = 100
+from steps.recent import Recent
 
 log = logging.getLogger(__name__)
-_known: dict[
-    str, None
-] = {}  # ids this process has seen started; a thousand events of one window ask the task hub once
+_known = Recent(
+    100
+)  # ids this process has seen started: a thousand events of one window ask the task hub once
 
 
 async def start_snapshot(client: df.DurableOrchestrationClient, request: SnapshotRequest) -> bool:
@@ -22,13 +21,11 @@ async def start_snapshot(client: df.DurableOrchestrationClient, request: Snapsho
     """
     if request.snapshot_id in _known:
         return False
-    _known[request.snapshot_id] = None
-    for oldest in list(_known)[:-REMEMBERED]:
-        del _known[oldest]
+    _known.add(request.snapshot_id)
     try:
         return await _start(client, request)
     except BaseException:
-        _known.pop(request.snapshot_id, None)
+        _known.discard(request.snapshot_id)
         raise
 
 

@@ -9,7 +9,7 @@ import azure.functions as func
 from adapters.services import services
 from domain import names
 from domain.contracts import SnapshotRequest
-from domain.settings import peek
+from domain.settings import read_at_import
 from steps.intake.survey import alive_in, survey
 from steps.intake.waiting_note import tell_waiting
 from steps.threads import in_thread, log_as
@@ -18,7 +18,9 @@ from triggers.starting import start_snapshot
 bp = df.Blueprint()
 
 
-@bp.timer_trigger(arg_name="timer", schedule=peek(os.environ, "sweep_schedule"), run_on_startup=True)
+@bp.timer_trigger(
+    arg_name="timer", schedule=read_at_import(os.environ, "sweep_schedule"), run_on_startup=True
+)
 @bp.durable_client_input(client_name="client")
 async def sweep(
     timer: func.TimerRequest, client: df.DurableOrchestrationClient, context: func.Context

@@ -34,6 +34,7 @@ from domain.errors import ConfigurationError, ConflictError, NotFoundError, Pass
 from domain.settings import Settings
 
 BLOCK_BYTES = 4 * 1024 * 1024  # one read, one staged block: what a stream holds in memory at a time
+COPY_WAIT_SECONDS = 2.0  # after which it is worth asking again whether a copy is complete
 BLOCKS_UNDER_WAY = 2  # of one writer; a store that answers a block in 0.1 s takes 80 MB/s this way
 
 logging.getLogger("azure.core.pipeline.policies.http_logging_policy").setLevel(logging.WARNING)

@@ -8,7 +8,7 @@ import msgspec
 from adapters.storage.blobs import Container
 from adapters.work.claims import Claims
 from domain import names
-from domain.contracts import learned
+from domain.contracts import prepared_type
 from domain.errors import ConflictError, NotFoundError
 from domain.records import Ledger, Plan, PlannedShard
 
@@ -92,4 +92,4 @@ def _read(work: Container, name: str, kind: type[Record]) -> tuple[Record, str] 
         content, etag = work.read(name)
     except NotFoundError:
         return None
-    return msgspec.json.decode(content, type=learned(kind)), etag
+    return msgspec.json.decode(content, type=prepared_type(kind)), etag

@@ -10,7 +10,7 @@ from msgspec import Meta
 from domain import names
 from domain.records import BatchRecord, Ledger, Plan, SendingRecord
 from domain.service.outcomes import Outcome, Tally
-from domain.service.transports import Transport
+from domain.service.transports import TransportName
 from domain.spec.job_spec import JobSpec
 from domain.tokens import Prices, cost
 from domain.version import VERSION
@@ -25,7 +25,9 @@ class BatchMetadata(msgspec.Struct, kw_only=True):
     status: Annotated[str, Meta(description="The last status the service gave.")]
     attempt: Annotated[int, Meta(description="Which try of its requests this was, from 1.")]
     shard: str
-    transport: Annotated[Transport, Meta(description="How the shard reached the service.")] = Transport.UPLOAD
+    transport: Annotated[TransportName, Meta(description="How the shard reached the service.")] = (
+        TransportName.UPLOAD
+    )
     transport_reason: Annotated[str, Meta(description="Why it went that way.")] = ""
     input_file_id: str
     output_file_id: str | None

@@ -28,7 +28,12 @@ class _KnownLine(msgspec.Struct):
     body: _KnownBody
 
 
+class _Identified(msgspec.Struct):
+    custom_id: str
+
+
 _decode = msgspec.json.Decoder().decode
+_decode_identified = msgspec.json.Decoder(_Identified).decode
 _decode_known = msgspec.json.Decoder(_KnownLine).decode
 _encode = msgspec.json.Encoder().encode
 
@@ -50,6 +55,11 @@ class BadLine(msgspec.Struct, frozen=True):
     message: str
     line: bytes
     custom_id: str | None = None
+
+
+def custom_id_of(line: bytes) -> str:
+    """Read the `custom_id` of a request line that was checked."""
+    return _decode_identified(line).custom_id
 
 
 def split_lines(chunks: Iterable[bytes]) -> Iterator[bytes]:

@@ -14,7 +14,7 @@ AUTO = "auto"
 IMPORT_FROM_BYTES = 32_000_000  # below this an upload takes a second or two, and an import saves nothing
 
 
-class Transport(StrEnum):
+class TransportName(StrEnum):
     """How a shard reaches the service."""
 
     UPLOAD = "upload"
@@ -48,7 +48,7 @@ BLOB_LIMIT_BYTES = 1_000_000_000
 class Choice(NamedTuple):
     """A transport and the reason for it, as the metadata tells them."""
 
-    transport: Transport
+    transport: TransportName
     reason: str
 
 
@@ -59,7 +59,7 @@ def remedy(code: str) -> str:
 
 def limit_bytes(wanted: str) -> int:
     """Give the largest shard that a setting of TRANSPORT allows; `auto` may always have to upload."""
-    return BLOB_LIMIT_BYTES if wanted == Transport.BLOB else FILE_LIMIT_BYTES
+    return BLOB_LIMIT_BYTES if wanted == TransportName.BLOB else FILE_LIMIT_BYTES
 
 
 def choose(wanted: str, *, size: int, unsupported: str | None, failing: str | None) -> Choice:
@@ -67,19 +67,19 @@ def choose(wanted: str, *, size: int, unsupported: str | None, failing: str | No
 
     `unsupported`: why the service was found to know no import; `failing`: why one should not be tried.
     """
-    if size > FILE_LIMIT_BYTES and wanted != Transport.BLOB:
-        return Choice(Transport.BLOB, f"{size:,} bytes, cut for TRANSPORT=blob, are too many for a file")
+    if size > FILE_LIMIT_BYTES and wanted != TransportName.BLOB:
+        return Choice(TransportName.BLOB, f"{size:,} bytes, cut for TRANSPORT=blob, are too many for a file")
     if wanted == AUTO:
         return _automatic(size, unsupported or failing)
-    if wanted == Transport.IMPORT and unsupported:
-        return Choice(Transport.UPLOAD, f"TRANSPORT=import, but {unsupported}")
-    return Choice(Transport(wanted), f"TRANSPORT={wanted}")
+    if wanted == TransportName.IMPORT and unsupported:
+        return Choice(TransportName.UPLOAD, f"TRANSPORT=import, but {unsupported}")
+    return Choice(TransportName(wanted), f"TRANSPORT={wanted}")
 
 
 def _automatic(size: int, obstacle: str | None) -> Choice:
     """Import what is large, upload the rest. Never `blob`, whose roles nobody can see from here."""
     if size < IMPORT_FROM_BYTES:
-        return Choice(Transport.UPLOAD, f"auto: {size:,} bytes are uploaded at once")
+        return Choice(TransportName.UPLOAD, f"auto: {size:,} bytes are uploaded at once")
     if obstacle:
-        return Choice(Transport.UPLOAD, f"auto: {obstacle}")
-    return Choice(Transport.IMPORT, f"auto: {size:,} bytes need not pass through the app")
+        return Choice(TransportName.UPLOAD, f"auto: {obstacle}")
+    return Choice(TransportName.IMPORT, f"auto: {size:,} bytes need not pass through the app")

@@ -54,8 +54,8 @@ class AnswerSpool:
         return (verdict, line) if verdict else None
 
     @property
-    def strangers(self) -> int:
-        """Answers nobody has taken: to requests that were not asked."""
+    def unrequested(self) -> int:
+        """Count the answers that were not taken: to requests that were not asked."""
         return len(self._starts)
 
     def __len__(self) -> int:

@@ -15,6 +15,7 @@ from domain.direct.sending import LOST_ANSWER, NOT_SENT, SendBook
 from domain.records import BatchRecord, Collected, Ledger, PlannedShard
 from domain.service.outcomes import Outcome, ShardOutcome, Tally, Verdict, judge, judge_absent
 from domain.service.regrouping import Regrouping, regroup
+from domain.service.request_lines import custom_id_of
 from domain.service.transports import remedy
 from domain.shards import shard_limits
 from steps.collect.answer_checks import CheckedAnswers
@@ -24,17 +25,10 @@ from steps.collect.result_sources import results_of
 from steps.service_files import delete_service_files
 from steps.shard_writer import ShardWriter
 
-ENDED_OVERDUE = frozenset(
-    {"cancelled", "expired", "completed"}
-)  # ends after which nothing is billed any more
+# Ends after which nothing is billed any more.
+ENDED_OVERDUE = frozenset({"cancelled", "expired", "completed"})
+
 log = logging.getLogger(__name__)
-
-
-class _RequestLine(msgspec.Struct):
-    custom_id: str
-
-
-_decode_request = msgspec.json.Decoder(_RequestLine).decode
 _encode = msgspec.json.Encoder().encode
 
 
@@ -127,7 +121,7 @@ class Collection:
         ):
             self._read_answers(answers)
             for number, line in enumerate(self._requests(), 1):
-                custom_id = _decode_request(line).custom_id
+                custom_id = custom_id_of(line)
                 found = answers.take(custom_id)
                 verdict, answer = found or (self._judge_unanswered(number, regrouping), b"")
                 regrouped = found is None and regrouping is not None  # the batch failed, not the request
@@ -136,9 +130,9 @@ class Collection:
                     children.add(line)
                     children_attempt = max(children_attempt, self._shard.attempt + (not regrouped))
                 outcomes.write(_encode(self._outcome(custom_id, verdict, answer, passed_on=goes_on)) + b"\n")
-            if answers.strangers:
+            if answers.unrequested:
                 log.warning(
-                    "shard %s: %d answers to requests it never held", self._shard.shard, answers.strangers
+                    "shard %s: %d answers to requests it never held", self._shard.shard, answers.unrequested
                 )
         return Collected(
             tally=self._tally,

@@ -3,15 +3,13 @@
 import logging
 
 from adapters.services import Services
-from adapters.storage.blobs import Container
+from adapters.storage.blobs import COPY_WAIT_SECONDS, Container
 from adapters.work.claims import Claims
 from domain.contracts import FileWork
 from domain.errors import ConflictError, NotFoundError, PassingError
 from domain.results.output_paths import output_paths
 
 log = logging.getLogger(__name__)
-
-COPY_WAIT_SECONDS = 2.0
 
 
 def archive(work: FileWork, services: Services) -> None:

@@ -1,7 +1,5 @@
 """The outputs of a ready-made batch file: the service's own lines, in the order of the input, and an error for each other line."""
 
-import msgspec
-
 from adapters.storage.blobs import LazyWriter
 from adapters.work.store import WorkStore
 from domain import names
@@ -9,15 +7,8 @@ from domain.errors import PipelineError
 from domain.records import Plan
 from domain.results import error_records
 from domain.service.outcomes import Outcome, ShardOutcome, Tally
-from domain.service.request_lines import UTF8_BOM
+from domain.service.request_lines import UTF8_BOM, custom_id_of
 from steps.deliver.collected_outcomes import CollectedOutcomes
-
-
-class _RequestLine(msgspec.Struct):
-    custom_id: str
-
-
-_decode_request = msgspec.json.Decoder(_RequestLine).decode
 
 
 class RequestRecords:
@@ -76,7 +67,7 @@ class RequestRecords:
 
     def _matching(self, ended: ShardOutcome | None, line: bytes, number: int) -> ShardOutcome:
         """Make sure that an outcome is the one of this line."""
-        custom_id = _decode_request(line).custom_id
+        custom_id = custom_id_of(line)
         if ended is None or ended.custom_id != custom_id:
             found = ended.custom_id if ended else "nothing"
             raise PipelineError(

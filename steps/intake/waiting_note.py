@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Iterable
-from functools import lru_cache
+from contextlib import suppress
 from itertools import groupby
 from operator import attrgetter
 
@@ -13,15 +13,16 @@ from adapters.storage.blobs import Container
 from domain import names
 from domain.errors import NotFoundError
 from steps.intake.survey import Survey, WaitingFile
+from steps.recent import Recent
 
 SHOWN_FILES = 20
-REMEMBERED = 256
 
 log = logging.getLogger(__name__)
+_told = Recent(512)  # notes written or removed by this process
 
 
 def tell_waiting(found: Survey, services: Services) -> None:
-    """Write the notes about broken specs, and remove those about specs that have been mended since."""
+    """Write the notes about broken specs, and remove those about specs that have been fixed since."""
     storage, settings = services.storage, services.settings
     for spec, files in groupby(found.waiting, key=attrgetter("spec")):
         _write(storage.error, names.spec_note(settings.error_directory, spec.path), spec.etag, _note(files))
@@ -35,7 +36,7 @@ def _note(waiting: Iterable[WaitingFile]) -> bytes:
     note = {
         "job_spec": spec.path,
         "etag": spec.etag,
-        "message": "These files wait until the job spec is mended; nothing has been sent. Drop a mended one in its place.",
+        "message": "These files wait until the job spec is fixed; nothing has been sent. Drop a fixed one in its place.",
         "mistakes": [msgspec.to_builtins(mistake) for mistake in error.mistakes],
         "files_waiting": len(files),
         "files": [file.path for file in files[:SHOWN_FILES]],
@@ -43,23 +44,25 @@ def _note(waiting: Iterable[WaitingFile]) -> bytes:
     return msgspec.json.format(msgspec.json.encode(note), indent=2) + b"\n"
 
 
-@lru_cache(maxsize=REMEMBERED)
 def _write(container: Container, name: str, etag: str, note: bytes) -> None:
     """Write a note, once for each content of it."""
-    del etag
+    told = (container.url_of(name), etag, note)
+    if told in _told:
+        return
     log.error("%s", note.decode())
     container.write(name, note)
+    _told.add(told)
 
 
-@lru_cache(maxsize=REMEMBERED)
 def _remove(container: Container, name: str, etag: str) -> None:
     """Remove the note about an earlier version of a spec, if there is one; once for each good version."""
-    del etag
-    try:
-        container.delete(name)
-    except NotFoundError:
+    told = (container.url_of(name), etag)
+    if told in _told:
         return
-    log.warning("%s: the job spec is mended", name)
+    with suppress(NotFoundError):
+        container.delete(name)
+        log.warning("%s: the job spec is fixed", name)
+    _told.add(told)
 
 
 def described(waiting: Iterable[WaitingFile]) -> list[dict[str, str]]:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from adapters.services import Services
+from adapters.storage.blobs import COPY_WAIT_SECONDS
 from adapters.work.claims import FrozenInput
 from adapters.work.store import WorkStore
 from domain import names
@@ -18,8 +19,6 @@ from steps.job_specs import read_spec
 from steps.prepare.ready_made import RequestPreparation
 from steps.prepare.table import TablePreparation
 from steps.service_files import delete_leftovers
-
-COPY_WAIT_SECONDS = 2.0
 
 _LINES = frozenset({Format.JSON, Format.JSONL})  # formats whose lines may be batch requests
 

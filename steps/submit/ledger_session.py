@@ -11,7 +11,7 @@ from domain.records import Ledger
 from domain.service.transports import Choice
 
 
-class LedgerBook:
+class LedgerSession:
     """Reads and writes one ledger. `first_time`: nobody has tried to submit the shard before."""
 
     def __init__(self, work: ShardWork, store: WorkStore, choice: Choice, *, now: float) -> None:
@@ -55,7 +55,7 @@ class LedgerBook:
         )
 
     def go(self, choice: Choice) -> None:
-        """Note another way for this submission; `write` makes it count."""
+        """Choose another transport for this submission; `write` makes it count."""
         self.ledger.transport, self.ledger.transport_reason = choice
 
     def _begin(self) -> bool:

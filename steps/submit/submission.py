@@ -21,12 +21,14 @@ from domain.errors import (
 )
 from domain.records import BatchRecord, Ledger
 from domain.service.batch_states import BatchView
-from domain.service.transports import AUTO, Choice, Transport, choose
+from domain.service.transports import AUTO, Choice, TransportName, choose
 from domain.settings import Settings
 from steps.service_files import delete_orphans
-from steps.submit.blob_handover import BlobHandover
-from steps.submit.file_handover import FileHandover
-from steps.submit.ledger_session import LedgerBook
+from steps.submit.blob_transport import BlobTransport
+from steps.submit.import_transport import ImportTransport
+from steps.submit.ledger_session import LedgerSession
+from steps.submit.transport import Transport
+from steps.submit.upload_transport import UploadTransport
 
 CONFLICT_WAIT_SECONDS = 2.0
 FILE_QUOTA_CODE = "quotaExceeded"
@@ -48,33 +50,26 @@ class Submission:
     def __init__(self, work: ShardWork, services: Services) -> None:
         self._work, self._shard, self._services = work, work.shard, services
         self._api, self._clock = services.batch_api, services.clock
-        store, settings, urls = services.work, services.settings, services.storage.work_urls
-        self._wanted = settings.transport
-        self._choice = self._choose(settings, urls)
-        self._book = LedgerBook(work, store, self._choice, now=self._clock())
-        self._by_blob = BlobHandover(work, store=store, urls=urls, api=self._api)
-        self._by_file = FileHandover(
-            work,
-            self._book,
-            store=store,
-            urls=urls,
-            api=self._api,
-            settings=settings,
-            file_prefix=services.file_prefix,
-            clock=self._clock,
-        )
+        self._wanted = services.settings.transport
+        self._choice = self._choose(services.settings, services.storage.work_urls)
+        self._session = LedgerSession(work, services.work, self._choice, now=self._clock())
+        self._transports: dict[TransportName, Transport] = {
+            TransportName.UPLOAD: UploadTransport(work, self._session, services),
+            TransportName.IMPORT: ImportTransport(work, self._session, services),
+            TransportName.BLOB: BlobTransport(work, services),
+        }
 
     @property
     def _ledger(self) -> Ledger:
-        return self._book.ledger
+        return self._session.ledger
 
     @property
-    def _handover(self) -> FileHandover | BlobHandover:
-        """The way that the ledger says."""
-        return self._by_blob if self._ledger.transport == Transport.BLOB else self._by_file
+    def _transport(self) -> Transport:
+        """The transport that the ledger says; it may change while the shard is on its way."""
+        return self._transports[self._ledger.transport]
 
     def _choose(self, settings: Settings, urls: BlobUrls) -> Choice:
-        """Choose the way that a first submission of the shard goes; a ledger that is there has its own."""
+        """Choose the transport of a first submission; a ledger that is there has its own."""
         failing = self._api.imports.failing
         if urls.is_local and not is_local(settings.azure_openai_endpoint):
             failing = "no service can reach a storage account on this machine"
@@ -89,7 +84,7 @@ class Submission:
         try:
             return self._run()
         except PipelineError:
-            self._book.tidy_up()
+            self._session.tidy_up()
             raise
 
     def _run(self) -> Submitted:
@@ -98,7 +93,7 @@ class Submission:
             batch = self._ledger.batch
             return self._entered(batch) if batch else self._submit()
         except ConflictError:
-            if not self._book.is_ours():
+            if not self._session.is_ours():
                 raise  # taken over: there is nothing to wait for
             log.warning("%s/%s is being submitted by somebody else", self._work.key, self._shard.shard)
             return Submitted(wait_seconds=CONFLICT_WAIT_SECONDS)
@@ -111,15 +106,16 @@ class Submission:
 
     def _open_ledger(self) -> None:
         """Open the ledger; where nothing is under way, TRANSPORT counts as it is set now, not as it was."""
-        self._book.open()
+        self._session.open()
         ledger, choice = self._ledger, self._choice
         idle = not (ledger.batch or ledger.create_intended_at or ledger.input_file_id)
-        if idle and (self._wanted != AUTO or ledger.transport == Transport.BLOB):
-            self._book.go(choice)
+        if idle and (self._wanted != AUTO or ledger.transport == TransportName.BLOB):
+            self._session.go(choice)
 
     def _submit(self) -> Submitted:
-        if not self._handover.is_ready():
-            return Submitted(wait_seconds=self._handover.wait_seconds())
+        wait_seconds = self._transport.advance()
+        if wait_seconds is not None:
+            return Submitted(wait_seconds=wait_seconds)
         found = self._look_for_batch()
         if found:
             return self._enter(found)
@@ -134,27 +130,27 @@ class Submission:
             return None
         past = {batch.batch_id for batch in self._ledger.past_batches}
         batches = (batch for batch in self._api.batches() if batch.batch_id not in past)
-        return next(filter(self._handover.is_of_shard, batches), None)
+        return next(filter(self._transport.is_of_shard, batches), None)
 
     def _create(self) -> Submitted:
         ledger = self._ledger
         ledger.create_intended_at = self._clock()
         ledger.create_in_doubt_until = ledger.create_intended_at + LostAnswerError.longest_doubt_seconds
-        self._book.write()
+        self._session.write()
         metadata = {
             "file_key": self._work.key,
             "shard": self._shard.shard,
             "snapshot": self._work.snapshot_id,
         }
         try:
-            created = self._handover.create(metadata)
+            created = self._transport.create(metadata)
         except LostAnswerError as error:
             ledger.create_in_doubt_until = self._clock() + error.doubt_seconds
-            self._book.write()
+            self._session.write()
             raise
         except PipelineError:  # the service said no, or said nothing was done: the intent is void
             ledger.create_intended_at = ledger.create_in_doubt_until = None
-            self._book.write()
+            self._session.write()
             raise
         entered = self._enter(created.batch)
         return msgspec.structs.replace(
@@ -166,12 +162,12 @@ class Submission:
         ledger.batch = BatchRecord(
             batch_id=batch.batch_id,
             input_file_id=ledger.input_file_id or "",
-            input_blob=self._handover.input_blob,
+            input_blob=self._transport.input_blob,
             submitted_at=ledger.create_intended_at or self._clock(),
             transport=ledger.transport,
             transport_reason=ledger.transport_reason,
         )
-        self._book.write()
+        self._session.write()
         return self._entered(ledger.batch)
 
     def _entered(self, batch: BatchRecord) -> Submitted:

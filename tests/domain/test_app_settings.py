@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.errors import SettingsError
-from domain.settings import SECRETS, Settings, describe, peek
+from domain.settings import SECRETS, Settings, describe, read_at_import
 
 NEEDED = {
     "STORAGE": "UseDevelopmentStorage=true",
@@ -139,11 +139,11 @@ def test_every_setting_says_what_it_is_for() -> None:
         assert field.encode_name.split("__")[0].isupper()
 
 
-def test_peeking_gives_the_value_or_the_default_and_never_complains() -> None:
-    assert peek({"CONTINUOUS_MODE": "false"}, "continuous_mode") is False
-    assert peek({"CONTINUOUS_MODE": "maybe"}, "continuous_mode") is True
-    assert peek({}, "input_container") == "input"
-    assert peek({"SWEEP_SCHEDULE": " "}, "sweep_schedule") == "0 * * * * *"
+def test_reading_at_import_gives_the_value_or_the_default_and_never_complains() -> None:
+    assert read_at_import({"CONTINUOUS_MODE": "false"}, "continuous_mode") is False
+    assert read_at_import({"CONTINUOUS_MODE": "maybe"}, "continuous_mode") is True
+    assert read_at_import({}, "input_container") == "input"
+    assert read_at_import({"SWEEP_SCHEDULE": " "}, "sweep_schedule") == "0 * * * * *"
 
 
 PRICES = '{"gpt": {"input": 1.0, "output": 2.0}}'

@@ -10,7 +10,7 @@ import pytest
 
 from domain.contracts import BatchNews, OpenShard, Pause, from_wire, to_wire
 from domain.records import BatchRecord, Ledger, Plan, PlannedShard
-from domain.service.transports import Transport
+from domain.service.transports import TransportName
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -71,7 +71,7 @@ def test_what_was_written_before_a_state_had_a_field_is_read() -> None:
     assert from_wire(SHARD, PlannedShard).engine is None
     ledger = from_wire({"owner": "s", "batch": BATCH}, Ledger)
     assert ledger.batch
-    assert [ledger.transport, ledger.batch.transport] == [Transport.UPLOAD, Transport.UPLOAD]
+    assert [ledger.transport, ledger.batch.transport] == [TransportName.UPLOAD, TransportName.UPLOAD]
 
 
 def test_states_of_the_service_that_are_new_to_us_pass() -> None:

@@ -8,7 +8,7 @@ from domain.service.transports import (
     AUTO,
     FILE_LIMIT_BYTES,
     IMPORT_FROM_BYTES,
-    Transport,
+    TransportName,
     choose,
     limit_bytes,
     remedy,
@@ -42,7 +42,7 @@ def test_the_way_of_a_shard(
 
 
 @given(
-    wanted=st.sampled_from([AUTO, *Transport]),
+    wanted=st.sampled_from([AUTO, *TransportName]),
     size=st.integers(1, 1_000_000_000),
     unsupported=st.none() | st.just(NONE_KNOWN),
     failing=st.none() | st.just("it failed"),
@@ -56,7 +56,7 @@ def test_every_choice_takes_the_shard(
 
 def test_the_setting_offers_these_ways_and_no_other() -> None:
     base = {"STORAGE": "x", "AZURE_OPENAI_ENDPOINT": "https://e"}
-    for wanted in (AUTO, *Transport):
+    for wanted in (AUTO, *TransportName):
         assert Settings.from_env({**base, "TRANSPORT": wanted}).transport == wanted
 
 

@@ -7,42 +7,40 @@ input gets a copy of its own, made by the account.
 
 from typing import TYPE_CHECKING
 
-from adapters.storage.urls import BlobUrls
-from adapters.work.store import WorkStore
+from adapters.services import Services
+from adapters.storage.blobs import COPY_WAIT_SECONDS
 from domain import names
 from domain.contracts import ShardWork
 from domain.errors import PassingError
 from domain.service.batch_states import BatchView
 
 if TYPE_CHECKING:
-    from adapters.openai.batch_api import BatchApi, CreatedBatch
-
-COPY_WAIT_SECONDS = 2.0
+    from adapters.openai.batch_api import CreatedBatch
 
 
-class BlobHandover:
+class BlobTransport:
     """A shard that stays where it is."""
 
-    def __init__(self, work: ShardWork, *, store: WorkStore, urls: BlobUrls, api: "BatchApi") -> None:
+    def __init__(self, work: ShardWork, services: Services) -> None:
         self._key, self._shard = work.key, work.shard
-        self._store, self._urls, self._api = store, urls, api
+        self._blobs, self._urls, self._api = (
+            services.work.blobs,
+            services.storage.work_urls,
+            services.batch_api,
+        )
 
-    def is_ready(self) -> bool:
-        """Make sure that the shard is a blob of its own."""
+    def advance(self) -> float | None:
+        """Make sure that the shard is a blob of its own; None once it is."""
         if self._shard.blob == names.frozen_input(self._key):
-            status = self._store.blobs.copy_aside(self._shard.blob, self._blob)
+            status = self._blobs.copy_aside(self._shard.blob, self._blob)
             if status == "pending":
-                return False
+                return COPY_WAIT_SECONDS
             if status != "success":
-                self._store.blobs.purge(self._blob)
+                self._blobs.purge(self._blob)
                 raise PassingError(
                     f"The copy of shard {self._shard.shard} ended as {status}.", code="copy_failed"
                 )
-        return True
-
-    def wait_seconds(self) -> float:
-        """Give the time after which a copy may be complete."""
-        return COPY_WAIT_SECONDS
+        return None
 
     def is_of_shard(self, batch: BatchView) -> bool:
         """Tell whether a batch was made of this shard, however the service writes its URL."""
