@@ -64,7 +64,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="upper"):
         "processed"
     )
     error_container: Annotated[str, Meta(description="Errors, retry files and rejected input.")] = "error"
-    work_container: Annotated[str, Meta(description="The pipeline's own notes; emptied as files finish.")] = (
+    work_container: Annotated[str, Meta(description="The app's own records; emptied as files finish.")] = (
         "work"
     )
     input_directory: Annotated[str, Meta(description="Only files below this directory are taken.")] = ""
@@ -199,7 +199,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="upper"):
     )
     retention_days: Annotated[
         float,
-        Meta(ge=0, le=3650, description="Reports and finished orchestrations are kept so long; 0: for ever."),
+        Meta(ge=0, le=3650, description="Reports and finished orchestrations are kept so long; 0: forever."),
     ] = 30.0
     on_invalid_line: Annotated[
         Literal["isolate", "reject"], Meta(description="A bad line costs that line, or the whole file.")

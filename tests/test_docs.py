@@ -12,6 +12,7 @@ import pytest
 from domain.settings import Settings
 
 ROOT = Path(__file__).parent.parent
+PRODUCT = ("domain", "formats", "adapters", "steps", "activities", "orchestrators", "triggers")
 
 
 def _generator() -> ModuleType:
@@ -46,6 +47,22 @@ def test_the_template_s_values_are_valid_settings() -> None:
 def test_links_lead_somewhere(page: Path) -> None:
     for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", page.read_text(encoding="utf-8")):
         assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+def _pages_named_in_code() -> set[str]:
+    modules = [ROOT / "function_app.py", *(path for room in PRODUCT for path in (ROOT / room).rglob("*.py"))]
+    texts = (module.read_text(encoding="utf-8") for module in modules)
+    return {page for text in texts for page in re.findall(r"\bdocs/[\w./-]*\w", text)}
+
+
+def test_pages_that_the_code_names_exist() -> None:
+    assert [page for page in sorted(_pages_named_in_code()) if not (ROOT / page).is_file()] == []
+
+
+def test_every_decision_is_named_in_the_code_that_it_binds() -> None:
+    decisions = {path.relative_to(ROOT).as_posix() for path in (ROOT / "docs" / "decisions").glob("*.md")}
+    assert len(decisions) > 7
+    assert decisions - _pages_named_in_code() == set()
 
 
 def test_every_test_that_a_guarantee_names_exists() -> None:

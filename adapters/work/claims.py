@@ -2,6 +2,7 @@
 
 One copy call with If-None-Match takes the file, fixes its content and decides between two snapshots that want it. Who has
 claimed it lies in the copy's metadata.
+Why: docs/decisions/0001-the-claim-is-the-frozen-copy.md
 """
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode

@@ -1,6 +1,7 @@
 """How much of its minute a deployment has left: one small blob, which everybody who sends to it counts forward.
 
 There is no lock, and nobody to die with it: a count is written only over the one it was made from.
+Why: docs/decisions/0008-rates-without-locks.md
 """
 
 import msgspec

@@ -1,4 +1,7 @@
-"""The records by which snapshots share what the app may have alive: one small blob each, told by one listing."""
+"""The records by which snapshots share what the app may have alive: one small blob each, told by one listing.
+
+Why: docs/decisions/0007-sharing-without-locks.md
+"""
 
 from collections.abc import Iterable
 from contextlib import suppress

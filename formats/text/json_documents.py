@@ -1,7 +1,8 @@
 """Read .json: an array of objects, one object, objects one after the other, or a line for each.
 
 Finds where each object of the stream begins and ends; `json_rows` decodes it. So memory holds one object at a time, and
-an object that is no valid JSON costs its row, not the file. (Why no streaming parser: docs/decisions/0004.)
+an object that is no valid JSON costs its row, not the file.
+Why: docs/decisions/0004-json-is-cut-before-it-is-parsed.md
 """
 
 import re

@@ -2,6 +2,7 @@
 
 Streams: the outcomes of all shards and attempts are joined, in order, with the frozen input. The join is also the last
 check that every line of the input has exactly one outcome.
+Why: docs/decisions/0003-few-activities-per-file.md
 """
 
 import msgspec

@@ -1,4 +1,7 @@
-"""A shard's ledger while it is being submitted: opened as its owner's, written before and after each effect."""
+"""A shard's ledger while it is being submitted: opened as its owner's, written before and after each effect.
+
+Why: docs/decisions/0006-the-ledger-keeps-the-transport-of-a-shard.md
+"""
 
 from adapters.work.store import WorkStore
 from domain import names
