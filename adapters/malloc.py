@@ -15,7 +15,7 @@ LARGE_BYTES = 1024 * 1024  # blocks above are given back as soon as they are fre
 
 
 def give_memory_back() -> bool:
-    """Set both limits for this process, and let pyarrow, once it is loaded, allocate as everybody does.
+    """Set both limits for this process, and let pyarrow, once it is loaded, allocate as the rest of the process does.
 
     False where the C library knows no such limits.
     """

@@ -106,7 +106,7 @@ class ListedFile(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     key: str
     path: str
     size: int  # bytes
-    fresh: bool = False  # claimed by this snapshot just now: nobody has begun to work on it
+    fresh: bool = False  # claimed by this snapshot just now: no work on it has begun
     spec: SpecBlob | None = None  # the job spec that governs it; None: the settings do
 
 
@@ -195,7 +195,7 @@ class SliceDone(msgspec.Struct, frozen=True, kw_only=True):
     begun_at: float | None = None  # of the shard's first slice
     done: int = 0  # requests that have their answer, or will never have one
     ended: bool = False  # nothing is left to send
-    wait_seconds: float = 0.0  # this shard only: somebody else is sending it
+    wait_seconds: float = 0.0  # this shard only: another process is sending it
     paused: Pause | None = None
     throttle: Throttle | None = None
 
@@ -282,7 +282,7 @@ class WrittenOutputs(msgspec.Struct, frozen=True, kw_only=True):
 
     tally: Tally = msgspec.field(default_factory=Tally)
     rejected: bool = False
-    gone: bool = False  # somebody else has brought the file to its end
+    gone: bool = False  # another snapshot has brought the file to its end
 
 
 class SnapshotReport(msgspec.Struct, frozen=True, kw_only=True):

@@ -4,7 +4,7 @@ PipelineError
 ├── SettingsError          the app cannot start work; every mistake in one message
 ├── InputFileError         this input file cannot be processed; permanent, costs that file
 ├── RowTemplateError       this row cannot become a request; permanent, costs that row
-├── JobSpecError           the job spec is wrong; every mistake in one error, its files wait until it is mended
+├── JobSpecError           the job spec is wrong; every mistake in one error, its files wait until it is fixed
 ├── PassingError           a fault that passes by itself: wait and do it again
 │   └── LostAnswerError    the effect may have happened: look before doing it again
 ├── QuotaFullError         no room in the service now: back-pressure, not failure
@@ -12,7 +12,7 @@ PipelineError
 │   └── UnsupportedError   the service does not know this operation
 ├── RefusedError           the service says no to this content; doing it again changes nothing
 ├── NotFoundError          the thing asked for is not there
-└── ConflictError          somebody else changed it first (ETag, If-None-Match)
+└── ConflictError          it was changed by another first (ETag, If-None-Match)
 """
 
 from collections.abc import Sequence
@@ -39,7 +39,7 @@ def writable(message: str) -> str:
 
 
 class SettingsError(PipelineError):
-    """Settings are missing or wrong; the message lists all of them. Work waits until they are mended."""
+    """Settings are missing or wrong; the message lists all of them. Work waits until they are fixed."""
 
     code = "settings"
     permanent = False
@@ -68,7 +68,7 @@ class SpecMistake(NamedTuple):
 
 
 class JobSpecError(PipelineError):
-    """A job spec has mistakes; `mistakes` holds all of them. Its files wait until it is mended."""
+    """A job spec has mistakes; `mistakes` holds all of them. Its files wait until it is fixed."""
 
     code = "job_spec"
     permanent = False
@@ -114,9 +114,9 @@ class QuotaFullError(PipelineError):
 
 
 class ConfigurationError(PipelineError):
-    """Nothing will work until somebody mends a setting, a role or a deployment; the message says which.
+    """Nothing will work until a person fixes a setting, a role or a deployment; the message says which.
 
-    Not permanent: it is asked again until it is mended.
+    Not permanent: it is asked again until it is fixed.
     """
 
     code = "configuration"
@@ -142,6 +142,6 @@ class NotFoundError(PipelineError):
 
 
 class ConflictError(PipelineError):
-    """Somebody else was first."""
+    """Another process was first."""
 
     code = "conflict"

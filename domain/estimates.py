@@ -9,7 +9,7 @@ import msgspec
 from domain.service.endpoints import Endpoint, choices
 from domain.tokens import Prices, cost, estimate_tokens
 
-ASSUMED_OUTPUT_TOKENS = 300  # of an answer whose length nobody limits: two paragraphs
+ASSUMED_OUTPUT_TOKENS = 300  # of an answer without a limit of its length: two paragraphs
 ENVELOPE_BYTES = 110  # of a request line: custom_id, method, url, the name of the model
 
 

@@ -9,9 +9,8 @@ from datetime import UTC, datetime
 from pathlib import PurePosixPath
 
 JOB_SPEC_NAMES = ("_batch.yaml", "_batch.yml", "_batch.json")  # in one folder the first of them counts
-MAX_SEGMENT_CHARS = (
-    200  # a path segment of an ADLS Gen2 account has at most 255; the timestamp needs some of them
-)
+# A path segment of an ADLS Gen2 account has at most 255; the timestamp needs some of them.
+MAX_SEGMENT_CHARS = 200
 MAX_STEM_CHARS = 150
 MAX_FOLDERS = 50  # of an input path, kept in output paths; an ADLS Gen2 account takes 61 path segments
 MAX_FOLDERS_CHARS = 500  # a blob name has at most 1,024, and folder and file name come behind
@@ -41,7 +40,7 @@ def window_snapshot_id(start: datetime) -> str:
 
 
 def requested_snapshot_id(now: datetime) -> str:
-    """Name a snapshot somebody asked for: microseconds keep it apart from those of windows."""
+    """Name a snapshot that was asked for by HTTP: microseconds keep it apart from those of windows."""
     return f"{SNAPSHOT_PREFIX}{now.astimezone(UTC):%Y%m%dT%H%M%S.%f}Z"
 
 
@@ -65,7 +64,7 @@ def takes_files_at(snapshot_id: str, window_seconds: float) -> float:
 
 
 def is_snapshot_id(text: str) -> bool:
-    """Whether what somebody asks for can be a snapshot."""
+    """Whether a text can be the id of a snapshot."""
     return text.startswith(SNAPSHOT_PREFIX) and takes_files_at(text, 0) > 0
 
 

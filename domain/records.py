@@ -30,7 +30,7 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
     """Who works on an input file. Lies as metadata on the frozen copy of the file, which is made in the same call."""
 
     snapshot_id: str  # the owner now
-    timestamp: str  # the first owner's: names the output folders for ever
+    timestamp: str  # the first owner's: names the output folders forever
     path: str
     etag: str
     held_until: float = 0.0  # epoch seconds; a file that was set aside is taken again after this
@@ -118,9 +118,8 @@ class Ledger(msgspec.Struct, kw_only=True):
     upload_intended_at: float | None = None  # epoch seconds
     input_file_id: str | None = None
     create_intended_at: float | None = None  # epoch seconds
-    create_in_doubt_until: float | None = (
-        None  # epoch seconds; a batch whose creation got no answer may show up till then
-    )
+    # Epoch seconds; a batch whose creation got no answer may show up till then.
+    create_in_doubt_until: float | None = None
     batch: BatchRecord | None = None
     past_batches: list[BatchRecord] = []
     sending: SendingRecord | None = None  # instead of a batch

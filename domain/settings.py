@@ -254,7 +254,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="upper"):
 
 
 def read_at_import(env: Mapping[str, str], name: str) -> Any:
-    """Read one setting that has a default, before anybody can complain about it: a wrong value counts as not given.
+    """Read one setting that has a default, at import, where errors cannot be reported: a wrong value counts as not given.
 
     For decorators, which run at import, where an error would take every function of the app down. `Settings.from_env`
     still reports it, at first use.

@@ -18,11 +18,11 @@ DIRECT_SHARD_BYTES = 16 * 1024 * 1024
 MAX_OUTPUT_BYTES = 500_000_000
 ANSWER_ENVELOPE_BYTES = 1_500  # of an answer line: ids, usage, content filter results
 BYTES_PER_TOKEN = 4
-USUAL_OUTPUT_TOKENS = 800  # at most, of nearly every answer whose length nobody limits
+USUAL_OUTPUT_TOKENS = 800  # at most, of nearly every answer without a limit of its length
 
 
 def answer_bytes(output_tokens: int | None = None) -> int:
-    """Give the bytes that an answer line may have, by the most tokens that the request allows; None: nobody says."""
+    """Give the bytes that an answer line may have, by the most tokens that the request allows; None: no limit is known."""
     tokens = USUAL_OUTPUT_TOKENS if output_tokens is None else output_tokens
     return tokens * BYTES_PER_TOKEN + ANSWER_ENVELOPE_BYTES
 

@@ -5,7 +5,7 @@ from typing import Any, Protocol
 
 
 class Sink(Protocol):
-    """Takes bytes. Whoever opened it closes it."""
+    """Takes bytes. The code that opened it closes it."""
 
     def write(self, content: bytes, /) -> object:
         """Add bytes."""
@@ -46,4 +46,4 @@ class ArrowSink:
         """Do nothing: the sink decides when bytes travel."""
 
     def close(self) -> None:
-        """Do nothing: whoever opened the sink closes it."""
+        """Do nothing: the code that opened the sink closes it."""

@@ -20,7 +20,7 @@ def open_rows(path: str, source: Source, spec: JobSpec, *, wanted: Collection[st
 def columns_needed(spec: JobSpec) -> frozenset[str] | None:
     """Name the columns that requests are made of and results carry along; None for all of them.
 
-    In a typed file a value may be unreadable that nobody looks at. Whoever reads the rows again has to look at the same.
+    In a typed file a value may be unreadable that is never looked at. A second reading has to look at the same values.
     """
     used, carried = RequestTemplate(spec).columns_used, spec.output.columns
     return None if used is None or carried == "*" else used.union(carried)

@@ -136,7 +136,7 @@ class BatchApi:
         """List id, status and name of the batch input files whose names start with `prefix`.
 
         Goes on to a next page only when the service says there is one: Azure's list has no cursor fields, and paging
-        by the SDK's own rule would repeat the first page for ever.
+        by the SDK's own rule would repeat the first page forever.
         """
         query: dict[str, Any] = {"purpose": "batch"}
         while True:
@@ -177,7 +177,7 @@ class BatchApi:
     def create(self, input_file_id: str, endpoint: str, metadata: dict[str, str]) -> CreatedBatch:
         """Create a batch: this is what costs money. Never repeated by the SDK, which has no idempotency key to send.
 
-        Raises LostAnswerError when nobody can say whether it was created.
+        Raises LostAnswerError when it is unknown whether it was created.
         """
         return self._create(f"batch for {input_file_id}", input_file_id, endpoint, metadata=metadata)
 

@@ -28,7 +28,7 @@ GATEWAY_DOUBT_SECONDS = (
 ANSWERED_DOUBT_SECONDS = 15.0  # the service itself answered: what it did shows soon
 
 MAX_SHOWN_CHARS = 1000  # of an error of the identity, which lists all it has tried
-LONGEST_WAIT_SECONDS = 3600.0  # whatever is asked for: nothing waits for ever because of one header
+LONGEST_WAIT_SECONDS = 3600.0  # whatever is asked for: nothing waits forever because of one header
 
 BATCH_KIND = "is of a batch kind (GlobalBatch or DataZoneBatch)"
 LIVE_KIND = "takes live calls (no GlobalBatch or DataZoneBatch)"
@@ -138,9 +138,7 @@ def asked_wait(headers: Mapping[str, str]) -> float | None:
     """Read `retry-after-ms`, or `Retry-After` in seconds or as a date; None for nonsense, and for a date that is over."""
     for name, scale in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
         seconds = _seconds(headers.get(name, "")) * scale
-        if (
-            math.isfinite(seconds) and seconds >= 0
-        ):  # "nan" and "inf" are floats to Python, and times to nobody
+        if math.isfinite(seconds) and seconds >= 0:  # "nan" and "inf" are floats to Python, but no times
             return min(seconds, LONGEST_WAIT_SECONDS)
     return None
 

@@ -27,9 +27,8 @@ from domain.errors import ConfigurationError, LostAnswerError, PassingError
 
 CALL_TIMEOUT_SECONDS = 600.0  # the SDK's own; long answers of reasoning models take minutes
 CONNECT_TIMEOUT_SECONDS = 10.0
-IDLE_SECONDS = (
-    2.0  # a connection idle for longer may just be closed from the other side: an answer lost for nothing
-)
+# A connection idle for longer may just be closed from the other side: an answer lost for nothing.
+IDLE_SECONDS = 2.0
 MAX_SHOWN_CHARS = 500  # of an error that is no JSON
 
 _NEVER_SENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.UnsupportedProtocol)
@@ -38,7 +37,7 @@ log = logging.getLogger(__name__)
 
 
 class LiveAnswer(NamedTuple):
-    """What the service said: any status but those that somebody has to mend. `body` is JSON on one line."""
+    """What the service said: any status but those that a person has to fix. `body` is JSON on one line."""
 
     status: int
     body: bytes
@@ -87,7 +86,7 @@ class LiveApi:
 
 
 def _refusal(error: openai.APIStatusError, about: str) -> LiveAnswer:
-    """Give an answer that is an error. Raises ConfigurationError for one that is nobody's but the operator's."""
+    """Give an answer that is an error. Raises ConfigurationError for one that only the operator can fix."""
     ours = from_status(error, about, effect=True, kind=LIVE_KIND)
     if isinstance(ours, ConfigurationError):
         raise ours from error

@@ -170,7 +170,7 @@ class Container:
             return str(answer.get("copy_status") or "success")
 
     def set_metadata(self, name: str, metadata: dict[str, str], *, if_etag: str) -> None:
-        """Replace a blob's metadata. Raises ConflictError when somebody else changed the blob since."""
+        """Replace a blob's metadata. Raises ConflictError when the blob was changed since."""
         with self._blob(name) as blob:
             blob.set_blob_metadata(metadata, **_only_if(if_etag))
 

@@ -9,7 +9,7 @@ RANGE_BYTES = 256 * 1024  # of a file that is read here and there; larger ones a
 
 
 class BlobSource:
-    """One blob, opened as often as somebody reads it. `opened` is a download from its start that is under way already."""
+    """One blob, opened as often as it is read. `opened` is a download from its start that is under way already."""
 
     def __init__(
         self, container: Container, name: str, size: int, opened: Iterator[bytes] | None = None

@@ -10,9 +10,8 @@ import msgspec
 FIRST_WIDTH = 4.0
 WIDEST = 32.0  # calls at once; also the size of the connection pool
 MINUTE_SECONDS = 60.25  # a little more, for calls that take longer to the service than others
-BURST_SECONDS = (
-    1.0  # the service looks at windows as short as this ("Azure OpenAI quotas and limits", read 2026-11)
-)
+# The service looks at windows as short as this ("Azure OpenAI quotas and limits", read 2026-11).
+BURST_SECONDS = 1.0
 LOOK_AHEAD_SECONDS = 0.1  # an append to the log takes less, and what is ahead is in doubt after a crash
 LONGEST_STUMBLE_SECONDS = 60.0
 SHORTEST_WAIT_SECONDS = 0.1  # after a refusal that names no time, or none worth the name
@@ -22,7 +21,7 @@ _LATEST = ("cut_at", "blocked_until", "requests_due_at", "tokens_due_at")
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
-    """What a deployment takes in a minute; 0: nobody has said."""
+    """What a deployment takes in a minute; 0: no limit is known."""
 
     requests_per_minute: int = 0
     tokens_per_minute: int = 0

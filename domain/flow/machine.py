@@ -1,6 +1,6 @@
 """The flow in motion: asks each step in turn what it has to do, and hands it what came of it. Pure.
 
-A call is begun, is under way, and ends by itself; the others go on meanwhile. Whoever drives this carries the calls out:
+A call is begun, is under way, and ends by itself; the others go on meanwhile. The driver carries the calls out:
 `run_files` by the durable engine, the tests in a world of their own.
 """
 

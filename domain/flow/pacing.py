@@ -9,7 +9,7 @@ PAUSE_FIRST_SECONDS = 5.0  # the service's own advice for a full queue: 5 s, dou
 PAUSE_LONGEST_SECONDS = 300.0
 FAULT_LONGEST_SECONDS = 300.0
 MAX_PASSING_TRIES = 300  # about a day at the longest delay
-MAX_OTHER_TRIES = 6  # a defect or a refusal rarely mends itself; these are for the one that does
+MAX_OTHER_TRIES = 6  # a defect or a refusal rarely passes by itself; these are for the one that does
 
 WHOLE_RESOURCE = "*"
 

@@ -2,7 +2,7 @@
 
 Each snapshot has a note of what it holds (batches it has, and places it may still fill) and of what it would like. It may
 hold an equal share, more where others want less, and a few places are left for a newcomer, so that a small late file is
-not behind a huge early one. Nobody gives up a batch that is alive.
+not behind a huge early one. No snapshot gives up a batch that is alive.
 
 Two that take the same free places at once find out: each writes first and looks again after that, so that at least the
 later one sees both notes, and it steps back. What they hold together is never more than the limit, except for batches
@@ -19,7 +19,7 @@ from domain.flow.pacing import POLL_GROWTH, later
 RESERVED_SHARE = 10  # at most one place in so many is left free for a newcomer
 
 
-STALE_POLLS = 3  # a note is written at every third of the time after which it counts as nobody's
+STALE_POLLS = 3  # a record is written at every third of the time after which it is stale
 STALE_LEAST_SECONDS = 1200.0
 
 
@@ -59,7 +59,7 @@ def places(asking: ShareRequest, others: Iterable[Holding]) -> int:
 
 
 def agree(asking: ShareRequest, now: float) -> Generator[Holding | None, list[Holding] | None, Share]:
-    """Come to terms with the others: yields None to be sent everybody's notes, and a note that has to be written."""
+    """Come to terms with the others: yields None to be sent all records, and a record that has to be written."""
     notes = (yield None) or []
     others = _others(asking, notes, now)
     most = places(asking, others)

@@ -40,9 +40,8 @@ class BatchView(msgspec.Struct, frozen=True, kw_only=True):
     output_file_id: str | None = None
     error_file_id: str | None = None
     input_blob: str | None = None
-    output_blob: str | None = (
-        None  # where it is or will be; named from the start by some accounts of the service
-    )
+    # Where it is or will be; named from the start by some accounts of the service.
+    output_blob: str | None = None
     error_blob: str | None = None
     total: int = 0
     completed: int = 0
@@ -56,7 +55,7 @@ class BatchView(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def ended(self) -> bool:
-        """Whether there is nothing more to wait for; a state nobody has heard of ends when it shows result files."""
+        """Whether there is nothing more to wait for; a state that is not known ends when it shows result files."""
         return self.status in ENDED or (not self.known and bool(self.output_file_id or self.error_file_id))
 
 

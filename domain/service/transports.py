@@ -32,7 +32,7 @@ WRITING_REMEDY = (
     "With TRANSPORT=blob the service reads and writes the data account itself: give the Azure OpenAI resource's "
     "system-assigned identity the role 'Storage Blob Data Contributor' there and let it through the account's firewall."
 )
-MODIFIED_REMEDY = "Nobody else may write to the work container; the shard is submitted again."
+MODIFIED_REMEDY = "Only this app may write to the work container; the shard is submitted again."
 
 _REMEDIES = {
     "input_no_permissions": WRITING_REMEDY,
@@ -77,7 +77,7 @@ def choose(wanted: str, *, size: int, unsupported: str | None, failing: str | No
 
 
 def _automatic(size: int, obstacle: str | None) -> Choice:
-    """Import what is large, upload the rest. Never `blob`, whose roles nobody can see from here."""
+    """Import what is large, upload the rest. Never `blob`, whose roles cannot be seen from here."""
     if size < IMPORT_FROM_BYTES:
         return Choice(TransportName.UPLOAD, f"auto: {size:,} bytes are uploaded at once")
     if obstacle:

@@ -1,6 +1,6 @@
 """The environment in which templates run: Jinja's own sandbox, with no globals, no files and every step paid for.
 
-Jinja's sandbox keeps a template from reaching Python's insides; it does not keep one from running for ever or filling
+Jinja's sandbox keeps a template from reaching Python's insides; it does not keep one from running forever or filling
 memory. `template_syntax` and `template_functions` do that. Imported only where a template is compiled.
 """
 

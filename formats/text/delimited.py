@@ -1,7 +1,7 @@
 """Read csv and tsv: Python's own parser, strict about quotes, over a stream of lines.
 
 A record that cannot be parsed costs its first line. The lines behind it are read again as records of their own, so that
-a quote nobody closes does not swallow what follows.
+a quote that is never closed does not swallow what follows.
 """
 
 import csv
@@ -24,7 +24,7 @@ csv.field_size_limit(MAX_FIELD_CHARACTERS)  # one limit for the process: the mod
 class DelimitedReader:
     """The records of one file. Raises InputFileError when its header cannot be the header of a table.
 
-    `told`: the delimiter somebody has named; without one, `usual` is it, and a header that looks otherwise is refused.
+    `told`: the delimiter that the job spec names; without one, `usual` is it, and a header that looks otherwise is refused.
     """
 
     def __init__(
@@ -125,7 +125,7 @@ def checked_names(names: Iterable[str]) -> tuple[str, ...]:
 
 
 def _refuse_other_delimiters(columns: tuple[str, ...], usual: str) -> None:
-    """Refuse what would be sent, and paid, as one column that nobody meant."""
+    """Refuse what would be sent, and paid, as one column, which is hardly meant."""
     other = next((mark for mark in _DELIMITERS if mark != usual and mark in columns[0]), None)
     if other and len(columns) == 1:
         message = (

@@ -122,9 +122,8 @@ class BatchRule(Rule, frozen=True, kw_only=True, forbid_unknown_fields=True):
     fraction: Annotated[float, Meta(ge=0, le=1)] | None = None  # of the rows, processed before the end
     files: bool = True  # False: the end leaves no files
     error_file: Literal["empty", "null", "blank"] | None = None  # in place of the setting
-    withhold_output: Literal["null", "blank"] | None = (
-        None  # the output's id, or its blob, although there are results
-    )
+    # The output's id, or its blob, although there are results.
+    withhold_output: Literal["null", "blank"] | None = None
     stuck_in: str = ""
     duration_seconds: Annotated[float, Meta(ge=0)] | None = None
     invalid: list[ErrorItem] | None = None

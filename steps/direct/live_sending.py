@@ -137,7 +137,7 @@ class Sending:
             await asyncio.to_thread(self._log.append, intended=intended, facts=facts)
         except Exception as error:
             self._facts = facts + self._facts
-            # Of the calls nothing is written when somebody else was first; when storage failed, nobody can say.
+            # Nothing is written of the calls when another sender was first; when storage failed, it is unknown.
             self._unsure = [] if isinstance(error, ConflictError) else calls
             raise
         self._ready.extend(calls)

@@ -119,7 +119,7 @@ class TablePreparation:
         return self._spec.input is not None or self._spec.messages is not None
 
     def _open(self) -> Table:
-        """Open the table; of its columns only those that somebody will look at."""
+        """Open the table; of its columns only those that will be looked at."""
         path, spec = self._empty_plan.path, self._spec
         needed = columns_needed(spec) if self._has_templates() else None
         table = open_rows(path, self._source, spec, wanted=needed)

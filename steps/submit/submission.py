@@ -1,6 +1,6 @@
 """Hand a shard to the service and create its batch. The one step that costs money.
 
-The ledger has an intent before each effect and the id after it. Whoever comes again with an intent and no id looks at
+The ledger has an intent before each effect and the id after it. A later try that finds an intent and no id looks at
 the service before doing anything twice: files by our own unique name, batches by `input_file_id`.
 """
 
@@ -95,7 +95,7 @@ class Submission:
         except ConflictError:
             if not self._session.is_ours():
                 raise  # taken over: there is nothing to wait for
-            log.warning("%s/%s is being submitted by somebody else", self._work.key, self._shard.shard)
+            log.warning("%s/%s is being submitted by another process", self._work.key, self._shard.shard)
             return Submitted(wait_seconds=CONFLICT_WAIT_SECONDS)
         except (QuotaFullError, ConfigurationError) as error:
             if error.code == FILE_QUOTA_CODE:  # what is left of dead runs may be what fills it

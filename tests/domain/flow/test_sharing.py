@@ -292,5 +292,5 @@ def test_a_snapshot_without_room_looks_less_and_less_often() -> None:
 
 def test_an_agreement_ends_a_row_of_failed_ones() -> None:
     told = Allowance(tries=3)
-    told.agreed(2, 1000.0, Pace(poll_min_seconds=60, poll_max_seconds=900))
+    told.agreed(2, 1000.0, SnapshotSettings(poll_min_seconds=60, poll_max_seconds=900))
     assert (told.places, told.looked_at, told.tries) == (2, 1000.0, 0)

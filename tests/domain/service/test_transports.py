@@ -57,8 +57,8 @@ def test_every_choice_takes_the_shard(
 
 
 def test_only_blobs_may_be_larger_than_files() -> None:
-    limits = {wanted: limit_bytes(wanted) for wanted in (AUTO, *Transport)}
-    assert limits.pop(Transport.BLOB) == BLOB_LIMIT_BYTES
+    limits = {wanted: limit_bytes(wanted) for wanted in (AUTO, *TransportName)}
+    assert limits.pop(TransportName.BLOB) == BLOB_LIMIT_BYTES
     assert set(limits.values()) == {FILE_LIMIT_BYTES}
 
 
