@@ -42,9 +42,8 @@ def process_snapshot(context: df.DurableOrchestrationContext) -> Generator[Any, 
     )
 
     # 4. tidy up and report
-    yield context.call_activity(
-        remove_orphans, to_wire(request)
-    )  # a fault here is logged; the next snapshot tries again
+    # A fault here is logged; the next snapshot tries again.
+    yield context.call_activity(remove_orphans, to_wire(request))
     yield from _insist(context, write_snapshot_report, report)
     return report
 

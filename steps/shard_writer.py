@@ -10,9 +10,8 @@ from domain.service.endpoints import Engine
 from domain.settings import Settings
 from domain.shards import shard_limits
 
-HELD_BYTES = (
-    64 * 1024
-)  # lines are handed over by the handful: a call for each would take longer than writing it
+# Lines are handed over by the handful: a call for each would take longer than writing it.
+HELD_BYTES = 64 * 1024
 
 
 class ShardWriter:

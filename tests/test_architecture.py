@@ -21,6 +21,7 @@ from local.functions_host.functions import App, TriggerKind
 from local.functions_host.loader import load_app
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+# From the bottom up.
 ROOMS = (
     "domain",
     "formats",
@@ -30,7 +31,7 @@ ROOMS = (
     "orchestrators",
     "triggers",
     "function_app",
-)  # from the bottom up
+)
 STATEFUL = {"os", "time", "random", "uuid", "secrets", "socket", "subprocess", "threading", "asyncio"}
 
 
@@ -203,9 +204,8 @@ def test_the_functions_sdks_stop_at_the_activities() -> None:
 def test_the_rules_touch_nothing_outside_themselves() -> None:
     for module in modules("domain"):
         found = imports_any(module, STATEFUL | {"azure", "openai", "httpx2", "http", "urllib"})
-        assert found <= ({"threading"} if module.name == "contracts.py" else set()), (
-            module
-        )  # a lock, see there
+        # A lock, see there.
+        assert found <= ({"threading"} if module.name == "contracts.py" else set()), module
 
 
 def test_orchestrators_have_no_source_of_surprise() -> None:

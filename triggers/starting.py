@@ -8,9 +8,8 @@ from domain.contracts import SnapshotRequest, to_wire
 from steps.recent import Recent
 
 log = logging.getLogger(__name__)
-_known = Recent(
-    100
-)  # ids this process has seen started: a thousand events of one window ask the task hub once
+# Ids this process has seen started: a thousand events of one window ask the task hub once.
+_known = Recent(100)
 
 
 async def start_snapshot(client: df.DurableOrchestrationClient, request: SnapshotRequest) -> bool:

@@ -224,9 +224,8 @@ class BatchApi:
         with translated(f"cancellation of batch {batch_id}"):
             try:
                 self._once.batches.cancel(batch_id, timeout=CALL_TIMEOUT_SECONDS)
-            except (
-                openai.ConflictError
-            ) as error:  # elsewhere a passing one; here there is nothing left to cancel
+            # Elsewhere a passing one; here there is nothing left to cancel.
+            except openai.ConflictError as error:
                 raise RefusedError(f"cancellation of batch {batch_id}: {error}", code="conflict") from error
 
     def batches(self, *, pages: int | None = None) -> Iterator[BatchView]:

@@ -22,9 +22,8 @@ from domain.errors import (
 )
 from domain.service.batch_states import read_faults
 
-GATEWAY_DOUBT_SECONDS = (
-    LostAnswerError.longest_doubt_seconds
-)  # a gateway that gave up may have passed the call on
+# A gateway that gave up may have passed the call on.
+GATEWAY_DOUBT_SECONDS = LostAnswerError.longest_doubt_seconds
 ANSWERED_DOUBT_SECONDS = 15.0  # the service itself answered: what it did shows soon
 
 MAX_SHOWN_CHARS = 1000  # of an error of the identity, which lists all it has tried

@@ -22,9 +22,8 @@ if TYPE_CHECKING:
 
 Kind = Literal["auto", "flat", "hierarchical"]
 
-_FLAT_ACCOUNT_SAYS = frozenset(
-    {400, 409}
-)  # "only supported on a hierarchical namespace account"; with soft delete
+# "only supported on a hierarchical namespace account"; with soft delete.
+_FLAT_ACCOUNT_SAYS = frozenset({400, 409})
 
 log = logging.getLogger(__name__)
 

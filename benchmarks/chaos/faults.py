@@ -53,15 +53,17 @@ _ROWS: dict[str, Rules] = {
 _FULL_QUEUE = "quota-at-creation"
 
 STUCK_KINDS = tuple(_STUCK)
+# These are through in seconds; a stuck batch costs a deadline, a full queue a pause.
 QUICK_KINDS = (
     *_BATCHES,
     *_ROWS,
-)  # these are through in seconds; a stuck batch costs a deadline, a full queue a pause
+)
 FAULTY_KINDS = (*QUICK_KINDS, *_STUCK, _FULL_QUEUE)
+# Served, and never delivered: asked for again.
 WITHHELD_KINDS = (
     "answers-withheld",
     "answers-withheld-blank",
-)  # served, and never delivered: asked for again
+)
 
 
 def deployment_of(kind: str) -> str:

@@ -14,9 +14,8 @@ MAX_SHARDS_AFTER_SPLITS = 200  # shards of one file; halving beyond this costs m
 _QUOTA_CODES = frozenset({"token_limit_exceeded"})
 _DEPLOYMENT_CODES = frozenset({"model_not_found", "DeploymentNotFound"})
 _STORAGE_CODES = frozenset({"input_no_permissions", "output_no_permissions", "input_modified"})
-_HOPELESS_CODES = frozenset(
-    {"empty_file", "empty_batch", "url_mismatch"}
-)  # the same for every part of the shard
+# The same for every part of the shard.
+_HOPELESS_CODES = frozenset({"empty_file", "empty_batch", "url_mismatch"})
 
 
 class Regrouping(msgspec.Struct, frozen=True, kw_only=True):

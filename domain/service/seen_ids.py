@@ -21,9 +21,8 @@ class SeenIds:
         value = hash(custom_id) or 1  # 0 marks a free slot
         slots, mask = self._slots, self._mask
         slot = value & mask
-        while there := slots[
-            slot
-        ]:  # as in `_slot_of`, whose call would cost as much as its work, a million times
+        # As in `_slot_of`, whose call would cost as much as its work, a million times.
+        while there := slots[slot]:
             if there == value:
                 return False
             slot = (slot + 1) & mask

@@ -12,9 +12,8 @@ from formats.arrow.values import ROWS_AT_ONCE
 from formats.source import Source
 
 BATCH_BYTES = 8 * 1024 * 1024
-BUFFERS_BYTES = (
-    32 * 1024 * 1024
-)  # of all columns that are read together; each holds a page or two beside its buffer
+# Of all columns that are read together; each holds a page or two beside its buffer.
+BUFFERS_BYTES = 32 * 1024 * 1024
 LARGEST_BUFFER_BYTES = 4 * 1024 * 1024
 SMALLEST_BUFFER_BYTES = 256 * 1024
 

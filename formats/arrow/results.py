@@ -62,9 +62,8 @@ class ParquetResults:
             raise ValueError(f"Columns of the same name: {', '.join(sorted(twice))}.")
         self.schema = pa.schema(columns)
         self.unfit: dict[str, int] = {}
-        repeating = [
-            name for name in names if name != task
-        ]  # no two answers are alike: a dictionary of them is in vain
+        # No two answers are alike: a dictionary of them is in vain.
+        repeating = [name for name in names if name != task]
         self._writer = pq.ParquetWriter(
             ArrowSink(sink), self.schema, compression="zstd", use_dictionary=repeating
         )

@@ -76,9 +76,8 @@ class LiveApi:
         """Count a call and its tokens: of what it asks, and the most that may be answered."""
         most = next((body[name] for name in _OUTPUT_LIMITS if isinstance(body.get(name), int)), 0)
         tokens = sum(map(answers.tokens_in, texts)) + most
-        self._token_limits[deployment].check(
-            tokens
-        )  # a call that is refused for one takes nothing of the other
+        # A call that is refused for one takes nothing of the other.
+        self._token_limits[deployment].check(tokens)
         self._limits[deployment].take()
         self._token_limits[deployment].take(tokens)
 

@@ -27,10 +27,11 @@ def main() -> None:
     )
     options = parser.parse_args()
 
+    # SIGINT too: a shell starts background jobs with it ignored.
     for number in (
         signal.SIGINT,
         signal.SIGTERM,
-    ):  # SIGINT too: a shell starts background jobs with it ignored
+    ):
         signal.signal(number, signal.default_int_handler)
     try:
         with running(

@@ -49,10 +49,11 @@ def main() -> int:
 
 def end_like_ctrl_c() -> None:
     """Make every wish to end raise KeyboardInterrupt, so that the children are stopped on the way out."""
+    # SIGINT too: a shell starts background jobs with it ignored.
     for number in (
         signal.SIGINT,
         signal.SIGTERM,
-    ):  # SIGINT too: a shell starts background jobs with it ignored
+    ):
         signal.signal(number, signal.default_int_handler)
     if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup wants it to stay ignored
         signal.signal(signal.SIGHUP, signal.default_int_handler)

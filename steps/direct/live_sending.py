@@ -239,9 +239,8 @@ class Sending:
         elif told.status == 429:  # never a payment, never an attempt
             self._throttle.refuse(began, self._clock(), told.retry_after)
             self._ready.appendleft(call)
-        elif (
-            told.status in _BAD_INPUT and len(call.rows) > 1
-        ):  # one row is bad, none was billed: find out which
+        # One row is bad, none was billed: find out which.
+        elif told.status in _BAD_INPUT and len(call.rows) > 1:
             self._throttle.answered()
             self._know(SendRecord(alone=list(call.rows)))
             self._ready.extendleft(self._calls.single(row) for row in reversed(call.rows))

@@ -82,9 +82,8 @@ class Slice:
         found = self._store.ledgers.own(key, shard.shard, self._work.snapshot_id)
         if found:
             return found
-        next(
-            self._store.blobs.lines(shard.blob), None
-        )  # raises for a file that is finished, which gets no new records
+        # Raises for a file that is finished, which gets no new records.
+        next(self._store.blobs.lines(shard.blob), None)
         ledger = Ledger(owner=self._work.snapshot_id, attempt=shard.attempt)
         ledger.sending = SendingRecord(deployment=shard.model, begun_at=self._clock())
         return ledger, self._store.ledgers.write(key, shard.shard, ledger, None)

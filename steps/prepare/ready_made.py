@@ -19,9 +19,8 @@ from steps.shard_writer import first_shards
 
 SAMPLE_LINES = 1000
 
-_LINE_CODES = frozenset(
-    {"no_requests", "file_rejected"}
-)  # refusals that come from the lines: each gets its record
+# Refusals that come from the lines: each gets its record.
+_LINE_CODES = frozenset({"no_requests", "file_rejected"})
 
 
 class RequestPreparation:

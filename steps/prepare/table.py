@@ -22,9 +22,8 @@ from formats.source import Source
 from steps.shard_writer import first_shards
 from steps.table_rows import columns_needed, open_rows
 
-_ROW_CODES = frozenset(
-    {"no_good_row", "file_rejected"}
-)  # refusals that come from the rows: each gets its record
+# Refusals that come from the rows: each gets its record.
+_ROW_CODES = frozenset({"no_good_row", "file_rejected"})
 
 
 class TablePreparation:

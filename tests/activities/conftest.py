@@ -15,9 +15,8 @@ MakePipeline: TypeAlias = Callable[..., InlinePipeline]
 
 @pytest.fixture(scope="session")
 def shared_service(azurite: Azurite) -> Iterator[RunningService]:
-    with running(
-        speed=20_000, storage_connection=azurite.connection_string
-    ) as service:  # the life of a batch takes 20 ms
+    # The life of a batch takes 20 ms.
+    with running(speed=20_000, storage_connection=azurite.connection_string) as service:
         yield service
 
 

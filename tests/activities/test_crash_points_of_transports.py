@@ -10,10 +10,11 @@ from tests.activities.inline_pipeline import Blown, Fuse, InlinePipeline
 from tests.activities.mixed_file import CONTENT, PATH, PLAN, check
 
 DATED = {"AZURE_OPENAI_API_VERSION": "2025-04-01-preview"}
+# As many crash points are walked; a run without a crash must not have more.
 EFFECTS = {
     "import": 41,
     "blob": 34,
-}  # as many crash points are walked; a run without a crash must not have more
+}
 
 
 @pytest.fixture(params=EFFECTS)

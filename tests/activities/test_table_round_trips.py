@@ -36,13 +36,14 @@ EMBEDDINGS = {
 }
 Rows = list[dict[str, Any]]
 
+# Never blank: a blank text is no text to embed.
 TEXTS = st.text(
     st.one_of(
         st.sampled_from("\n\",;'\\{}% é語🚲"), st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"])
     ),
     min_size=1,
     max_size=20,
-).map(lambda text: f"{text}.")  # never blank: a blank text is no text to embed
+).map(lambda text: f"{text}.")
 TABLES = st.lists(st.tuples(st.integers(-(2**53), 2**53), TEXTS), min_size=1, max_size=9).map(
     lambda rows: [{"id": number, "text": text} for number, text in rows]
 )

@@ -52,8 +52,9 @@ def test_a_bad_line_rejects_its_file_when_that_is_asked_for(finished: Pipeline) 
         (3, "invalid", "invalid_json_line"),
         (4, "invalid", "file_rejected"),
     ]
+    # Of the good file alone.
     assert {batch["filename"].split("-")[-2] for batch in finished.service.batches()} == {
         "0000",
         "0001",
         "0002",
-    }  # of the good file alone
+    }

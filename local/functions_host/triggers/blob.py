@@ -17,11 +17,12 @@ from local.functions_host.triggers.blob_path import BlobPath
 from local.functions_host.triggers.blob_queue import BlobQueue
 from local.functions_host.triggers.blob_scan import BlobScan
 
+# The host itself tries again.
 _TIMEOUTS: dict[str, Any] = {
     "retry_total": 0,
     "connection_timeout": 5,
     "read_timeout": 60,
-}  # the host itself tries again
+}
 
 
 class BlobFunctions:

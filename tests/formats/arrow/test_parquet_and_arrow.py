@@ -91,9 +91,8 @@ def test_columns_types_and_rows(form: str) -> None:
         (pa.array([0], pa.timestamp("ms", "Mars/Olympus")), [datetime(1970, 1, 1, tzinfo=UTC)]),
         (pa.array([1000, None], pa.timestamp("ns")), [datetime(1970, 1, 1, 0, 0, 0, 1), None]),  # noqa: DTZ001
         (
-            pa.array(
-                [1, None, 1000], pa.timestamp("ns")
-            ),  # whether one matters is no matter of its neighbours
+            # Whether one matters is no matter of its neighbours.
+            pa.array([1, None, 1000], pa.timestamp("ns")),
             ["1970-01-01T00:00:00.000000001", None, datetime(1970, 1, 1, 0, 0, 0, 1)],  # noqa: DTZ001
         ),
         (pa.array([[1]], pa.list_(pa.timestamp("ns"))), [["1970-01-01T00:00:00.000000001"]]),

@@ -206,10 +206,11 @@ field = st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=8) | st
     encoding=st.sampled_from(["utf-8", "utf-16", "utf-32", "gb18030"]),
     writing=st.sampled_from(
         [
+            # With others it leaves line ends unquoted.
             {
                 "lineterminator": "\r\n",
                 "quoting": csv.QUOTE_MINIMAL,
-            },  # with others it leaves line ends unquoted
+            },
             *[{"lineterminator": end, "quoting": csv.QUOTE_ALL} for end in ("\n", "\r\n", "\r")],
         ]
     ),

@@ -74,9 +74,8 @@ class Pipeline:
         progress.update(state="in_progress", requests=len(good) + len(errors), done=len(errors))
         outputs = self.answer(name, list(good.values()))
         if is_table(name):
-            answered = {
-                json.loads(line)["custom_id"] for line in outputs
-            }  # in any order, as the service has it
+            # In any order, as the service has it.
+            answered = {json.loads(line)["custom_id"] for line in outputs}
             outputs = [as_record(name, custom_id) for custom_id in good if custom_id in answered]
         progress["state"] = "writing"
         if self.flaw == "careless":

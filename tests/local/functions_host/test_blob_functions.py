@@ -228,9 +228,8 @@ def test_an_event_taken_before_a_kill_calls_the_function_after_it(
     post_events(blobs, event(containers, "never-there.txt"))
     blobs.wait_for(calls)
     blobs.stop()
-    with closing(
-        sqlite3.connect(blobs.state / STATE_FILE)
-    ) as connection:  # as if killed right after the answer
+    # As if killed right after the answer.
+    with closing(sqlite3.connect(blobs.state / STATE_FILE)) as connection:
         for name in ("there.txt", "gone.txt"):
             connection.execute(
                 "INSERT INTO blob_queue (function, container, name) VALUES (?,?,?)",

@@ -73,9 +73,8 @@ def test_an_activity_that_keeps_failing_fails_the_orchestration_after_its_last_a
     assert outcome["output"].startswith(
         "Orchestrator function 'retried' failed: Activity function 'fail_first' failed:  ValueError: call 3 \n "
     )
-    assert (
-        basic.event_types(outcome["instanceId"]).count("TimerFired") == 3
-    )  # one more than there were retries
+    # One more than there were retries.
+    assert basic.event_types(outcome["instanceId"]).count("TimerFired") == 3
 
 
 def test_a_sub_orchestration_is_retried_under_a_new_id(basic: RunningHost) -> None:
