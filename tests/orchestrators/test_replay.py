@@ -50,7 +50,7 @@ def flat(actions: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
 
 def decoded(value: Any) -> Any:
     """Give what JSON text stands for, however often it was encoded."""
-    while isinstance(value, str) and value[:1] in '"{[':
+    while isinstance(value, str) and value.startswith(('"', "{", "[")):
         value = json.loads(value)
     return value
 
@@ -90,7 +90,12 @@ def test_an_instance_that_was_deployed_in_the_middle_of_its_history_goes_on(path
     for turn in (n for n, event in enumerate(history) if event["EventType"] == 13):
         told = replay({**record["request"], "history": history[:turn]})
         so_far = list(flat(told["actions"][0]))
-        assert differences(actions[: len(so_far)], so_far) == []
+        # A timer that is cancelled later is not cancelled yet.
+        was, now = (
+            [{name: value for name, value in action.items() if name != "isCanceled"} for action in told]
+            for told in (actions[: len(so_far)], so_far)
+        )
+        assert differences(was, now) == []
 
 
 def test_the_histories_hold_most_of_what_can_happen() -> None:
