@@ -31,7 +31,7 @@ async def blob_arrived(arrived: blob.BlobClient, client: df.DurableOrchestration
 
     The binding hands over a client, not the content: a blob of gigabytes costs as little as an empty one. Events that
     come late, twice or for a blob that is gone start at most a snapshot that finds nothing to take. A job spec counts as
-    well: files may wait for it to be mended.
+    well: files may wait for it to be fixed.
     """
     _let_go(arrived)  # which file it is does not matter; what waits does
     window_seconds = services().settings.snapshot_window_seconds

@@ -1,4 +1,4 @@
-"""The end of what nobody looks at any more: finished orchestrations and old reports. Nothing of it expires by itself."""
+"""The end of what is not looked at any more: finished orchestrations and old reports. Nothing of it expires by itself."""
 
 import logging
 from datetime import UTC, datetime, timedelta

@@ -25,7 +25,7 @@ bp = df.Blueprint()
 async def sweep(
     timer: func.TimerRequest, client: df.DurableOrchestrationClient, context: func.Context
 ) -> None:
-    """Start a snapshot when files wait that nobody works on.
+    """Start a snapshot when files wait that no snapshot works on.
 
     Runs at start-up as well: the first thing a fresh app does is to make sure that its containers are there.
     """

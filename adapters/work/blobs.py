@@ -39,7 +39,7 @@ class WorkBlobs:
             return None
 
     def copy_aside(self, source: str, blob: str) -> str:
-        """Copy a blob to one that nobody touches any more, unless that was done; gives the copy's status."""
+        """Copy a blob to one that is not touched any more, unless that was done; gives the copy's status."""
         try:
             return self._work.copy_from(
                 self._work, source, blob, metadata={"copy_of": quote(source)}, if_absent=True
@@ -52,7 +52,7 @@ class WorkBlobs:
         return BlobStream(self._work, blob, size)
 
     def source(self, blob: str, size: int, opened: Iterator[bytes] | None = None) -> BlobSource:
-        """Give a blob to those who read file formats; `opened`, where somebody has begun to read it."""
+        """Give a blob to the readers of file formats; `opened`: a download that has begun already."""
         return BlobSource(self._work, blob, size, opened)
 
     def writer(self, blob: str) -> BlobWriter:

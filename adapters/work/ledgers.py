@@ -46,7 +46,7 @@ class Ledgers:
     def own(self, key: str, shard: str, owner: str) -> tuple[Ledger, str] | None:
         """Give a shard's ledger as `owner`'s: one left by a dead snapshot is rewritten first, so that a late writer fails.
 
-        Raises ConflictError when the file is claimed by somebody else.
+        Raises ConflictError when the file is claimed by another snapshot.
         """
         found = self.read(key, shard)
         if found is None or found[0].owner == owner:
@@ -73,9 +73,9 @@ class Ledgers:
         return sum(1 for _ in self._work.list(names.ledgers(key)))
 
     def write(self, key: str, shard: str, ledger: Ledger, etag: str | None) -> str:
-        """Write a ledger that nobody else has written since (`etag` None: that did not exist); gives the new ETag.
+        """Write a ledger that was not written elsewhere since (`etag` None: that did not exist); gives the new ETag.
 
-        Raises ConflictError when somebody has. An own write whose answer was lost does not count as somebody.
+        Raises ConflictError when it was. An own write whose answer was lost does not count.
         """
         name, content = names.ledger(key, shard), _encode(ledger)
         try:

@@ -1,6 +1,6 @@
-"""How much of its minute a deployment has left: one small blob, which everybody who sends to it counts forward.
+"""How much of its minute a deployment has left: one small blob, which all that send to it count forward.
 
-There is no lock, and nobody to die with it: a count is written only over the one it was made from.
+There is no lock, which could outlive its owner: a count is written only over the one it was made from.
 """
 
 import msgspec
@@ -43,7 +43,7 @@ class RateRecord:
         return spent if spent.limits == self._limits else Spent(limits=self._limits)
 
     def write(self, spent: Spent) -> bool:
-        """Count forward; False when somebody else has since it was read."""
+        """Count forward; False when another one has since it was read."""
         try:
             self._etag = self._work.write(
                 self._name, _encode(spent), if_absent=self._etag is None, if_etag=self._etag

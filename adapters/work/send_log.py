@@ -1,7 +1,7 @@
 """The log of a shard that is sent live: an append blob with one writer at a time.
 
 Every append says where it expects the end to be. Where another slice has begun since, it fails, and so does the writer:
-whoever has lost the log sends nothing more.
+a slice that has lost the log sends nothing more.
 """
 
 import uuid
@@ -36,7 +36,7 @@ class SendLogs:
 
 
 class SendLog:
-    """One slice's way to the log. `note` is told every record, in order, whoever has written it."""
+    """One slice's way to the log. `note` is told every record, in order, those of other slices as well."""
 
     def __init__(self, blob: AppendBlob, position: int, note: Callable[[SendRecord], None]) -> None:
         self._blob, self._note = blob, note
@@ -49,7 +49,7 @@ class SendLog:
         return self._blob.blocks >= MAX_BLOCKS - BLOCKS_IN_RESERVE
 
     def open(self) -> None:
-        """Read what is new and become the writer: whoever was it before fails at the next append.
+        """Read what is new and become the writer: the one before fails at the next append.
 
         Raises ConflictError when it comes to nothing because others write all the time.
         """
@@ -78,7 +78,7 @@ class SendLog:
             self._note(record)
 
     def add_facts(self, facts: list[SendRecord]) -> None:
-        """Write answers, and what was not sent after all, into a log that is somebody else's by now: they are true."""
+        """Write answers, and what was not sent after all, into a log that is another slice's by now: they are true."""
         for block in _blocks(map(to_line, facts)):
             self._blob.append(block, position=None)
 
@@ -112,7 +112,7 @@ class SendLog:
 def _blocks(lines: Iterable[bytes]) -> Iterator[bytes]:
     """Put lines together into blocks that an append takes; only a line that is longer is cut.
 
-    They begin with a line end: whoever wrote last may have died within a line.
+    They begin with a line end: the last writer may have died within a line.
     """
     block = bytearray(b"\n")
     for line in lines:

@@ -30,7 +30,7 @@ class CollectedOutcomes:
     def ledgers(self) -> dict[str, Ledger]:
         """The ledgers of all shards and of what became of them, by shard.
 
-        Raises PipelineError when one is not collected: somebody else has finished the file and is removing its notes.
+        Raises PipelineError when one is not collected: another snapshot has finished the file and is removing its records.
         """
         found = self._store.ledgers.of_shards(self._key, self._plan.shards)
         expected = [shard.shard for shard in self._plan.shards]

@@ -35,7 +35,7 @@ def _prepare(work: FileWork, services: Services) -> PreparedFile:
     store, settings = services.work, services.settings
     # A fresh file's plan cannot have been acted upon before this answer: making it again is as good as looking for it.
     # Looked for before the claim: a plan that is missing although the claim is there was never made. The other way
-    # round, a file that somebody else finished between the two looks would be begun again, and paid again.
+    # round, a file that another snapshot finished between the two looks would be begun again, and paid again.
     plan = None if work.fresh else store.plans.read(work.key)
     frozen = store.claims.open_input(work.key)
     if frozen is None or frozen.claim.snapshot_id != work.snapshot_id:

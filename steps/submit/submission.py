@@ -95,7 +95,7 @@ class Submission:
         except ConflictError:
             if not self._session.is_ours():
                 raise  # taken over: there is nothing to wait for
-            log.warning("%s/%s is being submitted by somebody else", self._work.key, self._shard.shard)
+            log.warning("%s/%s is being submitted by another process", self._work.key, self._shard.shard)
             return Submitted(wait_seconds=CONFLICT_WAIT_SECONDS)
         except (QuotaFullError, ConfigurationError) as error:
             if error.code == FILE_QUOTA_CODE:  # what is left of dead runs may be what fills it
