@@ -34,7 +34,7 @@ def _delete(file_id: str, api: "BatchApi") -> None:
 def delete_leftovers(key: str, services: Services) -> None:
     """Delete what a run that died between collecting and deleting has left of a file that is taken up again.
 
-    Its collected shards are not collected a second time, so nothing else would.
+    Its collected shards are not collected a second time, so that nothing else would.
     """
     store = services.work
     plan = store.plans.read(key)

@@ -1,4 +1,4 @@
-"""The HTTP way in: run now, look at one snapshot, at the latest ones, at the files that no snapshot works on."""
+"""The HTTP way in: run now, look at one snapshot, at the latest ones, at the files at rest."""
 
 import time
 from datetime import UTC, datetime
@@ -47,7 +47,7 @@ async def run_snapshot(
 @bp.route(route="snapshots/{id}", methods=["GET"], auth_level=func.AuthLevel.FUNCTION)
 @bp.durable_client_input(client_name="client")
 async def get_snapshot(req: func.HttpRequest, client: df.DurableOrchestrationClient) -> func.HttpResponse:
-    """Tell where a snapshot stands; 404 for one that is not known."""
+    """Tell where a snapshot stands; 404 for an unknown one."""
     snapshot_id = req.route_params.get("id", "")
     try:
         told = await _describe(client, snapshot_id) if names.is_snapshot_id(snapshot_id) else None
@@ -78,7 +78,7 @@ async def list_snapshots(
 
 @bp.route(route="files", methods=["GET"], auth_level=func.AuthLevel.FUNCTION)
 async def list_files_at_rest(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
-    """List the files that no snapshot works on, with the reason. Lists all input files and claims: not for every second."""
+    """List the files that are not being worked on, with the reason. Lists all input files and claims: not for every second."""
     del req
     log_as(context)
     try:

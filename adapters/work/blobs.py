@@ -52,7 +52,7 @@ class WorkBlobs:
         return BlobStream(self._work, blob, size)
 
     def source(self, blob: str, size: int, opened: Iterator[bytes] | None = None) -> BlobSource:
-        """Give a blob to those who read file formats; `opened`, where a download of it has begun."""
+        """Give a blob to the readers of file formats; `opened`: a download that has begun already."""
         return BlobSource(self._work, blob, size, opened)
 
     def writer(self, blob: str) -> BlobWriter:

@@ -53,7 +53,7 @@ class Claims:
         self._work = work
 
     def take(self, source: Container, file: InputFile, key: str, claim: Claim) -> bool:
-        """Freeze and claim a file in one step; False when it is claimed already, or this version of it is gone."""
+        """Freeze and claim a file in one step; False when another snapshot has it, or this version of it is gone."""
         try:
             self._work.copy_from(
                 source,
@@ -71,7 +71,7 @@ class Claims:
         return True
 
     def read(self, key: str) -> tuple[Claim, str] | None:
-        """Give the claim on a file and its ETag, None when it is not claimed."""
+        """Give the claim on a file and its ETag, None where there is none."""
         try:
             entry = self._work.entry(names.frozen_input(key))
         except NotFoundError:
@@ -102,7 +102,7 @@ class Claims:
         return list(claims.values()), keys - claims.keys()
 
     def open_input(self, key: str) -> FrozenInput | None:
-        """Open a frozen input, in one call; None when the file is not claimed."""
+        """Open a frozen input, in one call; None where there is no claim."""
         try:
             entry, chunks = self._work.open(names.frozen_input(key))
         except NotFoundError:
@@ -110,7 +110,7 @@ class Claims:
         return FrozenInput(_claim_from(entry.metadata), entry.size, entry.copy_status or "success", chunks)
 
     def stray_keys(self) -> list[str]:
-        """Give the keys of records about files that are not claimed.
+        """Give the keys of records about files without a claim.
 
         A run leaves them that died while it dropped a file, or that went on after another one had finished it. No record
         is written before the claim, and the claim goes first.

@@ -73,9 +73,9 @@ class Ledgers:
         return sum(1 for _ in self._work.list(names.ledgers(key)))
 
     def write(self, key: str, shard: str, ledger: Ledger, etag: str | None) -> str:
-        """Write a ledger that was not written since (`etag` None: that did not exist); gives the new ETag.
+        """Write a ledger that was not written elsewhere since (`etag` None: that did not exist); gives the new ETag.
 
-        Raises ConflictError when it was. An own write whose answer was lost is no conflict.
+        Raises ConflictError when it was. An own write whose answer was lost does not count.
         """
         name, content = names.ledger(key, shard), _encode(ledger)
         try:

@@ -1,7 +1,6 @@
-"""How much of its minute a deployment has left: one small blob, which all senders count forward.
+"""How much of its minute a deployment has left: one small blob, which all that send to it count forward.
 
-There is no lock that could be left behind by a dead process: a count is written only over the one it was made from.
-Why: docs/decisions/0008-rates-without-locks.md
+There is no lock, which could outlive its owner: a count is written only over the one it was made from.
 """
 
 import msgspec
@@ -44,7 +43,7 @@ class RateRecord:
         return spent if spent.limits == self._limits else Spent(limits=self._limits)
 
     def write(self, spent: Spent) -> bool:
-        """Count forward; False when another sender has since it was read."""
+        """Count forward; False when another one has since it was read."""
         try:
             self._etag = self._work.write(
                 self._name, _encode(spent), if_absent=self._etag is None, if_etag=self._etag

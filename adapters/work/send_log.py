@@ -1,8 +1,7 @@
 """The log of a shard that is sent live: an append blob with one writer at a time.
 
 Every append says where it expects the end to be. Where another slice has begun since, it fails, and so does the writer:
-a sender that has lost the log sends nothing more.
-Why: docs/decisions/0005-intents-in-an-append-blob.md
+a slice that has lost the log sends nothing more.
 """
 
 import uuid
@@ -37,7 +36,7 @@ class SendLogs:
 
 
 class SendLog:
-    """One slice's way to the log. `note` is told every record, in order, by whichever process it was written."""
+    """One slice's way to the log. `note` is told every record, in order, those of other slices as well."""
 
     def __init__(self, blob: AppendBlob, position: int, note: Callable[[SendRecord], None]) -> None:
         self._blob, self._note = blob, note
@@ -50,7 +49,7 @@ class SendLog:
         return self._blob.blocks >= MAX_BLOCKS - BLOCKS_IN_RESERVE
 
     def open(self) -> None:
-        """Read what is new and become the writer: the writer before fails at its next append.
+        """Read what is new and become the writer: the one before fails at the next append.
 
         Raises ConflictError when it comes to nothing because others write all the time.
         """
@@ -79,7 +78,7 @@ class SendLog:
             self._note(record)
 
     def add_facts(self, facts: list[SendRecord]) -> None:
-        """Write answers, and what was not sent after all, into a log that has another writer by now: they are true."""
+        """Write answers, and what was not sent after all, into a log that is another slice's by now: they are true."""
         for block in _blocks(map(to_line, facts)):
             self._blob.append(block, position=None)
 

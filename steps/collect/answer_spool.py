@@ -59,7 +59,7 @@ class AnswerSpool:
         return len(self._starts)
 
     def __len__(self) -> int:
-        """Count the requests whose answers were not taken yet."""
+        """Count the requests whose answers are not taken yet."""
         return len(self._starts)
 
     def __enter__(self) -> Self:

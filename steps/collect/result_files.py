@@ -47,7 +47,7 @@ class ResultSource(Protocol):
         """Stream one. Raises NotFoundError."""
 
     def file_size(self, name: str, /) -> int | None:
-        """Give the size of one in bytes; None where it is unknown."""
+        """Give the size of one in bytes; None where it is not known."""
 
 
 class ResultFiles:

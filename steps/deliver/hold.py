@@ -13,7 +13,7 @@ log = logging.getLogger(__name__)
 
 
 def hold(work: FileWork, services: Services) -> None:
-    """Mark the claim: no snapshot takes the file again before the time is over."""
+    """Mark the claim: no snapshot takes the file before the time is over."""
     claims = services.work.claims
     found = claims.read(work.key)
     if found is None or found[0].snapshot_id != work.snapshot_id:

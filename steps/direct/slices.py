@@ -92,7 +92,7 @@ class Slice:
         return ledger.sending.begun_at if ledger.sending else None
 
     def _note_pause(self, ledger: Ledger, etag: str) -> float | None:
-        """Let the shard's time begin anew: the deadline is no limit for people who have something to fix."""
+        """Let the shard's time begin anew: the deadline does not count while people have something to fix."""
         if ledger.sending:
             ledger.sending.begun_at = self._clock()
             self._store.ledgers.write(self._work.key, self._shard.shard, ledger, etag)
@@ -107,7 +107,7 @@ class Slice:
     async def _send(
         self, rows: list[int], lines: list[bytes], book: SendBook, send_log: SendLog
     ) -> str | None:
-        """Send what can be sent now; gives what a person has to fix, if that is why it ended."""
+        """Send what can be sent now; gives what people have to fix, if that is why it ended."""
         shard, settings = self._shard, self._settings
         calls = CallMaker(
             lines.__getitem__,

@@ -1,4 +1,4 @@
-"""What waits in the input container: files that are not claimed, and claims whose snapshot is not alive any more."""
+"""What waits in the input container: files without a claim, and claims whose snapshot is not alive any more."""
 
 import random
 from collections.abc import Awaitable, Callable, Iterable

@@ -43,7 +43,7 @@ class ImportTransport(FileTransport):
         return self._urls.signed(self._shard.blob, SIGNED_FOR)
 
     def _upload_after(self, error: UnsupportedError | RefusedError) -> None:
-        """Upload after all: where the choice was ours, and where no document says that the operation exists.
+        """Upload after all: where the choice was ours, and where the operation is not documented.
 
         Raises ConfigurationError where an import was asked for that ought to work.
         """

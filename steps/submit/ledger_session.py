@@ -12,7 +12,7 @@ from domain.service.transports import Choice
 
 
 class LedgerSession:
-    """Reads and writes one ledger. `first_time`: the shard was not tried to be submitted before."""
+    """Reads and writes one ledger. `first_time`: the shard has not been tried before."""
 
     def __init__(self, work: ShardWork, store: WorkStore, choice: Choice, *, now: float) -> None:
         self._work, self._store = work, store
@@ -36,9 +36,7 @@ class LedgerSession:
             self.first_time = False
             self.ledger, self._etag = found
         elif not self.is_ours() or not self._begin():
-            raise ConflictError(
-                f"Shard {work.shard.shard} of {work.key} belongs to another snapshot, or is finished."
-            )
+            raise ConflictError(f"Shard {work.shard.shard} of {work.key} is another snapshot's, or finished.")
 
     def is_ours(self) -> bool:
         """Tell whether the file is still claimed by the snapshot that this work is for."""
@@ -46,12 +44,12 @@ class LedgerSession:
         return claim is not None and claim[0].snapshot_id == self._work.snapshot_id
 
     def tidy_up(self) -> None:
-        """Take back a ledger that was begun for a file which another snapshot has brought to its end meanwhile."""
+        """Take back a ledger that was begun for a file that another snapshot has brought to its end meanwhile."""
         if self._store.claims.read(self._work.key) is None:
             self._store.blobs.purge(names.ledger(self._work.key, self._work.shard.shard))
 
     def write(self) -> None:
-        """Write what is in the ledger now. Raises ConflictError when it was written since."""
+        """Write what is in the ledger now. Raises ConflictError when it was written elsewhere since."""
         self._etag = self._store.ledgers.write(
             self._work.key, self._work.shard.shard, self.ledger, self._etag
         )
