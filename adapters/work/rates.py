@@ -1,6 +1,7 @@
 """How much of its minute a deployment has left: one small blob, which all that send to it count forward.
 
 There is no lock, which could outlive its owner: a count is written only over the one it was made from.
+Why: docs/decisions/0008-rates-without-locks.md
 """
 
 import msgspec

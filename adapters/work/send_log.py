@@ -2,6 +2,7 @@
 
 Every append says where it expects the end to be. Where another slice has begun since, it fails, and so does the writer:
 a slice that has lost the log sends nothing more.
+Why: docs/decisions/0005-intents-in-an-append-blob.md
 """
 
 import uuid
