@@ -51,8 +51,8 @@ class RigError(RuntimeError):
 class HostProcess:
     """The embedded host with the app; its memory can be looked at."""
 
-    def __init__(self, folder: Path, settings: Mapping[str, str]) -> None:
-        self._folder, self._settings = folder, settings
+    def __init__(self, folder: Path, settings: Mapping[str, str], module: str) -> None:
+        self._folder, self._settings, self._module = folder, settings, module
         self._log = folder / "host.log"
         self._process: subprocess.Popen[bytes] | None = None
         self.trace = folder / "turns.jsonl"
@@ -62,7 +62,7 @@ class HostProcess:
         """Start it and wait until it listens. Raises RigError."""
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "local.functions_host", *self._arguments()],
+                [sys.executable, "-m", self._module, *self._arguments()],
                 cwd=REPOSITORY,
                 env={**os.environ, **self._settings},
                 stdin=subprocess.DEVNULL,
@@ -198,6 +198,7 @@ def running(
     settings: Mapping[str, str] | None = None,
     count_storage: bool = False,
     on_disk: bool = False,
+    host_module: str = "local.functions_host",
 ) -> Iterator[Rig]:
     """Start everything in a fresh folder; `service` and `settings` change what the parts of the rig are told."""
     shutil.rmtree(folder, ignore_errors=True)
@@ -211,7 +212,7 @@ def running(
         storage = stack.enter_context(BlobServiceClient.from_connection_string(azurite.connection_string))
         for name in CONTAINERS:
             storage.create_container(name)
-        host = HostProcess(folder, {**app_settings(azurite, simulated), **(settings or {})})
+        host = HostProcess(folder, {**app_settings(azurite, simulated), **(settings or {})}, host_module)
         stack.callback(host.stop)
         yield Rig(host=host.start(), service=simulated, storage=storage, access_log=log)
 

@@ -13,7 +13,7 @@ from domain.flow.sharing import Holding
 
 
 class Shares:
-    """A record for each snapshot. They lie in metadata, which a listing shows."""
+    """A record for each snapshot, or for each part of one. They lie in metadata, which a listing shows."""
 
     def __init__(self, work: Container) -> None:
         self._work = work
@@ -36,7 +36,9 @@ class Shares:
         self._work.write(names.share_record(record.snapshot_id), b"", metadata=metadata)
 
     def drop(self, snapshot_ids: Iterable[str]) -> None:
-        """Delete records; those that are gone already are what was wanted."""
-        for snapshot_id in snapshot_ids:
-            with suppress(NotFoundError):
-                self._work.delete(names.share_record(snapshot_id))
+        """Delete the records of snapshots and of their parts; those that are gone already are what was wanted."""
+        for record in map(names.share_record, snapshot_ids):
+            for entry in self._work.list(record):
+                if entry.name == record or entry.name.startswith(f"{record}-"):
+                    with suppress(NotFoundError):
+                        self._work.delete(entry.name)

@@ -1,7 +1,7 @@
 """The measurements, in the order in which they are run and shown: the quick ones first."""
 
 from benchmarks.figures import Part
-from benchmarks.parts import calls, cold_import, makespan, memory, preparing, templating, waiting
+from benchmarks.parts import calls, cold_import, makespan, memory, preparing, stumbling, templating, waiting
 
 PARTS: tuple[Part, ...] = (
     cold_import.PART,
@@ -9,6 +9,7 @@ PARTS: tuple[Part, ...] = (
     templating.PART,
     memory.PART,
     makespan.PART,
+    stumbling.PART,
     waiting.PART,
     calls.PART,
 )

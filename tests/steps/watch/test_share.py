@@ -79,3 +79,10 @@ def test_what_a_dead_snapshot_held_is_free_for_the_one_that_takes_its_files_over
     later = pipeline.begin()
     assert later.files_total == 1
     assert shares.all() == []
+
+
+def test_the_records_of_a_snapshots_parts_go_with_its_own(services: Services, shares: Shares) -> None:
+    for name in ("snapshot-1", "snapshot-1-1", "snapshot-1-2", "snapshot-10"):
+        share(asking(name, wanted=1), services)
+    shares.drop(["snapshot-1"])
+    assert [record.snapshot_id for record in shares.all()] == ["snapshot-10"]
