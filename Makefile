@@ -3,13 +3,14 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint types check bench chaos clean
+.PHONY: help setup demo test lint types check mutate bench chaos clean
 
 VENV_PYTHON := .venv/bin/python
 PIP_INSTALL := $(VENV_PYTHON) -m pip install -qq --disable-pip-version-check --no-input
 PYTEST_ARGS ?=
 PYTEST_WORKERS ?= 2 # each has an Azurite of its own
 CHAOS_ARGS ?=
+ROOM ?= domain/service
 KEEP ?=
 
 help: ## Show this list
@@ -31,6 +32,11 @@ types: .venv/.installed ## Check types
 	@$(VENV_PYTHON) -m mypy .
 
 check: lint types test ## Run everything that has to be clean before a commit
+
+# Five minutes for domain/service on two cores, one for a single module. Other rooms than domain/ and formats/ have tests
+# that start processes: too slow for it.
+mutate: setup ## Change a room of domain/ or formats/ in small ways and show what its tests miss (ROOM=domain/service)
+	@$(VENV_PYTHON) -m tests.mutation $(ROOM)
 
 bench: setup benchmarks/__main__.py ## Measure speed, memory and calls against the budgets
 	@$(VENV_PYTHON) -m benchmarks

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from azure.core.exceptions import ResourceNotFoundError
 from azure.storage.blob import BlobServiceClient
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 
 from local.azurite import Azurite, AzuriteError
 from local.azurite import running as running_azurite
@@ -24,6 +24,16 @@ SHARED_DATA = REPOSITORY.parent / "shared" / "data"
 slow_is_fine = [HealthCheck.too_slow]
 settings.register_profile("default", deadline=None, max_examples=150, suppress_health_check=slow_is_fine)
 settings.register_profile("thorough", deadline=None, max_examples=5000, suppress_health_check=slow_is_fine)
+# `make mutate` wants the same answer each time, and no smallest example.
+settings.register_profile(
+    "mutation",
+    deadline=None,
+    max_examples=150,
+    suppress_health_check=slow_is_fine,
+    derandomize=True,
+    database=None,
+    phases=[Phase.explicit, Phase.generate],
+)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
 

@@ -13,6 +13,7 @@ from domain.flow.pacing import (
     PAUSE_LONGEST_SECONDS,
     Pauses,
     PollClock,
+    QuotaGauge,
     exhausted,
     fault_delay,
 )
@@ -69,6 +70,20 @@ def test_a_new_batch_is_looked_at_soon_and_does_not_put_off_the_others() -> None
     assert clock.next_at == NOW + 60
 
 
+@pytest.mark.parametrize("next_at", [NOW - 10, NOW])
+def test_a_look_that_is_due_waits_for_the_new_batch(next_at: float) -> None:
+    clock = PollClock(interval=900.0, next_at=next_at)
+    clock.after_submission(NOW, PACE)
+    assert clock.next_at == NOW + 60
+
+
+@pytest.mark.parametrize("fault", [None, PASSING])
+def test_looks_may_follow_each_other_quickly(fault: Fault | None) -> None:
+    clock, quick = PollClock(), Pace(poll_min_seconds=0.25, poll_max_seconds=0.5)
+    clock.after_poll(NOW, quick, progress=True, fault=fault)
+    assert clock.next_at == NOW + 0.25
+
+
 def test_a_poll_that_was_told_to_wait_waits() -> None:
     clock = PollClock()
     clock.after_poll(
@@ -88,6 +103,19 @@ def test_a_pause_begins_short_and_doubles_with_each_refusal_after_it() -> None:
         now = pause.until
     assert delays[:3] == [PAUSE_FIRST_SECONDS, 2 * PAUSE_FIRST_SECONDS, 4 * PAUSE_FIRST_SECONDS]
     assert delays[-1] == PAUSE_LONGEST_SECONDS
+
+
+def test_a_queue_has_room_up_to_its_limit() -> None:
+    gauge = QuotaGauge(enqueued=700, limit=1000)
+    assert [gauge.has_room(tokens) for tokens in (299, 300, 301)] == [True, True, False]
+
+
+def test_what_is_waited_for_is_said_until_all_may_pass() -> None:
+    pauses = Pauses()
+    pauses.begin(QUOTA, NOW)
+    assert pauses.messages() == ["Full."]
+    pauses.succeeded("gpt", NOW, 2)
+    assert pauses.messages() == []
 
 
 def test_several_refusals_of_one_round_are_one_refusal() -> None:
