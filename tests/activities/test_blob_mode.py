@@ -114,7 +114,7 @@ def test_batches_end_as_they_do_by_upload(
     make: MakePipeline, service: RunningService, rule: dict[str, Any], expected: dict[str, int], made: int
 ) -> None:
     service.plan(batches=[rule])
-    assert outcomes(make(DEADLINE_HOURS="0.001")) == expected
+    assert outcomes(make(DEADLINE_HOURS="0.01")) == expected
     assert service.counters()["batches_created"] == made
 
 

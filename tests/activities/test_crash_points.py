@@ -75,7 +75,7 @@ POINTS = [
 
 @pytest.fixture
 def other(make_pipeline: MakePipeline, service: RunningService) -> InlinePipeline:
-    return make_pipeline(DEADLINE_HOURS="0.001")
+    return make_pipeline(DEADLINE_HOURS="0.01")
 
 
 def begin_way(name: str, pipeline: InlinePipeline, service: RunningService) -> None:

@@ -78,7 +78,7 @@ def test_a_batch_that_ends_otherwise(
     expected: dict[str, int],
     batches: int,
 ) -> None:
-    pipeline = make_pipeline(DEADLINE_HOURS="0.001")
+    pipeline = make_pipeline(DEADLINE_HOURS="0.01")
     pipeline.drop("x/a.jsonl", requests(IDS))
     service.plan(batches=[batch])
     assert outcomes(pipeline) == expected
