@@ -49,6 +49,22 @@ def test_links_lead_somewhere(page: Path) -> None:
         assert (page.parent / target).exists(), f"{page.name} links to {target}"
 
 
+@pytest.mark.parametrize("page", ["docs/glossary.md", "docs/flow.md"])
+def test_files_that_people_are_sent_to_exist(page: str) -> None:
+    rooms = "|".join((*PRODUCT, "local", "tests", "docs"))
+    named = re.findall(rf"`((?:{rooms})/[\w./-]*)[`:]", (ROOT / page).read_text(encoding="utf-8"))
+    assert named
+    assert [path for path in named if not (ROOT / path).exists()] == []
+
+
+def test_every_word_of_the_glossary_has_its_meaning_and_its_module() -> None:
+    lines = (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8").splitlines()
+    entries = [line for line in lines if line.startswith("| ") and not line.startswith("| word ")]
+    assert len(entries) > 40
+    shape = re.compile(r"\| [a-z][a-z -]* \| [^|]+\. \| `[a-z_/]+\.py` \|")
+    assert [entry for entry in entries if not shape.fullmatch(entry)] == []
+
+
 def _pages_named_in_code() -> set[str]:
     modules = [ROOT / "function_app.py", *(path for room in PRODUCT for path in (ROOT / room).rglob("*.py"))]
     texts = (module.read_text(encoding="utf-8") for module in modules)
