@@ -49,6 +49,14 @@ def test_links_lead_somewhere(page: Path) -> None:
         assert (page.parent / target).exists(), f"{page.name} links to {target}"
 
 
+def test_every_page_has_its_line_in_the_index() -> None:
+    docs = ROOT / "docs"
+    index = (docs / "README.md").read_text(encoding="utf-8")
+    listed = set(re.findall(r"^\| .*?\]\((?!\.\.)([^)]+)\)", index, re.MULTILINE))
+    pages = {page.relative_to(docs).as_posix() for page in docs.rglob("*.md")} - {"README.md"}
+    assert pages - listed == set()
+
+
 @pytest.mark.parametrize("page", ["SECURITY.md", "docs/glossary.md", "docs/flow.md"])
 def test_files_that_people_are_sent_to_exist(page: str) -> None:
     rooms = "|".join((*PRODUCT, "local", "tests", "docs"))
