@@ -57,7 +57,7 @@ def test_every_page_has_its_line_in_the_index() -> None:
     assert pages - listed == set()
 
 
-@pytest.mark.parametrize("page", ["SECURITY.md", "docs/glossary.md", "docs/flow.md"])
+@pytest.mark.parametrize("page", ["CONTRIBUTING.md", "SECURITY.md", "docs/glossary.md", "docs/flow.md"])
 def test_files_that_people_are_sent_to_exist(page: str) -> None:
     rooms = "|".join((*PRODUCT, "local", "tests", "docs"))
     named = re.findall(rf"`((?:{rooms})/[\w./-]*)[`:]", (ROOT / page).read_text(encoding="utf-8"))
