@@ -11,6 +11,7 @@ from domain.flow.pacing import (
     MAX_PASSING_TRIES,
     PAUSE_FIRST_SECONDS,
     PAUSE_LONGEST_SECONDS,
+    SHORTEST_WAIT_SECONDS,
     Pauses,
     PollClock,
     QuotaGauge,
@@ -73,15 +74,15 @@ def test_a_new_batch_is_looked_at_soon_and_does_not_put_off_the_others() -> None
 @pytest.mark.parametrize("next_at", [NOW - 10, NOW])
 def test_a_look_that_is_due_waits_for_the_new_batch(next_at: float) -> None:
     clock = PollClock(interval=900.0, next_at=next_at)
-    clock.after_submission(NOW, PACE)
+    clock.after_submission(NOW, SETTINGS)
     assert clock.next_at == NOW + 60
 
 
 @pytest.mark.parametrize("fault", [None, PASSING])
-def test_looks_may_follow_each_other_quickly(fault: Fault | None) -> None:
-    clock, quick = PollClock(), Pace(poll_min_seconds=0.25, poll_max_seconds=0.5)
+def test_looks_follow_each_other_no_quicker_than_the_engines_timers_can_tell(fault: Fault | None) -> None:
+    clock, quick = PollClock(), SnapshotSettings(poll_min_seconds=0.25, poll_max_seconds=0.5)
     clock.after_poll(NOW, quick, progress=True, fault=fault)
-    assert clock.next_at == NOW + 0.25
+    assert clock.next_at == NOW + SHORTEST_WAIT_SECONDS
 
 
 def test_a_poll_that_was_told_to_wait_waits() -> None:
