@@ -49,6 +49,30 @@ def test_links_lead_somewhere(page: Path) -> None:
         assert (page.parent / target).exists(), f"{page.name} links to {target}"
 
 
+def test_every_page_has_its_line_in_the_index() -> None:
+    docs = ROOT / "docs"
+    index = (docs / "README.md").read_text(encoding="utf-8")
+    listed = set(re.findall(r"^\| .*?\]\((?!\.\.)([^)]+)\)", index, re.MULTILINE))
+    pages = {page.relative_to(docs).as_posix() for page in docs.rglob("*.md")} - {"README.md"}
+    assert pages - listed == set()
+
+
+@pytest.mark.parametrize("page", ["CONTRIBUTING.md", "SECURITY.md", "docs/glossary.md", "docs/flow.md"])
+def test_files_that_people_are_sent_to_exist(page: str) -> None:
+    rooms = "|".join((*PRODUCT, "local", "tests", "docs"))
+    named = re.findall(rf"`((?:{rooms})/[\w./-]*)[`:]", (ROOT / page).read_text(encoding="utf-8"))
+    assert named
+    assert [path for path in named if not (ROOT / path).exists()] == []
+
+
+def test_every_word_of_the_glossary_has_its_meaning_and_its_module() -> None:
+    lines = (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8").splitlines()
+    entries = [line for line in lines if line.startswith("| ") and not line.startswith("| word ")]
+    assert len(entries) > 40
+    shape = re.compile(r"\| [a-z][a-z -]* \| [^|]+\. \| `[a-z_/]+\.py` \|")
+    assert [entry for entry in entries if not shape.fullmatch(entry)] == []
+
+
 def _pages_named_in_code() -> set[str]:
     modules = [ROOT / "function_app.py", *(path for room in PRODUCT for path in (ROOT / room).rglob("*.py"))]
     texts = (module.read_text(encoding="utf-8") for module in modules)
@@ -65,11 +89,10 @@ def test_every_decision_is_named_in_the_code_that_it_binds() -> None:
     assert decisions - _pages_named_in_code() == set()
 
 
-def test_every_test_that_a_guarantee_names_exists() -> None:
-    named = re.findall(
-        r"`(tests/[\w/]+\.py)::(\w+)`", (ROOT / "docs" / "guarantees.md").read_text(encoding="utf-8")
-    )
-    assert len(named) > 30
+@pytest.mark.parametrize(("page", "least"), [("docs/guarantees.md", 30), ("SECURITY.md", 9)])
+def test_every_test_that_a_promise_names_exists(page: str, least: int) -> None:
+    named = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", (ROOT / page).read_text(encoding="utf-8"))
+    assert len(named) > least
     for path, name in named:
         assert f"def {name}(" in (ROOT / path).read_text(encoding="utf-8"), f"{path}::{name}"
 
