@@ -1,6 +1,6 @@
 """The thin shell around every activity: contract in, answer out, and no exception past it.
 
-An exception would reach the orchestrator as bare text and take the whole round with it. So a fault is an answer too; a
+An exception would reach the orchestrator as bare text, without its kind. So a fault is an answer too; a
 surprise is logged with its traceback and answered as one, and costs only the file it is about.
 """
 

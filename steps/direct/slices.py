@@ -20,7 +20,7 @@ from domain.records import Ledger, SendingRecord
 from domain.service.endpoints import BY_URL
 from steps.direct.live_sending import Sending
 
-# It begins no calls after that, unless answers are slow: a round lasts as long as its longest step.
+# It begins no calls after that, unless answers are slow: other shards of the deployment want their turn.
 SLICE_SECONDS = 15.0
 CONFLICT_WAIT_SECONDS = 2.0
 

@@ -107,7 +107,7 @@ def test_the_histories_hold_most_of_what_can_happen() -> None:
 
     assert kinds.keys() >= {CALL_ACTIVITY, CALL_SUB_ORCHESTRATOR, CONTINUE_AS_NEW, CREATE_TIMER, WHEN_ALL}
     assert called >= ACTIVITIES - EVERY_ACTIVITY_BUT
-    assert events[6] == 1, "a round is lost to a surprise"
+    assert events[6] == 1, "a call fails below its activity"
     told = json.dumps(records)
     assert all(f'\\"{word}\\"' in told for word in ("expired", "failed", "cancelled", "rejected"))
 

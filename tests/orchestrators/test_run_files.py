@@ -6,6 +6,8 @@ import pytest
 
 from domain.contracts import SnapshotSettings, TakenFiles, to_wire
 from domain.flow.flow import Flow
+from domain.flow.progress import summed
+from domain.flow.state import Call
 from orchestrators import run_files
 from tests.domain.flow.world import Mood, World
 from tests.orchestrators.virtual_engine import BEGIN, VirtualEngine
@@ -45,8 +47,7 @@ class Run:
         seconds = self.slow.get((name, key), self.seconds)
         if (name, key) in self.dies:
             return seconds, RuntimeError("The worker died.")
-        call = to_call(name, given)
-        answer = self.world.answer(call, now)
+        answer = self.world.answer(Call(name, given, key), now)
         if name == "archive_input":
             self.ended_at[key] = now + seconds
         return seconds, answer
@@ -59,16 +60,17 @@ class Run:
         return max(at for key, at in self.ended_at.items() if key not in but) - BEGIN
 
 
-def to_call(name: str, given: Any) -> Any:
-    from domain.flow.state import Call  # noqa: PLC0415
-
-    return Call(name, given, given.get("key", ""))
+FILES = 120
 
 
-def test_every_file_is_done_and_no_history_grows_beyond_its_bound() -> None:
-    run = Run(300)
-    assert run.report["done"] == 300
-    assert run.engine.longest_history <= MOST_EVENTS / 2
+@pytest.fixture(scope="module")
+def alone() -> Run:
+    return Run(FILES)
+
+
+def test_every_file_is_done_and_no_history_grows_beyond_its_bound(alone: Run) -> None:
+    assert alone.report["done"] == FILES
+    assert alone.engine.longest_history <= MOST_EVENTS / 2
 
 
 def test_waiting_costs_two_turns_a_look_and_no_timer_twice() -> None:
@@ -84,26 +86,33 @@ def test_waiting_costs_two_turns_a_look_and_no_timer_twice() -> None:
 @pytest.mark.parametrize(
     "slow", ["prepare_file", "submit_batch", "collect_batch", "write_outputs", "archive_input"]
 )
-def test_a_slow_call_keeps_no_other_file_waiting(slow: str) -> None:
-    alone = Run(300)
-    beside = Run(300, slow={(slow, "key-3"): 1800.0})
-    assert beside.report == alone.report
+def test_a_slow_call_keeps_no_other_file_waiting(alone: Run, slow: str) -> None:
+    beside = Run(FILES, slow={(slow, "key-3"): 1800.0})
+    assert beside.report["done"] == FILES
     assert beside.last_of("key-3") <= 1.3 * alone.last_of()
     assert beside.engine.longest_history <= MOST_EVENTS
 
 
-def test_calls_that_fail_below_their_activity_cost_their_file_alone() -> None:
-    alone = Run(100)
-    beside = Run(100, dies=frozenset({("prepare_file", "key-7")}))
-    assert (beside.report["done"], beside.report["held"]) == (99, 1)
+def test_calls_that_fail_below_their_activity_cost_their_file_alone(alone: Run) -> None:
+    beside = Run(FILES, dies=frozenset({("prepare_file", "key-7")}))
+    assert (beside.report["done"], beside.report["held"]) == (FILES - 1, 1)
     assert beside.last_of() <= 1.3 * alone.last_of()
 
 
 def test_parts_are_told_so_that_the_progress_can_be_summed_up() -> None:
-    run = Run(300, slow={("prepare_file", "key-3"): 1800.0})
+    run = Run(FILES, slow={("prepare_file", "key-3"): 1800.0})
     assert run.engine.status(f"{SNAPSHOT}-files") == {"parts": ["-1", "-2"]}
     parts = [run.engine.status(f"{SNAPSHOT}-files{part}") for part in ("-1", "-2")]
-    assert sum(part["files_done"] for part in parts) == 300
+    whole = summed([run.engine.status(f"{SNAPSHOT}-files"), *parts])
+    assert whole
+    assert (whole["files_total"], whole["files_done"]) == (FILES, FILES)
+
+
+def test_a_budget_is_not_shared_by_parts() -> None:
+    settings = SnapshotSettings(micro_batch_size=10, max_cost=1.0)
+    run = Run(FILES, settings=settings, slow={("prepare_file", "key-3"): 1800.0})
+    assert run.report["done"] == FILES
+    assert set(run.engine.instances) == {f"{SNAPSHOT}-files"}
 
 
 def test_an_instance_of_an_older_version_ends_at_once_and_says_what_comes_next() -> None:
