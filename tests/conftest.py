@@ -3,7 +3,7 @@
 import os
 import uuid
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -63,8 +63,8 @@ def azurite() -> Iterator[Azurite]:
         pytest.fail(str(error), pytrace=False)
 
 
-@pytest.fixture
-def containers(azurite: Azurite) -> Iterator[Containers]:
+@contextmanager
+def new_containers(azurite: Azurite) -> Iterator[Containers]:
     """Four empty containers that no other test knows."""
     token = uuid.uuid4().hex[:12]
     with BlobServiceClient.from_connection_string(azurite.connection_string) as service:
@@ -82,6 +82,12 @@ def containers(azurite: Azurite) -> Iterator[Containers]:
         for name in fresh.names:  # their content would stay in Azurite's memory
             with suppress(ResourceNotFoundError):  # the test itself deleted it
                 service.delete_container(name)
+
+
+@pytest.fixture
+def containers(azurite: Azurite) -> Iterator[Containers]:
+    with new_containers(azurite) as fresh:
+        yield fresh
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """One simulated service for all tests of the activities, and pipelines over fresh containers."""
 
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, closing, contextmanager
 from typing import TypeAlias
 
 import pytest
@@ -8,9 +9,10 @@ import pytest
 from local.azure_openai import RunningService, running
 from local.azurite import Azurite
 from tests.activities.inline_pipeline import InlinePipeline, settings_for
-from tests.conftest import Containers
+from tests.conftest import Containers, new_containers
 
 MakePipeline: TypeAlias = Callable[..., InlinePipeline]
+NewWorld: TypeAlias = Callable[..., AbstractContextManager[InlinePipeline]]
 
 
 @pytest.fixture(scope="session")
@@ -43,3 +45,19 @@ def make_pipeline(containers: Containers, service: RunningService) -> Iterator[M
     yield make
     for pipeline in made:
         pipeline.close()
+
+
+@pytest.fixture
+def new_world(azurite: Azurite, shared_service: RunningService) -> NewWorld:
+    """A pipeline over containers of its own and a service that knows nothing, as often as a test likes."""
+
+    @contextmanager
+    def new(**settings: str) -> Iterator[InlinePipeline]:
+        shared_service.reset()
+        with (
+            new_containers(azurite) as containers,
+            closing(InlinePipeline(settings_for(containers, shared_service, **settings))) as pipeline,
+        ):
+            yield pipeline
+
+    return new

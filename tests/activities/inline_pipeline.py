@@ -65,18 +65,23 @@ class Fuse:
     """Counts effects, and does something right after the nth one, from 1: the process dies, or what `then` says."""
 
     def __init__(self, blows_after: int | None = None, then: Callable[[], object] | None = None) -> None:
-        self.blows_after, self.effects, self._then = blows_after, Counter[str](), then
+        self.blows_after, self.then = blows_after, then
+        self.order: list[str] = []
+
+    @property
+    def effects(self) -> Counter[str]:
+        return Counter(self.order)
 
     def ahead(self, call: str) -> None:
         """Nothing happens before a call; see `Weather`."""
 
     def passed(self, effect: str) -> None:
-        self.effects[effect] += 1
-        if self.effects.total() != self.blows_after:
+        self.order.append(effect)
+        if len(self.order) != self.blows_after:
             return
-        if self._then is None:
+        if self.then is None:
             raise Blown(effect)
-        self._then()
+        self.then()
 
 
 class Weather(Fuse):

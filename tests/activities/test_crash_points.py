@@ -9,11 +9,10 @@ import pytest
 from adapters.openai.batch_api import BatchApi
 from domain.service.batch_states import BatchView
 from local.azure_openai import RunningService
-from tests.activities.conftest import MakePipeline
+from tests.activities.conftest import MakePipeline, NewWorld
+from tests.activities.crash_points import STEP, die_twice, every_fourth, of_its_own, walk
 from tests.activities.inline_pipeline import Blown, Fuse, InlinePipeline, Steps
 from tests.activities.mixed_file import CONTENT, PATH, PLAN, check, request
-
-EFFECTS = 39  # as many crash points are walked; a run without a crash must not have more
 
 
 @pytest.fixture
@@ -31,51 +30,62 @@ def test_without_a_crash_every_effect_happens_once(pipeline: InlinePipeline, ser
     check(pipeline, service)
     assert fuse.effects["upload"] == fuse.effects["create"] == 2
     assert fuse.effects["copy"] == 2
-    assert fuse.effects.total() <= EFFECTS
 
 
-@pytest.mark.parametrize("effect", range(1, EFFECTS + 1))
+@pytest.mark.parametrize("first", range(1, STEP + 1))
 def test_a_process_may_die_after_any_effect_and_the_next_one_after_any_other(
-    pipeline: InlinePipeline, service: RunningService, effect: int
+    new_world: NewWorld, service: RunningService, first: int
 ) -> None:
     """The first death costs the round, which the same orchestration begins again; the second one the whole task hub."""
-    flow, fuse = None, Fuse(effect)
-    with suppress(Blown):
-        flow = pipeline.begin(fuse)
-        pipeline.live(flow, fuse)
-    if flow is not None:
-        with suppress(Blown):
-            pipeline.live(flow, Fuse(effect % 7 + 1))
-    pipeline.run()
-    check(pipeline, service)
+
+    def life(fuse: Fuse) -> None:
+        with new_world() as pipeline:
+            service.plan(rows=PLAN)
+            pipeline.drop(PATH, CONTENT)
+            die_twice(pipeline, fuse)
+            pipeline.run()
+            check(pipeline, service)
+
+    walk(life, every_fourth(first))
 
 
 # --- the ways that are rarer, each with the task hub gone at once ----------------------------------------------------
 
 FAULT = {"code": "invalid_request", "message": "Planned."}
-WAYS: dict[str, tuple[dict[str, Any], dict[str, int], int]] = {
-    # name: what the service does to the batches, how the requests end, after how many effects all is over
-    "halved": ({"first": 1, "invalid": [FAULT]}, {"ok": 2}, 44),
-    "lines-cut-out": ({"first": 1, "invalid": [{**FAULT, "line": 2}]}, {"ok": 1, "failed": 1}, 35),
+# The flow's clock is set forward from look to look: one a second comes to the deadline in a few.
+WITH_DEADLINE = {"DEADLINE_HOURS": "0.01", "POLL_MIN_SECONDS": "1", "POLL_MAX_SECONDS": "1"}
+WAYS: dict[str, tuple[dict[str, Any], dict[str, int]]] = {
+    # name: what the service does to the batches, how the requests end
+    "halved": ({"first": 1, "invalid": [FAULT]}, {"ok": 2}),
+    "lines-cut-out": ({"first": 1, "invalid": [{**FAULT, "line": 2}]}, {"ok": 1, "failed": 1}),
     "full-after-validation": (
         {"first": 1, "invalid": [{"code": "token_limit_exceeded", "message": "Full."}]},
         {"ok": 2},
-        27,
     ),
-    "expired": ({"first": 1, "ends_as": "expired", "fraction": 0.5}, {"ok": 2}, 34),
-    "cancelled": ({"duration_seconds": 1e8}, {"cancelled": 2}, 25),
+    "expired": ({"first": 1, "ends_as": "expired", "fraction": 0.5}, {"ok": 2}),
+    "cancelled": ({"duration_seconds": 1e8}, {"cancelled": 2}),
 }
-COMMON_BEGIN, COMMON_END = 7, 10  # claim to first batch, archived copy to the report: walked above
-POINTS = [
-    (name, effect)
-    for name, (*_, effects) in WAYS.items()
-    for effect in range(COMMON_BEGIN + 1, effects - COMMON_END + 1)
-]
 
 
-@pytest.fixture
-def other(make_pipeline: MakePipeline, service: RunningService) -> InlinePipeline:
-    return make_pipeline(DEADLINE_HOURS="0.01")
+def test_a_walk_that_has_no_effect_to_die_after_is_a_failure() -> None:
+    with pytest.raises(AssertionError, match="No effect to die after"):
+        walk(lambda _: None, every_fourth(1))
+
+
+def test_a_walk_dies_after_each_effect_and_tells_which_one_did_harm() -> None:
+    deaths: list[int | None] = []
+
+    def life(fuse: Fuse) -> None:
+        deaths.append(fuse.blows_after)
+        with suppress(Blown):
+            for effect in "abcdefg":
+                fuse.passed(effect)
+        assert fuse.order != list("abcdef")
+
+    with pytest.raises(AssertionError) as found:
+        walk(life, every_fourth(2))
+    assert deaths == [None, 2, 6]
+    assert "effect 6 of" in found.value.__notes__[0]
 
 
 def begin_way(name: str, pipeline: InlinePipeline, service: RunningService) -> None:
@@ -96,40 +106,41 @@ def check_way(name: str, pipeline: InlinePipeline, service: RunningService) -> N
     assert all(len(worked & set(batches)) <= 1 for batches in by_content)
 
 
+@pytest.mark.parametrize("first", range(1, STEP + 1))
 @pytest.mark.parametrize("name", WAYS)
-def test_without_a_crash_each_way_has_as_many_effects_as_are_walked(
-    other: InlinePipeline, service: RunningService, name: str
-) -> None:
-    begin_way(name, other, service)
-    fuse = Fuse()
-    other.run(fuse)
-    check_way(name, other, service)
-    assert fuse.effects.total() == WAYS[name][2], fuse.effects
-
-
-@pytest.mark.parametrize(("name", "effect"), POINTS)
 def test_the_task_hub_may_be_wiped_after_any_effect_on_any_way(
-    other: InlinePipeline, service: RunningService, name: str, effect: int
+    new_world: NewWorld, service: RunningService, name: str, first: int
 ) -> None:
-    begin_way(name, other, service)
-    with suppress(Blown):
-        other.run(Fuse(effect))
-    other.run()
-    check_way(name, other, service)
+    def life(fuse: Fuse) -> None:
+        with new_world(**(WITH_DEADLINE if name == "cancelled" else {})) as pipeline:
+            begin_way(name, pipeline, service)
+            with suppress(Blown):
+                pipeline.run(fuse)
+            pipeline.run()
+            check_way(name, pipeline, service)
+
+    walk(life, of_its_own(first, "create"))
 
 
 # --- two that live at the same time ----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("effect", range(1, EFFECTS + 1, 2))  # every other one: each takes two lives
+@pytest.mark.parametrize("first", range(1, STEP + 1, 2))  # every other effect: each takes two lives
 def test_a_file_may_be_taken_over_and_finished_after_any_effect_of_one_that_lives_on(
-    pipeline: InlinePipeline, service: RunningService, effect: int
+    new_world: NewWorld, service: RunningService, first: int
 ) -> None:
     """The old one was thought to be dead. It goes on from where it was, with everything done already."""
-    old = pipeline.begin()
-    pipeline.live(old, Fuse(effect, then=pipeline.run))
-    pipeline.run()
-    check(pipeline, service)
+
+    def life(fuse: Fuse) -> None:
+        with new_world() as pipeline:
+            service.plan(rows=PLAN)
+            pipeline.drop(PATH, CONTENT)
+            fuse.then = pipeline.run
+            pipeline.live(pipeline.begin(), fuse)
+            pipeline.run()
+            check(pipeline, service)
+
+    walk(life, every_fourth(first))
 
 
 @pytest.mark.parametrize("effect", range(1, 13, 2))

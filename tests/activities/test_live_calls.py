@@ -24,7 +24,8 @@ from domain.direct.throttle import WIDEST
 from domain.errors import NotFoundError, PassingError
 from local.azure_openai import RunningService, running
 from steps.direct.slices import Slice
-from tests.activities.conftest import MakePipeline
+from tests.activities.conftest import MakePipeline, NewWorld
+from tests.activities.crash_points import STEP, die_twice, every_fourth, walk
 from tests.activities.inline_pipeline import (
     Blown,
     Fuse,
@@ -333,27 +334,25 @@ def test_answers_that_are_lost_again_and_again_are_given_up(
 # --- death -----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("effect", range(1, 46, 2))
+@pytest.mark.parametrize(
+    "first", range(1, STEP + 1, 2)
+)  # every other effect: most are one row's send or its answer
 def test_a_process_may_die_after_any_effect_and_no_row_is_paid_twice(
-    make_pipeline: MakePipeline, service: RunningService, effect: int
+    new_world: NewWorld, service: RunningService, first: int
 ) -> None:
-    pipeline = make_pipeline()
-    pipeline.drop("a.jsonl", embeddings(12))
-    flow = None
-    with suppress(Blown):
-        fuse = Fuse(effect)
-        flow = pipeline.begin(fuse)
-        pipeline.live(flow, fuse)
-    if flow is not None:
-        with suppress(Blown):
-            pipeline.live(flow, Fuse(effect % 7 + 3))
-    pipeline.run()
-    counts = outcomes(pipeline)
-    assert set(counts) <= {"ok", "missing"}
-    paid, distinct = served(service)
-    assert paid == distinct <= 12
-    assert counts.get("missing", 0) < 12
-    assert counts["ok"] <= paid
+    def life(fuse: Fuse) -> None:
+        with new_world() as pipeline:
+            pipeline.drop("a.jsonl", embeddings(12))
+            die_twice(pipeline, fuse)
+            pipeline.run()
+            counts = outcomes(pipeline)
+            assert set(counts) <= {"ok", "missing"}
+            paid, distinct = served(service)
+            assert paid == distinct <= 12
+            assert counts.get("missing", 0) < 12
+            assert counts["ok"] <= paid
+
+    walk(life, every_fourth(first))
 
 
 def test_a_process_that_dies_while_refused_calls_wait_leaves_none_of_them_in_doubt(

@@ -150,7 +150,7 @@ def test_a_column_may_be_called_like_a_file_type() -> None:
 
 
 def test_very_long_fields_are_fine() -> None:
-    long = "x\n" * (8 * 1024 * 1024)
+    long = "x\n" * 500_000
     (row,) = values("a.csv", f'a,b\n"{long}",2\n'.encode())
     assert row["a"] == long
     (row,) = values("a.csv", b"a,b\n" + b"y" * delimited.MAX_FIELD_CHARACTERS + b",2\n")
