@@ -36,6 +36,7 @@ def run_files(context: df.DurableOrchestrationContext) -> Generator[Any, Any, An
     while not flow.finished:
         for call in generation.begin_calls(flow, _now(context)):
             under_way.begin(call, context.call_activity(call.activity, call.input))
+        # Of a turn the last look alone is seen; those that are replayed need not be described.
         if not context.is_replaying:
             context.set_custom_status(progress(flow))
         if generation.is_over(flow):

@@ -3,6 +3,7 @@
 import msgspec
 
 from domain.contracts import Fault, Pause, SnapshotSettings
+from domain.service.regrouping import PauseKind
 
 POLL_GROWTH = 1.5
 PAUSE_FIRST_SECONDS = 5.0  # the service's own advice for a full queue: 5 s, doubling
@@ -73,7 +74,7 @@ class DeploymentPause(msgspec.Struct):
     `since`: the last success, or the first refusal.
     """
 
-    kind: str
+    kind: PauseKind
     message: str
     since: float
     until: float
