@@ -12,7 +12,7 @@ from activities.write_snapshot_report import write_snapshot_report
 from domain import names
 from domain.contracts import Answer, Fault, SnapshotReport, SnapshotRequest, TakenFiles, from_wire, to_wire
 from domain.flow.flow import Flow
-from domain.flow.pacing import fault_delay
+from domain.flow.pacing import EARLY_SECONDS, fault_delay
 
 MAX_TRIES = 12  # about half an hour of waiting; a later snapshot finds the files that this one could not take
 
@@ -25,9 +25,11 @@ def process_snapshot(context: df.DurableOrchestrationContext) -> Generator[Any, 
     request = from_wire(context.get_input(), SnapshotRequest)
 
     # 1. settle: files that arrive until the end of the window belong to this snapshot
+    # A timer may come a second early. What arrives after the taking and before the end would wait for the sweep, since its
+    # event finds this snapshot there already.
     settled_at = datetime.fromtimestamp(request.settled_at, UTC)
     if settled_at > context.current_utc_datetime:
-        yield context.create_timer(settled_at)
+        yield context.create_timer(settled_at + timedelta(seconds=EARLY_SECONDS))
 
     # 2. take them
     taken = from_wire((yield from _insist(context, take_snapshot, to_wire(request))), TakenFiles)
