@@ -103,5 +103,10 @@ def samples_in(folder: Path) -> dict[str, bytes]:
 
     What lies in the folder itself is for people.
     """
-    found = {file.relative_to(folder).as_posix(): file for file in folder.glob("*/**/*") if file.is_file()}
+    found = {
+        file.relative_to(folder).as_posix(): file
+        for file in folder.glob("*/**/*")
+        # Python leaves that folder beside a script that was imported.
+        if file.is_file() and file.parent.name != "__pycache__"
+    }
     return {path: found[path].read_bytes() for path in specs_first(found)}

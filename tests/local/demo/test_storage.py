@@ -115,7 +115,7 @@ def test_job_specs_are_dropped_before_the_files_they_hold_for(
 
 
 def test_samples_are_what_lies_in_folders_job_specs_first(tmp_path: Path) -> None:
-    for name in ("README.md", "b/_batch.yaml", "b/c/x.csv", "a/x.txt"):
+    for name in ("README.md", "b/_batch.yaml", "b/c/x.csv", "a/x.txt", "__pycache__/script.pyc"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(name)
     assert samples_in(tmp_path) == {name: name.encode() for name in ("b/_batch.yaml", "a/x.txt", "b/c/x.csv")}
