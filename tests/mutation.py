@@ -56,6 +56,9 @@ def _configuration(room: str) -> str:
     top, is_module, path = room.partition("/")[0], room.endswith(".py"), Path(room)
     others = [path.name for path in ROOT.iterdir() if path.name[0] != "." and path.name != top]
     tests = Path("tests") / (path.with_name(f"test_{path.name}") if is_module else path)
+    # The steps of the flow are tested together, by the stories of the whole.
+    while not (ROOT / tests).exists():
+        tests = tests.parent
     return f"""
 [tool.mutmut]
 source_paths = ["{top}"]
