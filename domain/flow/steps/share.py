@@ -94,10 +94,17 @@ def _on_their_way(flow: Flow, now: float) -> set[tuple[str, str]]:
 
 
 def _is_unsettled(flow: Flow, now: float) -> bool:
-    """Tell whether there is no room for what is wanted, or room that is not wanted and that no poll will give back."""
+    """Tell whether there is no room for what is wanted, or room that is not wanted and that no poll will give back.
+
+    A shard that was begun wants no further place; but its own may have been given back while its batch was alive, or before
+    its batch failed as a whole.
+    """
     active, wanted, told = held_places(flow, now), wanted_places(flow, now), flow.allowance.places
-    idle = not active and any(s.step is ShardStep.SEND for s in flow.shards)
-    return told <= active if wanted > 0 else idle and told > 0
+    if wanted > 0:
+        return told <= active
+    if told < active and any(s.begun for s in flow.shards_in(ShardStep.SUBMIT)):
+        return True
+    return told > 0 and not active and any(s.step is ShardStep.SEND for s in flow.shards)
 
 
 def _request(flow: Flow, now: float) -> ShareRequest:

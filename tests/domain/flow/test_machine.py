@@ -361,6 +361,19 @@ def test_a_queue_that_tells_how_full_it_is_refuses_only_those_who_do_not_know_ye
     assert refused <= 10  # of two deployments, in the first round
 
 
+def test_a_shard_that_is_submitted_anew_asks_for_a_place_again_when_its_own_was_given_back() -> None:
+    """Its batch failed as a whole; meanwhile nothing was wanted, and the snapshot agreed on no place at all."""
+    shard = waiting(0, "gpt-a")
+    shard.begun = True
+    flow = flow_of([shard], SnapshotSettings())
+    flow.allowance = Allowance(places=0, looked_at=BEGIN, next_at=BEGIN + 900)
+    assert begun(flow, BEGIN) == []
+    (share,) = begun(flow, woken(flow, BEGIN))
+    assert share.activity == "share_limit"
+    answer(flow, share, BEGIN + 900, places=1)
+    assert [call.activity for call in begun(flow, BEGIN + 900)] == ["submit_batch"]
+
+
 # --- what people see -------------------------------------------------------------------------------------------------
 
 
