@@ -1,6 +1,7 @@
 """What the pipeline works with, in one container. Opened on first use, never at import: a failing import takes every function down."""
 
 import importlib
+import logging
 import os
 import time
 from collections.abc import Callable
@@ -15,11 +16,14 @@ from adapters.work.shard_cache import ShardCache
 from adapters.work.store import WorkStore
 from domain import names
 from domain.direct.throttle import WIDEST
+from domain.former_settings import current_names
 from domain.settings import Settings
 
 if TYPE_CHECKING:
     from adapters.openai.batch_api import BatchApi
     from adapters.openai.live_api import LiveApi
+
+_log = logging.getLogger(__name__)
 
 OpenLive: TypeAlias = Callable[[], AbstractAsyncContextManager["LiveApi"]]
 
@@ -63,7 +67,11 @@ class Services:
 def services() -> Services:
     """Give the app's services, one container for each process. Raises SettingsError with every mistake."""
     give_memory_back()  # steps stream
-    return services_of(Settings.from_env(os.environ))
+    env, warning = current_names(os.environ)
+    settings = Settings.from_env(env)
+    if warning:
+        _log.warning("%s", warning)
+    return services_of(settings)
 
 
 def services_of(settings: Settings) -> Services:

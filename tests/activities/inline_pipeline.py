@@ -230,7 +230,7 @@ class FusedApi(BatchApi):
 def settings_for(containers: Containers, service: RunningService, **changes: str) -> Settings:
     return Settings.from_env(
         {
-            "STORAGE": containers.connection_string,
+            "DATA": containers.connection_string,
             "INPUT_CONTAINER": containers.input,
             "PROCESSED_CONTAINER": containers.processed,
             "ERROR_CONTAINER": containers.error,

@@ -54,7 +54,7 @@ FUNCTIONS = pytest.mark.parametrize(
 def test_wrong_settings_are_told_to_the_caller(
     function: Any, method: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in ("STORAGE", "STORAGE__blobServiceUri", "AZURE_OPENAI_ENDPOINT"):
+    for name in ("DATA", "DATA__blobServiceUri", "AZURE_OPENAI_ENDPOINT"):
         monkeypatch.delenv(name, raising=False)
     status, body = call(function, method)
     assert (status, body["code"]) == (500, "settings")
@@ -63,7 +63,7 @@ def test_wrong_settings_are_told_to_the_caller(
 
 @FUNCTIONS
 def test_what_is_told_holds_no_secret(function: Any, method: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("STORAGE", f"AccountName=name;AccountKey={ACCOUNT_KEY}")
+    monkeypatch.setenv("DATA", f"AccountName=name;AccountKey={ACCOUNT_KEY}")
     monkeypatch.setenv("AZURE_OPENAI_API_KEY", "key-of-the-service")
     monkeypatch.setenv("AZURE_OPENAI_ENDPOINT", "no address")
     status, body = call(function, method)
