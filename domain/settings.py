@@ -15,6 +15,7 @@ from domain.errors import SettingsError
 from domain.service.endpoints import DEFAULT_URL, Url, WantedEngine, named
 from domain.service.transports import FIRST_VERSION_WITH_BLOBS, TransportName
 from domain.spec.job_spec import SpecDefaults
+from domain.spec.text_column import DEFAULT_NAMES
 from domain.tokens import Price, parse_prices
 
 # Connection name of the data account; also the prefix of its identity settings. `AzureWebJobs` and this name must not be
@@ -95,6 +96,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="upper"):
         Url,
         Meta(description="What the rows of tables and texts are sent to, where no job spec says otherwise."),
     ] = DEFAULT_URL
+    text_columns: Annotated[
+        str,
+        Meta(
+            description="Names of the column that is sent as it is where no job spec says what is: in any case, by commas. "
+            "A table with two of them, or none and not exactly one column of texts, is rejected."
+        ),
+    ] = ",".join(DEFAULT_NAMES)
     engine: Annotated[
         WantedEngine,
         Meta(
@@ -209,6 +217,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="upper"):
     blob_trigger_source: Annotated[
         Literal["LogsAndContainerScan", "EventGrid"], Meta(description="Flex Consumption needs `EventGrid`.")
     ] = "LogsAndContainerScan"
+
+    @property
+    def names_of_text_columns(self) -> tuple[str, ...]:
+        """The usual names of a column of texts."""
+        return tuple(name for part in self.text_columns.split(",") if (name := part.strip()))
 
     @property
     def price_list(self) -> dict[str, Price]:

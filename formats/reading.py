@@ -11,8 +11,7 @@ from formats.rows import BadRow, Row
 from formats.source import Source
 from formats.text.decoding import known_encoding, text_chunks, utf8_chunks
 from formats.text.delimited import DelimitedReader
-from formats.text.json_documents import read_json
-from formats.text.json_rows import read_json_lines
+from formats.text.json_documents import read_json, read_lines_of_json
 from formats.text.plain_text import COLUMN, read_lines
 
 if TYPE_CHECKING:
@@ -67,7 +66,7 @@ def _text_table(
         case Format.TXT:
             return Table((COLUMN,), read_lines(chunks, encoding))
         case Format.JSONL:
-            return Table(None, read_json_lines(utf8_chunks(chunks, encoding)))
+            return Table(None, read_lines_of_json(utf8_chunks(chunks, encoding)))
         case Format.JSON:
             return Table(None, read_json(utf8_chunks(chunks, encoding)))
         case _:

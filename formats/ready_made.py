@@ -1,17 +1,23 @@
-"""Tell a ready-made batch file from a table of JSON rows."""
+"""Tell a ready-made batch file from a table of JSON rows, and read its lines."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from enum import StrEnum
 from itertools import islice
+from typing import Any
 
 import msgspec
 
+from domain.errors import InputFileError
 from domain.service.request_lines import UTF8_BOM, split_lines
+from domain.spec.shapes import is_complete_request, shape_of
+from formats.text.gunzip import GZIP_MAGIC, plain
+from formats.text.json_documents import refuse_spread_json
 
 LINES_LOOKED_AT = 100
 BYTES_LOOKED_AT = 1024 * 1024  # lines that begin beyond are not looked at
 
 _decode = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_decode_whole = msgspec.json.Decoder(dict[str, Any]).decode
 _BESIDE_AN_OBJECT = frozenset({"url", "method"})
 
 
@@ -36,6 +42,51 @@ def look_at_lines(chunks: Iterable[bytes]) -> LinesHold:
         if read > BYTES_LOOKED_AT:
             break
     return found
+
+
+def is_packed(first_piece: bytes) -> bool:
+    """Tell gzip by its first bytes, whatever the file is called."""
+    return first_piece.startswith(GZIP_MAGIC)
+
+
+def request_lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """Cut a ready-made file, packed or not, into its lines. Raises InputFileError (`bad_gzip`)."""
+    return split_lines(plain(chunks))
+
+
+def beginning(first_piece: bytes) -> list[bytes]:
+    """Unpack the beginning of a file as far as that goes; damage is told later, by the reader of the whole file."""
+    pieces: list[bytes] = []
+    unpacked = plain([first_piece])
+    while sum(len(piece) for piece in pieces) <= BYTES_LOOKED_AT:
+        try:
+            piece = next(unpacked, None)
+        except InputFileError:
+            break
+        if piece is None:
+            break
+        pieces.append(piece)
+    return pieces
+
+
+def refuse_what_is_no_request(chunks: Iterable[bytes]) -> None:
+    """Refuse lines of which none is a whole request, and JSON that goes over several lines.
+
+    Takes what `look_at_lines` takes. Raises InputFileError: the cause is one, and no line has to be told apart.
+    """
+    content = list(chunks)
+    refuse_spread_json(content)
+    rows = []
+    for line in islice(split_lines(content), LINES_LOOKED_AT):
+        try:
+            values = _decode_whole(line.removeprefix(UTF8_BOM))
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            continue
+        if is_complete_request(values):
+            return
+        rows.append(values)
+    if rows and (shape := shape_of(rows)):
+        raise InputFileError(shape.message, code=shape.code)
 
 
 def _is_request(values: Mapping[str, msgspec.Raw]) -> bool:

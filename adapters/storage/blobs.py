@@ -54,6 +54,7 @@ class BlobEntry:
     modified: float  # epoch seconds
     metadata: dict[str, str] = field(default_factory=dict)
     copy_status: str | None = None
+    content_encoding: str | None = None  # what the blob's property says, truly or not
 
 
 class Container:
@@ -96,7 +97,7 @@ class Container:
     def read(self, name: str) -> tuple[bytes, str]:
         """Read a small blob whole; gives its bytes and its ETag. Raises NotFoundError."""
         with self._blob(name) as blob:
-            download = blob.download_blob()
+            download = blob.download_blob(decompress=False)
             return download.readall(), str(download.properties.etag).strip('"')
 
     def chunks(self, name: str) -> Iterator[bytes]:
@@ -106,13 +107,13 @@ class Container:
     def open(self, name: str) -> tuple[BlobEntry, Iterator[bytes]]:
         """Look at a blob and stream it, in one call as far as its first piece reaches. Raises NotFoundError."""
         with self._blob(name) as blob:
-            download = blob.download_blob()
+            download = blob.download_blob(decompress=False)
             return _entry(download.properties), _streamed(download, f"{self.name}/{name}")
 
     def read_range(self, name: str, offset: int, length: int) -> bytes:
         """Read part of a blob."""
         with self._blob(name) as blob:
-            return bytes(blob.download_blob(offset=offset, length=length).readall())
+            return bytes(blob.download_blob(offset=offset, length=length, decompress=False).readall())
 
     def write(
         self,
@@ -372,6 +373,7 @@ def _entry(blob: Any) -> BlobEntry:
         modified=blob.last_modified.timestamp(),
         metadata=dict(blob.metadata or {}),
         copy_status=blob.copy.status if blob.copy else None,
+        content_encoding=blob.content_settings.content_encoding,
     )
 
 

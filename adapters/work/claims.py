@@ -28,10 +28,22 @@ class Claimed(NamedTuple):
 
 
 class FrozenInput:
-    """A frozen input file: who has it, how large it is (bytes), whether its copy is complete, and its content, once."""
+    """A frozen input file: who has it, how large it is (bytes), whether its copy is complete, and its content, once.
 
-    def __init__(self, claim: Claim, size: int, copy_status: str, content: Iterator[bytes]) -> None:
+    `content_encoding` is what the blob's property says, truly or not; the content is the bytes as stored.
+    """
+
+    def __init__(
+        self,
+        claim: Claim,
+        size: int,
+        copy_status: str,
+        content: Iterator[bytes],
+        *,
+        content_encoding: str | None = None,
+    ) -> None:
         self.claim, self.size, self.copy_status = claim, size, copy_status
+        self.content_encoding = content_encoding
         self._first, self._rest = b"", content
 
     def first_piece(self) -> bytes:
@@ -107,7 +119,13 @@ class Claims:
             entry, chunks = self._work.open(names.frozen_input(key))
         except NotFoundError:
             return None
-        return FrozenInput(_claim_from(entry.metadata), entry.size, entry.copy_status or "success", chunks)
+        return FrozenInput(
+            _claim_from(entry.metadata),
+            entry.size,
+            entry.copy_status or "success",
+            chunks,
+            content_encoding=entry.content_encoding,
+        )
 
     def stray_keys(self) -> list[str]:
         """Give the keys of records about files without a claim.

@@ -141,6 +141,11 @@ class RequestChecker:
             raise _BadLineError("line_too_long", f"The line is longer than {MAX_LINE_BYTES:,} bytes.")
         if self._number == 1 and (encoding := OTHER_BOMS.get(text[:2])):
             raise _BadLineError("invalid_encoding", f"The file is {encoding}; save it as UTF-8.")
+        if text.startswith(UTF8_BOM):
+            raise _BadLineError(
+                "invalid_json_line",
+                "A byte order mark stands before the line: the file was joined from several. Remove it.",
+            )
         try:
             request = _decode(text)
         except msgspec.DecodeError as error:

@@ -127,6 +127,11 @@ class JobSpec(msgspec.Struct, frozen=True, kw_only=True):
         return self.target.task
 
     @property
+    def has_templates(self) -> bool:
+        """Whether it says itself what is sent; else the column of texts is."""
+        return self.input is not None or self.messages is not None
+
+    @property
     def answer_schema(self) -> dict[str, Any] | None:
         """The JSON Schema that answers have to fit; None where none is asked for."""
         return answer_schema(self.target, self.parameters)

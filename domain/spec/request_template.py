@@ -6,11 +6,12 @@ from typing import Any
 
 import msgspec
 
-from domain.errors import InputFileError, RowTemplateError
+from domain.errors import RowTemplateError
 from domain.service.endpoints import Parts
 from domain.service.request_lines import MAX_LINE_BYTES
 from domain.spec.job_spec import JobSpec, Message, Part
-from domain.templates.fields import MAX_IMAGE_CHARS, MAX_TEXT_CHARS, Column, FieldTemplate, column_list
+from domain.spec.text_column import DEFAULT_NAMES, text_column
+from domain.templates.fields import MAX_IMAGE_CHARS, MAX_TEXT_CHARS, Column, FieldTemplate
 from domain.templates.row_text import text_of
 
 MAX_ROWS_TO_LOOK_AT = 100
@@ -117,55 +118,23 @@ class RequestTemplate:
 
 
 def completed(
-    spec: JobSpec, columns: Sequence[str] | None, first_rows: Iterable[Mapping[str, Any]] = ()
+    spec: JobSpec,
+    columns: Sequence[str] | None,
+    first_rows: Iterable[Mapping[str, Any]] = (),
+    *,
+    names: Sequence[str] = DEFAULT_NAMES,
+    is_document: bool = False,
 ) -> JobSpec:
     """Give the spec with a template in it: where it has none, the one that sends the column of texts.
 
-    `columns` are the table's, None where every row has its own; `first_rows` decide where no column is named `text`.
-    Keep the answer: other rows could decide otherwise. Raises InputFileError (`no_text_column`).
+    `columns` are the table's, None where every row has its own; `first_rows` decide, and `names` are those of a column of
+    texts. Keep the answer: other rows could decide otherwise. Raises InputFileError as `text_column` does.
     """
-    if spec.input is not None or spec.messages is not None:
+    if spec.has_templates:
         return spec
     rows = list(islice(first_rows, MAX_ROWS_TO_LOOK_AT))
     found = list(dict.fromkeys(column for row in rows for column in row)) if columns is None else columns
-    return _with_text_column(spec, text_column(found, rows))
-
-
-def text_column(columns: Sequence[str], first_rows: Iterable[Mapping[str, Any]]) -> str:
-    """Give the column that holds the text: the one named `text`, else the only one whose values are texts.
-
-    A column of a text format whose values are all numbers is not a column of texts. Raises InputFileError
-    (`no_text_column`) naming the columns.
-    """
-    named = [column for column in columns if column == "text"]
-    named = named or [column for column in columns if column.strip().casefold() == "text"]
-    texts = named or _columns_of_texts(columns, first_rows)
-    if len(texts) == 1:
-        return texts[0]
-    if {"custom_id", "body"}.issubset(columns):
-        message = "The rows are batch requests. A ready-made file has one on each line, ends in .jsonl and is not packed."
-        raise InputFileError(message, code="no_text_column")
-    found = f"{len(texts)} columns hold texts ({', '.join(texts)})" if texts else "no column holds texts"
-    raise InputFileError(
-        f"Which column is the text? None is named `text`, and {found}. Name it in a job spec. {column_list(columns)}",
-        code="no_text_column",
-    )
-
-
-def _columns_of_texts(columns: Sequence[str], first_rows: Iterable[Mapping[str, Any]]) -> list[str]:
-    rows = list(first_rows)
-    samples = {column: [row.get(column) for row in rows] for column in columns}
-    return [column for column, values in samples.items() if any(map(_is_text, values))]
-
-
-def _is_text(value: object) -> bool:
-    if not isinstance(value, str) or not value.strip():
-        return False
-    try:
-        float(value)
-    except ValueError:
-        return True
-    return False
+    return _with_text_column(spec, text_column(found, rows, names=names, is_document=is_document))
 
 
 def _with_text_column(spec: JobSpec, column: str) -> JobSpec:

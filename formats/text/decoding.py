@@ -7,7 +7,7 @@ from itertools import chain
 
 from domain.errors import InputFileError
 from formats.source import Source
-from formats.text.gunzip import gunzipped
+from formats.text.gunzip import gunzipped, plain
 
 MAX_LINE_CHARACTERS = 32 * 1024 * 1024
 HEAD_BYTES = 64 * 1024  # what is looked at to tell text from garbage
@@ -21,7 +21,6 @@ _SIGNATURES = {
     b"PK\x03\x04": "an Excel workbook or another ZIP archive; export it as csv",
     b"\xd0\xcf\x11\xe0": "an old Excel or Word document; export it as csv",
     b"%PDF-": "a PDF document",
-    b"\x1f\x8b": "gzip; its name should end in .gz",
     b"PAR1": "parquet; its name should end in .parquet",
     b"ARROW1": "an Arrow file; its name should end in .arrow or .feather",
     b"\x89PNG": "a PNG image",
@@ -64,11 +63,13 @@ def known_encoding(name: str) -> str:
 
 
 def text_chunks(source: Source, *, gzipped: bool, encoding: str) -> Iterator[bytes]:
-    """Open a text file: gives its bytes, unpacked, as soon as its head looks like text in that encoding.
+    """Open a text file: gives its bytes as soon as its head looks like text in that encoding.
+
+    `gzipped`: its name says that it is packed. One that is packed and is not called so is unpacked as well.
 
     Raises InputFileError: `empty_file`, `not_text`.
     """
-    chunks = gunzipped(source.chunks()) if gzipped else source.chunks()
+    chunks = gunzipped(source.chunks()) if gzipped else plain(source.chunks())
     head = b""
     for chunk in chunks:
         head += chunk

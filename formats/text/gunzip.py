@@ -2,11 +2,28 @@
 
 import zlib
 from collections.abc import Iterable, Iterator
+from itertools import chain
 
 from domain.errors import InputFileError
 
 PIECE_BYTES = 1024 * 1024  # what is unpacked at a time: a small file may unpack to gigabytes
+GZIP_MAGIC = b"\x1f\x8b"
 _WITH_GZIP_HEADER = 16 + zlib.MAX_WBITS
+
+
+def plain(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """Give content unpacked where it is gzip by its first bytes, else as it is: names and labels may say otherwise.
+
+    Raises InputFileError (`bad_gzip`) where gzip is damaged or ends too early.
+    """
+    left = iter(chunks)
+    head = b""
+    for chunk in left:
+        head += chunk
+        if len(head) >= len(GZIP_MAGIC):
+            break
+    whole = chain([head], left) if head else left
+    return gunzipped(whole) if head.startswith(GZIP_MAGIC) else whole
 
 
 def gunzipped(chunks: Iterable[bytes]) -> Iterator[bytes]:
@@ -17,7 +34,9 @@ def gunzipped(chunks: Iterable[bytes]) -> Iterator[bytes]:
     try:
         yield from _unpacked(chunks)
     except zlib.error as error:
-        raise InputFileError(f"The file is no valid gzip: {error}.", code="bad_gzip") from error
+        not_packed = " If it is not packed, its name should not end in .gz." * ("header" in str(error))
+        message = f"The file is no valid gzip: {error}.{not_packed}"
+        raise InputFileError(message, code="bad_gzip") from error
 
 
 def _unpacked(chunks: Iterable[bytes]) -> Iterator[bytes]:

@@ -45,6 +45,40 @@ def read_json(chunks: Iterable[bytes]) -> Iterator[Row | BadRow]:
     return _numbered(_objects(text))
 
 
+def read_lines_of_json(chunks: Iterable[bytes]) -> Iterator[Row | BadRow]:
+    """Give a row for each line that is not blank. The text is UTF-8 without a mark.
+
+    Raises InputFileError (`json_over_lines`) for objects, or an array, that go over several lines.
+    """
+    text = _Text(chunks)
+    if text.peek() is not None:
+        _refuse_spread(text)
+    return read_json_lines(text.rest(), first_line=1 + text.line_ends)
+
+
+def refuse_spread_json(chunks: Iterable[bytes]) -> None:
+    """Refuse JSON that goes over several lines where each line has to be an object. Raises InputFileError."""
+    text = _Text(chunks)
+    if text.peek() is not None:
+        _refuse_spread(text)
+
+
+def _refuse_spread(text: "_Text") -> None:
+    first, second = text.two_lines()
+    if first.lstrip()[:1] not in (b"{", b"[") or not second or _end_of_object(first) is not None:
+        return
+    if second.lstrip()[:1] in (b"{", b"[") and first.rstrip() not in (b"{", b"["):
+        return
+    if first.rstrip()[-1:] not in b":,[{":
+        return
+    message = (
+        f"The file's JSON goes over several lines: what line {1 + text.line_ends} begins is not closed there. A .jsonl file "
+        "has one object on each line. Write it so (`jq -c .`, for an array `jq -c '.[]'`); rows of a table may also "
+        "come in a .json file, as they are."
+    )
+    raise InputFileError(message, code="json_over_lines")
+
+
 def _numbered(elements: Iterator[bytes]) -> Iterator[Row | BadRow]:
     number = 0
     try:

@@ -8,6 +8,7 @@ from domain.records import Plan
 from domain.results import error_records
 from domain.service.outcomes import Outcome, ShardOutcome, Tally
 from domain.service.request_lines import UTF8_BOM, custom_id_of
+from formats.ready_made import request_lines
 from steps.deliver.collected_outcomes import CollectedOutcomes
 
 
@@ -48,7 +49,8 @@ class RequestRecords:
     def _join_with_input(self, collected: CollectedOutcomes) -> None:
         outcomes, invalid = collected.outcomes(), collected.invalid()
         number_of_invalid, record = next(invalid, (0, b""))
-        for number, raw in enumerate(self._store.blobs.lines(names.frozen_input(self._key)), 1):
+        frozen = self._store.blobs.chunks(names.frozen_input(self._key))
+        for number, raw in enumerate(request_lines(frozen), 1):
             line = (raw.removeprefix(UTF8_BOM) if number == 1 else raw).rstrip(b"\r")
             if number == number_of_invalid:
                 self._errors.write(record + b"\n")

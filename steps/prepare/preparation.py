@@ -14,7 +14,7 @@ from domain.settings import Settings
 from domain.shards import ended_requests, open_shards
 from domain.spec.job_spec import JobSpec, default_spec
 from formats.file_types import SUFFIXES, Format, file_type
-from formats.ready_made import LinesHold, look_at_lines
+from formats.ready_made import LinesHold, beginning, look_at_lines, refuse_what_is_no_request
 from steps.job_specs import read_spec
 from steps.prepare.ready_made import RequestPreparation
 from steps.prepare.table import TablePreparation
@@ -130,24 +130,32 @@ def _make_plan(work: FileWork, frozen: FrozenInput, services: Services) -> Plan:
 def _spec_of(work: FileWork, frozen: FrozenInput, services: Services) -> JobSpec | None:
     """Give the spec that turns a table into requests; None for a file that holds requests already.
 
-    Raises InputFileError for a file that holds neither.
+    A job spec with templates says that files are tables, whatever their rows look like. Raises InputFileError for a file
+    that holds neither rows nor requests.
     """
     if frozen.size == 0:
         raise InputFileError("The file is empty.", code="empty_file")
     known = file_type(frozen.claim.path)
-    may_hold_requests = known is None or (known.format in _LINES and not known.gzipped)
-    found = look_at_lines([frozen.first_piece()]) if may_hold_requests else LinesHold.ROWS
+    spec = None
+    if work.spec and known is not None:
+        spec = read_spec(services.storage.input, work.spec, services.settings.spec_defaults)
+    if spec is not None and spec.has_templates:
+        return spec
+    found = LinesHold.ROWS
+    if known is None or known.format in _LINES:
+        first = beginning(frozen.first_piece())
+        found = look_at_lines(first)
     if found is LinesHold.REQUESTS:
+        refuse_what_is_no_request(first)
         return None
     if known is None:
         read = ", ".join(SUFFIXES)
         message = f"The file is none of the types that are read ({read}) and does not hold batch requests."
         raise InputFileError(message, code="unsupported_type")
-    if work.spec:
-        return read_spec(services.storage.input, work.spec, services.settings.spec_defaults)
-    if known.format is Format.JSONL and found is LinesHold.NEITHER:
+    if spec is None and known.format is Format.JSONL and found is LinesHold.NEITHER:
+        refuse_what_is_no_request(first)
         return None  # its lines are told one by one what is wrong with them
-    return default_spec(services.settings.spec_defaults)
+    return spec or default_spec(services.settings.spec_defaults)
 
 
 def _beyond_budget(plan: Plan, settings: Settings) -> str | None:

@@ -12,9 +12,10 @@ from domain.estimates import Estimate, TokenMeter
 from domain.records import Plan, PlannedShard
 from domain.results import error_records
 from domain.service.endpoints import BY_URL, engine_of
-from domain.service.request_lines import BadLine, Request, RequestChecker, split_lines
+from domain.service.request_lines import BadLine, Request, RequestChecker
 from domain.settings import Settings
 from domain.shards import most_bytes, shard_limits
+from formats.ready_made import is_packed, request_lines
 from steps.shard_writer import first_shards
 
 SAMPLE_LINES = 1000
@@ -27,13 +28,14 @@ class RequestPreparation:
     """One pass, or two, through one ready-made batch file.
 
     A file within the service's limits is checked first: where nothing in it needs changing, the frozen input itself is
-    the shard. Otherwise its good lines go into shards of their own, in a second pass; a file above the limits goes
-    there at once.
+    the shard. Otherwise its good lines go into shards of their own, in a second pass; a file above the limits, a packed
+    one, and one whose blob says how it is encoded, go there at once.
     """
 
     def __init__(self, key: str, frozen: FrozenInput, *, store: WorkStore, settings: Settings) -> None:
         self._key, self._path, self._size = key, frozen.claim.path, frozen.size
         self._store, self._settings = store, settings
+        self._as_it_is = not frozen.content_encoding and not is_packed(frozen.first_piece())
         self._opened: Iterator[bytes] | None = frozen.chunks()
         claim = frozen.claim
         self._empty_plan = Plan(path=claim.path, etag=claim.etag, timestamp=claim.timestamp, size=frozen.size)
@@ -41,14 +43,13 @@ class RequestPreparation:
     def _lines(self) -> Iterator[bytes]:
         """Stream the lines of the file; the first time from the download that is open already."""
         opened, self._opened = self._opened, None
-        return (
-            self._store.blobs.lines(names.frozen_input(self._key)) if opened is None else split_lines(opened)
-        )
+        chunks = self._store.blobs.chunks(names.frozen_input(self._key)) if opened is None else opened
+        return request_lines(chunks)
 
     def plan(self) -> Plan:
         """Check the file and say what its shards are. Raises InputFileError when the whole file is refused."""
         settings = self._settings
-        plan = self._check() if self._size <= most_bytes(settings) else None
+        plan = self._check() if self._as_it_is and self._size <= most_bytes(settings) else None
         if plan is None:
             plan = self._write_shards()
         if plan.invalid == plan.requests:

@@ -1,7 +1,8 @@
 """Turn a table, or a text, into shards: one request per row, made from the job spec's templates."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain, islice
+from typing import Any
 
 import msgspec
 
@@ -16,11 +17,14 @@ from domain.service.endpoints import engine_of
 from domain.settings import Settings
 from domain.spec.job_spec import JobSpec
 from domain.spec.request_template import MAX_ROWS_TO_LOOK_AT, RequestTemplate, completed
+from domain.spec.shapes import COLUMN_BY_COLUMN, is_column_oriented
+from formats.file_types import Format
 from formats.reading import Table
 from formats.rows import BadRow, Row
 from formats.source import Source
+from steps.prepare.one_cause import Causes, refuse_unreadable
 from steps.shard_writer import first_shards
-from steps.table_rows import columns_needed, open_rows
+from steps.table_rows import columns_needed, open_rows, type_of_table
 
 # Refusals that come from the rows: each gets its record.
 _ROW_CODES = frozenset({"no_good_row", "file_rejected"})
@@ -44,6 +48,7 @@ class TablePreparation:
     ) -> None:
         self._key, self._source, self._spec = key, source, spec
         self._store, self._settings = store, settings
+        self._first: Sequence[Mapping[str, Any]] = ()  # the values of the first rows
         claim = frozen.claim
         self._empty_plan = Plan(
             path=claim.path,
@@ -72,19 +77,21 @@ class TablePreparation:
             output_tokens=self._spec.target.most_output_tokens(self._spec.parameters),
         )
         invalid = self._store.blobs.lazy_writer(names.invalid_lines(self._key))
+        causes = Causes()
         for item in rows:
             plan.requests += 1
             try:
                 line = _request(template, item)
             except RowTemplateError as error:
                 plan.invalid += 1
+                causes.add(item, error)
                 invalid.write(_record(plan.path, item, error))
             else:
                 shards.add(line)
                 meter.add(line)
         invalid.close()
         plan.shards, plan.estimate = shards.close(), meter.estimate
-        self._refuse_hopeless(plan)
+        self._refuse_hopeless(plan, causes)
         return plan
 
     def refuse(self, code: str, message: str) -> Plan:
@@ -108,19 +115,22 @@ class TablePreparation:
         if not first:
             raise InputFileError("The file has no rows.", code="no_rows")
         _check_carried(self._spec, table.columns)
-        if self._has_templates():
-            return chain(first, table.rows)
         seen = [item.values for item in first if isinstance(item, Row)]
-        self._spec = completed(self._spec, table.columns, seen)
+        is_document = len(first) == 1 and type_of_table(self._empty_plan.path).format is Format.JSON
+        if is_document and seen and is_column_oriented(seen[0]):
+            raise InputFileError(COLUMN_BY_COLUMN % "", code="not_rows")
+        if self._spec.has_templates:
+            self._first = seen
+            return chain(first, table.rows)
+        refuse_unreadable(first)
+        text_columns = self._settings.names_of_text_columns
+        self._spec = completed(self._spec, table.columns, seen, names=text_columns, is_document=is_document)
         return self._open().rows
-
-    def _has_templates(self) -> bool:
-        return self._spec.input is not None or self._spec.messages is not None
 
     def _open(self) -> Table:
         """Open the table; of its columns only those that will be looked at."""
         path, spec = self._empty_plan.path, self._spec
-        needed = columns_needed(spec) if self._has_templates() else None
+        needed = columns_needed(spec) if spec.has_templates else None
         table = open_rows(path, self._source, spec, wanted=needed)
         if needed is None or table.columns is None or needed.issubset(table.columns):
             return table
@@ -139,8 +149,9 @@ class TablePreparation:
             else:
                 yield _record(self._empty_plan.path, item, together)
 
-    def _refuse_hopeless(self, plan: Plan) -> None:
+    def _refuse_hopeless(self, plan: Plan, causes: Causes) -> None:
         if plan.invalid == plan.requests:
+            causes.refuse_if_one(self._first)
             raise InputFileError("No row of the file became a request.", code="no_good_row")
         if plan.invalid and self._settings.on_invalid_line == "reject":
             message = f"{plan.invalid} of {plan.requests} rows are invalid, and ON_INVALID_LINE is `reject`."

@@ -148,14 +148,40 @@ def test_a_csv_with_the_index_of_pandas_needs_no_spec(
     assert content == b"column_1,note,n\r\n1,second,2\r\n"
 
 
-@pytest.mark.parametrize("name", ["a.jsonl.gz", "a.json"])
-def test_requests_that_are_packed_or_in_an_array_are_told_from_a_table(
-    pipeline: InlinePipeline, name: str
-) -> None:
-    request = {"custom_id": "a", "method": "POST", "url": "/chat/completions", "body": {"messages": []}}
-    line = json.dumps(request).encode()
-    pipeline.drop(name, gzip.compress(line) if name.endswith(".gz") else b"[" + line + b"]")
+REQUEST = {
+    "custom_id": "a",
+    "method": "POST",
+    "url": "/chat/completions",
+    "body": {"model": "gpt", "messages": []},
+}
+
+
+@pytest.mark.parametrize("name", ["a.json", "a.parquet"])
+def test_requests_in_an_array_are_told_from_a_table(pipeline: InlinePipeline, name: str) -> None:
+    rows = [REQUEST | {"body": {"model": "gpt"}}]
+    as_table = io.BytesIO()
+    pq.write_table(pa.Table.from_pylist(rows), as_table)
+    pipeline.drop(name, json.dumps(rows).encode() if name == "a.json" else as_table.getvalue())
     assert pipeline.run().rejected == 1
     (error,) = pipeline.lines(pipeline.storage.error, "_error.jsonl")
     assert error["code"] == "no_text_column"
     assert "one on each line" in error["message"]
+
+
+@pytest.mark.parametrize("name", ["a.jsonl.gz", "a.jsonl"])
+def test_packed_requests_are_sent_and_come_back_in_their_order(
+    pipeline: InlinePipeline, service: RunningService, name: str
+) -> None:
+    service.plan(rows=[{"custom_id": "b", "effect": "error", "status": 400, "code": "content_filter"}])
+    requests = b"".join(json.dumps(REQUEST | {"custom_id": key}).encode() + b"\n" for key in "cba")
+    pipeline.drop(name, gzip.compress(requests + b"nonsense\n"))
+    tally = pipeline.run().tally
+    assert (tally.ok, tally.failed, tally.invalid) == (2, 1, 1)
+    assert [line["custom_id"] for line in results(pipeline)] == ["c", "a"]
+    errors = pipeline.lines(pipeline.storage.error, "_error.jsonl")
+    assert [(error["line"], error["code"]) for error in errors] == [
+        (2, "content_filter"),
+        (4, "invalid_json_line"),
+    ]
+    (retry,) = pipeline.lines(pipeline.storage.error, "_retry.jsonl")
+    assert retry["custom_id"] == "b"

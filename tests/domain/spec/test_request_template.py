@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from domain.errors import InputFileError, RowTemplateError
 from domain.spec.job_spec import JobSpec, Message, Output, Part
-from domain.spec.request_template import RequestTemplate, completed, text_column
+from domain.spec.request_template import RequestTemplate, completed
+from domain.spec.text_column import text_column
 from domain.templates import sandbox
 from domain.templates.fields import MAX_TEXT_CHARS, Column, FieldTemplate, template_mistake
 from domain.templates.functions import FUNCTIONS, MAX_PIECES, MAX_RANGE, METHODS, Work

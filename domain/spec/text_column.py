@@ -1,0 +1,189 @@
+"""Which column of a table is the text to be sent, where no template says it: the one that is certain, or none.
+
+A column with one of the usual names, else the only one that holds real texts. Numbers, dates, ids, hashes, addresses and
+labels are no texts. Whatever is not certain is refused with the line that would settle it.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from enum import IntEnum
+from typing import Any
+
+from domain.errors import InputFileError
+from domain.spec.shapes import shape_of
+from domain.templates.fields import column_list
+
+DEFAULT_NAMES = ("text", "prompt", "input")
+LONGEST_WORD = 30  # letters; what is longer is no word, but a code or data
+LONGEST_TOKEN = 100  # characters without white space; what is longer is data, as base64
+
+# Columns of these names hold no text to be asked about, when all they hold is single words.
+_LABELS = re.compile(
+    r"(.*[\W_])?(id|ids|key|uuid|guid|hash|fingerprint|sha|sha1|sha256|md5|checksum|etag|code|sku|index|idx|name|file"
+    r"|filename|path|uri|url|link|email|date|time|timestamp|status|state|type|kind|label|labels|category|class|lang"
+    r"|language|locale|country|city|version|format|gender|currency|unit|tag|tags|split|source|author|user|username)",
+    re.IGNORECASE,
+)
+_NUMBER = re.compile(r"[-+(]?[^\w\s]?\s?\d[\d\s.,'’_:/%+()eE-]*\s?[%€$£¥]?")  # noqa: RUF001 - an apostrophe
+_OF_DATES = re.compile(
+    r"(?i:jan|feb|mar|apr|may|jun|jul|aug|sep|sept|oct|nov|dec|mon|tue|wed|thu|fri|sat|sun|am|pm|utc|gmt|"
+    r"january|february|march|april|june|july|august|september|october|november|december|"
+    r"monday|tuesday|wednesday|thursday|friday|saturday|sunday)\.?,?|[\d:/.,+tTzZ-]+(st|nd|rd|th)?,?"
+)
+_WORD = re.compile(r"[^\W\d_]+(?:['’.-][^\W\d_]+)*")  # noqa: RUF001 - an apostrophe
+_EDGES = " \t\r\n.,;:!?…\"'«»„“”‚‘’()[]{}<>*¿¡-–—/、。！？「」，"  # noqa: RUF001 - punctuation of many languages
+# Scripts that write no blanks between words: several such letters are a text.
+_WITHOUT_BLANKS = ("CJK", "HIRAGANA", "KATAKANA", "THAI", "LAO", "KHMER", "MYANMAR", "TIBETAN", "HANGUL")
+_LETTERS_OF_A_TEXT = 4
+
+
+class Kind(IntEnum):
+    """What a value is to a reader."""
+
+    NOTHING = 0
+    VALUE = 1  # a number, a date, an id, a hash, an address
+    WORD = 2  # one word, as labels have it
+    TEXT = 3  # words in a row
+    STRUCTURE = 4  # an object, a list, JSON in a text, or data
+
+
+def text_column(
+    columns: Sequence[str],
+    first_rows: Iterable[Mapping[str, Any]],
+    *,
+    names: Sequence[str] = DEFAULT_NAMES,
+    is_document: bool = False,
+) -> str:
+    """Give the column that is certainly the text.
+
+    `is_document`: the rows are the one object of a JSON document. Raises InputFileError, whose message says what the file
+    is, or names the columns and the line of a job spec that would decide.
+    """
+    rows = list(first_rows)
+    if shape := shape_of(rows):
+        raise InputFileError(shape.message, code=shape.code)
+    named = _named(columns, names)
+    if len(named) == 1:
+        return _holding_texts(named[0], rows)
+    if named:
+        raise _undecided(f"{len(named)} columns hold texts by their names ({', '.join(named)})", columns)
+    return _only_column_of_texts(columns, rows, names, is_document=is_document)
+
+
+def _named(columns: Sequence[str], names: Sequence[str]) -> list[str]:
+    """Find the columns of the usual names: each as it is spelled, else in another case or with blanks around."""
+    found = []
+    for name in names:
+        exact = [column for column in columns if column == name]
+        found += exact or [column for column in columns if column.strip().casefold() == name.casefold()]
+    return list(dict.fromkeys(found))
+
+
+def _holding_texts(column: str, rows: Sequence[Mapping[str, Any]]) -> str:
+    """Hold a column of the usual name against its values: what has parts is no text."""
+    if any(isinstance(row.get(column), (Mapping, list, tuple)) for row in rows):
+        message = (
+            f"`{column}` holds objects or lists, not texts. Say in a job spec (`_batch.yaml`) what of it is to be sent, "
+            'such as `messages: [{role: user, content: "{{ '
+            f'row["{column}"] | tojson }}}}"}}]`.'
+        )
+        raise InputFileError(message, code="no_text_column")
+    return column
+
+
+def _only_column_of_texts(
+    columns: Sequence[str], rows: Sequence[Mapping[str, Any]], names: Sequence[str], *, is_document: bool
+) -> str:
+    kinds = {column: _kind_of_column(column, [row.get(column) for row in rows]) for column in columns}
+    texts = [column for column, kind in kinds.items() if kind is Kind.TEXT]
+    words = [column for column, kind in kinds.items() if kind is Kind.WORD]
+    structures = [column for column, kind in kinds.items() if kind is Kind.STRUCTURE]
+    found = texts or words
+    if len(found) == 1 and structures:
+        raise _undecided(
+            f"`{found[0]}` holds texts, but {', '.join(structures)} hold objects, lists or data", columns
+        )
+    if len(found) == 1 and is_document:
+        raise _undecided("the file is a single object, as settings and side files are", columns)
+    if len(found) == 1:
+        return found[0]
+    none = "no column holds texts: there are numbers, ids, labels or objects only"
+    raise _undecided(
+        f"{len(found)} columns hold texts ({', '.join(found)})" if found else none,
+        columns,
+        f"None is named {' or '.join(f'`{name}`' for name in names)}, and ",
+    )
+
+
+def _undecided(found: str, columns: Sequence[str], beginning: str = "") -> InputFileError:
+    column = columns[0] if columns else "comment"
+    return InputFileError(
+        f"Which column is the text? {beginning}{found}. Nothing is sent on a guess: name it in a job spec "
+        f"(`_batch.yaml`) in its folder, such as `messages: [{{role: user, content: "
+        f"\"{{{{ row['{column}'] }}}}\"}}]`, or call the column `text`. {column_list(columns)}",
+        code="no_text_column",
+    )
+
+
+# --- kinds of values --------------------------------------------------------------------------------------------------
+
+
+def _kind_of_column(name: str, values: Iterable[object]) -> Kind:
+    """Say what a column holds. Words count as texts only where none comes twice: labels do."""
+    found = [value for value in values if kind_of(value) is not Kind.NOTHING]
+    kinds = [kind_of(value) for value in found]
+    if Kind.STRUCTURE in kinds:
+        return Kind.STRUCTURE
+    if Kind.TEXT in kinds:
+        return Kind.TEXT
+    words = [value for value, kind in zip(found, kinds, strict=True) if kind is Kind.WORD]
+    are_labels = len(set(words)) < len(words) or _LABELS.fullmatch(name.strip())
+    return Kind.WORD if len(words) * 2 > len(found) and not are_labels else Kind.VALUE
+
+
+def kind_of(value: object) -> Kind:
+    """Say what a value is."""
+    if isinstance(value, str):
+        return _kind_of_text(value.strip())
+    if value is None:
+        return Kind.NOTHING
+    return Kind.STRUCTURE if isinstance(value, (Mapping, list, tuple, bytes)) else Kind.VALUE
+
+
+def _kind_of_text(text: str) -> Kind:
+    if not text:
+        return Kind.NOTHING
+    if text[0] + text[-1] in ("{}", "[]"):
+        return Kind.STRUCTURE
+    if _NUMBER.fullmatch(text):
+        return Kind.VALUE
+    tokens = text.split()
+    if len(tokens) == 1:
+        return _kind_of_token(text)
+    if all(_OF_DATES.fullmatch(token) for token in tokens):
+        return Kind.VALUE
+    words = sum(map(_is_word, tokens))
+    return Kind.TEXT if words * 2 >= len(tokens) or words > 1 else Kind.VALUE
+
+
+def _kind_of_token(token: str) -> Kind:
+    if _letters_without_blanks(token) >= _LETTERS_OF_A_TEXT:
+        return Kind.TEXT
+    if len(token) > LONGEST_TOKEN:
+        return Kind.STRUCTURE
+    return Kind.WORD if _is_word(token) else Kind.VALUE
+
+
+def _is_word(token: str) -> bool:
+    bare = token.strip(_EDGES)
+    if _WORD.fullmatch(bare) is None or len(bare) > LONGEST_WORD:
+        return _letters_without_blanks(bare) > 0
+    # Capitals in the middle are those of codes: dXJsaHR0.
+    return bare[1:].islower() or bare.isupper() or bare[1:] == bare[1:].swapcase() or not bare[1:]
+
+
+def _letters_without_blanks(token: str) -> int:
+    if token.isascii():
+        return 0
+    return sum(unicodedata.name(letter, "").startswith(_WITHOUT_BLANKS) for letter in token[:LONGEST_TOKEN])

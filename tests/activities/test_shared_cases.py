@@ -1,0 +1,92 @@
+"""Inputs from public bug reports that lie beside the clone on some machines: dropped as they are, with the right outcome."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from azure.storage.blob import ContentSettings
+
+from local.azure_openai import RunningService
+from tests.activities.conftest import MakePipeline
+from tests.activities.inline_pipeline import InlinePipeline
+from tests.conftest import REPOSITORY
+
+CASES = REPOSITORY.parent / "shared" / "cases"
+
+
+@pytest.fixture
+def pipeline(make_pipeline: MakePipeline) -> InlinePipeline:
+    return make_pipeline(AZURE_OPENAI_DEPLOYMENT="gpt-4o-batch")
+
+
+def files_of(case: str) -> Iterator[tuple[str, bytes]]:
+    folder = CASES / case / "input"
+    if not folder.is_dir():
+        pytest.skip(f"needs cases in {CASES}")
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        yield path.relative_to(folder).as_posix(), path.read_bytes()
+
+
+def drop(pipeline: InlinePipeline, case: str, *, only: str = "", encoding: str | None = None) -> None:
+    for name, content in files_of(case):
+        if name.startswith(only):
+            pipeline.drop(name, content)
+            if encoding:
+                blob = pipeline.storage.input._client.get_blob_client(name)
+                blob.set_http_headers(ContentSettings(content_encoding=encoding))
+
+
+def records(pipeline: InlinePipeline, ending: str) -> list[dict[str, Any]]:
+    return sorted(pipeline.lines(pipeline.storage.processed, ending), key=lambda record: record["row"])
+
+
+def errors(pipeline: InlinePipeline) -> dict[str, list[tuple[str, str]]]:
+    """Code and message of every error record, by input file."""
+    found: dict[str, list[tuple[str, str]]] = {}
+    for name in pipeline.names(pipeline.storage.error):
+        if name.endswith("_error.jsonl"):
+            for record in pipeline.lines(pipeline.storage.error, name):
+                found.setdefault(record["file"], []).append((record["code"], record["message"]))
+    return found
+
+
+def test_batch_lines_of_others_cost_nothing_and_are_called_by_their_name(
+    pipeline: InlinePipeline, service: RunningService
+) -> None:
+    drop(pipeline, "07-other-vendors-batch-file")
+    report = pipeline.run()
+    assert (report.rejected, report.done) == (6, 0)
+    assert service.counters()["batches_created"] == 0
+    found = errors(pipeline)
+    for name in ("anthropic", "bedrock", "gemini"):
+        ((code, message),) = found[f"{name}.jsonl"]
+        assert code == "other_batch_format"
+        assert "look like batch requests of another form" in message
+        assert all(f"`{key}`" in message for key in ("method", "url", "body"))
+    for name in ("body_forgotten", "body_upper"):
+        ((code, message),) = found[f"{name}.jsonl"]
+        assert code == "incomplete_request"
+        assert "`body` is missing" in message or "`method`, `url`, `body` are missing" in message
+    assert "`Body` should be `body`" in found["body_upper.jsonl"][0][1]
+    ((code, message),) = found["finetune.jsonl"]
+    assert code == "chat_data"
+    assert 'messages: "{{ messages }}"' in message
+
+
+def test_rows_that_look_like_requests_are_rows_where_a_job_spec_says_so(pipeline: InlinePipeline) -> None:
+    drop(pipeline, "34-rows-that-look-like-requests")
+    report = pipeline.run()
+    assert (report.done, report.rejected, report.tally.ok) == (2, 0, 4)
+    mails = records(pipeline, "mails_output.jsonl")
+    assert [record["custom_id"] for record in mails] == ["row-0", "row-1"]
+    assert "Lamp: It is broken" in mails[0]["chat"]
+    assert [record["row"] for record in records(pipeline, "calls_output.jsonl")] == [0, 1]
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "utf-8", "deflate"])
+def test_what_a_blob_says_of_its_encoding_changes_nothing(pipeline: InlinePipeline, encoding: str) -> None:
+    drop(pipeline, "12-content-encoding-gzip", encoding=encoding)
+    report = pipeline.run()
+    assert (report.done, report.rejected, report.held) == (6, 0, 0)
+    assert report.tally.ok == 5 * 2 + 300
+    assert report.tally.errors == 0
