@@ -12,6 +12,7 @@ from formats.source import Source
 from formats.text.decoding import known_encoding, text_chunks, utf8_chunks
 from formats.text.delimited import DelimitedReader
 from formats.text.json_documents import read_json, read_lines_of_json
+from formats.text.layout import Layout
 from formats.text.plain_text import COLUMN, read_lines
 
 if TYPE_CHECKING:
@@ -25,12 +26,15 @@ class Table(msgspec.Struct, frozen=True):
 
     `columns` are all columns of the file in their order; None for JSON, where each row has its own. `rows` can be gone
     through once; going on raises InputFileError where the file turns out to be damaged. `types` are the columns' types in
-    the formats that have types.
+    the formats that have types. `layout` is that of a text with delimiters, with the delimiter it turned out to have;
+    `has_sep_line`: its first line named it.
     """
 
     columns: tuple[str, ...] | None
     rows: Iterator[Row | BadRow]
     types: "Mapping[str, pa.DataType] | None" = None
+    layout: Layout = Layout()
+    has_sep_line: bool = False
 
 
 def open_table(
@@ -38,13 +42,13 @@ def open_table(
     file_type: FileType,
     *,
     encoding: str = "utf-8",
-    delimiter: str | None = None,
+    layout: Layout = Layout(),  # noqa: B008 - frozen
     wanted: Collection[str] | None = None,
 ) -> Table:
     """Open a file's rows as a stream.
 
-    `encoding` is that of text formats; `delimiter` is one character, for csv and tsv in place of their own. `wanted` names
-    the columns the caller looks at, so that others need not be decoded: rows may lack them.
+    `encoding` is that of text formats, `layout` that of csv and tsv. `wanted` names the columns the caller looks at, so that
+    others need not be decoded: rows may lack them.
 
     Raises InputFileError, here and while the rows are gone through, when the file as a whole cannot be read.
     """
@@ -55,11 +59,11 @@ def open_table(
         from formats.arrow.tables import open_batches, open_typed  # noqa: PLC0415 - loads pyarrow
 
         return Table(*open_typed(open_batches(source, file_type.format, chosen), chosen))
-    return _text_table(source, file_type, known_encoding(encoding), delimiter, chosen)
+    return _text_table(source, file_type, known_encoding(encoding), layout, chosen)
 
 
 def _text_table(
-    source: Source, file_type: FileType, encoding: str, delimiter: str | None, wanted: frozenset[str] | None
+    source: Source, file_type: FileType, encoding: str, layout: Layout, wanted: frozenset[str] | None
 ) -> Table:
     chunks = text_chunks(source, gzipped=file_type.gzipped, encoding=encoding)
     match file_type.format:
@@ -71,5 +75,7 @@ def _text_table(
             return Table(None, read_json(utf8_chunks(chunks, encoding)))
         case _:
             usual = DELIMITERS[file_type.format]
-            reader = DelimitedReader(chunks, encoding=encoding, told=delimiter, usual=usual, wanted=wanted)
-            return Table(reader.columns, reader.rows())
+            reader = DelimitedReader(chunks, encoding=encoding, layout=layout, usual=usual, wanted=wanted)
+            return Table(
+                reader.columns, reader.rows(), layout=reader.layout, has_sep_line=reader.has_sep_line
+            )

@@ -3,8 +3,8 @@
 import codecs
 import csv
 import io
-from collections.abc import Callable
-from typing import Protocol
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
 
 import msgspec
 
@@ -13,12 +13,12 @@ from formats.reading import DELIMITERS
 from formats.rows import Row
 from formats.sinks import GzipSink, Sink
 from formats.source import Source
-from formats.text.decoding import known_encoding
+from formats.text.decoding import BYTE_ORDER_MARK, known_encoding
+from formats.text.layout import AUTO, NONE, Layout
 from formats.text.plain_text import COLUMN
 
 PIECE_CHARACTERS = 256 * 1024
 LINE_END = "\r\n"  # with any other, Python's csv leaves the other one unquoted in a field
-BYTE_ORDER_MARK = "\ufeff"
 
 _json = msgspec.json.Encoder(decimal_format="number").encode
 
@@ -43,9 +43,10 @@ def open_selection(
     *,
     columns: tuple[str, ...] | None,
     encoding: str = "utf-8",
-    delimiter: str | None = None,
+    layout: Layout = Layout(),  # noqa: B008 - frozen
+    has_sep_line: bool = False,
 ) -> Selection:
-    """Begin a selection of rows of `source`; `columns`, `encoding` and `delimiter` are those of its table.
+    """Begin a selection of rows of `source`; `columns`, `encoding`, `layout` and `has_sep_line` are those of its table.
 
     Text is written as the rows come. Of parquet and Arrow only the numbers are kept, and `close` reads the file again: what
     comes out has exactly the types and values that went in.
@@ -66,19 +67,62 @@ def open_selection(
             )
         case _:
             assert columns is not None
-            return _delimited(text, columns, delimiter or DELIMITERS[file_type.format])
+            usual = DELIMITERS[file_type.format]
+            return _delimited(
+                text,
+                columns,
+                msgspec.structs.replace(layout, delimiter=layout.delimiter or usual),
+                has_sep_line=has_sep_line,
+            )
 
 
-def _delimited(text: "_Text", columns: tuple[str, ...], delimiter: str) -> Selection:
-    def line(fields: list[str]) -> str:
+def _delimited(text: "_Text", columns: tuple[str, ...], layout: Layout, *, has_sep_line: bool) -> Selection:
+    line = _plain_line(layout) if layout.quote == NONE else _quoted_line(layout)
+    begin = f"sep={layout.delimiter}{LINE_END}" if has_sep_line else LINE_END * layout.skip_lines
+    if layout.header is not False:
+        begin += line(columns)
+    return _Lines(text, lambda row: line([row.values[name] for name in columns]), begin=begin)
+
+
+def _quoted_line(layout: Layout) -> Callable[[Sequence[str]], str]:
+    def line(fields: Sequence[str]) -> str:
         buffer.seek(0)
         buffer.truncate()
-        writer.writerow(fields)
+        careful = begins_as_remark(fields[0]) or (
+            is_unsure and any("\n" in part or "\r" in part for part in fields)
+        )
+        (quoting if careful else plain).writerow(fields)
         return buffer.getvalue()
 
+    def begins_as_remark(field: str) -> bool:
+        return bool(layout.comment) and field.startswith(layout.comment or "")
+
+    # Where quotes may be text, lines that belong together are told by all fields being quoted.
+    is_unsure = layout.quote == AUTO and layout.delimiter == "\t"
+
     buffer = io.StringIO(newline="")
-    writer = csv.writer(buffer, delimiter=delimiter, lineterminator=LINE_END)
-    return _Lines(text, lambda row: line([row.values[name] for name in columns]), begin=line(list(columns)))
+    quote = '"' if layout.quote == AUTO else layout.quote
+    options: dict[str, Any] = {
+        "delimiter": layout.delimiter,
+        "quotechar": quote,
+        "escapechar": layout.escape,
+        "lineterminator": LINE_END,
+    }
+    plain = csv.writer(buffer, **options)
+    quoting = csv.writer(buffer, **options, quoting=csv.QUOTE_ALL)
+    return line
+
+
+def _plain_line(layout: Layout) -> Callable[[Sequence[str]], str]:
+    """Write fields as they were read: with an escape before what would have a meaning."""
+    delimiter, escape = layout.delimiter or "", layout.escape
+
+    def escaped(field: str) -> str:
+        for mark in (escape, delimiter, "\r", "\n"):
+            field = field.replace(mark, escape + mark) if escape and mark else field
+        return field
+
+    return lambda fields: delimiter.join(map(escaped, fields)) + LINE_END
 
 
 class _Text:

@@ -8,12 +8,26 @@ from domain.spec.request_template import RequestTemplate
 from formats.file_types import FileType, file_type
 from formats.reading import Table, open_table
 from formats.source import Source
+from formats.text.layout import Layout
 
 
 def open_rows(path: str, source: Source, spec: JobSpec, *, wanted: Collection[str] | None = None) -> Table:
     """Open a table; `wanted` names the columns that are looked at. Raises InputFileError, also while rows are read."""
     return open_table(
-        source, type_of_table(path), encoding=spec.encoding, delimiter=spec.delimiter, wanted=wanted
+        source, type_of_table(path), encoding=spec.encoding, layout=layout_of(spec), wanted=wanted
+    )
+
+
+def layout_of(spec: JobSpec) -> Layout:
+    """Give what a job spec says of how a csv or tsv is laid out."""
+    return Layout(
+        delimiter=spec.delimiter,
+        quote=spec.quote,
+        escape=spec.escape,
+        header=spec.header,
+        columns=tuple(spec.columns),
+        skip_lines=spec.skip_lines,
+        comment=spec.comment,
     )
 
 

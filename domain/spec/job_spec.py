@@ -36,6 +36,9 @@ MAX_INPUTS_PER_REQUEST = 2048  # of the embeddings endpoint (Azure OpenAI REST r
 MAX_MESSAGES = 100
 MAX_PARTS = 100
 MAX_COLUMNS = 1000
+MAX_SKIPPED_LINES = 1000
+MAX_COMMENT_CHARS = 8
+QUOTES = ("auto", "none")
 
 _PARTS = [endpoint.parts for endpoint in ENDPOINTS.values() if endpoint.parts]
 # A part's type, as some endpoint spells it, and the key of `Part` that goes with it.
@@ -112,9 +115,44 @@ class JobSpec(msgspec.Struct, frozen=True, kw_only=True):
     ] = INPUTS_PER_REQUEST
     encoding: Annotated[str, Meta(description="Of text files, as Python names it.")] = "utf-8"
     delimiter: (
-        Annotated[str, Meta(min_length=1, max_length=1, description="Between the fields of csv files.")]
+        Annotated[
+            str, Meta(min_length=1, max_length=1, description="Between the fields of csv and tsv files.")
+        ]
         | None
     ) = None
+    quote: Annotated[
+        str,
+        Meta(
+            pattern="^(auto|none|[^\\r\\n])$",
+            description='Around fields of csv and tsv: one character; `none`: quotes are text; `auto`: `"`, and in tsv also text '
+            "where it cannot be meant otherwise.",
+        ),
+    ] = "auto"
+    escape: Annotated[
+        Annotated[str, Meta(min_length=1, max_length=1)] | None,
+        Meta(description="Of csv and tsv: takes its meaning from the character behind it, as `\\` does."),
+    ] = None
+    header: Annotated[
+        bool | None,
+        Meta(
+            description="Of csv and tsv: `false` where the first line is a row, `true` where it is the header although it "
+            "looks like a row."
+        ),
+    ] = None
+    columns: Annotated[
+        list[str],
+        Meta(description="Names of the columns with `header: false`. Default: `column_1`, `column_2`, ..."),
+    ] = []
+    skip_lines: Annotated[
+        int,
+        Meta(
+            ge=0, le=MAX_SKIPPED_LINES, description="Lines above the header of csv and tsv: titles, remarks."
+        ),
+    ] = 0
+    comment: Annotated[
+        Annotated[str, Meta(min_length=1, max_length=8)] | None,
+        Meta(description="Lines of csv and tsv that begin so are no rows, such as `#`."),
+    ] = None
 
     @property
     def target(self) -> Endpoint:
@@ -200,7 +238,13 @@ def _spec(top: Section, mistakes: Mistakes, defaults: SpecDefaults) -> JobSpec:
             "inputs_per_request", 1, MAX_INPUTS_PER_REQUEST, INPUTS_PER_REQUEST
         ),
         encoding=_encoding(top),
-        delimiter=_delimiter(top),
+        delimiter=_character(top, "delimiter", but='"'),
+        quote=_quote(top),
+        escape=_character(top, "escape"),
+        header=_yes_or_no(top, "header"),
+        columns=_column_names(top),
+        skip_lines=top.whole_number("skip_lines", 0, MAX_SKIPPED_LINES, 0),
+        comment=_comment(top),
     )
     _contradictions(spec, top)
     return spec
@@ -310,11 +354,50 @@ def _encoding(top: Section) -> str:
     return encoding
 
 
-def _delimiter(top: Section) -> str | None:
-    delimiter = top.text("delimiter")
-    if delimiter is not None and (len(delimiter) != 1 or delimiter in '\r\n"\0'):
-        top.wrong("delimiter", f"found {shown(delimiter)}, expected one character, no quote and no line end")
-    return delimiter
+def _character(top: Section, key: str, *, but: str = "") -> str | None:
+    found = top.text(key)
+    if found is not None and (len(found) != 1 or found in f"\r\n\0{but}"):
+        no_quote = ", no quote" if but else ""
+        top.wrong(key, f"found {shown(found)}, expected one character{no_quote} and no line end")
+    return found
+
+
+def _quote(top: Section) -> str:
+    """Read what stands around fields."""
+    if top.value("quote") is False:
+        return "none"
+    found = top.text("quote", "auto") or "auto"
+    if found not in QUOTES and (len(found) != 1 or found in "\r\n\0"):
+        top.wrong("quote", f"found {shown(found)}, expected one character, none or auto")
+        return "auto"
+    return found
+
+
+def _yes_or_no(top: Section, key: str) -> bool | None:
+    found = top.value(key)
+    if found is not None and not isinstance(found, bool):
+        top.wrong(key, f"found {shown(found)}, expected true or false")
+        return None
+    return found
+
+
+def _column_names(top: Section) -> list[str]:
+    names = [] if top.value("columns") == [] else top.list_of("columns", MAX_COLUMNS) or []
+    for index, name in enumerate(names):
+        if not isinstance(name, str) or not name.strip():
+            top.wrong(f"columns[{index}]", f"found {shown(name)}, expected the name of a column")
+        elif name in names[:index]:
+            top.wrong(f"columns[{index}]", f"{name!r} is named twice")
+    if names and top.value("header") is not False:
+        top.wrong("columns", "names columns where there is no header: write `header: false` with it")
+    return [name for name in names if isinstance(name, str)]
+
+
+def _comment(top: Section) -> str | None:
+    found = top.text("comment")
+    if found is not None and (len(found) > MAX_COMMENT_CHARS or not found.isprintable()):
+        top.wrong("comment", f"found {shown(found)}, expected what lines of remarks begin with, such as '#'")
+    return found
 
 
 def _contradictions(spec: JobSpec, top: Section) -> None:
@@ -326,6 +409,8 @@ def _contradictions(spec: JobSpec, top: Section) -> None:
         top.wrong("input", f"{spec.endpoint} takes `messages`")
     elif spec.input is not None and spec.messages is not None:
         top.wrong("input", "write `input` or `messages`, not both")
+    if spec.quote == spec.delimiter or (spec.escape and spec.escape in (spec.quote, spec.delimiter)):
+        top.wrong("quote", "`delimiter`, `quote` and `escape` are three different characters")
     if not target.shares_calls and spec.inputs_per_request != INPUTS_PER_REQUEST:
         top.wrong("inputs_per_request", f"{spec.endpoint} takes one input in a request")
     if spec.on_deadline == "direct" and spec.direct_deployment is None:

@@ -124,6 +124,7 @@ def completed(
     *,
     names: Sequence[str] = DEFAULT_NAMES,
     is_document: bool = False,
+    may_lack_header: bool = False,
 ) -> JobSpec:
     """Give the spec with a template in it: where it has none, the one that sends the column of texts.
 
@@ -134,7 +135,8 @@ def completed(
         return spec
     rows = list(islice(first_rows, MAX_ROWS_TO_LOOK_AT))
     found = list(dict.fromkeys(column for row in rows for column in row)) if columns is None else columns
-    return _with_text_column(spec, text_column(found, rows, names=names, is_document=is_document))
+    column = text_column(found, rows, names=names, is_document=is_document, may_lack_header=may_lack_header)
+    return _with_text_column(spec, column)
 
 
 def _with_text_column(spec: JobSpec, column: str) -> JobSpec:

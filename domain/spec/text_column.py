@@ -54,21 +54,58 @@ def text_column(
     *,
     names: Sequence[str] = DEFAULT_NAMES,
     is_document: bool = False,
+    may_lack_header: bool = False,
 ) -> str:
     """Give the column that is certainly the text.
 
-    `is_document`: the rows are the one object of a JSON document. Raises InputFileError, whose message says what the file
+    `is_document`: the rows are the one object of a JSON document; `may_lack_header`: the names of the columns come from a
+    first line that may be a row. Raises InputFileError, whose message says what the file
     is, or names the columns and the line of a job spec that would decide.
     """
     rows = list(first_rows)
     if shape := shape_of(rows):
         raise InputFileError(shape.message, code=shape.code)
     named = _named(columns, names)
+    if may_lack_header and not named and looks_like_a_row(columns, rows):
+        raise no_header(columns)
     if len(named) == 1:
         return _holding_texts(named[0], rows)
     if named:
         raise _undecided(f"{len(named)} columns hold texts by their names ({', '.join(named)})", columns)
-    return _only_column_of_texts(columns, rows, names, is_document=is_document)
+    column = _only_column_of_texts(columns, rows, names, is_document=is_document)
+    if may_lack_header and not has_header(columns, rows) and kind_of(column) is Kind.TEXT:
+        raise no_header(columns)
+    return column
+
+
+def has_header(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> bool:
+    """Tell a header from a row by the columns of numbers: it has words there, and a row has numbers."""
+    of_numbers = [
+        column
+        for column in columns
+        if (found := [row[column] for row in rows if row.get(column)]) and all(map(_is_number, found))
+    ]
+    return any(not _is_number(column) for column in of_numbers)
+
+
+def looks_like_a_row(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> bool:
+    """Tell whether what should be a header has numbers, dates or addresses in it, and no column speaks for a header."""
+    return any(_is_number(name) or "://" in name for name in columns) and not has_header(columns, rows)
+
+
+def _is_number(value: object) -> bool:
+    return not isinstance(value, str) or _NUMBER.fullmatch(value.strip()) is not None
+
+
+def no_header(columns: Sequence[str]) -> InputFileError:
+    """Give the refusal of a table whose first line looks like a row."""
+    shown = ", ".join(columns)[:LONGEST_TOKEN]
+    return InputFileError(
+        f"The first line looks like a row, not like a header ({shown}). Write in a job spec (`_batch.yaml`) "
+        "`header: false`, and its columns are `column_1`, `column_2`, ... or what `columns: [...]` calls them; or "
+        "`header: true`.",
+        code="no_header",
+    )
 
 
 def _named(columns: Sequence[str], names: Sequence[str]) -> list[str]:

@@ -7,13 +7,23 @@ from itertools import chain
 
 from domain.errors import InputFileError
 from formats.source import Source
+from formats.text.encodings import likely_encoding
 from formats.text.gunzip import gunzipped, plain
 
 MAX_LINE_CHARACTERS = 32 * 1024 * 1024
 HEAD_BYTES = 64 * 1024  # what is looked at to tell text from garbage
 BUFFER_BYTES = 256 * 1024
 
+BYTE_ORDER_MARK = "\ufeff"
 UNDECODABLE = "\udfff"  # stands where bytes are no text; no decoder gives this half of a character by itself
+UNDECODED = (
+    "The row has bytes that are no text in the encoding of the file. If the whole file has another one, write it in the job "
+    "spec, such as `encoding: cp1252` for files of Excel and Windows; if files were joined, give all the same."
+)
+WITH_NUL = (
+    "The row has a NUL character. Where every second character is one, this part of the file is UTF-16, as PowerShell's `>>` "
+    "appends it: write the whole file in one encoding."
+)
 _MARKING = "formats.mark_undecodable"
 
 _NO_FILE_ENCODINGS = frozenset({"idna", "punycode", "undefined", "unicode-escape", "raw-unicode-escape"})
@@ -98,12 +108,28 @@ def _refuse_garbage(head: bytes, encoding: str) -> None:
         for signature, what in _SIGNATURES.items():
             if head.startswith(signature):
                 raise InputFileError(f"The file is not text: it is {what}.", code="not_text")
+    guess = likely_encoding(head) if "\0" in text or UNDECODABLE in text else None
+    named = (
+        f" It reads as {guess.encoding} ({guess.example!r}): if that is right, write `encoding: {guess.encoding}` in the job spec."
+        if guess
+        else ""
+    )
     controls = len(text) - len(text.translate(_CONTROLS))
     if controls > max(_FEW, len(text) // 20):
-        raise InputFileError("The file is not text: it is full of control characters.", code="not_text")
-    if text.count(UNDECODABLE) > max(_FEW, len(text) // 3):
-        message = f"The file is not {encoding.removesuffix('-sig')} text. If it has another encoding, name it in the job spec (`encoding`)."
+        raise InputFileError(
+            f"The file is not text: it is full of control characters.{named}", code="not_text"
+        )
+    odd = text.count(UNDECODABLE)
+    is_other = guess and encoding == "utf-8-sig" and text.count("\0") + odd > 1 and not _has_utf8(text)
+    if is_other or odd > max(_FEW, len(text) // 3):
+        advice = named or " If it has another encoding, write it in the job spec (`encoding`)."
+        message = f"The file is not {encoding.removesuffix('-sig')} text.{advice}"
         raise InputFileError(message, code="not_text")
+
+
+def _has_utf8(text: str) -> bool:
+    """Tell whether a text holds characters beyond ASCII that were encoded as they should be."""
+    return not text.replace(UNDECODABLE, "").isascii()
 
 
 def utf8_chunks(chunks: Iterable[bytes], encoding: str) -> Iterator[bytes]:
@@ -147,9 +173,9 @@ def is_cut_off(line: str) -> bool:
 def flaw_of(text: str) -> tuple[str, str] | None:
     """Say what makes text unfit to be a row, as code and message; None when nothing does."""
     if UNDECODABLE in text:
-        return "invalid_encoding", "The row has bytes that are no text in the encoding of the file."
+        return "invalid_encoding", UNDECODED
     if "\0" in text:
-        return "nul_character", "The row has a NUL character."
+        return "nul_character", WITH_NUL
     return None
 
 

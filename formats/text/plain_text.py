@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 
 from formats.rows import BadRow, Row, shown
-from formats.text.decoding import MAX_LINE_CHARACTERS, flaw_of, is_cut_off, text_lines
+from formats.text.decoding import BYTE_ORDER_MARK, MAX_LINE_CHARACTERS, flaw_of, is_cut_off, text_lines
 
 COLUMN = "text"
 TOO_LONG = ("row_too_long", f"The line has more than {MAX_LINE_CHARACTERS:,} characters.")
@@ -15,6 +15,8 @@ def read_lines(chunks: Iterable[bytes], encoding: str) -> Iterator[Row | BadRow]
     for line_number, line in enumerate(text_lines(chunks, encoding), 1):
         if not line.strip():
             continue
+        if line[0] == BYTE_ORDER_MARK:
+            line = line[1:]  # noqa: PLW2901 - files were joined
         flaw = TOO_LONG if is_cut_off(line) else flaw_of(line)
         if flaw:
             yield BadRow(number, *flaw, shown(line), line_number)

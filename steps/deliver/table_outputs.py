@@ -14,6 +14,7 @@ from formats.reading import Table
 from formats.rows import Row
 from formats.selection import Selection, open_selection
 from formats.source import Source
+from formats.text.layout import Layout
 from steps.table_rows import type_of_table
 
 if TYPE_CHECKING:
@@ -73,7 +74,8 @@ class TableOutputs:
                 type_of_table(self._plan.path),
                 columns=self._table.columns if self._table else None,
                 encoding=self._spec.encoding,
-                delimiter=self._spec.delimiter,
+                layout=self._table.layout if self._table else Layout(),
+                has_sep_line=self._table.has_sep_line if self._table else False,
             )
         self._retry.add(row)
 

@@ -7,6 +7,7 @@ from typing import Any
 from domain.errors import InputFileError, RowTemplateError
 from domain.spec.shapes import is_complete_request, shape_of
 from formats.rows import BadRow, Row
+from formats.text.delimited import NO_HEADER
 
 # Reasons of the readers: when every row has the same one, it is the file that is not what it is taken for.
 _OF_READERS = frozenset(
@@ -44,17 +45,19 @@ class Causes:
         self._same_message &= str(self._first[1]) == str(error)
         self._same_code &= self._first[1].code == error.code
 
-    def refuse_if_one(self, first_rows: Sequence[Mapping[str, Any]]) -> None:
+    def refuse_if_one(self, first_rows: Sequence[Mapping[str, Any]], *, may_lack_header: bool) -> None:
         """Raise InputFileError for a file that has more rows than one, all with the same reason."""
-        if self._first is None or self._count < 2:
+        if self._first is None:
             return
         item, error = self._first
+        lacks_column = may_lack_header and error.code == "missing_column"
+        if self._count < 2 and not lacks_column:
+            return
         if not self._same_message and not (self._same_code and error.code in _OF_READERS):
             return
-        raise InputFileError(
-            f"All {self._count:,} rows have the same mistake. {_place(item)}: {error}{_hint(item, first_rows)}",
-            code=error.code,
-        )
+        many = f"All {self._count:,} rows have the same mistake. " if self._count > 1 else ""
+        hint = f" {NO_HEADER}" if lacks_column else _hint(item, first_rows)
+        raise InputFileError(f"{many}{_place(item)}: {error}{hint}", code=error.code)
 
 
 def refuse_unreadable(first: Iterable[Row | BadRow]) -> None:

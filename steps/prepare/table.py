@@ -49,6 +49,7 @@ class TablePreparation:
         self._key, self._source, self._spec = key, source, spec
         self._store, self._settings = store, settings
         self._first: Sequence[Mapping[str, Any]] = ()  # the values of the first rows
+        self._may_lack_header = False
         claim = frozen.claim
         self._empty_plan = Plan(
             path=claim.path,
@@ -119,12 +120,19 @@ class TablePreparation:
         is_document = len(first) == 1 and type_of_table(self._empty_plan.path).format is Format.JSON
         if is_document and seen and is_column_oriented(seen[0]):
             raise InputFileError(COLUMN_BY_COLUMN % "", code="not_rows")
+        may_lack_header = self._spec.header is None and table.layout.delimiter is not None
         if self._spec.has_templates:
-            self._first = seen
+            self._first, self._may_lack_header = seen, may_lack_header
             return chain(first, table.rows)
         refuse_unreadable(first)
-        text_columns = self._settings.names_of_text_columns
-        self._spec = completed(self._spec, table.columns, seen, names=text_columns, is_document=is_document)
+        self._spec = completed(
+            self._spec,
+            table.columns,
+            seen,
+            names=self._settings.names_of_text_columns,
+            is_document=is_document,
+            may_lack_header=may_lack_header,
+        )
         return self._open().rows
 
     def _open(self) -> Table:
@@ -151,7 +159,7 @@ class TablePreparation:
 
     def _refuse_hopeless(self, plan: Plan, causes: Causes) -> None:
         if plan.invalid == plan.requests:
-            causes.refuse_if_one(self._first)
+            causes.refuse_if_one(self._first, may_lack_header=self._may_lack_header)
             raise InputFileError("No row of the file became a request.", code="no_good_row")
         if plan.invalid and self._settings.on_invalid_line == "reject":
             message = f"{plan.invalid} of {plan.requests} rows are invalid, and ON_INVALID_LINE is `reject`."

@@ -1,5 +1,6 @@
 """Inputs from public bug reports that lie beside the clone on some machines: dropped as they are, with the right outcome."""
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -45,7 +46,8 @@ def errors(pipeline: InlinePipeline) -> dict[str, list[tuple[str, str]]]:
     found: dict[str, list[tuple[str, str]]] = {}
     for name in pipeline.names(pipeline.storage.error):
         if name.endswith("_error.jsonl"):
-            for record in pipeline.lines(pipeline.storage.error, name):
+            for line in pipeline.storage.error.read(name)[0].splitlines():
+                record = json.loads(line)
                 found.setdefault(record["file"], []).append((record["code"], record["message"]))
     return found
 
@@ -90,3 +92,51 @@ def test_what_a_blob_says_of_its_encoding_changes_nothing(pipeline: InlinePipeli
     assert (report.done, report.rejected, report.held) == (6, 0, 0)
     assert report.tally.ok == 5 * 2 + 300
     assert report.tally.errors == 0
+
+
+@pytest.mark.parametrize(
+    ("folder", "rows"), [("comma", 2), ("default", 2), ("named", 2), ("three", 2), ("two.csv", 2)]
+)
+def test_a_first_line_of_excel_names_the_delimiter(pipeline: InlinePipeline, folder: str, rows: int) -> None:
+    drop(pipeline, "05-excel-sep-line", only=folder)
+    report = pipeline.run()
+    assert (report.done, report.tally.ok, report.tally.errors) == (1, rows, 0)
+    answers = " ".join(record["chat"] for record in records(pipeline, "_output.jsonl"))
+    assert "Hello" in answers
+
+
+def test_a_tsv_without_quoting_has_a_request_for_each_line(pipeline: InlinePipeline) -> None:
+    drop(pipeline, "06-tsv-without-quoting")
+    assert pipeline.run().tally.ok == 7 + 3
+    found = records(pipeline, "a_output.jsonl")
+    assert [record["id"] for record in found] == list("1234567")
+    texts = ["abc", '"Twas the night', "in between", 'said he"', '5" screen', '"quoted" word first', "last"]
+    assert all(text in record["chat"] for text, record in zip(texts, found, strict=True))
+    assert [record["id"] for record in records(pipeline, "b_output.jsonl")] == ["1", "2", "3"]
+
+
+def test_a_csv_without_a_header_loses_no_row_without_a_word(
+    pipeline: InlinePipeline, service: RunningService
+) -> None:
+    drop(pipeline, "33-csv-without-header")
+    report = pipeline.run()
+    assert (report.rejected, report.done) == (4, 0)
+    assert service.counters()["batches_created"] == 0
+    for name, found in errors(pipeline).items():
+        ((_, message),) = found
+        assert "header: false" in message, name
+    pipeline.drop("_batch.yaml", b"header: false")
+    pipeline.drop("spec/_batch.yaml", b'header: false\nmessages: [{role: user, content: "{{ column_2 }}"}]')
+    for name, content in files_of("33-csv-without-header"):
+        if name.endswith((".csv", "spec/c.tsv")):
+            pipeline.drop(name, content)
+    assert pipeline.run().tally.ok == 3 + 3 + 2
+    assert [record["row"] for record in records(pipeline, "b_output.jsonl")] == [0, 1, 2]
+    assert "'I like it'" in records(pipeline, "c_output.jsonl")[0]["chat"]
+
+
+def test_blanks_before_a_quote_are_no_part_of_a_prompt(pipeline: InlinePipeline) -> None:
+    drop(pipeline, "39-space-before-quote")
+    assert pipeline.run().tally.ok == 3
+    for record, text in zip(records(pipeline, "_output.jsonl"), ["Hello, world", "plain", "ok"], strict=True):
+        assert f"'{text}'" in record["chat"]

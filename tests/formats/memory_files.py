@@ -8,6 +8,7 @@ from typing import Any
 from formats.file_types import file_type
 from formats.reading import Table, open_table
 from formats.rows import BadRow, Row
+from formats.text.layout import Layout
 
 
 class MemoryFile:
@@ -31,9 +32,11 @@ class MemoryFile:
 
 
 def opened(name: str, content: bytes, places: list[int] | None = None, **options: Any) -> Table:
+    """Open a file; `options` are those of `open_table`, and those of its layout."""
     kind = file_type(name)
     assert kind
-    return open_table(MemoryFile(content, places), kind, **options)
+    layout = Layout(**{key: options.pop(key) for key in Layout.__struct_fields__ if key in options})
+    return open_table(MemoryFile(content, places), kind, layout=layout, **options)
 
 
 def rows(name: str, content: bytes, places: list[int] | None = None, **options: Any) -> list[Row | BadRow]:

@@ -1,5 +1,6 @@
 """Chosen rows come out in the format they came in, and are read back equal."""
 
+import csv
 import gzip
 import io
 import json
@@ -18,12 +19,11 @@ from domain.settings import Settings
 from formats import selection
 from formats.arrow import selection as typed_selection
 from formats.file_types import file_type
-from formats.reading import open_table
 from formats.rows import Row
 from formats.selection import open_selection
 from tests.conftest import Containers
 from tests.formats.arrow.test_parquet_and_arrow import as_arrow_file, as_arrow_stream, as_parquet, tables
-from tests.formats.memory_files import MemoryFile, rows, told, values
+from tests.formats.memory_files import MemoryFile, opened, rows, told, values
 
 
 class WriteOnly:
@@ -45,8 +45,16 @@ def selected(name: str, content: bytes, numbers: set[int], **options: Any) -> by
     """Select rows of a file by their numbers."""
     kind, source, sink = file_type(name), MemoryFile(content), WriteOnly()
     assert kind
-    table = open_table(source, kind, **options)
-    chosen = open_selection(sink, source, kind, columns=table.columns, **options)
+    table = opened(name, content, **options)
+    chosen = open_selection(
+        sink,
+        source,
+        kind,
+        columns=table.columns,
+        encoding=options.get("encoding", "utf-8"),
+        layout=table.layout,
+        has_sep_line=table.has_sep_line,
+    )
     for row in table.rows:
         if isinstance(row, Row) and row.number in numbers:
             chosen.add(row)
@@ -271,3 +279,58 @@ def test_categories_of_polars_are_read_and_written_again(write: Any) -> None:
     write(frame, sink)
     assert values("a.arrow", sink.getvalue()) == frame.to_dicts()
     assert values("a.arrow", selected("a.arrow", sink.getvalue(), {1, 2})) == frame[1:].to_dicts()
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "options"),
+    [
+        ("a.csv", b"sep=;\r\na;b\r\n1;x\r\n2;y\r\n", {}),
+        ("a.csv", b"1,x\n2,y\n", {"header": False}),
+        ("a.csv", b"1,x\n2,y\n", {"header": False, "columns": ("a", "b")}),
+        ("a.csv", b"Titles\n\na,b\n1,x\n#2,y\n'#3',z\n", {"skip_lines": 2, "comment": "#", "quote": "'"}),
+        ("a.tsv", b'a\tb\n1\t"x\n2\ty"\n"3"\tz\n', {"quote": "none"}),
+        ("a.tsv", b'a\tb\n1\t"x\n2\ty"\n"3"\tz\n', {}),
+        ("a.tsv", b"a\tb\nx\\\ty\t2\\\\\n3\tz\n", {"quote": "none", "escape": "\\"}),
+        ("a.csv", b'a,b\n"x\\"y",\\\\z\n2,"\n"\n', {"escape": "\\"}),
+    ],
+)
+def test_what_a_job_spec_says_of_the_layout_holds_for_the_selection(
+    name: str, content: bytes, options: dict[str, Any]
+) -> None:
+    count = len(rows(name, content, **options))
+    for chosen in ({0}, {1}, set(range(count))):
+        assert check(name, content, chosen, **options)
+
+
+CELLS = st.text(st.sampled_from("a\"'\\#;,\t\n x"), max_size=5)
+
+
+@given(
+    table=st.lists(st.tuples(CELLS, CELLS), min_size=1, max_size=4),
+    name=st.sampled_from(["a.csv", "a.tsv"]),
+    options=st.fixed_dictionaries(
+        {
+            "quote": st.sampled_from(["auto", '"', "'"]),
+            "escape": st.sampled_from([None, "\\"]),
+            "header": st.sampled_from([None, False]),
+            "comment": st.sampled_from([None, "#"]),
+            "skip_lines": st.sampled_from([0, 2]),
+        }
+    ),
+)
+def test_rows_of_any_layout_are_read_again_as_they_were(
+    table: list[tuple[str, str]], name: str, options: dict[str, Any]
+) -> None:
+    mark = '"' if options["quote"] == "auto" else options["quote"]
+    sink = io.StringIO(newline="")
+    writer = csv.writer(
+        sink,
+        delimiter="\t" if name == "a.tsv" else ",",
+        quotechar=mark,
+        escapechar=options["escape"],
+        quoting=csv.QUOTE_ALL,
+    )
+    writer.writerows(([] if options["header"] is False else [("c", "d")]) + table)
+    content = "x\n" * options["skip_lines"] + sink.getvalue()
+    again = check(name, content.encode(), set(range(len(table))), **options)
+    assert len(values(name, again, **options)) == len(table)

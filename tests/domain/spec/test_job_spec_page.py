@@ -38,7 +38,7 @@ def row(name: str) -> set[str]:
 
 
 def test_there_are_examples() -> None:
-    assert len(EXAMPLES) == 5
+    assert len(EXAMPLES) == 6
 
 
 @pytest.mark.parametrize("text", EXAMPLES)
@@ -48,7 +48,7 @@ def test_every_example_is_a_job_spec_without_help_of_the_settings(text: str) -> 
 
 
 def test_the_examples_do_what_they_say() -> None:
-    embeddings, classification, translation, pictures, completions = (
+    embeddings, classification, translation, pictures, export, completions = (
         parse_spec(text.encode(), "x.yaml") for text in EXAMPLES
     )
     row: dict[str, Any] = {
@@ -58,17 +58,20 @@ def test_the_examples_do_what_they_say() -> None:
         "attachments": ["x.pdf"],
         "place": "Bonn",
         "photo": b"\xff\xd8",
+        "review": "I like it",
     }
     bodies = [
         msgspec.json.decode(RequestTemplate(spec).request(0, row))["body"]
-        for spec in (embeddings, classification, translation, pictures, completions)
+        for spec in (embeddings, classification, translation, pictures, export, completions)
     ]
     assert (bodies[0]["input"], bodies[0]["dimensions"]) == ("A\nb", 256)
     assert bodies[1]["messages"][1]["content"] == "Subject: (none)\nAttachment 1: x.pdf\n\nlong"
     assert columns_of(classification.answer_schema or {}) == ["department", "urgent"]
     assert bodies[2]["messages"][1] == {"role": "user", "content": "b"}
     assert translation.direct_deployment == "gpt-4o-mini"
-    assert bodies[4]["prompt"] == "b\n\nIn one sentence:"
+    assert bodies[5]["prompt"] == "b\n\nIn one sentence:"
+    assert (export.quote, export.header, export.columns) == ("none", False, ["id", "review"])
+    assert bodies[4]["messages"][0]["content"] == "I like it"
     assert bodies[3]["input"][0]["content"][1]["image_url"] == "data:image/jpeg;base64,/9g="
 
 

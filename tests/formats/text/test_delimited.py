@@ -270,3 +270,168 @@ def test_quotes_in_disorder_do_not_take_for_ever(monkeypatch: pytest.MonkeyPatch
     assert caught.value.code == "bad_quotes"
     lonely = b'1,"x\n' + b"2,y\n" * 300
     assert len(rows("a.csv", b"a,b\n" + lonely * 50)) == 50 * 301
+
+
+# --- as tools write them ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("line", [b"sep=;", b'"sep=;"', b"SEP=;", b"sep=;;;"])
+@pytest.mark.parametrize("delimiter", [None, ";"])
+def test_a_first_line_of_excel_names_the_delimiter(line: bytes, delimiter: str | None) -> None:
+    content = line + b"\r\nid;text\r\n1;a,b\r\n2\r\n"
+    table = opened("a.csv", content, delimiter=delimiter)
+    assert (table.columns, table.layout.delimiter) == (("id", "text"), ";")
+    assert told(list(table.rows)) == [{"id": "1", "text": "a,b"}, ("ragged_row", 4)]
+
+
+def test_such_a_line_may_name_the_usual_delimiter_or_a_tab() -> None:
+    assert values("a.csv", b"sep=,\na,b\n1,2\n") == [{"a": "1", "b": "2"}]
+    assert values("a.csv", b"sep=\t\na\tb\n1\t2\n") == [{"a": "1", "b": "2"}]
+    assert values("a.csv", b"sep=\\t\na\tb\n1\t2\n") == [{"a": "1", "b": "2"}]
+    assert values("a.csv", "sep=;\na;b\n1;2\n".encode("utf-16"), encoding="utf-16") == [{"a": "1", "b": "2"}]
+    assert values("a.csv", b"sep=;\n1;2\n", header=False) == [{"column_1": "1", "column_2": "2"}]
+    assert values("a.csv", b"a,sep\nsep=;,1\n") == [{"a": "sep=;", "sep": "1"}]
+
+
+UNQUOTED = [
+    (b'1\t"open here\n2\tclosed here"\n3\tlast\n', ['"open here', 'closed here"', "last"]),
+    (b'1\t"never closed\n2\tx\n3\ty\n', ['"never closed', "x", "y"]),
+    (b'1\t"quoted" word first\n2\t5" screen\n', ['"quoted" word first', '5" screen']),
+    (b'1\t"a\n2\tb\n3\tc"\n4\td\n', ['"a', "b", 'c"', "d"]),
+    (b'1\t""\n2\t"x""\n3\ty\n', ["", '"x""', "y"]),
+]
+
+
+@pytest.mark.parametrize(("content", "texts"), UNQUOTED)
+@pytest.mark.parametrize("quote", ["auto", "none"])
+def test_a_tsv_without_quoting_has_a_row_for_each_line(content: bytes, texts: list[str], quote: str) -> None:
+    found = values("a.tsv", b"id\ttext\n" + content, quote=quote)
+    assert [row["id"] for row in found] == [str(number) for number in range(1, len(texts) + 1)]
+    if quote == "none":
+        assert [row["text"] for row in found] == [
+            line.split("\t")[1] for line in content.decode().splitlines()
+        ]
+    else:
+        assert [row["text"] for row in found] == texts
+
+
+def test_a_quoted_tsv_keeps_its_fields_together() -> None:
+    content = b'id\ttext\tn\n1\t"two\nlines"\t3\n2\t"a\tb"\t4\n3\t"say ""hi"""\t5\n'
+    for quote in ("auto", '"'):
+        found = values("a.tsv", content, quote=quote)
+        assert [row["text"] for row in found] == ["two\nlines", "a\tb", 'say "hi"']
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (b'text\n"open\nclosed"\nx\n', [("unclear_quotes", 2), {"text": "x"}]),
+        (
+            b'id\tcode\n1\t"def f():\n\treturn 1"\n2\tx\n',
+            [("unclear_quotes", 2), {"id": "2", "code": "x"}],
+        ),
+    ],
+)
+def test_quotes_that_may_be_either_are_told_and_not_sent(content: bytes, expected: list[object]) -> None:
+    assert told(rows("a.tsv", content)) == expected
+    assert all(isinstance(row, Row) for row in rows("a.tsv", content, quote="none"))
+    assert all(isinstance(row, Row) for row in rows("a.tsv", content, quote='"'))
+
+
+cell = st.text(st.sampled_from("ab \"'\\.;,é"), max_size=6)
+
+
+@given(table=st.lists(st.tuples(st.integers(0, 99).map(str), cell), max_size=8))
+def test_a_tsv_never_has_fewer_rows_than_lines_without_a_word(table: list[tuple[str, str]]) -> None:
+    content = "id\ttext\n" + "".join(f"{number}\t{text}\n" for number, text in table)
+    found = rows("a.tsv", content.encode())
+    # A row is one line; what takes several is reported.
+    begins = [row.line or 0 for row in found]
+    lines = [behind - begin for begin, behind in zip(begins, [*begins[1:], len(table) + 2], strict=False)]
+    assert all(count == 1 or isinstance(row, BadRow) for count, row in zip(lines, found, strict=True))
+    assert sum(lines) == len(table)
+    plain = values("a.tsv", content.encode(), quote="none")
+    assert [(row["id"], row["text"]) for row in plain] == table
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (b'id, text\n1, "Hello, world"\n2, "plain"\n3,"ok"\n', ["Hello, world", "plain", "ok"]),
+        (b'id, "text"\n1,   "a ""b"""\n', ['a "b"']),
+        (b'id,text\n1, "Twas the night\n2, 5" screen\n', [' "Twas the night', ' 5" screen']),
+        (b'id,text\n1,"He said, ""no"""\n2, plain\n', ['He said, "no"', " plain"]),
+    ],
+)
+def test_blanks_before_a_quote_are_no_part_of_the_value(content: bytes, expected: list[str]) -> None:
+    assert [row["text"] for row in values("a.csv", content)] == expected
+
+
+def test_other_quotes_escapes_remarks_and_titles_can_be_named() -> None:
+    assert values("a.csv", b"a,b\n'1,2','it''s'\n", quote="'") == [{"a": "1,2", "b": "it's"}]
+    assert values("a.csv", b'a,b\n"say \\"hi\\"",x\\,y\n', escape="\\") == [{"a": 'say "hi"', "b": "x,y"}]
+    assert values("a.tsv", b"a\tb\nx\\\ty\t2\n", escape="\\", quote="none") == [{"a": "x\ty", "b": "2"}]
+    content = b'Report of "May\n\na,b\n# a remark, "open\n1,"x\n# no remark"\n#2,y\n3,z\n'
+    assert rows("a.csv", content, skip_lines=2, comment="#") == [
+        Row(0, {"a": "1", "b": "x\n# no remark"}, 5),
+        Row(1, {"a": "3", "b": "z"}, 8),
+    ]
+
+
+def test_a_file_without_a_header_loses_no_row() -> None:
+    content = b'"Hello there",1\n"Good\nbye",2\n'
+    assert opened("a.csv", content, header=False).columns == ("column_1", "column_2")
+    assert rows("a.csv", content, header=False)[0] == Row(0, {"column_1": "Hello there", "column_2": "1"}, 1)
+    found = values("a.csv", content, header=False, columns=("text", "n"))
+    assert found == [{"text": "Hello there", "n": "1"}, {"text": "Good\nbye", "n": "2"}]
+    assert told(rows("a.csv", b"1,2,3\n", header=False, columns=("a", "b"))) == [("ragged_row", 1)]
+    assert values("a.csv", b"same,same\n1,2\n", header=False)[1] == {"column_1": "1", "column_2": "2"}
+    with pytest.raises(InputFileError, match="header: false"):
+        opened("a.csv", b"yes,yes,no\n1,2,3\n")
+
+
+def test_joined_files_are_read_on() -> None:
+    content = '\ufeffid,text\n1,a\n\ufeffid,text\n2,b\n\ufeff3,c\n\ufeff"4","d, e"\nid,text\n'.encode()
+    assert told(rows("a.csv", content)) == [
+        {"id": "1", "text": "a"},
+        ("repeated_header", 3),
+        {"id": "2", "text": "b"},
+        {"id": "3", "text": "c"},
+        {"id": "4", "text": "d, e"},
+        ("repeated_header", 7),
+    ]
+    wide = content.decode().encode("utf-16-le")
+    assert told(rows("a.csv", wide, encoding="utf-16")) == told(rows("a.csv", content))
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding"),
+    [
+        ("für, ähnlich, schön, groß", "cp1252"),
+        ("été, déjà, garçon, Noël", "cp1252"),
+        ("Привет, как дела, пока", "cp1251"),
+        ("Привет, как дела, пока", "koi8_r"),
+        ("こんにちは, 今日はいい天気, ありがとう", "shift_jis"),
+        ("こんにちは, 今日はいい天気, ありがとう", "euc_jp"),
+        ("你好世界, 今天天气很好, 谢谢大家", "gb18030"),
+        ("안녕하세요, 반갑습니다, 감사합니다", "euc_kr"),
+        ("für, ähnlich, schön", "utf-16-le"),
+        ("für, ähnlich, schön", "utf-16-be"),
+    ],
+)
+@pytest.mark.parametrize("name", ["a.csv", "a.txt", "a.tsv"])
+def test_the_likely_encoding_is_named_and_never_used(name: str, text: str, encoding: str) -> None:
+    content = ("text\n" + "\n".join(text.split(", ")) + "\n").encode(encoding)
+    with pytest.raises(InputFileError) as caught:
+        opened(name, content)
+    assert caught.value.code == "not_text"
+    assert f"`encoding: {encoding}`" in str(caught.value)
+    assert text[:2] in str(caught.value)
+    assert len(rows(name, content, encoding=encoding)) >= 3
+
+
+def test_a_few_bad_bytes_are_damage_and_no_encoding() -> None:
+    found = rows("a.csv", b"a,b\n1,f\xfcr\n2,x\n3,\xe4\n")
+    assert told(found) == [("invalid_encoding", 2), {"a": "2", "b": "x"}, ("invalid_encoding", 4)]
+    assert isinstance(found[0], BadRow)
+    assert "encoding: cp1252" in found[0].message
