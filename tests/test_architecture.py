@@ -114,6 +114,7 @@ ORDINARY_WORDS = {"input", "text", "format", "schema"}
 SPEC_KEYS = {"messages", "image_url"}  # a job spec has keys of these names, whatever its endpoint
 OTHER_MEANINGS = {
     "domain/spec/job_spec.py": SPEC_KEYS,
+    "domain/spec/conversations.py": {"messages"},
     "domain/spec/json_schema.py": SPEC_KEYS,
     "domain/spec/request_template.py": SPEC_KEYS,
     # What is told to people, and what their files look like.

@@ -25,7 +25,7 @@ from domain.service.endpoints import (
 from domain.spec.documents import DocumentError, read_document
 from domain.spec.sections import Mistakes, Section, check_json, shown
 from domain.spec.structured import answer_schema, schema_mistakes
-from domain.templates.fields import template_mistake
+from domain.templates.fields import is_one_value, template_mistake
 
 OnDeadline = Literal["cancel", "direct"]
 Role = Literal["system", "developer", "user", "assistant"]
@@ -82,8 +82,11 @@ class JobSpec(msgspec.Struct, frozen=True, kw_only=True):
         Meta(description=f"For {named(lambda e: e.text_key)}: one template; columns are variables."),
     ] = None
     messages: Annotated[
-        list[Message] | None,
-        Meta(description=f"For {named(lambda e: e.messages_key)}: the conversation, as templates."),
+        list[Message] | str | None,
+        Meta(
+            description=f"For {named(lambda e: e.messages_key)}: the conversation, as templates; or one expression, the column "
+            "that holds a whole one."
+        ),
     ] = None
     parameters: Annotated[
         dict[str, Any], Meta(description="Copied into every request: `temperature`, `dimensions`, ...")
@@ -266,11 +269,23 @@ def _template(section: Section, key: str) -> str | None:
     return source
 
 
-def _messages(top: Section, mistakes: Mistakes) -> list[Message] | None:
+def _messages(top: Section, mistakes: Mistakes) -> list[Message] | str | None:
+    if isinstance(top.value("messages"), str):
+        return _conversation(top)
     entries = top.list_of("messages", MAX_MESSAGES)
     if entries is None:
         return None
     return [_message(f"messages[{index}]", entry, mistakes) for index, entry in enumerate(entries)]
+
+
+def _conversation(top: Section) -> str | None:
+    """Read the expression that gives a whole conversation."""
+    source = _template(top, "messages")
+    if source is not None and not template_mistake(source) and not is_one_value(source):
+        top.wrong(
+            "messages", "a text here is one expression for a whole conversation, such as '{{ messages }}'"
+        )
+    return source
 
 
 def _message(path: str, entry: object, mistakes: Mistakes) -> Message:

@@ -9,9 +9,11 @@ import msgspec
 from domain.errors import RowTemplateError
 from domain.service.endpoints import Parts
 from domain.service.request_lines import MAX_LINE_BYTES
+from domain.spec.conversations import ConversationTemplate
 from domain.spec.job_spec import JobSpec, Message, Part
+from domain.spec.pictures import PictureTemplate
 from domain.spec.text_column import DEFAULT_NAMES, text_column
-from domain.templates.fields import MAX_IMAGE_CHARS, MAX_TEXT_CHARS, Column, FieldTemplate
+from domain.templates.fields import MAX_TEXT_CHARS, Column, FieldTemplate
 from domain.templates.row_text import text_of
 
 MAX_ROWS_TO_LOOK_AT = 100
@@ -66,7 +68,9 @@ class RequestTemplate:
                 value = values[column]
                 line[index] = _encode(value if type(value) is str else text_of(value))[1:-1]
             for index, template in self._templates:
-                line[index] = _encode(template.render(values))[1:-1]
+                line[index] = template.encoded(values)
+        except RowTemplateError:
+            raise
         except (LookupError, TypeError, ValueError, RecursionError) as error:
             raise self._reason(values) from error
         joined = b"".join(line)
@@ -96,7 +100,7 @@ class RequestTemplate:
         """Find out which text could not be made, by making each with care."""
         for field in self._fields:
             try:
-                _encode(field.render(values))
+                field.encoded(values)
             except RowTemplateError as error:
                 return error
             except ValueError:
@@ -160,7 +164,11 @@ def _pieces(spec: JobSpec) -> Iterator[_Piece]:
         yield b"," + _encode(spec.target.text_key)
         yield from (b':"', FieldTemplate("input", spec.input), b'"')
     if spec.messages is not None:
-        yield b"," + _encode(spec.target.messages_key) + b":["
+        yield b"," + _encode(spec.target.messages_key) + b":"
+    if isinstance(spec.messages, str):
+        yield ConversationTemplate("messages", spec.messages)
+    elif spec.messages is not None:
+        yield b"["
         for index, message in enumerate(spec.messages):
             yield b"," * bool(index) + b'{"role":' + _encode(message.role) + b',"content":'
             yield from _content(f"messages[{index}].content", message.content, spec.target.parts)
@@ -188,7 +196,7 @@ def _part(path: str, part: Part, words: Parts) -> Iterator[_Piece]:
         yield b'{"type":' + _encode(words.text)
         yield from (b',"text":"', FieldTemplate(f"{path}.text", part.text), b'"}')
         return
-    image = FieldTemplate(f"{path}.image_url", part.image_url or "", MAX_IMAGE_CHARS)
+    image = PictureTemplate(f"{path}.image_url", part.image_url or "")
     detail = b',"detail":' + _encode(part.detail) if part.detail else b""
     yield b'{"type":' + _encode(words.image)
     if words.has_image_object:

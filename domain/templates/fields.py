@@ -22,6 +22,8 @@ WORK = 16 * 1024 * 1024  # what one text may cost beside reading and writing it 
 MAX_SHOWN_COLUMNS = 20
 MAX_SHOWN_CHARS = 300
 
+_encode = msgspec.json.Encoder().encode
+
 
 class Column(msgspec.Struct, frozen=True):
     """A place in a template where a column's value goes."""
@@ -63,8 +65,12 @@ class FieldTemplate:
             name = sandbox.missing_name(error)
             if name is not None:
                 raise self.missing(name, values) from error
-            self._fail(sandbox.reason_of(error))
+            self._fail(self._about(sandbox.reason_of(error), values))
         return "".join(made)
+
+    def encoded(self, values: Mapping[str, Any]) -> bytes:
+        """Give the text for a row as the inside of a JSON string. Raises like `render`."""
+        return _encode(self.render(values))[1:-1]
 
     def missing(self, name: str, values: Mapping[str, Any]) -> RowTemplateError:
         """Say that a row has no such column, and which it has."""
@@ -74,6 +80,14 @@ class FieldTemplate:
         return RowTemplateError(
             f"{self.path}: no column named {name!r}.{hint} {column_list(columns)}", code="missing_column"
         )
+
+    def _about(self, reason: str, values: Mapping[str, Any]) -> str:
+        """Name the column that is null, where that is the reason."""
+        if not reason.startswith("nothing has no"):
+            return reason
+        named = [name for name in values if self.columns is None or name in self.columns]
+        nulls = [name for name in named if values[name] is None]
+        return f"column {nulls[0]!r} is null: {reason}" if nulls else reason
 
     def _fail(self, message: str) -> NoReturn:
         raise RowTemplateError(f"{self.path}: {message[:MAX_SHOWN_CHARS]}")
@@ -88,6 +102,17 @@ def template_mistake(source: str) -> str | None:
     except TemplateMistakeError as error:
         return str(error)
     return None
+
+
+def is_one_value(source: str) -> bool:
+    """Tell a good template that is one expression and nothing else, so that its value may be more than a text."""
+    from jinja2 import nodes  # noqa: PLC0415 - as above
+
+    from domain.templates import sandbox  # noqa: PLC0415 - as above
+
+    body = sandbox.checked(source).body
+    found = body[0].nodes if len(body) == 1 and isinstance(body[0], nodes.Output) else []
+    return len(found) == 1 and not isinstance(found[0], (nodes.TemplateData, nodes.Const))
 
 
 def column_list(columns: Sequence[str]) -> str:

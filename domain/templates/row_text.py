@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from datetime import date, datetime, time
 from decimal import Decimal
+from math import isfinite
 from typing import Any
 
 import msgspec
@@ -16,9 +17,9 @@ _unquote = msgspec.json.Decoder(str).decode
 def text_of(value: object) -> str:
     """Write a value as text.
 
-    Nothing is the empty text; true and false as in JSON; numbers plainly; dates and times in ISO 8601; lists and
-    objects as JSON; bytes in base64. Raises TypeError for a value that no file format knows, ValueError or
-    RecursionError for one that cannot be written.
+    Nothing is the empty text, and so are NaN, which stands for a missing number, and infinite numbers; true and false as
+    in JSON; numbers plainly; dates and times in ISO 8601; lists and objects as JSON; bytes in base64. Raises TypeError for
+    a value that no file format knows, ValueError or RecursionError for one that cannot be written.
     """
     write = _WRITERS.get(type(value))
     return write(value) if write else _text_of_unusual(value)
@@ -44,6 +45,10 @@ def _decimal(value: Decimal) -> str:
     return format(value, "f") if plain else str(value)
 
 
+def _float(value: float) -> str:
+    return repr(value) if isfinite(value) else ""
+
+
 def _nothing(_: object) -> str:
     return ""
 
@@ -57,7 +62,7 @@ _WRITERS: dict[type, Callable[[Any], str]] = {
     type(None): _nothing,
     bool: _bool,
     int: int.__repr__,
-    float: float.__repr__,
+    float: _float,
     Decimal: _decimal,
     datetime: datetime.isoformat,
     date: date.isoformat,

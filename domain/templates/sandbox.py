@@ -72,7 +72,7 @@ class _Environment(ImmutableSandboxedEnvironment):
             str(obj)  # raises: what is missing has no parts
         if isinstance(obj, (dict, list, tuple, str)):
             try:
-                return obj[argument]
+                return _unless_nan(obj[argument])
             except (LookupError, TypeError):
                 pass
         hint = None if isinstance(obj, Columns) else f"{kind_of(obj)} has no {argument!r}"
@@ -184,9 +184,15 @@ def compiled(tree: nodes.Template) -> Template:
         raise TemplateMistakeError("nested too deeply") from error
 
 
+def _unless_nan(value: Any) -> Any:
+    """Give a value, nothing for NaN: it stands for a missing number, and would count as true."""
+    return None if isinstance(value, float) and value != value else value  # noqa: PLR0124
+
+
 def pieces(template: Template, values: Mapping[str, Any], work: Work) -> Iterator[str]:
     """Run a template over a row, giving its text piece by piece. Raises one of FAILURES."""
-    variables = {**values, "row": Columns(values), WORK: work}
+    clean = {name: _unless_nan(value) for name, value in values.items()}
+    variables = {**clean, "row": Columns(clean), WORK: work}
     return template.root_render_func(template.new_context(variables, shared=True))
 
 

@@ -1,6 +1,7 @@
 """The values of rows become columns of pyarrow again: the way back from `arrow_values`."""
 
 import base64
+import re
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any
@@ -24,6 +25,7 @@ _BYTES = (kinds.is_binary, kinds.is_large_binary, kinds.is_fixed_size_binary, ki
 _LISTS = (kinds.is_list, kinds.is_large_list, kinds.is_fixed_size_list)
 _ERRORS = (pa.ArrowException, ValueError, ArithmeticError, TypeError, AttributeError)
 
+_NANOSECONDS = re.compile(r"(-?)PT(\d+)\.(\d{7,9})S")
 _duration_of = msgspec.json.Decoder(timedelta).decode
 _json = msgspec.json.Encoder(decimal_format="number").encode
 
@@ -121,10 +123,13 @@ def _bytes(value: Any) -> bytes:
 
 
 def _duration(value: Any) -> Any:
-    """Take ISO 8601, and the count of nanoseconds that stands where microseconds do not do."""
+    """Take ISO 8601; a count of nanoseconds where microseconds do not do."""
     if not isinstance(value, str):
         return value
-    return _duration_of(_json(value)) if "P" in value else int(value)
+    if found := _NANOSECONDS.fullmatch(value):
+        sign, seconds, fraction = found.groups()
+        return int(f"{sign}{int(seconds) * 1_000_000_000 + int(fraction.ljust(9, '0'))}")
+    return _duration_of(_json(value))
 
 
 _SCALARS: tuple[tuple[Callable[[pa.DataType], bool], Fit], ...] = (

@@ -64,4 +64,10 @@ def unreadable(file: RangeFile, what: str, code: str) -> Iterator[None]:
         if "crypt" in reason.lower():
             message = f"The file is encrypted {what}; encrypted files are not read ({reason})."
             raise InputFileError(message, code="encrypted") from error
+        if "more than 64 bits" in reason:
+            message = (
+                "The file has whole numbers of 128 bits (Int128 of polars, for instance), which are not read. Cast them to "
+                "decimals of 38 digits or to text before writing."
+            )
+            raise InputFileError(message, code="unread_type") from error
         raise InputFileError(f"The file cannot be read as {what}: {reason}.", code=code) from error

@@ -18,6 +18,7 @@ class ArrowFile:
     """An Arrow file or stream. Raises InputFileError: `bad_arrow`, `part_too_large`."""
 
     what, code = "Arrow", "bad_arrow"
+    intervals: frozenset[str] = frozenset()  # have a type of their own here
 
     def __init__(self, source: Source) -> None:
         self.range_file = RangeFile(source)

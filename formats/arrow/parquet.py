@@ -38,6 +38,7 @@ class ParquetFile:
             )
             self._rows: int = metadata.num_rows
             self.schema: pa.Schema = self._file.schema_arrow
+            self.intervals = _intervals(metadata)
 
     def batches(self, columns: list[str]) -> Iterator[pa.RecordBatch]:
         """Give all rows of some columns."""
@@ -53,6 +54,12 @@ class ParquetFile:
         if found != self._rows:
             message = f"The file says it has {self._rows} rows; {found} are there."
             raise InputFileError(message, code=self.code)
+
+
+def _intervals(metadata: Any) -> frozenset[str]:
+    """Name the columns that hold intervals: pyarrow does not know that type, and gives their bytes."""
+    columns = (metadata.schema.column(number) for number in range(metadata.num_columns))
+    return frozenset(column.path for column in columns if column.converted_type == "INTERVAL")
 
 
 def _leaves(metadata: Any, wanted: frozenset[str] | None) -> int:

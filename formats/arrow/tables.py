@@ -26,6 +26,7 @@ class BatchFile(Protocol):
     code: str  # of InputFileError when the file is damaged
     range_file: RangeFile
     schema: pa.Schema
+    intervals: frozenset[str]  # columns of intervals whose type does not say so
 
     def batches(self, columns: list[str]) -> Iterator[pa.RecordBatch]:
         """Give all rows of some columns."""
@@ -40,9 +41,10 @@ def open_typed(file: BatchFile, wanted: frozenset[str] | None) -> Opened:
     """Give columns, rows and types. Raises InputFileError, while the rows are gone through as well."""
     with unreadable(file.range_file, file.what, file.code):
         columns = checked_names(file.schema.names)
-        types = dict(zip(columns, file.schema.types, strict=True))
+        stored = dict(zip(columns, file.schema.types, strict=True))
         chosen = [name for name in columns if wanted is None or name in wanted]
-        reader = BatchReader(chosen, [types[name] for name in chosen])
+        reader = BatchReader(chosen, [stored[name] for name in chosen], file.intervals)
+        types = stored | dict.fromkeys(file.intervals.intersection(columns), pa.string())
     return columns, _rows(file, chosen, reader), types
 
 

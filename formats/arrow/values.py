@@ -5,7 +5,8 @@ to microseconds, or to text where they matter.
 """
 
 import base64
-from collections.abc import Callable, Iterator
+import struct
+from collections.abc import Callable, Collection, Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -36,9 +37,12 @@ _PLAIN = (
 class BatchReader:
     """Turns batches of one schema into rows."""
 
-    def __init__(self, names: list[str], types: list[pa.DataType]) -> None:
+    def __init__(self, names: list[str], types: list[pa.DataType], intervals: Collection[str] = ()) -> None:
         self._names = names
-        self._columns = [column_reader(kind) for kind in types]
+        self._columns = [
+            _intervals if name in intervals else column_reader(kind)
+            for name, kind in zip(names, types, strict=True)
+        ]
 
     def rows(self, batch: pa.RecordBatch, first: int) -> Iterator[Row | BadRow]:
         """Give the rows of a batch, numbered from `first`. A value that Python cannot hold makes its row a bad one."""
@@ -96,6 +100,11 @@ def column_reader(kind: pa.DataType) -> ColumnReader:
             return _all_converted(column.cast(as_text), convert_text)
 
     return read
+
+
+def _intervals(column: pa.Array) -> list[Any]:
+    """Give the intervals of a parquet file, which pyarrow takes for bytes."""
+    return [_converted(value, interval_of_parquet) for value in column.to_pylist()]
 
 
 def _all_converted(column: pa.Array, convert: "Conversion") -> list[Any]:
@@ -174,6 +183,8 @@ def conversion(kind: pa.DataType, *, as_text: bool = False) -> Conversion:
     """Give what turns the values of a type, once they are cast, into values JSON knows; None when they are such already."""
     if as_text and kinds.is_timestamp(kind) and kind.unit == "ns":
         return _moment
+    if as_text and kinds.is_duration(kind) and kind.unit == "ns":
+        return _nanoseconds
     if any(is_plain(kind) for is_plain in _PLAIN):
         return None
     for matches, converting in _CONVERSIONS:
@@ -199,6 +210,7 @@ def _list_converting(kind: pa.DataType, as_text: bool) -> Conversion:  # noqa: F
 
 _CONVERSIONS: tuple[tuple[Callable[[pa.DataType], bool], Callable[[pa.DataType, bool], Conversion]], ...] = (
     (kinds.is_time, lambda _kind, _as_text: _time_of_day),
+    (kinds.is_interval, lambda _kind, _as_text: _interval),
     (kinds.is_dictionary, lambda kind, as_text: conversion(kind.value_type, as_text=as_text)),
     (kinds.is_struct, _struct_converting),
     (kinds.is_map, _map_converting),
@@ -219,6 +231,33 @@ def _moment(text: str) -> datetime | str:
         return datetime.fromisoformat(micros + zone)
     colon = ":" if len(zone) == len("+0000") else ""
     return f"{micros.replace(' ', 'T')}{nanos}{zone[:3]}{colon}{zone[3:]}"
+
+
+def _nanoseconds(text: str) -> str:
+    """Take a count of nanoseconds, and give it in ISO 8601."""
+    return _iso_duration(0, 0, int(text))
+
+
+def _interval(value: Any) -> str:
+    """Give months, days and nanoseconds, which do not add up to one length, in ISO 8601: P1M2DT3S."""
+    return _iso_duration(value.months, value.days, value.nanoseconds)
+
+
+def interval_of_parquet(value: bytes) -> str:
+    """Give an interval as parquet stores it (months, days, milliseconds; 4 bytes each, the least first) in ISO 8601."""
+    months, days, millis = struct.unpack("<III", value)
+    return _iso_duration(months, days, millis * 1_000_000)
+
+
+def _iso_duration(months: int, days: int, nanos: int) -> str:
+    sign = "-" if nanos < 0 else ""
+    seconds, rest = divmod(abs(nanos), 1_000_000_000)
+    fraction = f".{rest:09d}".rstrip("0") if rest else ""
+    parts = [f"{months}M" * bool(months), f"{days}D" * bool(days)]
+    time = f"T{sign}{seconds}{fraction}S" if nanos or not (months or days) else ""
+    if sign and not (months or days):
+        return f"-P{time.replace('-', '')}"
+    return f"P{''.join(parts)}{time}"
 
 
 def _time_of_day(text: str) -> str:

@@ -140,3 +140,32 @@ def test_blanks_before_a_quote_are_no_part_of_a_prompt(pipeline: InlinePipeline)
     assert pipeline.run().tally.ok == 3
     for record, text in zip(records(pipeline, "_output.jsonl"), ["Hello, world", "plain", "ok"], strict=True):
         assert f"'{text}'" in record["chat"]
+
+
+def test_missing_numbers_read_as_nothing(pipeline: InlinePipeline) -> None:
+    drop(pipeline, "20-pandas-nan")
+    report = pipeline.run()
+    assert (report.done, report.rejected) == (4, 0)
+    found = {
+        record["file"]: record["chat"]
+        for name in pipeline.names(pipeline.storage.processed)
+        if name.endswith("_output.jsonl")
+        for record in map(json.loads, pipeline.storage.processed.read(name)[0].splitlines())
+        if record["row"] == (1 if record["file"] != "raw.parquet" else 0)
+    }
+    assert "[|||] Bye" in found["nan.parquet"]
+    assert "[c|1.5|1|] b has price" in found["py.jsonl"]
+    assert "[|||] Hello" in found["raw.parquet"]
+    assert "has price" not in found["raw.parquet"]
+    (told,) = errors(pipeline).values()
+    assert ["it says NaN" in message for _, message in told] == [True]
+
+
+def test_pictures_that_are_null_are_told_and_not_sent(pipeline: InlinePipeline) -> None:
+    drop(pipeline, "30-hf-image-struct")
+    tally = pipeline.run().tally
+    assert (tally.ok, tally.invalid) == (1, 2)
+    (found,) = errors(pipeline).values()
+    assert [code for code, _ in found] == ["empty_picture", "template_error"]
+    assert "the picture is empty" in found[0][1]
+    assert "column 'image' is null" in found[1][1]

@@ -100,6 +100,7 @@ def rendered_or_not(template: FieldTemplate, values: dict[str, Any]) -> str:
         (0, "0"),
         (-12345678901234567890, "-12345678901234567890"),
         (2.0, "2.0"),
+        (float("nan"), ""),
         (0.1, "0.1"),
         (Decimal("12.30"), "12.30"),
         (Decimal("1E+3"), "1000"),
@@ -119,6 +120,30 @@ def test_a_value_reads_the_same_alone_and_in_a_template(value: object, text: str
     assert render("<{{ it }}>", it=value) == f"<{text}>"
     assert render("{% if 1 %}<{{ it }}>{% endif %}", it=value) == f"<{text}>"
     assert render("{{ '<' ~ it ~ '>' }}", it=value) == f"<{text}>"
+
+
+NAN, INFINITY = float("nan"), float("inf")
+
+
+def test_a_missing_number_reads_as_nothing() -> None:
+    values = {"n": NAN, "o": {"n": NAN}, "l": [1.5, NAN]}
+    assert render("[{{ n }}]", **values) == "[]"
+    assert render("{% if n %}there{% else %}not{% endif %}", **values) == "not"
+    assert render("{% if row.n or o.n or l[1] %}there{% else %}not{% endif %}", **values) == "not"
+    assert render("{{ o }}{{ l }}{{ n | tojson }}", **values) == '{"n":null}[1.5,null]null'
+    assert render("{{ n is none }}", **values) == "true"
+    assert (
+        body(spec(messages=[Message(role="user", content="[{{ n }}]")]), values)["messages"][0]["content"]
+        == "[]"
+    )
+
+
+@pytest.mark.parametrize("value", [INFINITY, -INFINITY])
+def test_an_infinite_number_is_not_written_by_itself(value: float) -> None:
+    assert render("[{{ n }}|{{ o.n }}]", n=value, o={"n": value}) == "[|]"
+    made = spec(messages=[Message(role="user", content="[{{ n }}]")])
+    assert body(made, {"n": value})["messages"][0]["content"] == "[]"
+    assert render('{{ "endless" if n > 1e308 or n < -1e308 else n }}', n=value) == "endless"
 
 
 def test_a_value_of_a_type_no_format_knows_is_that_row_s_error() -> None:
@@ -509,7 +534,7 @@ def test_pictures_for_responses() -> None:
 
 def test_a_picture_may_be_longer_than_a_text() -> None:
     made = spec(messages=[Message(role="user", content=[Part(image_url="{{ it }}")])])
-    longer = "x" * (MAX_TEXT_CHARS + 1)
+    longer = "data:image/png;base64," + "x" * (MAX_TEXT_CHARS + 1)
     assert body(made, {"it": longer})["messages"][0]["content"][0]["image_url"] == {"url": longer}
 
 

@@ -3,6 +3,7 @@
 import io
 import subprocess
 import sys
+import uuid
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -10,6 +11,8 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import duckdb
+import polars as pl
 import pyarrow as pa
 import pyarrow.feather as pf
 import pyarrow.parquet as pq
@@ -104,6 +107,9 @@ def test_columns_types_and_rows(form: str) -> None:
         (pa.array([1, None], pa.time64("ns")), ["00:00:00.000000001", None]),
         (pa.array([90_000_000, None], pa.duration("us")), ["PT90S", None]),
         (pa.array([90_000_000_000, None], pa.duration("ns")), ["PT90S", None]),
+        (pa.array([1_000_000_001, None, -1], pa.duration("ns")), ["PT1.000000001S", None, "-PT0.000000001S"]),
+        (pa.array([uuid.UUID(int=5).bytes, None], pa.uuid()), [str(uuid.UUID(int=5)), None]),
+        (pa.array([Decimal(2**120)], pa.decimal128(38)), [Decimal(2**120)]),
         (pa.array([b"\x00\xff", None, b""]), ["AP8=", None, ""]),
         (pa.array([b"ab", None], pa.binary(2)), ["YWI=", None]),
         (pa.array([[1, None], None, []]), [[1, None], None, []]),
@@ -121,6 +127,49 @@ def test_columns_types_and_rows(form: str) -> None:
 def test_values_come_as_json_and_python_have_them(form: str, array: pa.Array, expected: list[Any]) -> None:
     found = values(NAMES[form], WRITERS[form](pa.table({"a": array})))
     assert [row["a"] for row in found] == expected
+
+
+INTERVALS = [
+    ((1, 2, 3_000_000_001), "P1M2DT3.000000001S"),
+    ((0, 0, 0), "PT0S"),
+    ((14, 0, 0), "P14M"),
+    ((0, 3, 0), "P3D"),
+    ((0, 0, -90_000_000_000), "-PT90S"),
+    ((1, 0, -500_000_000), "P1MT-0.5S"),
+]
+
+
+@pytest.mark.parametrize(("parts", "expected"), INTERVALS)
+def test_intervals_keep_their_months_days_and_seconds(parts: tuple[int, int, int], expected: str) -> None:
+    array = pa.array([pa.MonthDayNano(parts), None])
+    nested = pa.array([{"a": [pa.MonthDayNano(parts)]}, None])
+    table = pa.table({"a": array, "b": nested})
+    for write in (as_arrow_file, as_arrow_stream):
+        found = values("a.arrow", write(table))
+        assert [row["a"] for row in found] == [expected, None]
+        assert found[0]["b"] == {"a": [expected]}
+
+
+def test_what_duckdb_writes_is_read(tmp_path: Path) -> None:
+    target = tmp_path / "a.parquet"
+    duckdb.sql(
+        "copy (select '00000000-0000-0000-0000-000000000005'::uuid u, interval '1 month 2 days 3 seconds' i, "
+        f"12::utinyint n) to '{target}' (format parquet)"
+    )
+    table = opened("a.parquet", target.read_bytes())
+    assert told(list(table.rows)) == [{"u": str(uuid.UUID(int=5)), "i": "P1M2DT3S", "n": 12}]
+    assert table.types is not None
+    assert table.types["i"] == pa.string()
+
+
+@pytest.mark.parametrize("name", ["a.parquet", "a.arrow"])
+def test_whole_numbers_of_128_bits_are_told_with_what_to_do(name: str) -> None:
+    frame, sink = pl.DataFrame({"n": [2**100]}, schema={"n": pl.Int128}), io.BytesIO()
+    (frame.write_parquet if name == "a.parquet" else frame.write_ipc)(sink)
+    with pytest.raises(InputFileError, match="128 bits") as caught:
+        opened(name, sink.getvalue())
+    assert caught.value.code == "unread_type"
+    assert "decimals" in str(caught.value)
 
 
 def test_a_value_that_python_cannot_hold_costs_its_row(form: str) -> None:

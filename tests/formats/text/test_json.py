@@ -263,3 +263,41 @@ def outcome(content: bytes, places: list[int]) -> list[Any]:
     except InputFileError as error:
         found.append((error.code, str(error)[:60]))
     return found
+
+
+@pytest.mark.parametrize("value", ["NaN", "Infinity", "-Infinity"])
+def test_numbers_that_only_python_writes_are_named(value: str) -> None:
+    (bad,) = rows("a.jsonl", f'{{"a": "NaN, they say", "b": {value}}}'.encode())
+    assert isinstance(bad, BadRow)
+    assert (bad.code, f"it says {value}," in bad.message) == ("invalid_json", True)
+    (bad,) = rows("a.jsonl", b'{"a": "NaN", "b": 1,}')
+    assert isinstance(bad, BadRow)
+    assert "NaN" not in bad.message
+
+
+def test_other_flaws_are_named_as_people_do() -> None:
+    (bad,) = rows("a.jsonl", b"{'a': 1}")
+    assert isinstance(bad, BadRow)
+    assert "double quotes" in bad.message
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b'{\n  "a": 1\n}\n{\n  "a": 2\n}\n',
+        b'\n\n[\n  {"a": 1},\n  {"a": 2}\n]\n',
+        b'{"a": {\n"b": 1}}\n',
+        b'\xef\xbb\xbf{\r\n"a": 1\r\n}\r\n',
+    ],
+)
+def test_json_over_several_lines_is_told_once_where_each_line_has_to_be_an_object(content: bytes) -> None:
+    with pytest.raises(InputFileError) as caught:
+        rows("a.jsonl", content)
+    assert caught.value.code == "json_over_lines"
+    assert "jq -c" in str(caught.value)
+
+
+def test_marks_in_the_middle_are_no_part_of_a_row() -> None:
+    content = b'\xef\xbb\xbf{"a": 1}\n\xef\xbb\xbf{"a": 2}\r\n{"a": 3}\n'
+    assert values("a.jsonl", content) == [{"a": 1}, {"a": 2}, {"a": 3}]
+    assert values("a.json", content) == [{"a": 1}, {"a": 2}, {"a": 3}]
