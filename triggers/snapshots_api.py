@@ -16,13 +16,13 @@ from domain.contracts import SnapshotRequest
 from domain.errors import PassingError, PipelineError
 from domain.flow.progress import summed
 from domain.results.metadata import iso
+from steps.intake.liveness import files_instances
 from steps.intake.survey import is_held, list_inputs, waiting_files
 from steps.intake.waiting_note import described
 from steps.threads import in_thread, log_as
 from triggers.starting import start_snapshot
 
 LISTED_SNAPSHOTS = 20
-MAX_PARTS = 20
 
 bp = df.Blueprint()
 
@@ -124,13 +124,7 @@ async def _progress(
     client: df.DurableOrchestrationClient, snapshot_id: str
 ) -> tuple[Any, dict[str, Any] | None]:
     """Give the latest status of the orchestrations that work on the files, and what they tell together."""
-    waiting: list[str] = [""]
-    found: list[Any] = []
-    while waiting and len(found) < MAX_PARTS:
-        status = await client.get_status(names.files_instance_id(snapshot_id, waiting.pop(0)))
-        if status:
-            found.append(status)
-            waiting += (status.custom_status or {}).get("parts", [])
+    found = [status async for _, status in files_instances(client, snapshot_id)]
     latest = max(found, key=lambda status: status.last_updated_time, default=None)
     return latest, summed([status.custom_status for status in found if status.custom_status])
 

@@ -1,9 +1,8 @@
 """What waits in the input container: files without a claim, and claims whose snapshot is not alive any more."""
 
 import random
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Protocol
 
 from adapters.services import Services
 from adapters.work.claims import Claimed
@@ -11,21 +10,11 @@ from domain import names
 from domain.errors import JobSpecError
 from domain.records import Claim, InputFile, SpecBlob
 from domain.settings import Settings
+from steps.intake.liveness import IsAlive
 from steps.job_specs import JobSpecs
 from steps.threads import in_thread
 
 MAX_OWNERS_ASKED = 50  # one status call each; a different sample every time, so that all are asked in the end
-
-ALIVE = frozenset({"Running", "Pending", "Suspended", "ContinuedAsNew"})
-
-IsAlive = Callable[[str], Awaitable[bool]]
-
-
-class TaskHub(Protocol):
-    """What is asked of the durable client."""
-
-    async def get_status(self, instance_id: str) -> Any:
-        """Give an instance's status; something falsy for one that the hub does not know."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,13 +115,3 @@ def waiting_files(files: Iterable[InputFile], specs: JobSpecs) -> list[WaitingFi
 async def _dead_owners(owners: set[str], is_alive: IsAlive) -> set[str]:
     asked = random.sample(sorted(owners), min(len(owners), MAX_OWNERS_ASKED))
     return {owner for owner in asked if not await is_alive(owner)}
-
-
-def alive_in(client: TaskHub) -> IsAlive:
-    """Ask the task hub about snapshots. A wiped hub knows none of them: all are dead."""
-
-    async def is_alive(snapshot_id: str) -> bool:
-        status = await client.get_status(snapshot_id)
-        return bool(status) and status.runtime_status is not None and status.runtime_status.name in ALIVE
-
-    return is_alive

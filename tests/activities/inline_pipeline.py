@@ -48,6 +48,7 @@ from domain.settings import Settings
 from local.azure_openai import RunningService
 from local.functions_host.client_binding import client_binding
 from steps.direct.slices import Slice
+from steps.intake import take
 from tests.conftest import Containers
 
 LOOK_SECONDS = 0.02  # between looks at a batch that is being worked on; the flow's own clock is set forward
@@ -417,7 +418,7 @@ class Steps:
             if not asyncio.iscoroutinefunction(activity):
                 return dict(activity(wire))
             context = SimpleNamespace(invocation_id="", thread_local_storage=threading.local())
-            with patch.object(module, "alive_in", lambda _client: _nobody_is_alive):
+            with patch.object(take, "alive_in", lambda *_: _nobody_is_alive):
                 return dict(asyncio.run(activity(wire, client=NO_TASK_HUB, context=context)))
 
     def slice(self, work: SliceWork) -> Slice:
