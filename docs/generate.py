@@ -10,6 +10,7 @@ sys.path.insert(0, str(ROOT))
 
 import msgspec  # noqa: E402
 
+from domain import error_codes  # noqa: E402
 from domain.flow.state import NEXT_OF_FILE, NEXT_OF_SHARD, FileStep, ShardStep  # noqa: E402
 from domain.results import metadata  # noqa: E402
 from domain.settings import SECRETS, Settings, describe  # noqa: E402
@@ -102,6 +103,46 @@ def states_page() -> str:
     )
 
 
+CODES = (
+    (
+        "A file is rejected",
+        "Nothing of it is sent. The message names the line and the key to set.",
+        error_codes.OF_FILES,
+    ),
+    (
+        "A row costs itself",
+        "The other rows go on. When all rows have the same mistake, the file is rejected with it.",
+        error_codes.OF_ROWS,
+    ),
+    ("A line of a ready-made file costs itself", "The other lines go on.", error_codes.OF_LINES),
+    (
+        "A request has no answer",
+        "Other codes in this place are the service's own, such as `content_filter`, or the status of the batch or of the call.",
+        error_codes.OF_REQUESTS,
+    ),
+    (
+        "A file waits, or is held",
+        "Nothing is lost, and nothing has to be dropped again.",
+        error_codes.OF_WAITING,
+    ),
+)
+
+
+def errors_page() -> str:
+    """Give the tables of all codes."""
+    introduction = (
+        "Made from `domain/error_codes.py`. The code of an error record, of a rejected file's metadata or of a waiting file "
+        "stays the same; its message is for people."
+    )
+    lines = ["# Errors: code, meaning, what to do", "", introduction]
+    for title, about, codes in CODES:
+        lines += ["", f"## {title}", "", about, "", "| code | meaning | what to do |", "|---|---|---|"]
+        lines += [f"| `{code}` | {found.meaning} | {found.advice} |" for code, found in sorted(codes.items())]
+    lines += ["", "## In the log", "", "| code | meaning |", "|---|---|"]
+    lines += [f"| `{code}` | {meaning} |" for code, meaning in sorted(error_codes.WITHIN.items())]
+    return "\n".join(lines) + "\n"
+
+
 def _diagram(first: Any, moves: Any, *also_first: Any) -> list[str]:
     """Write a state diagram in Mermaid's language."""
     arrows = [f"    [*] --> {step}" for step in (first, *also_first)]
@@ -114,6 +155,7 @@ def pages() -> dict[Path, str]:
     return {
         ROOT / "docs" / "settings.md": settings_page(),
         ROOT / "docs" / "states.md": states_page(),
+        ROOT / "docs" / "errors.md": errors_page(),
         ROOT / "docs" / "metadata.schema.json": json.dumps(metadata.schema(), indent=2) + "\n",
         ROOT / "docs" / "job-spec.schema.json": json.dumps(json_schema.schema(), indent=2) + "\n",
         ROOT / "local.settings.json.template": template(),
