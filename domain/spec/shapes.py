@@ -68,21 +68,30 @@ def _request_elsewhere(values: Values) -> Shape | None:
 
 def _other_request(values: Values) -> Shape | None:
     """Recognise batch lines of other services: their requests lie under other names."""
-    for keys, whose, within in _OTHER_REQUESTS:
-        if all(isinstance(values.get(key), Mapping) for key in keys):
+    for key, whose, within in _OTHER_REQUESTS:
+        value = values.get(key)
+        in_parts = isinstance(value, list) and value and all(isinstance(part, Mapping) for part in value)
+        if isinstance(value, Mapping) or (in_parts and key in _LISTS and not _has_words_of_ours(values)):
             return Shape(
                 "other_batch_format",
-                f"The lines look like batch requests of another form ({_named(keys)}, as {whose} has them): "
+                f"The lines look like batch requests of another form (`{key}`, as {whose} has it): "
                 f"{missing_pieces(values)}. Requests read {EXAMPLE}. {AS_SPEC % within}",
             )
     return None
 
 
 _OTHER_REQUESTS = (
-    (("params",), "Anthropic", "params.messages"),
-    (("modelInput",), "Amazon Bedrock", "modelInput.messages"),
-    (("request",), "Gemini", "request.messages"),
+    ("params", "Anthropic", "params.messages"),
+    ("modelInput", "Amazon Bedrock", "modelInput.messages"),
+    ("request", "Gemini", "request.messages"),
+    ("contents", "Gemini", "contents"),
+    ("instances", "Vertex AI", "instances"),
 )
+_LISTS = ("contents", "instances")
+
+
+def _has_words_of_ours(values: Values) -> bool:
+    return any(key in values for key in REQUEST_KEYS)
 
 
 def _incomplete_request(values: Values) -> Shape | None:
@@ -91,7 +100,7 @@ def _incomplete_request(values: Values) -> Shape | None:
     body = values.get("body")
     pieces = names.intersection(REQUEST_KEYS)
     has_body = isinstance(body, Mapping) and not _BODY_KEYS.isdisjoint(body)
-    is_bare_body = "model" in names and not names.isdisjoint(_CONVERSATIONS)
+    is_bare_body = "model" in names and not names.isdisjoint(_ASKED_OF_A_MODEL)
     meant = (
         has_body
         or is_bare_body
@@ -108,7 +117,7 @@ def _incomplete_request(values: Values) -> Shape | None:
 
 
 _BODY_KEYS = frozenset({"model", "messages", "input", "prompt"})
-_CONVERSATIONS = frozenset({"messages", "conversation", "conversations", "contents"})
+_ASKED_OF_A_MODEL = _BODY_KEYS - {"model"}
 
 
 # --- answers, ours and others' ----------------------------------------------------------------------------------------
@@ -144,6 +153,20 @@ _ANSWERS: tuple[tuple[frozenset[str], str], ...] = (
 
 
 # --- data sets --------------------------------------------------------------------------------------------------------
+
+
+def _turn(values: Values) -> Shape | None:
+    """Recognise a conversation with a row for each of its turns."""
+    if values.get("role") not in _SPEAKERS or "content" not in values:
+        return None
+    return Shape(
+        "chat_data",
+        "The rows are the turns of conversations (`role`, `content`): a row is a request, so each would be sent alone. Write a "
+        'row for each conversation, with its turns in a list, and `messages: "{{ messages }}"` in a job spec.',
+    )
+
+
+_SPEAKERS = ("system", "developer", "user", "assistant", "tool")
 
 
 def _chat(values: Values) -> Shape | None:
@@ -191,6 +214,22 @@ def _instructions(values: Values) -> Shape | None:
 
 _INSTRUCTIONS = frozenset({"instruction", "instructions", "system", "system_prompt", "system prompt"})
 _ASKED = frozenset({"text", "prompt", "input", "question", "query", "content"})
+
+
+def _bulk(values: Values) -> Shape | None:
+    """Recognise the lines between the documents of a bulk file."""
+    action = next(iter(values.values()), None)
+    if len(values) != 1 or _BULK_ACTIONS.isdisjoint(values) or not isinstance(action, Mapping):
+        return None
+    if not all(name.startswith("_") for name in action):
+        return None
+    return Shape(
+        "not_rows",
+        "The file is a bulk file of Elasticsearch: every second line is an action. Take those lines out.",
+    )
+
+
+_BULK_ACTIONS = frozenset({"index", "create", "update", "delete"})
 
 
 def _side_file(values: Values) -> Shape | None:
@@ -316,6 +355,8 @@ _OF_ROWS: tuple[Callable[[Values], Shape | None], ...] = (
     _other_request,
     _incomplete_request,
     _chat,
+    _turn,
+    _bulk,
     _instructions,
     _side_file,
 )

@@ -16,9 +16,10 @@ from domain.templates.fields import column_list
 
 DEFAULT_NAMES = ("text", "prompt", "input")
 LONGEST_WORD = 30  # letters; what is longer is no word, but a code or data
+WORDS_OF_A_TEXT = 5  # where the name says that it is none: names and places have fewer
 LONGEST_TOKEN = 100  # characters without white space; what is longer is data, as base64
 
-# Columns of these names hold no text to be asked about, when all they hold is single words.
+# Columns of these names hold no text to be asked about, when all they hold is a few words.
 _LABELS = re.compile(
     r"(.*[\W_])?(id|ids|key|uuid|guid|hash|fingerprint|sha|sha1|sha256|md5|checksum|etag|code|sku|index|idx|name|file"
     r"|filename|path|uri|url|link|email|date|time|timestamp|status|state|type|kind|label|labels|category|class|lang"
@@ -26,12 +27,15 @@ _LABELS = re.compile(
     re.IGNORECASE,
 )
 _NUMBER = re.compile(r"[-+(]?[^\w\s]?\s?\d[\d\s.,'’_:/%+()eE-]*\s?[%€$£¥]?")  # noqa: RUF001 - an apostrophe
+_MEASURE = re.compile(r"[-+]?\d[\d.,]*\s?[^\W\d_]{1,3}(?:/[^\W\d_]{1,3})?[²³23]?\.?")
+_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://\S.*", re.IGNORECASE)
+_HEX = re.compile(r"[0-9a-f]{8,}|[0-9A-F]{8,}")
 _OF_DATES = re.compile(
     r"(?i:jan|feb|mar|apr|may|jun|jul|aug|sep|sept|oct|nov|dec|mon|tue|wed|thu|fri|sat|sun|am|pm|utc|gmt|"
     r"january|february|march|april|june|july|august|september|october|november|december|"
     r"monday|tuesday|wednesday|thursday|friday|saturday|sunday)\.?,?|[\d:/.,+tTzZ-]+(st|nd|rd|th)?,?"
 )
-_WORD = re.compile(r"[^\W\d_]+(?:['’.-][^\W\d_]+)*")  # noqa: RUF001 - an apostrophe
+_WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")  # noqa: RUF001 - an apostrophe
 _EDGES = " \t\r\n.,;:!?…\"'«»„“”‚‘’()[]{}<>*¿¡-–—/、。！？「」，"  # noqa: RUF001 - punctuation of many languages
 # Scripts that write no blanks between words: several such letters are a text.
 _WITHOUT_BLANKS = ("CJK", "HIRAGANA", "KATAKANA", "THAI", "LAO", "KHMER", "MYANMAR", "TIBETAN", "HANGUL")
@@ -137,6 +141,8 @@ def _only_column_of_texts(
     words = [column for column, kind in kinds.items() if kind is Kind.WORD]
     structures = [column for column, kind in kinds.items() if kind is Kind.STRUCTURE]
     found = texts or words
+    if len(found) == 1 and found[0] != "custom_id" and "custom_id" in columns:
+        raise _undecided(f"`{found[0]}` holds texts, but `custom_id` is a key of batch requests", columns)
     if len(found) == 1 and structures:
         raise _undecided(
             f"`{found[0]}` holds texts, but {', '.join(structures)} hold objects, lists or data", columns
@@ -172,10 +178,13 @@ def _kind_of_column(name: str, values: Iterable[object]) -> Kind:
     kinds = [kind_of(value) for value in found]
     if Kind.STRUCTURE in kinds:
         return Kind.STRUCTURE
-    if Kind.TEXT in kinds:
+    of_labels = _LABELS.fullmatch(name.strip()) is not None
+    if Kind.TEXT in kinds and not (
+        of_labels and all(len(str(value).split()) < WORDS_OF_A_TEXT for value in found)
+    ):
         return Kind.TEXT
     words = [value for value, kind in zip(found, kinds, strict=True) if kind is Kind.WORD]
-    are_labels = len(set(words)) < len(words) or _LABELS.fullmatch(name.strip())
+    are_labels = of_labels or len(set(words)) < len(words)
     return Kind.WORD if len(words) * 2 > len(found) and not are_labels else Kind.VALUE
 
 
@@ -193,28 +202,33 @@ def _kind_of_text(text: str) -> Kind:
         return Kind.NOTHING
     if text[0] + text[-1] in ("{}", "[]"):
         return Kind.STRUCTURE
-    if _NUMBER.fullmatch(text):
-        return Kind.VALUE
     tokens = text.split()
     if len(tokens) == 1:
         return _kind_of_token(text)
-    if all(_OF_DATES.fullmatch(token) for token in tokens):
-        return Kind.VALUE
     words = sum(map(_is_word, tokens))
-    return Kind.TEXT if words * 2 >= len(tokens) or words > 1 else Kind.VALUE
+    is_value = (
+        _NUMBER.fullmatch(text)
+        or _MEASURE.fullmatch(text)
+        or (len(tokens) < 4 and _ADDRESS.fullmatch(text))
+        or all(_OF_DATES.fullmatch(token) for token in tokens)
+    )
+    return Kind.TEXT if not is_value and (words * 2 >= len(tokens) or words > 1) else Kind.VALUE
 
 
 def _kind_of_token(token: str) -> Kind:
+    if _NUMBER.fullmatch(token) or _MEASURE.fullmatch(token):
+        return Kind.VALUE
     if _letters_without_blanks(token) >= _LETTERS_OF_A_TEXT:
         return Kind.TEXT
     if len(token) > LONGEST_TOKEN:
         return Kind.STRUCTURE
-    return Kind.WORD if _is_word(token) else Kind.VALUE
+    return Kind.WORD if _is_word(token, least=1) and not _HEX.fullmatch(token) else Kind.VALUE
 
 
-def _is_word(token: str) -> bool:
+def _is_word(token: str, least: int = 2) -> bool:
+    """Tell a word of so many letters at least."""
     bare = token.strip(_EDGES)
-    if _WORD.fullmatch(bare) is None or len(bare) > LONGEST_WORD:
+    if _WORD.fullmatch(bare) is None or not least <= len(bare) <= LONGEST_WORD:
         return _letters_without_blanks(bare) > 0
     # Capitals in the middle are those of codes: dXJsaHR0.
     return bare[1:].islower() or bare.isupper() or bare[1:] == bare[1:].swapcase() or not bare[1:]

@@ -587,7 +587,7 @@ def test_one_row_s_error_does_not_spoil_the_next() -> None:
 @given(st.dictionaries(st.text(CHARACTERS), VALUES, min_size=1))
 def test_every_column_can_be_reached_by_its_name(values: dict[str, Any]) -> None:
     for column, value in values.items():
-        made = completed(spec(), [column], [{column: "some text"}])
+        made = completed(spec(), [column], [{column: "some text of five words"}])
         assert body(made, values) == {"messages": [{"role": "user", "content": text_of(value)}]}
 
 

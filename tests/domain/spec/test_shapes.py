@@ -19,6 +19,8 @@ REFUSED: dict[str, list[tuple[str, dict[str, Any]]]] = {
         ("Gemini", {"request": {"contents": [{"role": "user", "parts": [{"text": "Hello"}]}]}}),
         ("Bedrock", {"recordId": "1", "modelInput": {"inputText": "Hello there"}}),
         ("Bedrock", {"modelInput": {"messages": TURNS}}),
+        ("Gemini", {"contents": [{"role": "user", "parts": [{"text": "Hello"}]}]}),
+        ("Vertex", {"instances": [{"content": "Hello there"}]}),
     ],
     "incomplete_request": [
         ("`method`, `url`, `body` are missing", {"custom_id": "a", "messages": TURNS}),
@@ -33,6 +35,8 @@ REFUSED: dict[str, list[tuple[str, dict[str, Any]]]] = {
         ("`body` is no object", {"custom_id": "T-1", "subject": "Lamp", "body": "It is broken"}),
         ("are missing", {"model": "gpt-4o", "messages": TURNS, "temperature": 0}),
         ("are missing", {"body": {"model": "gpt-4o", "input": "Hello there"}}),
+        ("are missing", {"model": "gpt-4o", "input": "Hello there"}),
+        ("are missing", {"input": "Hello there", "model": "m", "encoding_format": "float"}),
     ],
     "no_text_column": [
         ("one on each line", REQUEST),
@@ -104,7 +108,7 @@ REFUSED: dict[str, list[tuple[str, dict[str, Any]]]] = {
         ("`conversations`", {"id": "1", "conversations": [{"from": "human", "value": "Hello there"}]}),
         ("`chosen`", {"chosen": TURNS, "rejected": TURNS}),
         ("row['the talk']", {"the talk": TURNS, "text": "Hello there"}),
-        ("`contents`", {"contents": [{"role": "user", "parts": [{"text": "Hello"}]}]}),
+        ("turns of conversations", {"role": "user", "content": "Hello there"}),
     ],
     "side_file": [
         (
@@ -136,6 +140,7 @@ REFUSED: dict[str, list[tuple[str, dict[str, Any]]]] = {
         ("split", {"columns": ["text"], "index": [0], "data": [["Hello there"]]}),
         ("table", {"schema": {"fields": []}, "data": [{"index": 0, "text": "Hello there"}]}),
         ("a list for each column", {"text": ["Hello there", "Good bye"], "id": [1, 2]}),
+        ("Elasticsearch", {"index": {"_index": "a", "_id": "1"}}),
         ("GeoJSON", {"type": "FeatureCollection", "name": "Some places", "features": []}),
         ("GeoJSON", {"type": "Feature", "geometry": None, "properties": {"note": "Some place"}}),
         ("lie in `data`", {"status": "all is well", "data": [{"text": "Hello there"}, {"text": "Good bye"}]}),
