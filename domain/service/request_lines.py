@@ -10,6 +10,7 @@ from typing import Any, Literal
 import msgspec
 
 from domain.service.endpoints import BY_URL
+from domain.service.json_flaws import why_invalid
 from domain.service.seen_ids import SeenIds
 
 UTF8_BOM = b"\xef\xbb\xbf"
@@ -149,7 +150,7 @@ class RequestChecker:
         try:
             request = _decode(text)
         except msgspec.DecodeError as error:
-            raise _BadLineError("invalid_json_line", f"Not valid JSON: {error}.") from error
+            raise _BadLineError("invalid_json_line", why_invalid(text, error)) from error
         except UnicodeDecodeError as error:
             raise _BadLineError(
                 "invalid_encoding", f"Not UTF-8 at byte {_valid_bytes(text)} of the line."

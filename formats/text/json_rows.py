@@ -1,13 +1,13 @@
 """JSON text becomes rows. One decoder for all forms of JSON, so that they give the same values."""
 
 import math
-import re
 from collections.abc import Iterable, Iterator
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
 import msgspec
 
+from domain.service.json_flaws import why_invalid
 from domain.service.request_lines import MAX_LINE_BYTES, UTF8_BOM, split_lines
 from formats.rows import BadRow, Row, shown
 
@@ -30,9 +30,6 @@ def number_of(text: str) -> float | Decimal:
 
 
 _decode = msgspec.json.Decoder(float_hook=number_of).decode
-_STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
-_PYTHON_NUMBER = re.compile(rb"(?<![\w.])(-?(?:NaN|Infinity|nan|inf))(?!\w)")
-_SINGLE_QUOTES = re.compile(rb"\s*\{\s*'")
 
 
 def json_row(number: int, text: bytes, line: int | None = None) -> Row | BadRow:
@@ -45,7 +42,7 @@ def json_row(number: int, text: bytes, line: int | None = None) -> Row | BadRow:
         except msgspec.DecodeError as error:
             if text.startswith(UTF8_BOM):  # files were joined
                 return json_row(number, text.removeprefix(UTF8_BOM), line)
-            code, message = "invalid_json", _why(text, error)
+            code, message = "invalid_json", why_invalid(text, error)
         except UnicodeDecodeError as error:
             code, message = "invalid_encoding", f"Bytes that are no text, at byte {error.start} of a string."
         except RecursionError:
@@ -55,18 +52,6 @@ def json_row(number: int, text: bytes, line: int | None = None) -> Row | BadRow:
                 return Row(number, values, line)
             code, message = "not_an_object", f"Expected a JSON object, found {_kind(values)}."
     return BadRow(number, code, message, shown(text), line)
-
-
-def _why(text: bytes, error: msgspec.DecodeError) -> str:
-    """Say what keeps a text from being JSON, in the words of the tools that write it so."""
-    if found := _PYTHON_NUMBER.search(_STRING.sub(b'""', text)):
-        return (
-            f"Not valid JSON: it says {found[1].decode()}, which JSON does not know. Python's `json.dumps` writes it; write "
-            "`null` (pandas: `to_json`)."
-        )
-    if _SINGLE_QUOTES.match(text):
-        return f"Not valid JSON: names and texts stand in double quotes, not in single ones ({error})."
-    return f"Not valid JSON: {error}."
 
 
 def read_json_lines(chunks: Iterable[bytes], *, first_line: int = 1) -> Iterator[Row | BadRow]:
