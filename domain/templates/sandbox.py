@@ -191,8 +191,9 @@ def _unless_nan(value: Any) -> Any:
 
 def pieces(template: Template, values: Mapping[str, Any], work: Work) -> Iterator[str]:
     """Run a template over a row, giving its text piece by piece. Raises one of FAILURES."""
-    clean = {name: _unless_nan(value) for name, value in values.items()}
-    variables = {**clean, "row": Columns(clean), WORK: work}
+    if [None for value in values.values() if type(value) is float and value != value]:  # noqa: PLR0124 - NaN
+        values = {name: _unless_nan(value) for name, value in values.items()}
+    variables = {**values, "row": Columns(values), WORK: work}
     return template.root_render_func(template.new_context(variables, shared=True))
 
 

@@ -95,8 +95,9 @@ class DelimitedReader:
         columns, width, lines = self.columns, len(self.columns), self._lines.record
         kept, everything = self._kept, len(self._kept) == width
         names = [columns[i] for i in kept]
-        header = list(columns) if width > 1 and self.layout.header is not False else None
-        is_auto, takes_plain = self._is_auto, self._takes_plain
+        header = list(columns) if width > 1 and self.layout.header is not False else [""]
+        first_name, is_auto, takes_plain = header[0], self._is_auto, self._takes_plain
+        has_remarks = self.layout.comment is not None
         number = 0
         while True:
             try:
@@ -107,19 +108,17 @@ class DelimitedReader:
                 continue
             if record is None:
                 return
-            bad = None
             raw = lines[0] if len(lines) == 1 else "".join(lines)
-            if (' "' in raw or takes_plain or not raw.isascii() or "\0" in raw) and is_auto:
-                record, raw, bad = self._second_look(record, raw)
-            elif not raw.isascii() or "\0" in raw:
-                bad = flaw_of(raw)
-            begin = self._line + self._lines.take_skipped()
+            bad = None if raw.isascii() and "\0" not in raw else flaw_of(raw)
+            if raw[0] == BYTE_ORDER_MARK or (is_auto and (' "' in raw or (takes_plain and '"' in raw))):
+                record, raw, bad = self._second_look(record, raw, bad)
+            begin = self._line + self._lines.take_skipped() if has_remarks else self._line
             self._line = begin + len(lines)
             lines.clear()
-            if not record or (len(record) < width and not raw.strip()):
-                continue
-            if bad is None and (len(record) != width or record == header):
-                bad = self._misfit(record)
+            if len(record) != width or bad or record[0] == first_name:
+                if not record or (len(record) < width and not raw.strip()):
+                    continue
+                bad = bad or self._misfit(record, header)
             if bad:
                 yield BadRow(number, *bad, shown(raw), begin)
             else:
@@ -127,25 +126,26 @@ class DelimitedReader:
                 yield Row(number, dict(values), begin)
             number += 1
 
-    def _misfit(self, record: list[str]) -> tuple[str, str]:
-        """Say in code and message why a record is no row."""
+    def _misfit(self, record: list[str], header: list[str]) -> tuple[str, str] | None:
+        """Say in code and message why a record is no row; None for one that begins like the header and is one."""
         width = len(self.columns)
-        if len(record) == width:
-            return "repeated_header", REPEATED
-        return "ragged_row", f"Expected {width} fields as in the header, found {len(record)}."
+        if len(record) != width:
+            return "ragged_row", f"Expected {width} fields as in the header, found {len(record)}."
+        return ("repeated_header", REPEATED) if record == header and width > 1 else None
 
-    def _second_look(self, record: list[str], raw: str) -> tuple[list[str], str, tuple[str, str] | None]:
-        """Read a record that may not be what it looks like; gives fields, text, and code and message where it is no row."""
-        bad = None
-        if self._takes_plain and ('"' in raw):
-            record, bad = self._as_plain_text(record)
-            raw = "".join(self._lines.record)
-        if not raw.isascii() or "\0" in raw:
-            if raw[0] == BYTE_ORDER_MARK and len(record[0]) > 1:
-                self._lines.record[0] = self._lines.record[0][1:]  # files were joined
-                record = self._again(record, self._lines.record)
-            bad = flaw_of(raw) or bad
-        if any(field[:1] == " " and field.lstrip(" ")[:1] == '"' for field in record):
+    def _second_look(
+        self, record: list[str], raw: str, bad: tuple[str, str] | None
+    ) -> tuple[list[str], str, tuple[str, str] | None]:
+        """Look again at a record whose text is unusual; gives fields, text, and code and message where it is no row."""
+        if raw[0] == BYTE_ORDER_MARK and len(record[0]) > 1:  # files were joined
+            self._lines.record[0] = self._lines.record[0][1:]
+            record = self._again(record, self._lines.record)
+        if not self._is_auto or '"' not in raw:
+            return record, raw, bad
+        if self._takes_plain:
+            record, unclear = self._as_plain_text(record)
+            bad, raw = bad or unclear, "".join(self._lines.record)
+        if ' "' in raw and any(field[:1] == " " and field.lstrip(" ")[:1] == '"' for field in record):
             record = self._again(record, self._lines.record, spaced=True)
         return record, raw, bad
 

@@ -15,9 +15,12 @@ def read_lines(chunks: Iterable[bytes], encoding: str) -> Iterator[Row | BadRow]
     for line_number, line in enumerate(text_lines(chunks, encoding), 1):
         if not line.strip():
             continue
-        if line[0] == BYTE_ORDER_MARK:
-            line = line[1:]  # noqa: PLW2901 - files were joined
-        flaw = TOO_LONG if is_cut_off(line) else flaw_of(line)
+        flaw = None
+        if is_cut_off(line):
+            flaw = TOO_LONG
+        elif not line.isascii() or "\0" in line:
+            line = line.removeprefix(BYTE_ORDER_MARK)  # noqa: PLW2901 - files were joined
+            flaw = flaw_of(line)
         if flaw:
             yield BadRow(number, *flaw, shown(line), line_number)
         else:
