@@ -5,10 +5,12 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from domain import names
 from domain.contracts import FileWork, PreparedFile
-from domain.records import Claim, InputFile
+from domain.records import Claim, InputFile, SpecBlob
 from steps.prepare.preparation import prepare
 from tests.activities.conftest import MakePipeline
 from tests.activities.inline_pipeline import InlinePipeline
@@ -33,8 +35,15 @@ class Prepared:
         claim = Claim(snapshot_id=SNAPSHOT, timestamp="1", path=path, etag=entry.etag)
         assert self.store.claims.take(self.storage.input, file, self.key, claim)
 
-    def prepare(self, *, later: float = 0.0, snapshot: str = SNAPSHOT, fresh: bool = False) -> PreparedFile:
-        work = FileWork(snapshot_id=snapshot, key=self.key, fresh=fresh)
+    def prepare(
+        self,
+        *,
+        later: float = 0.0,
+        snapshot: str = SNAPSHOT,
+        fresh: bool = False,
+        spec: SpecBlob | None = None,
+    ) -> PreparedFile:
+        work = FileWork(snapshot_id=snapshot, key=self.key, fresh=fresh, spec=spec)
         now = self.entry.modified + later
         return prepare(work, replace(self.services, clock=lambda: now))
 
@@ -211,3 +220,54 @@ def test_a_shard_is_not_expected_to_bring_more_than_the_temporary_disk_holds(
     line["body"]["max_completion_tokens"] = 50_000_000
     content = b"".join(json.dumps({**line, "custom_id": f"row-{n}"}).encode() + b"\n" for n in range(5))
     assert [shard.requests for shard in Prepared(pipeline, content).prepare().shards] == [2, 2, 1]
+
+
+# --- what a file is ---------------------------------------------------------------------------------------------------
+
+KEYS = ("custom_id", "method", "url", "body", "Body", "params", "request", "modelInput", "messages", "key")
+IDS = st.integers() | st.uuids().map(str) | st.from_regex(r"[a-z]{1,5}-[0-9]{1,4}", fullmatch=True)
+ANYTHING = (
+    IDS
+    | st.sampled_from(["POST", "/v1/chat/completions", "row-1", None])
+    | st.fixed_dictionaries({"messages": st.just([{"role": "user", "content": "Hello there"}])})
+    | st.lists(IDS, max_size=2)
+)
+SPEC = b'deployment: gpt\nmessages: [{role: user, content: "{{ row | tojson }}"}]\n'
+
+
+@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(rows=st.lists(st.dictionaries(st.sampled_from(KEYS), ANYTHING, min_size=1), min_size=1, max_size=3))
+def test_a_table_with_a_job_spec_is_never_read_as_requests(
+    make_pipeline: MakePipeline, rows: list[dict[str, Any]]
+) -> None:
+    pipeline = make_pipeline()
+    pipeline.drop("_batch.yaml", SPEC)
+    etag = pipeline.storage.input.entry("_batch.yaml").etag
+    complete = json.loads(request("a"))
+    file = Prepared(pipeline, b"".join(json.dumps(row).encode() + b"\n" for row in [complete, *rows]))
+    assert file.prepare(spec=SpecBlob(path="_batch.yaml", etag=etag)).requests == 1 + len(rows)
+    plan = file.store.plans.read(file.key)
+    assert plan is not None
+    assert plan.spec is not None
+    (shard,) = plan.shards
+    sent = [json.loads(line) for line in file.content(shard.blob).split(b"\n") if line]
+    assert [line["custom_id"] for line in sent] == [f"row-{number}" for number in range(1 + len(rows))]
+
+
+@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    rows=st.lists(st.dictionaries(st.sampled_from(KEYS), ANYTHING, min_size=1), min_size=1, max_size=3),
+    path=st.sampled_from(["a.jsonl", "a.json", "a.ndjson"]),
+)
+def test_a_file_without_a_certain_meaning_is_never_sent(
+    make_pipeline: MakePipeline, rows: list[dict[str, Any]], path: str
+) -> None:
+    file = Prepared(
+        make_pipeline(AZURE_OPENAI_DEPLOYMENT="gpt"),
+        b"".join(json.dumps(row).encode() + b"\n" for row in rows),
+        path=path,
+    )
+    assert file.prepare().shards == []
+    plan = file.store.plans.read(file.key)
+    assert plan is not None
+    assert plan.rejected
