@@ -92,7 +92,7 @@ def test_the_laptop_rooms_import_nothing_of_the_pipeline() -> None:
         ("azure.storage.filedatalake", "storage/connection storage/directories"),
         (
             "azure.core",
-            "storage/append_blob storage/blobs storage/connection storage/directories storage/errors openai/errors",
+            "storage/append_blob storage/blobs storage/connection storage/errors openai/errors",
         ),
         ("openai", "openai/batch_api openai/live_api openai/errors"),
         ("httpx2", "openai/live_api openai/errors"),
