@@ -193,6 +193,22 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="upper"):
     snapshot_window_seconds: Annotated[
         float, Meta(ge=0.1, le=3600, description="Files that arrive within one window share a snapshot.")
     ] = 30.0
+    settle_seconds: Annotated[
+        float,
+        Meta(
+            ge=0,
+            le=86_400,
+            description="A file that can be appended to (an append blob; any file of a hierarchical account) has to be "
+            "quiet for so long before its work begins.",
+        ),
+    ] = 30.0
+    repeat: Annotated[
+        Literal["once", "always"],
+        Meta(
+            description="What becomes of a file that is written again with the same content while it is worked on, or "
+            "gets other metadata: it counts `once`, or `always` as a file of its own, and is paid again."
+        ),
+    ] = "once"
     sweep_schedule: Annotated[
         str, Meta(description="NCRONTAB, seconds first: when to look for files whose event was lost.")
     ] = "0 * * * * *"

@@ -15,10 +15,8 @@ from domain import names
 from domain.contracts import SnapshotRequest
 from domain.errors import PassingError, PipelineError
 from domain.flow.progress import summed
-from domain.results.metadata import iso
+from steps.intake.at_rest import files_at_rest
 from steps.intake.liveness import files_instances
-from steps.intake.survey import is_held, list_inputs, waiting_files
-from steps.intake.waiting_note import described
 from steps.threads import in_thread, log_as
 from triggers.starting import start_snapshot
 
@@ -82,27 +80,10 @@ async def list_files_at_rest(req: func.HttpRequest, context: func.Context) -> fu
     del req
     log_as(context)
     try:
-        waiting, held = await in_thread(_waiting_files), await in_thread(_held_files)
+        told = await in_thread(files_at_rest, services())
     except PipelineError as error:
         return _not_ready(error)
-    return _json({"waiting": waiting, "held": held})
-
-
-def _waiting_files() -> list[dict[str, str]]:
-    """Describe the files whose job spec cannot be followed."""
-    inputs, specs = list_inputs(services())
-    return described(waiting_files(inputs, specs))
-
-
-def _held_files() -> list[dict[str, str]]:
-    """Describe the files that were set aside, and until when."""
-    ours = services()
-    now = ours.clock()
-    return [
-        {"file": found.claim.path, "until": iso(found.claim.held_until), "reason": found.claim.held_for}
-        for found in ours.work.claims.all()
-        if is_held(found.claim, ours.settings, now)
-    ]
+    return _json(told)
 
 
 async def _describe(client: df.DurableOrchestrationClient, snapshot_id: str) -> dict[str, Any] | None:

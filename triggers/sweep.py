@@ -11,8 +11,8 @@ from domain import names
 from domain.contracts import SnapshotRequest
 from domain.settings import read_at_import
 from steps.intake.liveness import alive_in
-from steps.intake.survey import survey
-from steps.intake.waiting_note import tell_waiting
+from steps.intake.survey import has_new_strays, survey
+from steps.intake.tidying import tell, tidy
 from steps.threads import in_thread, log_as
 from triggers.starting import start_snapshot
 
@@ -40,7 +40,8 @@ async def sweep(
     start = names.window_start(datetime.fromtimestamp(ours.clock(), UTC), settings.snapshot_window_seconds)
     snapshot_id = names.window_snapshot_id(start)
     found = await survey(ours, alive_in(client, ours), snapshot_id=snapshot_id)
-    await in_thread(tell_waiting, found, ours)
-    if found.anything:
+    await in_thread(tell, found, ours)
+    await in_thread(tidy, found.look, ours)
+    if found.anything or has_new_strays(found):
         settled_at = start.timestamp() + settings.snapshot_window_seconds
         await start_snapshot(client, SnapshotRequest(snapshot_id=snapshot_id, settled_at=settled_at))

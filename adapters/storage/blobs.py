@@ -20,6 +20,7 @@ from azure.core import MatchConditions
 from azure.storage.blob import (
     BlobBlock,
     BlobClient,
+    BlobType,
     ContainerClient,
     ContentSettings,
     StorageStreamDownloader,
@@ -28,7 +29,7 @@ from azure.storage.blob import (
 from adapters.storage.connection import Connection
 from adapters.storage.directories import Directories
 from adapters.storage.errors import translated
-from adapters.storage.urls import BlobUrls, is_local
+from adapters.storage.urls import BlobUrls, is_local, without_query
 from domain import names
 from domain.errors import ConfigurationError, ConflictError, NotFoundError, PassingError
 from domain.settings import Settings
@@ -54,6 +55,12 @@ class BlobEntry:
     modified: float  # epoch seconds
     metadata: dict[str, str] = field(default_factory=dict)
     copy_status: str | None = None
+    content_md5: str = (
+        ""  # in hexadecimal; as its writer or storage told it, which nothing holds to the content
+    )
+    appends: bool = False  # an append blob
+    archived: bool = False  # in the archive tier: cannot be read
+    leased: bool = False  # cannot be changed or deleted
 
 
 class Container:
@@ -62,6 +69,16 @@ class Container:
     def __init__(self, client: ContainerClient, directories: Directories) -> None:
         self._client, self._directories = client, directories
         self.name: str = client.container_name
+
+    @property
+    def address(self) -> str:
+        """The container's URL, without what it may be signed with."""
+        return without_query(str(self._client.url))
+
+    @property
+    def is_hierarchical(self) -> bool:
+        """Whether it is one of an account with directories, where any blob may be appended to."""
+        return self._directories.exist
 
     def exists(self) -> bool:
         """Tell whether the container is there."""
@@ -85,7 +102,7 @@ class Container:
         with translated(f"{self.name}/{prefix}"):
             include = ["metadata"] if with_metadata else None
             for blob in self._client.list_blobs(name_starts_with=prefix or None, include=include):
-                if not names.marks_directory(blob.metadata):
+                if not names.marks_directory(blob.metadata, blob.size):
                     yield _entry(blob)
 
     def entry(self, name: str) -> BlobEntry:
@@ -108,6 +125,12 @@ class Container:
         with self._blob(name) as blob:
             download = blob.download_blob()
             return _entry(download.properties), _streamed(download, f"{self.name}/{name}")
+
+    def read_start(self, name: str, most: int) -> tuple[bytes, BlobEntry]:
+        """Look at a blob and read its first bytes, in one call. Raises NotFoundError."""
+        with self._blob(name) as blob:
+            download = blob.download_blob(offset=0, length=most)
+            return bytes(download.readall()), _entry(download.properties)
 
     def read_range(self, name: str, offset: int, length: int) -> bytes:
         """Read part of a blob."""
@@ -354,7 +377,7 @@ def open_storage(settings: Settings) -> Storage:
         return Container(service.get_container_client(name), directories)
 
     return Storage(
-        account_url=str(service.url),
+        account_url=without_query(str(service.url)),
         input=container(settings.input_container),
         processed=container(settings.processed_container),
         error=container(settings.error_container),
@@ -365,6 +388,7 @@ def open_storage(settings: Settings) -> Storage:
 
 
 def _entry(blob: Any) -> BlobEntry:
+    md5 = blob.content_settings.content_md5
     return BlobEntry(
         name=blob.name,
         size=blob.size or 0,
@@ -372,6 +396,10 @@ def _entry(blob: Any) -> BlobEntry:
         modified=blob.last_modified.timestamp(),
         metadata=dict(blob.metadata or {}),
         copy_status=blob.copy.status if blob.copy else None,
+        content_md5=bytes(md5).hex() if md5 else "",
+        appends=blob.blob_type == BlobType.APPENDBLOB,
+        archived=str(blob.blob_tier or "") == "Archive",
+        leased=blob.lease is not None and blob.lease.state in ("leased", "breaking"),
     )
 
 

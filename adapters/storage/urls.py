@@ -30,7 +30,7 @@ class BlobUrls:
 
     def __init__(self, service: BlobServiceClient, container: str) -> None:
         self._service, self._container = service, container
-        self._root = _bare(str(service.url)).rstrip("/")
+        self._root = without_query(str(service.url)).rstrip("/")
         self._key: UserDelegationKey | None = None
         self._key_until = datetime.min.replace(tzinfo=UTC)
         self._lock = Lock()
@@ -55,7 +55,7 @@ class BlobUrls:
         The service may write the account's host in another form. Only a name is taken from the URL; nothing is ever
         fetched from where it points.
         """
-        theirs, ours = urlsplit(_bare(url)), urlsplit(self._root)
+        theirs, ours = urlsplit(without_query(url)), urlsplit(self._root)
         if theirs.netloc.lower() != ours.netloc.lower() and _account(theirs) != _account(ours):
             return None
         folder = f"{ours.path}/{self._container}/"
@@ -102,6 +102,6 @@ def _account(url: SplitResult) -> str:
     )
 
 
-def _bare(url: str) -> str:
+def without_query(url: str) -> str:
     """Drop a URL's query, which is where signatures are."""
     return url.partition("?")[0]
