@@ -5,13 +5,15 @@ are held to this list by a test.
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
 
+from domain.addresses import address_mistake, connection_mistake, key_mistake
 from domain.errors import SettingsError
+from domain.schedules import schedule_mistake
 from domain.service.endpoints import DEFAULT_URL, Url, WantedEngine, named
 from domain.service.transports import FIRST_VERSION_WITH_BLOBS, TransportName
 from domain.spec.job_spec import SpecDefaults
@@ -278,9 +280,11 @@ def read_at_import(env: Mapping[str, str], name: str) -> Any:
     still reports it, at first use.
     """
     field = next(field for field in msgspec.structs.fields(Settings) if field.name == name)
+    given = env.get(field.encode_name, "").strip()
+    if not given or (name == "sweep_schedule" and schedule_mistake(given)):
+        return field.default
     try:
-        given = env.get(field.encode_name, "").strip()
-        return msgspec.convert(given, field.type, strict=False) if given else field.default
+        return msgspec.convert(given, field.type, strict=False)
     except msgspec.ValidationError:
         return field.default
 
@@ -328,7 +332,26 @@ def _contradictions(values: Mapping[str, Any]) -> list[str]:
         and version < FIRST_VERSION_WITH_BLOBS
     ):
         found.append(f"TRANSPORT: blob needs AZURE_OPENAI_API_VERSION {FIRST_VERSION_WITH_BLOBS} or v1.")
-    return found + _unfit_places(values)
+    return found + _unfit_doors(values) + _unfit_places(values)
+
+
+def _unfit_doors(values: Mapping[str, Any]) -> list[str]:
+    """Find addresses, keys and schedules that would fail later, without saying why."""
+    checks: tuple[tuple[str, Callable[[str], str | None]], ...] = (
+        ("data", connection_mistake),
+        ("data__blob_service_uri", address_mistake),
+        ("data__queue_service_uri", address_mistake),
+        ("data__dfs_service_uri", address_mistake),
+        ("azure_openai_endpoint", address_mistake),
+        ("azure_openai_api_key", key_mistake),
+        ("sweep_schedule", schedule_mistake),
+    )
+    encoded = {field.name: field.encode_name for field in msgspec.structs.fields(Settings)}
+    return [
+        f"{encoded[name]}: {mistake}"
+        for name, check in checks
+        if name in values and (mistake := check(values[name])) is not None
+    ]
 
 
 def _unfit_places(values: Mapping[str, Any]) -> list[str]:

@@ -38,7 +38,9 @@ BLOCK_BYTES = 4 * 1024 * 1024  # one read, one staged block: what a stream holds
 COPY_WAIT_SECONDS = 2.0  # after which it is worth asking again whether a copy is complete
 BLOCKS_UNDER_WAY = 2  # of one writer; a store that answers a block in 0.1 s takes 80 MB/s this way
 
-logging.getLogger("azure.core.pipeline.policies.http_logging_policy").setLevel(logging.WARNING)
+# What they log of each call holds its URL, and that may hold a signature.
+for talkative in ("azure.core.pipeline.policies.http_logging_policy", "urllib3"):
+    logging.getLogger(talkative).setLevel(logging.WARNING)
 
 MAX_BATCH_DELETES = 256  # sub-requests of one blob batch ("Blob Batch", read 2026-11)
 
@@ -219,6 +221,12 @@ class Container:
 
     def _delete_all(self, blobs: Iterable[str]) -> None:
         wanted = list(blobs)
+        if self._client.credential is None:
+            # A shared access signature: the calls within a batch are not signed by it everywhere (not in Azurite).
+            for name in wanted:
+                with suppress(NotFoundError):
+                    self.delete(name)
+            return
         for start in range(0, len(wanted), MAX_BATCH_DELETES):
             with translated(self.name):
                 answers = self._client.delete_blobs(
@@ -333,12 +341,14 @@ class LazyWriter:
 class Storage:
     """The data account's four containers."""
 
-    account_url: str
+    account_url: str  # without a signature
     input: Container
     processed: Container
     error: Container
     work: Container
     work_urls: BlobUrls
+    # Under a shared access signature the mark of our files in the service used to depend on the signature.
+    former_file_prefix: str | None = None
     session: requests.Session | None = None  # whose connections all containers share
 
     def close(self) -> None:
@@ -376,13 +386,15 @@ def open_storage(settings: Settings) -> Storage:
     def container(name: str) -> Container:
         return Container(service.get_container_client(name), directories)
 
+    url = str(service.url)
     return Storage(
-        account_url=without_query(str(service.url)),
+        account_url=without_query(url),
         input=container(settings.input_container),
         processed=container(settings.processed_container),
         error=container(settings.error_container),
         work=container(settings.work_container),
         work_urls=BlobUrls(service, settings.work_container),
+        former_file_prefix=names.service_file_prefix(url, settings.work_container) if "?" in url else None,
         session=connection.session,
     )
 

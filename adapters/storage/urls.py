@@ -12,6 +12,7 @@ from urllib.parse import SplitResult, quote, unquote, urlsplit
 from azure.storage.blob import BlobSasPermissions, BlobServiceClient, UserDelegationKey, generate_blob_sas
 
 from adapters.storage.errors import translated
+from domain.addresses import is_loopback
 from domain.errors import ConfigurationError
 
 CLOCK_SKEW = timedelta(minutes=15)  # clocks differ; a URL that is valid from now on is refused for a while
@@ -22,7 +23,7 @@ NO_SIGNATURE = "DATA holds a shared access signature, which cannot sign URLs; us
 
 def is_local(url: str) -> bool:
     """Whether a URL leads to this machine."""
-    return urlsplit(url).hostname in ("127.0.0.1", "localhost", "::1")
+    return is_loopback(urlsplit(url).hostname)
 
 
 class BlobUrls:
