@@ -6,7 +6,7 @@ from adapters.services import Services
 from domain import names
 from domain.results.metadata import iso
 from steps.intake.standing import sort_out
-from steps.intake.survey import is_held, is_refused, look, waiting_files
+from steps.intake.survey import is_refused, look, waiting_files
 from steps.intake.waiting_note import described
 
 
@@ -30,9 +30,9 @@ def files_at_rest(services: Services) -> dict[str, list[dict[str, Any]]]:
     return {
         "waiting": described(waiting_files(found.takeable, seen.specs)) + standing + refused + unreadable,
         "held": [
-            {"file": claim.path, "until": iso(claim.held_until), "reason": claim.held_for}
-            for _, claim, _, _ in seen.unfinished
-            if is_held(claim, services.settings, now)
+            {"key": key, "file": claim.path, "until": iso(claim.held_until), "reason": claim.held_for}
+            for key, claim, _, _ in seen.unfinished
+            if claim.held_until
         ],
         "done": [
             {

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import msgspec
 
 from adapters.services import Services
+from adapters.version import app_version
 from adapters.work.claims import Claimed, Records
 from domain import names
 from domain.errors import JobSpecError, PassingError
@@ -83,13 +84,18 @@ async def survey(services: Services, is_alive: IsAlive, *, snapshot_id: str) -> 
         and not is_held(found.claim, services.settings, now)
         and not is_refused(found.key, seen.records, now)
     ]
-    dead = await _dead_owners({found.claim.snapshot_id for found in others}, is_alive)
+    # A file that was set aside has left its snapshot, alive or not: once it is free, it is anyone's.
+    dead = await _dead_owners(
+        {found.claim.snapshot_id for found in others if not found.claim.held_until}, is_alive
+    )
     found = await in_thread(sort_out, seen.inputs, seen.records, services)
     waiting = await in_thread(waiting_files, found.takeable, seen.specs)
     wait = {file.path for file in waiting}
     return Survey(
         unclaimed=[file for file in found.takeable if file.path not in wait],
-        orphaned=[found for found in others if found.claim.snapshot_id in dead],
+        orphaned=[
+            claimed for claimed in others if claimed.claim.held_until > 0 or claimed.claim.snapshot_id in dead
+        ],
         mine=[found for found in seen.unfinished if found.claim.snapshot_id == snapshot_id],
         waiting=waiting,
         standing=found.standing,
@@ -125,8 +131,11 @@ def is_refused(key: str, records: Records, now: float) -> bool:
 
 
 def is_held(claim: Claim, settings: Settings, now: float) -> bool:
-    """Tell whether a file is still set aside; one that waits for other settings is not when they have changed."""
-    return claim.held_until > now and claim.held_by in ("", settings.digest)
+    """Tell whether a file is still set aside.
+
+    One that waits for other settings, or for another version of the app, is not when they have changed.
+    """
+    return claim.held_until > now and claim.held_by in ("", settings.digest, app_version())
 
 
 def list_inputs(services: Services) -> tuple[list[InputFile], JobSpecs]:
