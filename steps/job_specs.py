@@ -103,12 +103,10 @@ def read_spec(container: Container, blob: SpecBlob, defaults: SpecDefaults) -> J
     verdict = _verdicts.get(version)
     if verdict and verdict[0]:
         raise verdict[0]
-    content, entry = container.read_start(blob.path, MAX_SPEC_BYTES)
-    if entry.etag != blob.etag:
+    content, etag = container.read_start(blob.path, MAX_SPEC_BYTES + 1)
+    if etag != blob.etag:
         raise NotFoundError(f"{blob.path}: this version is gone.")
     try:
-        if entry.size > MAX_SPEC_BYTES:
-            raise _too_large(blob.path, entry.size)
         spec = parse_spec(content, blob.path, defaults)
     except JobSpecError as error:
         _verdicts.keep(version, error, RECORD_BYTES + len(str(error)))

@@ -80,7 +80,7 @@ def _ours(error: AzureError, about: str) -> PipelineError:
     told = getattr(error, "error_code", None)
     storages = str(getattr(told, "value", told) or "")  # an enum where the SDK knows the code
     code = storages or type(error).__name__
-    text = f"{about}: {str(error).partition(chr(10))[0]}"
+    text = f"{about}: {str(error).partition(chr(10))[0]} ({code})"
     if storages in _NO_CONTAINER:
         return MissingContainerError(
             f"{about}: the container is not there ({code}). Create it, or restore it.", code=code
