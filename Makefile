@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint types lock lock-check check mutate bench chaos clean
+.PHONY: help setup demo test lint types lock lock-check check mutate bench refusals chaos clean
 
 VENV_PYTHON := .venv/bin/python
 PIP_INSTALL := $(VENV_PYTHON) -m pip install -qq --disable-pip-version-check --no-input
@@ -54,6 +54,9 @@ mutate: setup ## Change a room of domain/ or formats/ in small ways and show wha
 
 bench: setup benchmarks/__main__.py ## Measure speed, memory and calls against the budgets
 	@$(VENV_PYTHON) -m benchmarks
+
+refusals: setup ## Let storage refuse each kind of call of a job, in each way; count what is lost and paid (REFUSALS_ARGS="LeaseIdMissing cut")
+	@$(VENV_PYTHON) -m tests.activities.refusal_course $(REFUSALS_ARGS)
 
 chaos: setup ## Kill hosts, wipe their memory, let the service misbehave, count every request (CHAOS_ARGS="--seed 8")
 	@$(VENV_PYTHON) -m benchmarks.chaos $(CHAOS_ARGS)

@@ -5,11 +5,12 @@ surprise is logged with its traceback and answered as one, and costs only the fi
 """
 
 import logging
+import traceback
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 from domain.contracts import Answer, Fault, to_wire
-from domain.errors import PassingError, PipelineError, SetAsideError
+from domain.errors import PassingError, PipelineError, SetAsideError, without_secrets
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +49,8 @@ def _fault(error: Exception) -> dict[str, Any]:
             final=isinstance(error, SetAsideError),
         )
     else:
-        log.error("surprise", exc_info=error)
-        fault = Fault(code="surprise", message=f"{type(error).__name__}: {error}"[:2000], passing=False)
+        log.error("surprise\n%s", without_secrets("".join(traceback.format_exception(error))))
+        message = without_secrets(f"{type(error).__name__}: {error}")[:2000]
+        fault = Fault(code="surprise", message=message, passing=False)
     wire: dict[str, Any] = to_wire(Answer(fault=fault))
     return wire

@@ -74,6 +74,24 @@ def test_what_is_told_holds_no_secret(function: Any, method: str, monkeypatch: p
     assert "key-of-the-service" not in body["error"]
 
 
+@pytest.mark.parametrize(
+    ("own", "expected"),
+    [("", "/api/snapshots"), ("app.example.net", "https://app.example.net/api/snapshots")],
+)
+def test_the_address_of_a_snapshot_is_none_that_a_caller_made_up(
+    own: str, expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def started(*_: Any) -> bool:
+        return True
+
+    monkeypatch.setenv("WEBSITE_HOSTNAME", own)
+    monkeypatch.setattr(snapshots_api, "services", lambda: SimpleNamespace(storage=None))
+    monkeypatch.setattr(snapshots_api, "start_snapshot", started)
+    response = answer(snapshots_api.run_snapshot, "POST", "https://evil.example/api/snapshots?code=key")
+    body = msgspec.json.decode(response.get_body())
+    assert body["status_url"] == response.headers["Location"] == f"{expected}/{body['id']}"
+
+
 @pytest.mark.parametrize("query", ["", "/", "?code=key-of-the-function", "/?code=key-of-the-function&a=/b"])
 def test_the_address_of_a_snapshot_leads_to_it_and_holds_no_key(
     query: str, monkeypatch: pytest.MonkeyPatch
