@@ -53,6 +53,15 @@ class LiveMetadata(msgspec.Struct, kw_only=True):
     ended_at: Annotated[str | None, Meta(description="UTC, ISO 8601.")]
 
 
+class AskedAgain(msgspec.Struct, kw_only=True):
+    """What was answered and paid, and asked for again: because it did not fit its schema, or was cut."""
+
+    requests: Annotated[int, Meta(description="Answers in whose place another was asked for.")] = 0
+    input_tokens: Annotated[int, Meta(description="A part of the file's; likewise the next.")] = 0
+    output_tokens: int = 0
+    cost: Annotated[float | None, Meta(description="US dollars, by PRICES; a part of the file's.")] = None
+
+
 class Metadata(msgspec.Struct, kw_only=True):
     """`<stem>_metadata.json`."""
 
@@ -90,6 +99,9 @@ class Metadata(msgspec.Struct, kw_only=True):
     estimated_cost: Annotated[
         float | None, Meta(description="US dollars, estimated before sending, by PRICES.")
     ] = None
+    asked_again: Annotated[AskedAgain, Meta(description="What other answers took the place of.")] = (
+        msgspec.field(default_factory=AskedAgain)
+    )
     job_spec: Annotated[
         JobSpec | None, Meta(description="How rows became requests; null for ready-made ones.")
     ] = None
@@ -154,6 +166,7 @@ def file_metadata(
         estimated_input_tokens=plan.estimate.input_tokens,
         cost=cost(prices, plan.model or "", tally.input_tokens, tally.output_tokens),
         estimated_cost=plan.estimate.cost(prices, plan.model),
+        asked_again=_asked_again(plan, ledgers, prices),
         job_spec=plan.spec,
         batches=batches,
         live=live,
@@ -161,6 +174,17 @@ def file_metadata(
         finished_at=iso(finished) if finished else None,
         duration_seconds=round(finished - started, 3) if started and finished else None,
         pipeline_version=VERSION,
+    )
+
+
+def _asked_again(plan: Plan, ledgers: Mapping[str, Ledger], prices: Prices) -> AskedAgain:
+    again = [ledger.collected.again for ledger in ledgers.values() if ledger.collected]
+    input_tokens, output_tokens = sum(a.input_tokens for a in again), sum(a.output_tokens for a in again)
+    return AskedAgain(
+        requests=sum(a.requests for a in again),
+        input_tokens=input_tokens,
+        output_tokens=output_tokens,
+        cost=cost(prices, plan.model or "", input_tokens, output_tokens),
     )
 
 

@@ -84,6 +84,9 @@ class Endpoint(NamedTuple):
     schema: SchemaPlace | None
     usage: Usage
     read_answer: Callable[[bytes], answers.RowAnswer]  # from an answer line of status 200
+    more: tuple[
+        str, ...
+    ] = ()  # what such an answer may hold beside its text, by the names of the results' columns
     has_vectors: bool = False  # answers are lists of numbers, and cost no tokens
     shares_calls: bool = False  # one live call may ask for several texts
     takes_empty_text: bool = True
@@ -132,6 +135,7 @@ _CHAT = Endpoint(
     schema=SchemaPlace(path=("response_format", "json_schema", "schema"), typed=("response_format",)),
     usage=_USAGE_OF_CHOICES,
     read_answer=answers.of_messages,
+    more=("message", "logprobs"),
 )
 _RESPONSES = Endpoint(
     task="responses",
@@ -155,6 +159,7 @@ _RESPONSES = Endpoint(
         },
     ),
     read_answer=answers.of_output_items,
+    more=("output",),
 )
 _COMPLETIONS = Endpoint(
     task="completions",
@@ -171,6 +176,7 @@ _COMPLETIONS = Endpoint(
     schema=None,
     usage=_USAGE_OF_CHOICES,
     read_answer=answers.of_texts,
+    more=("logprobs",),
     default_limit=16,
 )
 _EMBEDDINGS = Endpoint(

@@ -5,6 +5,10 @@ from tempfile import SpooledTemporaryFile
 from types import TracebackType
 from typing import Self
 
+import msgspec
+
+from domain.json_depth import is_too_deep
+from domain.service.answer_repair import repaired, salvaged
 from domain.service.outcomes import Outcome, Verdict, judge
 
 SPOOL_BYTES = 4 * 1024 * 1024  # answers below this stay in memory
@@ -26,10 +30,32 @@ class AnswerSpool:
         self._starts: dict[str, int] = {}
 
     def add(self, line: bytes) -> None:
-        """Keep one line of an output or error file. Raises msgspec.DecodeError for a line that is no answer."""
-        verdict = self._judge(line)
-        if verdict is None:
-            return
+        """Keep one line of an output or error file; one that strict readers refuse, as `domain.service.answer_repair` writes it.
+
+        Raises msgspec.DecodeError for a line that is no answer, however leniently it is read.
+        """
+        try:
+            verdict = self._judge(line)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            line = self._repaired(line)
+            verdict = self._judge(line)
+        if verdict is not None:
+            self._keep(verdict, line)
+
+    def add_unreadable(self, line: bytes) -> bool:
+        """Keep the text of a line that is no answer, as what came for its request; False where none can be made out in it."""
+        kept = salvaged(line)
+        verdict = self._judge(kept) if kept else None
+        if kept and verdict:
+            self._keep(verdict, kept)
+        return verdict is not None
+
+    def _repaired(self, line: bytes) -> bytes:
+        if is_too_deep(line) and (kept := salvaged(line)):
+            return kept  # it is whole, and would be as deep another time
+        return repaired(line)
+
+    def _keep(self, verdict: Verdict, line: bytes) -> None:
         start = self._starts.get(verdict.custom_id)
         if start is None or (verdict.outcome is Outcome.OK and not self._is_success(start)):
             self._starts[verdict.custom_id] = self._end

@@ -7,7 +7,7 @@ import msgspec
 
 from adapters.storage.blobs import LazyWriter
 from domain.records import Plan
-from domain.results.columns import ResultColumns, result_columns
+from domain.results.columns import ResultColumns, more_columns, result_columns
 from domain.service.answers import RowAnswer
 from domain.spec.structured import columns_of
 from formats.reading import Table
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _decode = msgspec.json.Decoder().decode
+_decode_parts = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _encode = msgspec.json.Encoder().encode
 
 
@@ -37,6 +38,7 @@ class TableOutputs:
     """The three files of one table. None of them appears when nothing goes into it.
 
     `table` is the input, opened for its columns; None where none of them is carried along and no row is tried again.
+    `wide` names properties of structured answers with whole numbers that no column of numbers holds.
     """
 
     def __init__(
@@ -48,10 +50,11 @@ class TableOutputs:
         results: LazyWriter,
         errors: LazyWriter,
         retry: LazyWriter,
+        wide: Collection[str] = (),
     ) -> None:
         assert plan.spec is not None
         self._plan, self._spec, self._source, self._table = plan, plan.spec, source, table
-        self._schema = plan.spec.answer_schema
+        self._schema, self._wide = plan.spec.answer_schema, frozenset(wide)
         self._carried = carried_columns(plan, table)
         self._columns = result_columns(plan.spec.task, columns_of(self._schema or {}), self._carried or ())
         self._results_sink, self.errors, self._retry_sink = results, errors, retry
@@ -94,11 +97,9 @@ class TableOutputs:
         if self._carried is None:  # every row of a JSON file has its own columns
             names = result_columns(names.task, names.answered, values)
         record |= {column: values.get(name) for name, column in names.carried.items()}
-        return record | {
-            "custom_id": custom_id,
-            "finish_reason": answer.finish_reason,
-            "usage": answer.usage,
-        }
+        record |= {"custom_id": custom_id, "finish_reason": answer.finish_reason, "usage": answer.usage}
+        record.update(answer.more)
+        return record
 
     def _open_records(self) -> Records:
         if self._spec.output.format == "jsonl":
@@ -107,7 +108,7 @@ class TableOutputs:
         from formats.arrow.results import ParquetResults  # noqa: PLC0415 - loads pyarrow
 
         types: Mapping[str, pa.DataType] = (self._table.types if self._table else None) or {}
-        answer_types = column_types(self._schema) if self._schema else {}
+        answer_types = column_types(self._schema, as_json=self._wide) if self._schema else {}
         columns = self._columns
         return DecodedRecords(
             ParquetResults(
@@ -115,7 +116,12 @@ class TableOutputs:
                 task=columns.task,
                 carried={column: types.get(name) for name, column in columns.carried.items()},
                 answer={column: answer_types.get(name) for name, column in columns.answered.items()},
-            )
+                more=more_columns(columns.task),
+            ),
+            as_json=[
+                *self._spec.target.more,
+                *(column for name, column in columns.answered.items() if name in self._wide),
+            ],
         )
 
 
@@ -143,27 +149,29 @@ class JsonLines:
 
 
 class DecodedRecords:
-    """Result records for a file with types: the raw JSON of answers becomes values."""
+    """Result records for a file with types: the raw JSON of answers becomes values; what has no types stays JSON."""
 
-    def __init__(self, records: Records) -> None:
-        self._records = records
+    def __init__(self, records: Records, as_json: Collection[str]) -> None:
+        self._records, self._as_json = records, frozenset(as_json)
 
     def add(self, record: Mapping[str, Any]) -> None:
         """Decode and pass on."""
-        self._records.add(
-            {
-                name: _decode(value) if isinstance(value, msgspec.Raw) else value
-                for name, value in record.items()
-            }
-        )
+        self._records.add({name: self._value(name, value) for name, value in record.items()})
+
+    def _value(self, name: str, value: Any) -> Any:
+        if not isinstance(value, msgspec.Raw):
+            return value
+        return bytes(value).decode() if name in self._as_json else _decode(value)
 
     def close(self) -> None:
         """Close what is below."""
         self._records.close()
 
 
-def _answered(answer: RowAnswer) -> Mapping[str, Any]:
-    """Give the properties of a structured answer; it was held against its schema when it came in."""
+def _answered(answer: RowAnswer) -> Mapping[str, msgspec.Raw]:
+    """Give the properties of a structured answer, as they stand in it; it was held against its schema when it came in."""
     text = _decode(answer.content)
-    found = _decode(text) if isinstance(text, str) else None
-    return found if isinstance(found, dict) else {}
+    if not isinstance(text, str) or not text.lstrip().startswith("{"):
+        return {}
+    # On one line, whatever white space the model has put between the parts.
+    return _decode_parts(msgspec.json.format(text.encode(), indent=-1))

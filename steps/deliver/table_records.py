@@ -36,10 +36,10 @@ class TableRecords:
         """Write all records; gives the counts per outcome. The input is read again only where it is needed."""
         if collected.have_errors or self._spec.output.columns:
             table = self._open(self._wanted(collected))
-            outputs = TableOutputs(self._plan, self._source, table, **self._sinks)
+            outputs = TableOutputs(self._plan, self._source, table, **self._sinks, wide=collected.wide)
             self._join(table, collected, outputs)
         else:
-            outputs = TableOutputs(self._plan, self._source, None, **self._sinks)
+            outputs = TableOutputs(self._plan, self._source, None, **self._sinks, wide=collected.wide)
             for ended in collected.outcomes():
                 self._write_result(names.row_of(ended.custom_id), ended, {}, outputs)
         outputs.close()
