@@ -4,6 +4,7 @@ The decoders stop where the interpreter's stack does, which is at another depth 
 """
 
 MAX_JSON_DEPTH = 500
+TOO_DEEP = f"The JSON is nested too deeply: more than {MAX_JSON_DEPTH} levels."
 
 _OTHERS = bytes(byte for byte in range(256) if byte not in b'"[]{}')
 _ONE_KIND = bytes.maketrans(b"{}", b"[]")

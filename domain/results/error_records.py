@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 
 from domain.errors import PipelineError
+from domain.json_depth import TOO_DEEP, is_too_deep
 from domain.names import ROW_PREFIX
 from domain.service.answers import body_of, marks_of
 from domain.service.outcomes import Outcome, ShardOutcome
@@ -122,7 +123,13 @@ def _line(record: ErrorRecord) -> bytes:
 
 def _shown(line: bytes) -> Any:
     try:
-        return msgspec.json.decode(line)
+        return _decoded(line)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         text = line[: 4 * MAX_SHOWN_CHARS].decode("utf-8", errors="replace")
         return text if len(text) <= MAX_SHOWN_CHARS else text[:MAX_SHOWN_CHARS] + "…"
+
+
+def _decoded(line: bytes) -> Any:
+    if is_too_deep(line):
+        raise RecursionError(TOO_DEEP)
+    return msgspec.json.decode(line)

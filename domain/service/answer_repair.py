@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from domain.json_depth import MAX_JSON_DEPTH, is_too_deep
+from domain.json_depth import TOO_DEEP, is_too_deep
 
 # What may have been changed, and how it stands in the text now.
 INVALID_UTF8 = "invalid_utf8"  # U+FFFD in place of bytes that are no UTF-8
@@ -57,12 +57,12 @@ def read_leniently(text: bytes) -> tuple[Any, list[str]]:
     Raises msgspec.DecodeError.
     """
     if is_too_deep(text):
-        raise msgspec.DecodeError(f"The JSON is nested more than {MAX_JSON_DEPTH} deep.")
+        raise msgspec.DecodeError(TOO_DEEP)
     reader = _Reader()
     return reader.read(text), [mark for mark in MARKS if mark in reader.marks]
 
 
-def strictly(text: bytes) -> bool:
+def is_strict(text: bytes) -> bool:
     """Tell whether a text is JSON that every reader takes."""
     try:
         _decode_any(text)

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from domain.json_depth import MAX_JSON_DEPTH, is_too_deep
+from domain.json_depth import TOO_DEEP, is_too_deep
 from domain.service.answer_repair import UNREADABLE
 from domain.service.bodies import (
     FILTERED,
@@ -122,11 +122,11 @@ def judge(line: bytes) -> Verdict | None:
     if not line.strip():
         return None
     if is_too_deep(line):
-        raise msgspec.DecodeError(f"The JSON is nested more than {MAX_JSON_DEPTH} deep.")
+        raise msgspec.DecodeError(TOO_DEEP)
     try:
         found = _decode(line)
     except RecursionError as error:
-        raise msgspec.DecodeError("The JSON is nested too deeply.") from error
+        raise msgspec.DecodeError(TOO_DEEP) from error
     custom_id = found.get("custom_id") if isinstance(found, dict) else None
     if not isinstance(custom_id, str):
         raise msgspec.DecodeError("The line has no `custom_id`.")

@@ -9,17 +9,45 @@ from hypothesis import strategies as st
 
 from domain import json_depth
 from domain.json_depth import MAX_JSON_DEPTH, is_too_deep
+from domain.service.request_lines import Request, RequestChecker
+from domain.spec.structured import AnswerChecker
+from formats.rows import Row
+from formats.text.json_rows import json_row
+from steps.collect.answer_spool import AnswerSpool
 
 
-@pytest.mark.parametrize("pair", [(b"[", b"]"), (b'{"a":', b"}"), (b'[{"[\\"{":1},', b"]")])
-def test_the_limit_is_the_same_number_whatever_is_nested(pair: tuple[bytes, bytes]) -> None:
-    opening, closing = pair
-    levels = opening.count(b"[", 0, 1) or 1
-    deepest = MAX_JSON_DEPTH // levels
-    inner = b"[]" if b"{" in opening[1:] else b"1"
-    at_limit = opening * (deepest - (inner == b"[]")) + inner + closing * (deepest - (inner == b"[]"))
-    assert not is_too_deep(at_limit)
-    assert is_too_deep(opening + at_limit + closing)
+def nested(levels: int) -> bytes:
+    return (
+        b'{"a":' * (levels // 2)
+        + b"[" * (levels - levels // 2)
+        + b"]" * (levels - levels // 2)
+        + b"}" * (levels // 2)
+    )
+
+
+def test_the_limit_is_one_number() -> None:
+    assert not is_too_deep(nested(MAX_JSON_DEPTH))
+    assert is_too_deep(nested(MAX_JSON_DEPTH + 1))
+
+
+@pytest.mark.parametrize("levels", [MAX_JSON_DEPTH, MAX_JSON_DEPTH + 1])
+def test_everything_that_reads_json_has_the_same_limit(levels: int) -> None:
+    """A request, a row, an answer, and the text of a structured answer: each has the levels around what is nested."""
+    fits = levels == MAX_JSON_DEPTH
+    body = b'{"model":"m","x":' + nested(levels - 2) + b"}"
+    request = b'{"custom_id":"a","method":"POST","url":"/v1/chat/completions","body":' + body + b"}"
+    checker = RequestChecker(None)
+    for line in (request, request.replace(b'"a"', b'"b"', 1)):  # by every rule, then like the one before
+        assert isinstance(checker.check(line), Request) is fits
+    assert isinstance(json_row(0, nested(levels)), Row) is fits
+    usage = b'"usage":' + nested(levels - 3)
+    answer = b'{"custom_id":"a","response":{"body":{"choices":[{"text":"x"}],' + usage + b"}}}"
+    with AnswerSpool() as spool:
+        spool.add(answer)
+        verdict, _ = spool.take("a") or (None, b"")
+    assert verdict is not None
+    assert (verdict.code == "unreadable_answer") is not fits
+    assert (AnswerChecker({}).reason_against(nested(levels).decode()) is None) is fits
 
 
 @pytest.mark.parametrize(
