@@ -6,7 +6,6 @@ import azure.functions as func
 from adapters.services import services
 from domain.contracts import SnapshotRequest, from_wire
 from steps.answering import answering_async
-from steps.intake.survey import alive_in
 from steps.intake.take import take_files
 from steps.threads import log_as
 
@@ -18,6 +17,4 @@ bp = df.Blueprint()
 async def take_snapshot(request: dict, client: df.DurableOrchestrationClient, context: func.Context) -> dict:
     """Answer TakenFiles to a SnapshotRequest."""
     log_as(context)
-    return await answering_async(
-        lambda: take_files(from_wire(request, SnapshotRequest), services(), alive_in(client))
-    )
+    return await answering_async(lambda: take_files(from_wire(request, SnapshotRequest), services(), client))

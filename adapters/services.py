@@ -1,6 +1,7 @@
 """What the pipeline works with, in one container. Opened on first use, never at import: a failing import takes every function down."""
 
 import importlib
+import logging
 import os
 import time
 from collections.abc import Callable
@@ -10,16 +11,20 @@ from functools import cache, cached_property
 from typing import TYPE_CHECKING, TypeAlias
 
 from adapters.malloc import give_memory_back
+from adapters.own_process import OwnProcess
 from adapters.storage.blobs import Storage, open_storage
 from adapters.work.shard_cache import ShardCache
 from adapters.work.store import WorkStore
 from domain import names
 from domain.direct.throttle import WIDEST
+from domain.former_settings import current_names
 from domain.settings import Settings
 
 if TYPE_CHECKING:
     from adapters.openai.batch_api import BatchApi
     from adapters.openai.live_api import LiveApi
+
+_log = logging.getLogger(__name__)
 
 OpenLive: TypeAlias = Callable[[], AbstractAsyncContextManager["LiveApi"]]
 
@@ -28,7 +33,8 @@ OpenLive: TypeAlias = Callable[[], AbstractAsyncContextManager["LiveApi"]]
 class Services:
     """Everything outside that a step reaches. `storage`, `work` and `batch_api` are opened when they are first asked for.
 
-    `open_live` opens live calls for the event loop that is running; `clock` gives epoch seconds.
+    `open_live` opens live calls for the event loop that is running; `clock` gives epoch seconds; `own_process` is where a
+    step runs that has stopped its worker before, None in such a process itself.
     """
 
     settings: Settings
@@ -37,6 +43,7 @@ class Services:
     open_live: OpenLive
     clock: Callable[[], float] = time.time
     shard_cache: ShardCache = field(default_factory=ShardCache)
+    own_process: Callable[[], OwnProcess] | None = OwnProcess
 
     @cached_property
     def storage(self) -> Storage:
@@ -63,7 +70,11 @@ class Services:
 def services() -> Services:
     """Give the app's services, one container for each process. Raises SettingsError with every mistake."""
     give_memory_back()  # steps stream
-    return services_of(Settings.from_env(os.environ))
+    env, warning = current_names(os.environ)
+    settings = Settings.from_env(env)
+    if warning:
+        _log.warning("%s", warning)
+    return services_of(settings)
 
 
 def services_of(settings: Settings) -> Services:

@@ -44,7 +44,7 @@ def desk(connection_string: str) -> Iterator[Desk]:
     """Open storage."""
     settings = Settings.from_env(
         {
-            "STORAGE": connection_string,
+            "DATA": connection_string,
             "AZURE_OPENAI_ENDPOINT": "http://127.0.0.1:9",
             "AZURE_OPENAI_DEPLOYMENT": MODEL,
         }

@@ -220,8 +220,8 @@ def running(
 def app_settings(azurite: Azurite, service: RunningService) -> dict[str, str]:
     """Give the app's settings, as on a laptop but for the waits, which are short."""
     return {
-        "STORAGE": azurite.connection_string,
-        "AzureWebJobsStorage": azurite.connection_string,
+        "DATA": azurite.connection_string,
+        "AzureWebJobsStorage": azurite.host_connection_string,
         "AZURE_OPENAI_ENDPOINT": service.url,
         "AZURE_OPENAI_API_KEY": service.key,
         "AZURE_OPENAI_DEPLOYMENT": MODEL,

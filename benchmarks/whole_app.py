@@ -25,6 +25,7 @@ from benchmarks.chaos.hosts import MortalHost
 from benchmarks.chaos.workload import ODD_CONTENTS, plan_files
 from local.azure_openai import RunningService
 from local.azure_openai import running as running_service
+from local.azurite import Azurite
 from local.azurite import running as running_azurite
 
 POLL_SECONDS = 1.0
@@ -109,9 +110,7 @@ def run(part: Part, api_version: str, folder: Path) -> Result:
         )
         containers = stack.enter_context(Containers(storage.connection_string))
         containers.create()
-        host = MortalHost(
-            "host", folder, _settings(storage.connection_string, service, api_version), _never()
-        )
+        host = MortalHost("host", folder, _settings(storage, service, api_version), _never())
         host.start()
         stack.callback(host.stop)
         _wait_until(lambda: _listens(host))
@@ -137,10 +136,10 @@ def _never() -> random.Random:
     return random.Random(0)  # noqa: S311 - nobody acts on it
 
 
-def _settings(connection_string: str, service: RunningService, api_version: str) -> dict[str, str]:
+def _settings(storage: Azurite, service: RunningService, api_version: str) -> dict[str, str]:
     return {
-        "STORAGE": connection_string,
-        "AzureWebJobsStorage": connection_string,
+        "DATA": storage.connection_string,
+        "AzureWebJobsStorage": storage.host_connection_string,
         "AZURE_OPENAI_ENDPOINT": service.url,
         "AZURE_OPENAI_API_KEY": service.key,
         "AZURE_OPENAI_API_VERSION": api_version,

@@ -18,11 +18,11 @@ from domain.spec import json_schema  # noqa: E402
 # Only for identity connections. Even empty they would make the host's blob binding sign in by identity.
 IDENTITY_ONLY = frozenset(
     {
-        "STORAGE__blobServiceUri",
-        "STORAGE__queueServiceUri",
-        "STORAGE__dfsServiceUri",
-        "STORAGE__credential",
-        "STORAGE__clientId",
+        "DATA__blobServiceUri",
+        "DATA__queueServiceUri",
+        "DATA__dfsServiceUri",
+        "DATA__credential",
+        "DATA__clientId",
     }
 )
 INTRODUCTION = (
@@ -33,7 +33,7 @@ LOCAL_VALUES = {
     "FUNCTIONS_WORKER_RUNTIME": "python",
     "PYTHON_THREADPOOL_THREAD_COUNT": "24",  # host.json lets in 16 activities and 4 orchestrators; the default may be 5
     "AzureWebJobsStorage": "UseDevelopmentStorage=true",
-    "STORAGE": "UseDevelopmentStorage=true",
+    "DATA": "UseDevelopmentStorage=true",
     "AZURE_OPENAI_ENDPOINT": "https://<your resource>.openai.azure.com",
 }
 

@@ -17,8 +17,10 @@ from domain.service.transports import FIRST_VERSION_WITH_BLOBS, TransportName
 from domain.spec.job_spec import SpecDefaults
 from domain.tokens import Price, parse_prices
 
-STORAGE = "STORAGE"  # connection name of the data account; also the prefix of its identity settings
-SECRETS = frozenset({"STORAGE", "AZURE_OPENAI_API_KEY"})  # never shown, not even in a complaint
+# Connection name of the data account; also the prefix of its identity settings. `AzureWebJobs` and this name must not be
+# a setting of the host's, in any case: the blob extension would take that one.
+DATA = "DATA"
+SECRETS = frozenset({"DATA", "AZURE_OPENAI_API_KEY"})  # never shown, not even in a complaint
 
 _BINDING_MARKS = frozenset("%{}")  # "Azure Functions binding expression patterns", read 2026-11
 
@@ -26,31 +28,31 @@ _BINDING_MARKS = frozenset("%{}")  # "Azure Functions binding expression pattern
 class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="upper"):
     """What the app was told. Times are in the unit their name says; fractions are allowed where the type is float."""
 
-    storage: Annotated[
+    data: Annotated[
         str | None,
         Meta(
             description="Connection string of the data account. In Azure leave it out and use the identity settings."
         ),
     ] = None
-    storage__blob_service_uri: Annotated[
+    data__blob_service_uri: Annotated[
         str | None,
         Meta(description="Blob endpoint of the data account, when the app signs in with its identity."),
-    ] = msgspec.field(default=None, name="STORAGE__blobServiceUri")
-    storage__queue_service_uri: Annotated[
+    ] = msgspec.field(default=None, name="DATA__blobServiceUri")
+    data__queue_service_uri: Annotated[
         str | None, Meta(description="Queue endpoint of the data account; the host's blob trigger needs it.")
-    ] = msgspec.field(default=None, name="STORAGE__queueServiceUri")
-    storage__dfs_service_uri: Annotated[
+    ] = msgspec.field(default=None, name="DATA__queueServiceUri")
+    data__dfs_service_uri: Annotated[
         str | None,
         Meta(
             description="Data Lake endpoint of a hierarchical data account, where it is not the Blob endpoint's with `.dfs.`."
         ),
-    ] = msgspec.field(default=None, name="STORAGE__dfsServiceUri")
-    storage__credential: Annotated[
+    ] = msgspec.field(default=None, name="DATA__dfsServiceUri")
+    data__credential: Annotated[
         str | None, Meta(description="`managedidentity` in Azure, with the identity settings.")
-    ] = msgspec.field(default=None, name="STORAGE__credential")
-    storage__client_id: Annotated[
+    ] = msgspec.field(default=None, name="DATA__credential")
+    data__client_id: Annotated[
         str | None, Meta(description="Client id of a user-assigned identity for the data account.")
-    ] = msgspec.field(default=None, name="STORAGE__clientId")
+    ] = msgspec.field(default=None, name="DATA__clientId")
 
     storage_kind: Annotated[
         Literal["auto", "flat", "hierarchical"],
@@ -279,9 +281,9 @@ def describe(field: Any) -> str:
 def _contradictions(values: Mapping[str, Any]) -> list[str]:
     """Find settings that are right alone and wrong together."""
     found = []
-    if "storage" not in values and "storage__blob_service_uri" not in values:
+    if "data" not in values and "data__blob_service_uri" not in values:
         found.append(
-            "STORAGE or STORAGE__blobServiceUri: missing. The data account, by connection string or identity."
+            "DATA or DATA__blobServiceUri: missing. The data account, by connection string or identity."
         )
     shortest, longest = values.get("poll_min_seconds", 0.0), values.get("poll_max_seconds", float("inf"))
     if shortest > longest:

@@ -105,11 +105,11 @@ resource appSettings 'Microsoft.Web/sites/config@2024-04-01' = {
     AzureWebJobsStorage__tableServiceUri: host.table
     AzureWebJobsStorage__credential: 'managedidentity'
     AzureWebJobsStorage__clientId: clientId
-    STORAGE__blobServiceUri: data.blob
-    STORAGE__queueServiceUri: data.queue
-    STORAGE__dfsServiceUri: data.dfs
-    STORAGE__credential: 'managedidentity'
-    STORAGE__clientId: clientId
+    DATA__blobServiceUri: data.blob
+    DATA__queueServiceUri: data.queue
+    DATA__dfsServiceUri: data.dfs
+    DATA__credential: 'managedidentity'
+    DATA__clientId: clientId
     STORAGE_KIND: 'hierarchical'
     BLOB_TRIGGER_SOURCE: 'EventGrid' // all that Flex Consumption knows
     AZURE_CLIENT_ID: clientId

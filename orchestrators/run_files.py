@@ -36,16 +36,17 @@ def run_files(context: df.DurableOrchestrationContext) -> Generator[Any, Any, An
     while not flow.finished:
         for call in generation.begin_calls(flow, _now(context)):
             under_way.begin(call, context.call_activity(call.activity, call.input))
+        wake_at = generation.wake_at(flow, _now(context))
         # Of a turn the last look alone is seen; those that are replayed need not be described.
         if not context.is_replaying:
-            context.set_custom_status(progress(flow))
+            context.set_custom_status(progress(flow, wake_at=wake_at))
         if generation.is_over(flow):
             under_way.cancel_timers()
             context.continue_as_new(to_wire(flow))
             return None
         if generation.is_stuck(flow, _now(context)):
             return (yield from _go_on_in_parts(context, flow, under_way))
-        yield under_way.next_end(generation.wake_at(flow, _now(context)))
+        yield under_way.next_end(wake_at)
         _take_answers(context, flow, under_way)
     under_way.cancel_timers()
     context.set_custom_status(progress(flow))

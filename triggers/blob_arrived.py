@@ -12,7 +12,7 @@ from azurefunctions.extensions.bindings import blob
 from adapters.services import services, warm_up
 from domain import names
 from domain.contracts import SnapshotRequest
-from domain.settings import STORAGE, read_at_import
+from domain.settings import DATA, read_at_import
 from steps.threads import in_thread
 from triggers.starting import start_snapshot
 
@@ -24,7 +24,7 @@ logging.getLogger("azure.identity").setLevel(logging.WARNING)  # the binding mak
 bp = df.Blueprint()
 
 
-@bp.blob_trigger(arg_name="arrived", path=PATH, connection=STORAGE, source=SOURCE)
+@bp.blob_trigger(arg_name="arrived", path=PATH, connection=DATA, source=SOURCE)
 @bp.durable_client_input(client_name="client")
 async def blob_arrived(arrived: blob.BlobClient, client: df.DurableOrchestrationClient) -> None:
     """Start the window's snapshot; the first of a window's events does, the others find it there.

@@ -9,7 +9,7 @@ import azure.functions as func
 from adapters.services import services
 from adapters.work.snapshots import Snapshots
 from domain import names
-from steps.intake.survey import IsAlive, alive_in
+from steps.intake.liveness import IsAlive, alive_in
 from steps.threads import in_thread, log_as
 
 SCHEDULE = "0 30 3 * * *"  # every night
@@ -37,7 +37,7 @@ async def purge(
         return
     store = await in_thread(lambda: ours.work)  # opening blocks
     before = datetime.fromtimestamp(ours.clock(), UTC) - timedelta(days=ours.settings.retention_days)
-    reports = await purge_records(store.snapshots, alive_in(client), before=before)
+    reports = await purge_records(store.snapshots, alive_in(client, ours), before=before)
     purged = await client.purge_instance_history_by(BEGINNING, before, FINAL)
     log.info("purged %d reports and %d orchestrations", reports, purged.instances_deleted)
 

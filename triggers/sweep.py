@@ -10,7 +10,8 @@ from adapters.services import services
 from domain import names
 from domain.contracts import SnapshotRequest
 from domain.settings import read_at_import
-from steps.intake.survey import alive_in, survey
+from steps.intake.liveness import alive_in
+from steps.intake.survey import survey
 from steps.intake.waiting_note import tell_waiting
 from steps.threads import in_thread, log_as
 from triggers.starting import start_snapshot
@@ -38,7 +39,7 @@ async def sweep(
         return
     start = names.window_start(datetime.fromtimestamp(ours.clock(), UTC), settings.snapshot_window_seconds)
     snapshot_id = names.window_snapshot_id(start)
-    found = await survey(ours, alive_in(client), snapshot_id=snapshot_id)
+    found = await survey(ours, alive_in(client, ours), snapshot_id=snapshot_id)
     await in_thread(tell_waiting, found, ours)
     if found.anything:
         settled_at = start.timestamp() + settings.snapshot_window_seconds

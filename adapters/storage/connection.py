@@ -51,12 +51,12 @@ class Connection:
             "retry_policy": ExponentialRetry(**_RETRIES),
             **_TIMEOUTS,
         }
-        if settings.storage:
+        if settings.data:
             try:
-                return BlobServiceClient.from_connection_string(settings.storage, **options)
+                return BlobServiceClient.from_connection_string(settings.data, **options)
             except ValueError as error:
-                raise SettingsError("STORAGE: is not a storage connection string.") from error
-        uri = str(settings.storage__blob_service_uri)
+                raise SettingsError("DATA: is not a storage connection string.") from error
+        uri = str(settings.data__blob_service_uri)
         return BlobServiceClient(uri, credential=self._identity(), **options)
 
     def data_lake(self) -> "DataLakeServiceClient":
@@ -69,10 +69,10 @@ class Connection:
             "retry_policy": filedatalake.ExponentialRetry(**_RETRIES),
             **_TIMEOUTS,
         }
-        if settings.storage:
-            return filedatalake.DataLakeServiceClient.from_connection_string(settings.storage, **options)
-        given = settings.storage__dfs_service_uri
-        uri = given or str(settings.storage__blob_service_uri).replace(".blob.", ".dfs.", 1)
+        if settings.data:
+            return filedatalake.DataLakeServiceClient.from_connection_string(settings.data, **options)
+        given = settings.data__dfs_service_uri
+        uri = given or str(settings.data__blob_service_uri).replace(".blob.", ".dfs.", 1)
         return filedatalake.DataLakeServiceClient(uri, credential=self._identity(), **options)
 
     def _identity(self) -> Any:
@@ -80,7 +80,7 @@ class Connection:
             from azure.identity import DefaultAzureCredential  # noqa: PLC0415 - slow to import, not needed locally
 
             self._credential = DefaultAzureCredential(
-                managed_identity_client_id=self._settings.storage__client_id
+                managed_identity_client_id=self._settings.data__client_id
             )
         return self._credential
 

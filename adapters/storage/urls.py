@@ -17,7 +17,7 @@ from domain.errors import ConfigurationError
 CLOCK_SKEW = timedelta(minutes=15)  # clocks differ; a URL that is valid from now on is refused for a while
 KEY_LIFE = timedelta(days=1)  # of a user delegation key; the service allows seven days
 
-NO_SIGNATURE = "STORAGE holds a shared access signature, which cannot sign URLs; use a key, the app's identity, or IMPORT_URL=identity"
+NO_SIGNATURE = "DATA holds a shared access signature, which cannot sign URLs; use a key, the app's identity, or IMPORT_URL=identity"
 
 
 def is_local(url: str) -> bool:

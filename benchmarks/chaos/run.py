@@ -18,6 +18,7 @@ from benchmarks.chaos.hosts import HostDiedError, MortalHost
 from benchmarks.chaos.workload import DroppedFile
 from local.azure_openai import RunningService
 from local.azure_openai import running as running_service
+from local.azurite import Azurite
 from local.azurite import running as running_azurite
 
 POLL_MAX_SECONDS = 1.0
@@ -79,7 +80,7 @@ def run(trial: Trial, folder: Path, tell: Callable[[Progress], None]) -> Verdict
         )
         containers = stack.enter_context(Containers(storage.connection_string))
         containers.create()
-        settings = app_settings(trial, storage.connection_string, service)
+        settings = app_settings(trial, storage, service)
         dice = random.Random(trial.seed)  # noqa: S311 - moments of death, not secrets
         hosts = [MortalHost(f"host-{number}", folder, settings, dice) for number in range(1, trial.hosts + 1)]
         for host in hosts:
@@ -90,11 +91,11 @@ def run(trial: Trial, folder: Path, tell: Callable[[Progress], None]) -> Verdict
         return verdict
 
 
-def app_settings(trial: Trial, connection_string: str, service: RunningService) -> dict[str, str]:
+def app_settings(trial: Trial, storage: Azurite, service: RunningService) -> dict[str, str]:
     """Give the app's settings: everything that waits is short."""
     return {
-        "STORAGE": connection_string,
-        "AzureWebJobsStorage": connection_string,
+        "DATA": storage.connection_string,
+        "AzureWebJobsStorage": storage.host_connection_string,
         "AZURE_OPENAI_ENDPOINT": service.url,
         "AZURE_OPENAI_API_KEY": service.key,
         "AZURE_OPENAI_API_VERSION": "v1",

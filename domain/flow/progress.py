@@ -18,6 +18,9 @@ MAX_FILES_OF_PARTS = 100
 MAX_PATH_UNITS = 100  # UTF-16 code units of JSON text, as the limit counts them
 MAX_MESSAGE_UNITS = 1000
 
+# A call ends within `functionTimeout` of host.json, half an hour; the engine may have begun it late, and tells late.
+LONGEST_CALL_SECONDS = 3000.0
+
 _COSTLY = re.compile(r'["\\\x00-\x1f\U00010000-\U0010ffff]')  # characters that take more than one unit
 
 _COUNTS = (
@@ -44,10 +47,11 @@ _SHARD_WORDS = {
 }
 
 
-def progress(flow: Flow, *, parts: Sequence[str] = ()) -> dict[str, Any]:
+def progress(flow: Flow, *, wake_at: float | None = None, parts: Sequence[str] = ()) -> dict[str, Any]:
     """Describe a flow for people; the shape is documented in `docs/api.md`.
 
-    `parts`: the orchestrations that work on what is not counted here, as `names.files_instance_id` takes them.
+    `wake_at`: when it looks again by itself. `parts`: the orchestrations that work on what is not counted here, as
+    `names.files_instance_id` takes them.
     """
     shards = defaultdict(list)
     for shard in flow.shards:
@@ -73,7 +77,14 @@ def progress(flow: Flow, *, parts: Sequence[str] = ()) -> dict[str, Any]:
         "message": pauses[: _fitting(pauses, MAX_MESSAGE_UNITS)] or None,
         "files": shown,
         "parts": list(parts),
+        "stirs_by": stirs_by(flow, wake_at),
     }
+
+
+def stirs_by(flow: Flow, wake_at: float | None) -> float | None:
+    """Give the time (epoch seconds) by which the orchestration will have stirred; None when it waits for nothing of its own."""
+    ends = [call.begun_at + LONGEST_CALL_SECONDS for call in flow.in_flight]
+    return wake_at if wake_at is not None else max(ends, default=None)
 
 
 def summed(parts: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:

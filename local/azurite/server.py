@@ -5,6 +5,7 @@ import queue
 import re
 import subprocess
 import threading
+from base64 import b64encode
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +19,12 @@ from local.azurite.installation import ENTRY_SCRIPT, find_node
 ACCOUNT_NAME = "devstoreaccount1"
 # The emulator's fixed key, published in Microsoft's documentation ("Use Azurite emulator"): public, and no secret.
 ACCOUNT_KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
+
+# A second account, for the Functions host: in Azure it has one of its own, and only two accounts show what gets mixed up.
+HOST_ACCOUNT_NAME = "devstorehost1"
+HOST_ACCOUNT_KEY = b64encode(b"an emulator's key, and no secret").decode()
+
+ACCOUNTS = f"{ACCOUNT_NAME}:{ACCOUNT_KEY};{HOST_ACCOUNT_NAME}:{HOST_ACCOUNT_KEY}"
 
 START_SECONDS = 60
 STOP_SECONDS = 15
@@ -42,14 +49,20 @@ class Azurite:
 
     @property
     def connection_string(self) -> str:
-        """What the storage SDKs and `AzureWebJobsStorage` take to reach all three services."""
+        """What the storage SDKs take to reach the three services of the account for data, the emulator's usual one."""
+        return self._connection_string(ACCOUNT_NAME, ACCOUNT_KEY)
+
+    @property
+    def host_connection_string(self) -> str:
+        """What `AzureWebJobsStorage` takes: the account for the Functions host."""
+        return self._connection_string(HOST_ACCOUNT_NAME, HOST_ACCOUNT_KEY)
+
+    def _connection_string(self, account: str, key: str) -> str:
         ports = {"Blob": self.blob_port, "Queue": self.queue_port, "Table": self.table_port}
         endpoints = "".join(
-            f"{service}Endpoint=http://127.0.0.1:{port}/{ACCOUNT_NAME};" for service, port in ports.items()
+            f"{service}Endpoint=http://127.0.0.1:{port}/{account};" for service, port in ports.items()
         )
-        return (
-            f"DefaultEndpointsProtocol=http;AccountName={ACCOUNT_NAME};AccountKey={ACCOUNT_KEY};{endpoints}"
-        )
+        return f"DefaultEndpointsProtocol=http;AccountName={account};AccountKey={key};{endpoints}"
 
 
 @contextmanager
@@ -101,6 +114,7 @@ def _start(
     ]
     return subprocess.Popen(
         command,
+        env={**os.environ, "AZURITE_ACCOUNTS": ACCOUNTS},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -15,6 +15,7 @@ from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any
 
+from local.azurite import Azurite
 from local.azurite import running as running_azurite
 from local.demo.errors import DemoError
 from local.demo.storage import CONTAINERS
@@ -107,7 +108,7 @@ def running_services(folder: Path, *, speed: float = SERVICE_SPEED) -> Iterator[
 
         host_port = _free(HOST_PORT) or _any_free()
         host_kind, host_command = _host_command(host_port, folder / "functions_host")
-        settings = app_settings(azurite.connection_string, service_port)
+        settings = app_settings(azurite, service_port)
         host = stack.enter_context(
             _child("Functions host", host_command, logs / "functions_host.log", settings)
         )
@@ -121,14 +122,17 @@ def running_services(folder: Path, *, speed: float = SERVICE_SPEED) -> Iterator[
         )
 
 
-def app_settings(connection_string: str, service_port: int) -> dict[str, str]:
-    """Return the settings under which the pipeline runs in the demo: quick to notice, quick to look again."""
+def app_settings(azurite: Azurite, service_port: int) -> dict[str, str]:
+    """Return the settings under which the pipeline runs in the demo: quick to notice, quick to look again.
+
+    As in Azure the host has an account of its own.
+    """
     containers = {f"{name.upper()}_CONTAINER": name for name in CONTAINERS}
     return containers | {
         "FUNCTIONS_WORKER_RUNTIME": "python",
         "languageWorkers__python__defaultExecutablePath": sys.executable,
-        "AzureWebJobsStorage": connection_string,
-        "STORAGE": connection_string,
+        "AzureWebJobsStorage": azurite.host_connection_string,
+        "DATA": azurite.connection_string,
         "TASK_HUB": "demo",
         "AZURE_OPENAI_ENDPOINT": f"http://127.0.0.1:{service_port}",
         "AZURE_OPENAI_API_VERSION": "v1",

@@ -1,31 +1,21 @@
 """What waits in the input container: files without a claim, and claims whose snapshot is not alive any more."""
 
 import random
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Protocol
 
 from adapters.services import Services
+from adapters.version import app_version
 from adapters.work.claims import Claimed
 from domain import names
 from domain.errors import JobSpecError
 from domain.records import Claim, InputFile, SpecBlob
 from domain.settings import Settings
+from steps.intake.liveness import IsAlive
 from steps.job_specs import JobSpecs
 from steps.threads import in_thread
 
 MAX_OWNERS_ASKED = 50  # one status call each; a different sample every time, so that all are asked in the end
-
-ALIVE = frozenset({"Running", "Pending", "Suspended", "ContinuedAsNew"})
-
-IsAlive = Callable[[str], Awaitable[bool]]
-
-
-class TaskHub(Protocol):
-    """What is asked of the durable client."""
-
-    async def get_status(self, instance_id: str) -> Any:
-        """Give an instance's status; something falsy for one that the hub does not know."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,13 +58,16 @@ async def survey(services: Services, is_alive: IsAlive, *, snapshot_id: str) -> 
         for found in claims
         if found.claim.snapshot_id != snapshot_id and not is_held(found.claim, services.settings, now)
     ]
-    dead = await _dead_owners({found.claim.snapshot_id for found in others}, is_alive)
+    # A file that was set aside has left its snapshot, alive or not: once it is free, it is anyone's.
+    dead = await _dead_owners(
+        {found.claim.snapshot_id for found in others if not found.claim.held_until}, is_alive
+    )
     unclaimed = [file for file in inputs if names.file_key(file.path, file.etag) not in claimed]
     waiting = await in_thread(waiting_files, unclaimed, specs)
     wait = {file.path for file in waiting}
     return Survey(
         unclaimed=[file for file in unclaimed if file.path not in wait],
-        orphaned=[found for found in others if found.claim.snapshot_id in dead],
+        orphaned=[found for found in others if found.claim.held_until > 0 or found.claim.snapshot_id in dead],
         mine=[found for found in claims if found.claim.snapshot_id == snapshot_id],
         waiting=waiting,
         specs=specs,
@@ -83,8 +76,11 @@ async def survey(services: Services, is_alive: IsAlive, *, snapshot_id: str) -> 
 
 
 def is_held(claim: Claim, settings: Settings, now: float) -> bool:
-    """Tell whether a file is still set aside; one that waits for other settings is not when they have changed."""
-    return claim.held_until > now and claim.held_by in ("", settings.digest)
+    """Tell whether a file is still set aside.
+
+    One that waits for other settings, or for another version of the app, is not when they have changed.
+    """
+    return claim.held_until > now and claim.held_by in ("", settings.digest, app_version())
 
 
 def list_inputs(services: Services) -> tuple[list[InputFile], JobSpecs]:
@@ -126,13 +122,3 @@ def waiting_files(files: Iterable[InputFile], specs: JobSpecs) -> list[WaitingFi
 async def _dead_owners(owners: set[str], is_alive: IsAlive) -> set[str]:
     asked = random.sample(sorted(owners), min(len(owners), MAX_OWNERS_ASKED))
     return {owner for owner in asked if not await is_alive(owner)}
-
-
-def alive_in(client: TaskHub) -> IsAlive:
-    """Ask the task hub about snapshots. A wiped hub knows none of them: all are dead."""
-
-    async def is_alive(snapshot_id: str) -> bool:
-        status = await client.get_status(snapshot_id)
-        return bool(status) and status.runtime_status is not None and status.runtime_status.name in ALIVE
-
-    return is_alive

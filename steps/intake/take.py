@@ -9,7 +9,8 @@ from domain.contracts import ListedFile, SnapshotRequest, SnapshotSettings, Take
 from domain.records import Claim, InputFile
 from domain.settings import Settings
 from steps.intake.first_versions import first_versions
-from steps.intake.survey import IsAlive, Survey, survey
+from steps.intake.liveness import TaskHub, alive_in
+from steps.intake.survey import Survey, survey
 from steps.intake.waiting_note import tell_waiting
 from steps.job_specs import JobSpecs
 from steps.threads import in_thread, pool
@@ -18,10 +19,10 @@ PAGE_FILES = 100  # files per page of the manifest
 CLAIMS_AT_ONCE = 8
 
 
-async def take_files(request: SnapshotRequest, services: Services, is_alive: IsAlive) -> TakenFiles:
+async def take_files(request: SnapshotRequest, services: Services, hub: TaskHub) -> TakenFiles:
     """Take what waits. A repetition finds its own claims and comes to the same files."""
     await in_thread(lambda: services.work)  # opening blocks
-    found = await survey(services, is_alive, snapshot_id=request.snapshot_id)
+    found = await survey(services, alive_in(hub, services), snapshot_id=request.snapshot_id)
     await in_thread(tell_waiting, found, services)
     return await in_thread(take, found, request.snapshot_id, services)
 

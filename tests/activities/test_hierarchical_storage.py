@@ -19,7 +19,7 @@ def pipeline(
     make_pipeline: MakePipeline, hierarchical_account: HierarchicalAccount, service: RunningService
 ) -> InlinePipeline:
     service.plan(rows=PLAN)
-    return make_pipeline(STORAGE=hierarchical_account.connection_string)
+    return make_pipeline(DATA=hierarchical_account.connection_string)
 
 
 @pytest.fixture
@@ -53,7 +53,7 @@ def test_a_process_may_die_after_any_effect(
     new_world: NewWorld, hierarchical_account: HierarchicalAccount, service: RunningService
 ) -> None:
     def life(fuse: Fuse) -> None:
-        with new_world(STORAGE=hierarchical_account.connection_string) as pipeline:
+        with new_world(DATA=hierarchical_account.connection_string) as pipeline:
             service.plan(rows=PLAN)
             pipeline.drop(PATH, CONTENT)
             with suppress(Blown):
@@ -82,7 +82,7 @@ def test_a_file_may_be_uploaded_elsewhere_and_renamed_into_place(
     pipeline: InlinePipeline, service: RunningService, uploads: FileSystemClient
 ) -> None:
     uploads.create_directory("team a")
-    elsewhere = DataLakeServiceClient.from_connection_string(pipeline.services.settings.storage or "")
+    elsewhere = DataLakeServiceClient.from_connection_string(pipeline.services.settings.data or "")
     with elsewhere:
         draft = elsewhere.get_file_client(pipeline.storage.work.name, "drafts/a.jsonl")
         draft.upload_data(CONTENT, overwrite=True)

@@ -20,7 +20,7 @@ MakeApi: TypeAlias = Callable[..., BatchApi]
 def settings(containers: Containers) -> Settings:
     return Settings(
         azure_openai_endpoint="https://example.openai.azure.com",
-        storage=containers.connection_string,
+        data=containers.connection_string,
         input_container=containers.input,
         processed_container=containers.processed,
         error_container=containers.error,

@@ -25,7 +25,7 @@ def settings(containers: Containers) -> Settings:
     return Settings(
         azure_openai_endpoint="http://127.0.0.1:9",
         azure_openai_api_key="key",
-        storage=containers.connection_string,
+        data=containers.connection_string,
         input_container=containers.input,
         processed_container=containers.processed,
         error_container=containers.error,
@@ -67,11 +67,23 @@ def test_our_files_bear_the_mark_of_the_account_and_the_container(settings: Sett
 def test_mistakes_in_the_settings_are_told_at_each_use_until_they_are_fixed(
     fresh: None, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in ("STORAGE", "STORAGE__blobServiceUri", "AZURE_OPENAI_ENDPOINT"):
+    for name in ("DATA", "DATA__blobServiceUri", "AZURE_OPENAI_ENDPOINT"):
         monkeypatch.delenv(name, raising=False)
     for _ in range(2):
         with pytest.raises(SettingsError, match="AZURE_OPENAI_ENDPOINT: missing"):
             services()
-    monkeypatch.setenv("STORAGE", settings.storage or "")
+    monkeypatch.setenv("DATA", settings.data or "")
     monkeypatch.setenv("AZURE_OPENAI_ENDPOINT", "http://127.0.0.1:9")
     assert services() is services()
+
+
+def test_a_connection_under_its_former_name_is_used_and_told_once(
+    fresh: None, settings: Settings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.delenv("DATA", raising=False)
+    monkeypatch.setenv("STORAGE", settings.data or "")
+    monkeypatch.setenv("AZURE_OPENAI_ENDPOINT", "http://127.0.0.1:9")
+    for _ in range(2):
+        assert services().settings.data == settings.data
+    (told,) = caplog.messages
+    assert "STORAGE is now DATA" in told

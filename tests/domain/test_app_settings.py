@@ -9,7 +9,7 @@ from domain.errors import SettingsError
 from domain.settings import SECRETS, Settings, describe, read_at_import
 
 NEEDED = {
-    "STORAGE": "UseDevelopmentStorage=true",
+    "DATA": "UseDevelopmentStorage=true",
     "AZURE_OPENAI_ENDPOINT": "https://example.openai.azure.com",
 }
 FIELDS = msgspec.structs.fields(Settings)
@@ -50,7 +50,7 @@ def test_all_mistakes_come_in_one_error() -> None:
         "AZURE_OPENAI_ENDPOINT",
         "MICRO_BATCH_SIZE",
         "ON_INVALID_LINE",
-        "STORAGE or STORAGE__blobServiceUri",
+        "DATA or DATA__blobServiceUri",
         "POLL_MIN_SECONDS",
         "FILE_EXPIRY_DAYS",
         "INPUT_, PROCESSED_, ERROR_ and WORK_CONTAINER",
@@ -59,19 +59,19 @@ def test_all_mistakes_come_in_one_error() -> None:
 
 def test_a_missing_setting_is_told_with_its_meaning() -> None:
     with pytest.raises(SettingsError, match=r"AZURE_OPENAI_ENDPOINT: missing\. The resource.s root"):
-        Settings.from_env({"STORAGE": "x"})
+        Settings.from_env({"DATA": "x"})
 
 
 def test_an_identity_takes_the_place_of_a_connection_string() -> None:
     env = {
         "AZURE_OPENAI_ENDPOINT": NEEDED["AZURE_OPENAI_ENDPOINT"],
-        "STORAGE__blobServiceUri": "https://account.blob.core.windows.net",
-        "STORAGE__clientId": "1234",
+        "DATA__blobServiceUri": "https://account.blob.core.windows.net",
+        "DATA__clientId": "1234",
     }
     settings = Settings.from_env(env)
-    assert settings.storage is None
-    assert settings.storage__blob_service_uri == env["STORAGE__blobServiceUri"]
-    assert settings.storage__client_id == "1234"
+    assert settings.data is None
+    assert settings.data__blob_service_uri == env["DATA__blobServiceUri"]
+    assert settings.data__client_id == "1234"
 
 
 @pytest.mark.parametrize(
@@ -125,7 +125,7 @@ def test_a_wrong_value_is_shown_beside_its_name(name: str, value: str) -> None:
 @given(mistaken=st.sampled_from([field.encode_name for field in FIELDS if field.encode_name not in SECRETS]))
 def test_secrets_are_never_shown_whatever_else_is_wrong(mistaken: str) -> None:
     secret = "AccountKey=hunter2"
-    env = {**NEEDED, "STORAGE": secret, "AZURE_OPENAI_API_KEY": secret, mistaken: "\x00 nonsense \x00"}
+    env = {**NEEDED, "DATA": secret, "AZURE_OPENAI_API_KEY": secret, mistaken: "\x00 nonsense \x00"}
     env["WORK_CONTAINER"] = env["INPUT_CONTAINER"] = "same"
     with pytest.raises(SettingsError) as caught:
         Settings.from_env(env)

@@ -12,7 +12,7 @@ from domain.records import Plan
 from domain.results.output_paths import OutputPaths, output_paths
 from domain.settings import Settings
 
-SETTINGS = Settings(azure_openai_endpoint="https://example.openai.azure.com", storage="x")
+SETTINGS = Settings(azure_openai_endpoint="https://example.openai.azure.com", data="x")
 MAX_BLOB_CHARS = 1024
 MAX_SEGMENT_CHARS = 255
 MAX_SEGMENTS = 61

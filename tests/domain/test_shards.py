@@ -87,7 +87,7 @@ def test_a_fresh_plan_is_open_as_it_was_planned() -> None:
 def test_no_shard_is_larger_than_its_transport_takes() -> None:
     def most_bytes(transport: str, wanted: str | None = None) -> int:
         env = {
-            "STORAGE": "UseDevelopmentStorage=true",
+            "DATA": "UseDevelopmentStorage=true",
             "AZURE_OPENAI_ENDPOINT": "https://x.openai.azure.com",
             "TRANSPORT": transport,
         }
@@ -104,7 +104,7 @@ def test_no_shard_is_larger_than_its_transport_takes() -> None:
 
 def test_no_shard_is_expected_to_bring_more_than_a_small_disk_holds() -> None:
     settings = Settings.from_env(
-        {"STORAGE": "UseDevelopmentStorage=true", "AZURE_OPENAI_ENDPOINT": "https://x.openai.azure.com"}
+        {"DATA": "UseDevelopmentStorage=true", "AZURE_OPENAI_ENDPOINT": "https://x.openai.azure.com"}
     )
     assert shard_limits("batch", settings)[0] == 100_000  # the service's own limit, with answers as usual
     assert shard_limits("batch", settings, 16_000)[0] * answer_bytes(16_000) <= MAX_OUTPUT_BYTES

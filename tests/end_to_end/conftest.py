@@ -36,7 +36,7 @@ def make_pipeline(azurite: Azurite, tmp_path_factory: pytest.TempPathFactory) ->
             containers = stack.enter_context(Containers(azurite.connection_string, prefix=prefix))
             containers.create()
             stack.callback(containers.delete)
-            environment = app_settings(azurite.connection_string, service, containers, settings)
+            environment = app_settings(azurite, service, containers, settings)
             folders = [tmp_path_factory.mktemp("host") for _ in range(hosts)]
             started = [start_host(stack, folder, environment) for folder in folders]
             return Pipeline(containers, service, started)

@@ -10,6 +10,7 @@ from typing import Any
 from benchmarks.chaos.balance import Aftermath, balance
 from benchmarks.chaos.containers import Containers, Version
 from local.azure_openai import RunningService
+from local.azurite import Azurite
 from tests.local.functions_host.running_host import RunningHost
 
 APP = Path(__file__).resolve().parents[2]
@@ -24,12 +25,12 @@ LIMIT_SECONDS = 120  # generous: it only decides how long a broken test takes
 
 
 def app_settings(
-    connection_string: str, service: RunningService, containers: Containers, changes: dict[str, str]
+    azurite: Azurite, service: RunningService, containers: Containers, changes: dict[str, str]
 ) -> dict[str, str]:
     """Give app settings under which nothing waits long."""
     settings = {
-        "STORAGE": connection_string,
-        "AzureWebJobsStorage": connection_string,
+        "DATA": azurite.connection_string,
+        "AzureWebJobsStorage": azurite.host_connection_string,
         "AZURE_OPENAI_ENDPOINT": service.url,
         "AZURE_OPENAI_API_KEY": service.key,
         "AZURE_OPENAI_DEPLOYMENT": "gpt",

@@ -243,7 +243,7 @@ def test_selections_are_written_to_storage(containers: Containers) -> None:
     storage = open_storage(
         Settings.from_env(
             {
-                "STORAGE": containers.connection_string,
+                "DATA": containers.connection_string,
                 "WORK_CONTAINER": containers.work,
                 "AZURE_OPENAI_ENDPOINT": "http://127.0.0.1:1",
             }

@@ -197,7 +197,7 @@ def test_the_app_starts_with_these_settings() -> None:
         for name, value in app_settings().items()
     }
     settings = Settings.from_env(given)
-    assert settings.storage is None
+    assert settings.data is None
     assert (settings.storage_kind, settings.blob_trigger_source) == ("hierarchical", "EventGrid")
 
 

@@ -44,7 +44,7 @@ def main() -> int:
         containers = stack.enter_context(Containers(storage.connection_string))
         containers.create()
         changes = {"deadline_hours": DEADLINE_HOURS, "max_active_batches": "4", "micro_batch_size": "3"}
-        settings = app_settings(storage.connection_string, service, containers, changes)
+        settings = app_settings(storage, service, containers, changes)
         recordings = folder / "recordings"
         recordings.mkdir()
         for model in ("plain", "expiring", "failing", "endless", "throttled", "full"):

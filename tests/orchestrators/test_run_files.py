@@ -73,6 +73,21 @@ def test_every_file_is_done_and_no_history_grows_beyond_its_bound(alone: Run) ->
     assert alone.engine.longest_history <= MOST_EVENTS / 2
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"mood": Mood(longest_hours=24)},
+        {"slow": {("prepare_file", "key-3"): 1500.0, ("collect_batch", "key-7"): 700.0}},
+        {"dies": frozenset({("prepare_file", "key-3")})},
+        {"settings": SnapshotSettings(micro_batch_size=2, max_active_batches=3)},
+    ],
+)
+def test_it_stirs_by_the_time_that_its_status_tells(changes: dict[str, Any]) -> None:
+    run = Run(30, **changes)
+    assert run.engine.latest_stir <= 1.0
+
+
 def test_waiting_costs_two_turns_a_look_and_no_timer_twice() -> None:
     settings = SnapshotSettings(micro_batch_size=10, poll_min_seconds=60, poll_max_seconds=900)
     run = Run(40, mood=Mood(longest_hours=24), settings=settings)

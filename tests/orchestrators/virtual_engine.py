@@ -46,6 +46,8 @@ class VirtualEngine:
         self.timers: Counter[tuple[str, str]] = Counter()
         self.wake_ups = 0
         self.longest_history = 0
+        # Seconds by which an instance stirred later than its custom status had said.
+        self.latest_stir = float("-inf")
         self.calls: list[tuple[float, str, Any]] = []
         self._handles, self._activity, self._version = handles, activity, version
         self._due: list[tuple[float, int, str, str, Event]] = []
@@ -94,6 +96,8 @@ class VirtualEngine:
     def _turn(self, execution: Execution) -> None:
         messages, execution.inbox = tuple(execution.inbox), []
         self.turns[execution.instance.name] += 1
+        if promised := (json.loads(execution.instance.custom_status or "null") or {}).get("stirs_by"):
+            self.latest_stir = max(self.latest_stir, self.now - promised)
         so_far = json.dumps(execution.events)[1:-1]
         turn = Turn(instance=execution.instance, number=0, history=so_far, messages=messages, consumed=())
         outcome = run_turn(turn, self._handles[execution.instance.name], self.now)

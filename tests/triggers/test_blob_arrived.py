@@ -31,7 +31,7 @@ def started(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
         found.append(request.snapshot_id)
         return False
 
-    monkeypatch.setenv("STORAGE", ACCOUNT)
+    monkeypatch.setenv("DATA", ACCOUNT)
     monkeypatch.setenv("AZURE_OPENAI_ENDPOINT", "http://127.0.0.1:9")
     monkeypatch.setattr(blob_arrived, "start_snapshot", start)
     services.cache_clear()
@@ -44,7 +44,7 @@ def test_a_file_that_has_come_weighs_next_to_nothing(started: list[str]) -> None
     kept: list[Any] = []  # as the worker's cache, by binding and file
 
     def arrive(name: str) -> None:
-        kept.append(blob_client(blob.BlobClient, "STORAGE", "input", name))
+        kept.append(blob_client(blob.BlobClient, "DATA", "input", name))
         asyncio.run(function(arrived=kept[-1], client=NO_TASK_HUB))
 
     arrive("first")
@@ -66,7 +66,7 @@ def test_a_file_that_comes_again_gets_the_same_client_and_starts_a_snapshot_all_
     started: list[str],
 ) -> None:
     function = blob_arrived.blob_arrived._function.get_user_function()
-    kept = blob_client(blob.BlobClient, "STORAGE", "input", "a.jsonl")
+    kept = blob_client(blob.BlobClient, "DATA", "input", "a.jsonl")
     for _ in range(2):
         asyncio.run(function(arrived=kept, client=NO_TASK_HUB))
     assert len(started) == 2
@@ -75,12 +75,12 @@ def test_a_file_that_comes_again_gets_the_same_client_and_starts_a_snapshot_all_
 def test_nothing_is_logged_for_each_file_where_an_identity_opens_storage(
     started: list[str], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.delenv("STORAGE")
-    monkeypatch.setenv("STORAGE__blobServiceUri", "https://name.blob.core.windows.net")
-    monkeypatch.setenv("STORAGE__credential", "managedidentity")
-    monkeypatch.setenv("STORAGE__clientId", "00000000-0000-0000-0000-000000000000")
+    monkeypatch.delenv("DATA")
+    monkeypatch.setenv("DATA__blobServiceUri", "https://name.blob.core.windows.net")
+    monkeypatch.setenv("DATA__credential", "managedidentity")
+    monkeypatch.setenv("DATA__clientId", "00000000-0000-0000-0000-000000000000")
     caplog.set_level(logging.INFO)  # the worker's own
-    arrived = blob_client(blob.BlobClient, "STORAGE", "input", "a.jsonl")
+    arrived = blob_client(blob.BlobClient, "DATA", "input", "a.jsonl")
     asyncio.run(blob_arrived.blob_arrived._function.get_user_function()(arrived=arrived, client=NO_TASK_HUB))
     assert started
     assert caplog.messages == []

@@ -52,7 +52,7 @@ def worker_log() -> Iterator[WorkerLog]:
 
 @pytest.fixture
 def app_settings(containers: Containers, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setenv("STORAGE", containers.connection_string)
+    monkeypatch.setenv("DATA", containers.connection_string)
     monkeypatch.setenv("AZURE_OPENAI_ENDPOINT", "http://127.0.0.1:9")
     for role, name in zip(("INPUT", "PROCESSED", "ERROR", "WORK"), containers.names, strict=True):
         monkeypatch.setenv(f"{role}_CONTAINER", name)

@@ -11,11 +11,17 @@ from local.functions_host.config import HostConfig
 from local.functions_host.errors import AppLoadError
 from local.functions_host.functions import AppFunction
 from local.functions_host.invoke import Invoker
+from local.functions_host.logs import host_logger
 from local.functions_host.storage.blobs import BlobStore
 from local.functions_host.triggers.blob_events import BlobEvents
 from local.functions_host.triggers.blob_path import BlobPath
 from local.functions_host.triggers.blob_queue import BlobQueue
 from local.functions_host.triggers.blob_scan import BlobScan
+
+_log = host_logger("blobs")
+
+# Set in every Function App, also where it is not in this environment.
+HOST_ACCOUNT = "AzureWebJobsStorage"
 
 # The host itself tries again.
 _TIMEOUTS: dict[str, Any] = {
@@ -38,11 +44,12 @@ class BlobFunctions:
         environment: Mapping[str, str],
         poll_seconds: float,
     ) -> None:
-        """Raise AppLoadError for paths, sources and connections that cannot work."""
-        functions = tuple(functions)
-        self._accounts = {
-            function.trigger["connection"]: _account(function, environment) for function in functions
-        }
+        """Raise AppLoadError for paths, sources and connections that cannot work.
+
+        As in Azure a function whose connection has no setting is left out with an error in the log, and the app runs on.
+        """
+        self._accounts: dict[str, BlobServiceClient] = {}
+        functions = tuple(function for function in functions if self._can_be_reached(function, environment))
         self._queue = BlobQueue(
             functions,
             accounts=self._accounts,
@@ -73,6 +80,19 @@ class BlobFunctions:
         """Register the webhook for events."""
         self._events.add_routes(router)
 
+    def _can_be_reached(self, function: AppFunction, environment: Mapping[str, str]) -> bool:
+        """Open the function's account; False where no setting says which one that is."""
+        connection = function.trigger["connection"]
+        account = self._accounts.get(connection) or _account(function, environment)
+        if account is None:
+            _log.error(
+                "The %r function is in error: its connection %r needs the setting %s or %s__blobServiceUri.",
+                *(function.name, connection, connection, connection),
+            )
+            return False
+        self._accounts[connection] = account
+        return True
+
     def start(self) -> None:
         """Go on with what the last host left, and look for more."""
         self._queue.start()
@@ -101,8 +121,9 @@ def _path(function: AppFunction) -> BlobPath:
         raise AppLoadError(str(error), function=function.name) from error
 
 
-def _account(function: AppFunction, environment: Mapping[str, str]) -> BlobServiceClient:
+def _account(function: AppFunction, environment: Mapping[str, str]) -> BlobServiceClient | None:
     name = function.trigger["connection"]
+    _refuse_the_hosts(name, function, environment)
     try:
         if environment.get(name):
             return BlobServiceClient.from_connection_string(environment[name], **_TIMEOUTS)
@@ -115,6 +136,19 @@ def _account(function: AppFunction, environment: Mapping[str, str]) -> BlobServi
         raise AppLoadError(
             f"the setting {name} is not a storage connection", function=function.name
         ) from error
-    raise AppLoadError(
-        f"its connection {name!r} needs the setting {name} or {name}__blobServiceUri", function=function.name
-    )
+    return None
+
+
+def _refuse_the_hosts(name: str, function: AppFunction, environment: Mapping[str, str]) -> None:
+    """Raise AppLoadError for a name under which the storage extension finds another account.
+
+    For a connection `X` it takes the setting, or the section of settings, `AzureWebJobsX` before `X`, and names of
+    settings ignore case (WebJobs SDK, `IConfigurationExtensions.GetWebJobsConnectionSection`).
+    """
+    taken_first = f"AzureWebJobs{name}".lower()
+    for setting in (HOST_ACCOUNT, *environment):
+        if setting.partition("__")[0].lower() == taken_first:
+            raise AppLoadError(
+                f"its connection {name!r} is the setting {setting} in Azure; give it another name",
+                function=function.name,
+            )

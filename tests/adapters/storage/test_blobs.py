@@ -282,8 +282,8 @@ def test_every_error_of_the_sdk_becomes_one_of_ours(foreign: Exception, ours: ty
 
 
 def test_a_wrong_key_is_a_matter_of_configuration_and_is_not_shown(settings: Settings) -> None:
-    assert settings.storage
-    parts = dict(part.split("=", 1) for part in settings.storage.split(";") if part)
+    assert settings.data
+    parts = dict(part.split("=", 1) for part in settings.data.split(";") if part)
     parts["AccountKey"] = "c2VjcmV0c2VjcmV0"
     wrong = ";".join(f"{name}={value}" for name, value in parts.items())
     with (

@@ -97,8 +97,8 @@ def test_the_data_lake_endpoint_follows_from_the_blob_endpoint_unless_it_is_give
 ) -> None:
     settings = Settings(
         azure_openai_endpoint="https://example.openai.azure.com",
-        storage__blob_service_uri="https://data.blob.core.windows.net",
-        storage__dfs_service_uri=given,
+        data__blob_service_uri="https://data.blob.core.windows.net",
+        data__dfs_service_uri=given,
     )
     connection = Connection(settings)
     with closing(connection.session):

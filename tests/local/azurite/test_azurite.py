@@ -52,6 +52,16 @@ def test_without_a_folder_data_goes_with_the_process() -> None:
         download(second.connection_string)
 
 
+def test_the_hosts_account_is_another_one(azurite: Azurite) -> None:
+    with (
+        BlobServiceClient.from_connection_string(azurite.connection_string) as data,
+        BlobServiceClient.from_connection_string(azurite.host_connection_string) as host,
+    ):
+        data.create_container("of-the-data-account")
+        assert data.account_name != host.account_name
+        assert list(host.list_containers()) == []
+
+
 def test_deleting_takes_the_blob_meant_and_no_other(azurite: Azurite) -> None:
     names = ["a", "a/b", "b", "c"]
     with BlobServiceClient.from_connection_string(azurite.connection_string) as service:

@@ -47,7 +47,7 @@ class Api(BaseHTTPRequestHandler):
 class Pipeline:
     def __init__(self, flaw: str) -> None:
         self.flaw = flaw
-        self.storage = BlobServiceClient.from_connection_string(os.environ["STORAGE"])
+        self.storage = BlobServiceClient.from_connection_string(os.environ["DATA"])
         endpoint = os.environ["AZURE_OPENAI_ENDPOINT"] + "/openai/v1/"
         self.service = OpenAI(base_url=endpoint, api_key=os.environ["AZURE_OPENAI_API_KEY"])
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from local.azurite import Azurite
 from local.demo import services
 from local.demo.errors import DemoError
 from local.demo.storage import CONTAINERS
@@ -148,8 +149,10 @@ def test_func_is_used_when_it_is_installed(tmp_path: Path, monkeypatch: pytest.M
 
 
 def test_the_app_gets_the_addresses_of_what_was_started() -> None:
-    settings = services.app_settings("connection", 8901)
-    assert settings["STORAGE"] == settings["AzureWebJobsStorage"] == "connection"
+    azurite = Azurite(blob_port=1, queue_port=2, table_port=3)
+    settings = services.app_settings(azurite, 8901)
+    assert settings["DATA"] == azurite.connection_string
+    assert settings["AzureWebJobsStorage"] == azurite.host_connection_string
     assert settings["AZURE_OPENAI_ENDPOINT"] == "http://127.0.0.1:8901"
     assert {settings[f"{name}_CONTAINER"] for name in ("INPUT", "PROCESSED", "ERROR", "WORK")} == set(
         CONTAINERS

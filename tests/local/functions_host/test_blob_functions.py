@@ -26,7 +26,7 @@ def blobs(make_host: MakeHost, containers: Containers, tmp_path: Path) -> Iterat
     host = make_host(
         "blobs",
         *("--blob-poll-seconds", "0.05"),
-        STORAGE=containers.connection_string,
+        DATA=containers.connection_string,
         INPUT_CONTAINER=containers.input,
         RECORD=str(tmp_path / "record.jsonl"),
     )
@@ -41,7 +41,7 @@ def webhook(make_host: MakeHost, azurite: Azurite, tmp_path_factory: pytest.Temp
     """A running host whose blob functions are never called."""
     record = tmp_path_factory.mktemp("webhook") / "record.jsonl"
     return make_host(
-        "blobs", STORAGE=azurite.connection_string, INPUT_CONTAINER="nowhere", RECORD=str(record)
+        "blobs", DATA=azurite.connection_string, INPUT_CONTAINER="nowhere", RECORD=str(record)
     ).start()
 
 
@@ -159,7 +159,7 @@ def test_a_container_that_does_not_exist_yet_is_waited_for(
 
 def test_storage_that_is_away_is_waited_for(make_host: MakeHost, tmp_path: Path) -> None:
     away = "DefaultEndpointsProtocol=http;AccountName=a;AccountKey=a2V5;BlobEndpoint=http://127.0.0.1:9/a;"  # nobody
-    host = make_host("blobs", STORAGE=away, INPUT_CONTAINER="input", RECORD=str(tmp_path / "record"))
+    host = make_host("blobs", DATA=away, INPUT_CONTAINER="input", RECORD=str(tmp_path / "record"))
     host.start()
     host.wait_for(lambda: "storage cannot be reached" in host.log)
 

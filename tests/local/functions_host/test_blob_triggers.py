@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from domain.settings import DATA
 from local.functions_host.config import HostConfig
 from local.functions_host.errors import AppLoadError
 from local.functions_host.functions import AppFunction, TriggerKind
@@ -65,7 +66,7 @@ def blob_functions(trigger: dict[str, Any], **environment: str) -> BlobFunctions
         kind=TriggerKind.BLOB,
         call=str,
         is_async=False,
-        trigger={"path": "in/{name}", "connection": "STORAGE", **trigger},
+        trigger={"path": "in/{name}", "connection": "DATA", **trigger},
         trigger_parameter="client",
         trigger_type=None,
     )
@@ -83,10 +84,10 @@ def blob_functions(trigger: dict[str, Any], **environment: str) -> BlobFunctions
 @pytest.mark.parametrize(
     "environment",
     [
-        {"STORAGE": CONNECTION_STRING},
-        {"STORAGE": "UseDevelopmentStorage=true"},
-        {"STORAGE__blobServiceUri": "https://a.blob.core.windows.net"},
-        {"STORAGE__serviceUri": "https://a.blob.core.windows.net"},
+        {"DATA": CONNECTION_STRING},
+        {"DATA": "UseDevelopmentStorage=true"},
+        {"DATA__blobServiceUri": "https://a.blob.core.windows.net"},
+        {"DATA__serviceUri": "https://a.blob.core.windows.net"},
     ],
 )
 @pytest.mark.parametrize("source", ["EventGrid", "LogsAndContainerScan", None])
@@ -94,16 +95,53 @@ def test_connections_are_strings_or_addresses(environment: dict[str, str], sourc
     assert blob_functions({"source": source}, **environment)
 
 
-def test_a_missing_connection_is_named() -> None:
-    with pytest.raises(
-        AppLoadError, match="'f': its connection 'STORAGE' needs the setting STORAGE or STORAGE__blob"
-    ):
-        blob_functions({})
+def test_a_function_whose_connection_is_missing_is_left_out_with_an_error(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    assert blob_functions({})
+    assert (
+        "The 'f' function is in error: its connection 'DATA' needs the setting DATA or DATA__blobServiceUri."
+    ) in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("connection", "setting"),
+    [
+        ("STORAGE", None),
+        ("Storage", None),
+        ("DATA", "AzureWebJobsDATA"),
+        ("DATA", "azurewebjobsdata"),
+        ("data", "AzureWebJobsData__blobServiceUri"),
+        ("DASHBOARD", "AzureWebJobsDashboard"),
+    ],
+)
+@pytest.mark.parametrize("source", ["EventGrid", "LogsAndContainerScan"])
+def test_a_connection_that_is_another_setting_in_azure_is_refused(
+    connection: str, setting: str | None, source: str
+) -> None:
+    environment = {connection: CONNECTION_STRING} | ({setting: CONNECTION_STRING} if setting else {})
+
+    with pytest.raises(AppLoadError, match=r"'f': its connection '\w+' is the setting (?i:azurewebjobs)"):
+        blob_functions({"source": source, "connection": connection}, **environment)
+
+
+def test_the_apps_own_connection_is_no_setting_of_the_host() -> None:
+    documented = (
+        "Storage",
+        "Dashboard",
+        "ScriptRoot",
+        "SecretStorageType",
+        "FeatureFlags",
+        "DisableHomepage",
+    )
+    settings = {f"AzureWebJobs{name}": CONNECTION_STRING for name in documented}
+
+    assert blob_functions({"connection": DATA}, **settings, **{DATA: CONNECTION_STRING})
 
 
 def test_a_malformed_connection_is_named_but_not_repeated() -> None:
-    with pytest.raises(AppLoadError, match="STORAGE is not a storage connection") as caught:
-        blob_functions({}, STORAGE="AccountKey=c2VjcmV0;nonsense")
+    with pytest.raises(AppLoadError, match="DATA is not a storage connection") as caught:
+        blob_functions({}, DATA="AccountKey=c2VjcmV0;nonsense")
 
     assert "c2VjcmV0" not in str(caught.value)
 
@@ -114,4 +152,4 @@ def test_a_malformed_connection_is_named_but_not_repeated() -> None:
 )
 def test_sources_and_paths_are_checked_at_load(trigger: dict[str, Any], reason: str) -> None:
     with pytest.raises(AppLoadError, match=reason):
-        blob_functions(trigger, STORAGE=CONNECTION_STRING)
+        blob_functions(trigger, DATA=CONNECTION_STRING)

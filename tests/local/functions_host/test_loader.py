@@ -35,7 +35,7 @@ def load(tmp_path: Path) -> Iterator[Callable[..., App]]:
 
 ACTIVITY = '@app.activity_trigger(input_name="x")\n'
 TIMER = '@app.timer_trigger(arg_name="t", schedule="0 0 * * * *")\n'
-BLOB = '@app.blob_trigger(arg_name="b", path="in/{name}", connection="STORAGE")\n'
+BLOB = '@app.blob_trigger(arg_name="b", path="in/{name}", connection="DATA")\n'
 ROUTE = '@app.route(route="x")\n'
 CLIENT = '@app.durable_client_input(client_name="c")\n'
 ORCHESTRATOR = '@app.orchestration_trigger(context_name="context")\n'

@@ -18,7 +18,7 @@ def record(function: str, client: blob.BlobClient) -> None:
 @app.blob_trigger(
     arg_name="client",
     path="%INPUT_CONTAINER%/in/{name}",
-    connection="STORAGE",
+    connection="DATA",
     source=func.BlobSource.LOGS_AND_CONTAINER_SCAN,
 )
 def scanned(client: blob.BlobClient) -> None:
@@ -30,7 +30,7 @@ def scanned(client: blob.BlobClient) -> None:
 @app.blob_trigger(
     arg_name="client",
     path="%INPUT_CONTAINER%/{name}",
-    connection="STORAGE",
+    connection="DATA",
     source=func.BlobSource.EVENT_GRID,
 )
 async def evented(client: blob.BlobClient) -> None:

@@ -1,0 +1,135 @@
+"""Whether a snapshot is alive: not whether the task hub says so, but whether it stirs.
+
+The hub's messages can be lost (partitions that move, a queue that is emptied): then it says Running, and nothing moves any
+more. Each orchestration tells in its custom status by when it will have stirred (`domain.flow.progress`). One that has not,
+and is seen again like that several poll intervals later, is ended, so that a new snapshot takes its files over, with their batches.
+"""
+
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import UTC, datetime
+from threading import Lock
+from typing import Any, Protocol
+
+from adapters.services import Services
+from domain import names
+from domain.flow.progress import LONGEST_CALL_SECONDS
+from domain.settings import Settings
+
+ALIVE = frozenset({"Running", "Pending", "Suspended", "ContinuedAsNew"})
+MAX_PARTS = 20
+
+# How often an orchestration may miss its time before it is taken for one that hangs; the whole app may have stood still.
+MISSED_POLLS = 5
+LEAST_PATIENCE_SECONDS = 60.0
+MAX_REMEMBERED = 1000
+
+IsAlive = Callable[[str], Awaitable[bool]]
+
+log = logging.getLogger(__name__)
+
+
+class TaskHub(Protocol):
+    """What is asked of the durable client."""
+
+    async def get_status(self, instance_id: str) -> Any:
+        """Give an instance's status; something falsy for one that the hub does not know."""
+
+    async def terminate(self, instance_id: str, reason: str) -> None:
+        """End an instance that is running."""
+
+
+class Sightings:
+    """When this process first saw an instance late, by its id and the last time that it stirred. For all threads."""
+
+    def __init__(self) -> None:
+        self._first: dict[tuple[str, object], float] = {}
+        self._lock = Lock()
+
+    def first_seen(self, instance_id: str, stirred: object, now: float) -> float:
+        """Give the time (epoch seconds) of the first sighting, which may be this one."""
+        with self._lock:
+            first = self._first.setdefault((instance_id, stirred), now)
+            while len(self._first) > MAX_REMEMBERED:
+                del self._first[next(iter(self._first))]
+        return first
+
+
+_late = Sightings()
+
+
+def alive_in(hub: TaskHub, services: Services, late: Sightings = _late) -> IsAlive:
+    """Ask the task hub about snapshots. A wiped hub knows none of them: all are dead."""
+    patience = patience_seconds(services.settings)
+
+    async def is_alive(snapshot_id: str) -> bool:
+        status = await hub.get_status(snapshot_id)
+        if not (status and _state(status) in ALIVE):
+            return False
+        children = [child async for child in files_instances(hub, snapshot_id)]
+        if _state(status) == "Suspended" or any(_state(child) == "Suspended" for _, child in children):
+            return True  # as a person has told it
+        running = [(snapshot_id, status), *((i, child) for i, child in children if _state(child) in ALIVE)]
+        now = services.clock()
+        hung = [
+            instance_id
+            for instance_id, told in running
+            if (by := stirs_by(told, waits=told is status and len(running) > 1)) is not None
+            and by < now
+            and now - late.first_seen(instance_id, told.last_updated_time, now) >= patience
+        ]
+        if hung:
+            await _end(hub, [instance_id for instance_id, _ in running], hung)
+        return not hung
+
+    return is_alive
+
+
+def patience_seconds(settings: Settings) -> float:
+    """Give how long an orchestration may be late before it counts as dead, from when it is first seen late."""
+    return max(MISSED_POLLS * settings.poll_max_seconds, LEAST_PATIENCE_SECONDS)
+
+
+def stirs_by(status: Any, *, waits: bool) -> float | None:
+    """Give the time (epoch seconds) by which an instance will have stirred; None for one that `waits` for others.
+
+    One that has not begun stirs at once. One that tells nothing waits for a call, if not for others.
+    """
+    stirred = _seconds(status.last_updated_time)
+    if _state(status) == "Pending":
+        return stirred
+    told = status.custom_status if isinstance(status.custom_status, dict) else {}
+    if told.get("stirs_by") is not None:
+        return float(told["stirs_by"])
+    return None if waits or told.get("parts") else stirred + LONGEST_CALL_SECONDS
+
+
+async def files_instances(hub: TaskHub, snapshot_id: str) -> AsyncIterator[tuple[str, Any]]:
+    """Give id and status of the orchestrations that work on a snapshot's files, parts and all, as far as there are any."""
+    waiting, found = [""], 0
+    while waiting and found < MAX_PARTS:
+        instance_id = names.files_instance_id(snapshot_id, waiting.pop(0))
+        status = await hub.get_status(instance_id)
+        if status:
+            found += 1
+            yield instance_id, status
+            waiting += (status.custom_status or {}).get("parts", [])
+
+
+async def _end(hub: TaskHub, running: list[str], hung: list[str]) -> None:
+    log.error(
+        "%s has not stirred for long: what it waits for is lost. It is ended, and its files are taken over",
+        ", ".join(hung),
+    )
+    for instance_id in running:
+        await hub.terminate(instance_id, "It did not stir any more; a new snapshot takes its files over.")
+
+
+def _state(status: Any) -> str | None:
+    return status.runtime_status.name if status.runtime_status is not None else None
+
+
+def _seconds(moment: datetime | None) -> float:
+    if moment is None:
+        return 0.0
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
