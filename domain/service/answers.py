@@ -6,38 +6,21 @@ The readers never raise: an answer was paid for, whatever its shape. What has no
 import base64
 import binascii
 from array import array
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from sys import byteorder
-from types import MappingProxyType
-from typing import NamedTuple
 
 import msgspec
 from msgspec import Raw
 
+from domain.service import plain_answers
 from domain.service.bodies import filtered_in
-
-NULL = Raw(b"null")
-NO_MORE: Mapping[str, Raw] = MappingProxyType({})
+from domain.service.plain_answers import NULL, RowAnswer
 
 # Of a message or a choice: a value that says nothing.
 _NOTHING = frozenset({b"null", b"[]", b"{}", b'""', b"false"})
 _TEXT_KEYS = frozenset({"role", "content", "refusal"})
 _ITEM_KEYS = frozenset({"id", "type", "status", "role", "content", "phase", "summary"})
 _PART_KEYS = frozenset({"type", "text", "refusal"})
-
-
-class RowAnswer(NamedTuple):
-    """`content` as JSON: the text (a list of texts when several were asked for), or a vector; `null` where there is none.
-
-    `more` holds, by the name of its column, what is more than text, as JSON. `refusal`: the words of a model that refused, where
-    they are all there is.
-    """
-
-    content: Raw
-    finish_reason: str | None
-    usage: Raw
-    more: Mapping[str, Raw] = NO_MORE
-    refusal: str | None = None
 
 
 _Object = dict[str, Raw]
@@ -53,6 +36,10 @@ _encode = msgspec.json.Encoder().encode
 
 def of_messages(line: bytes) -> RowAnswer:
     """Read `choices[].message`; a refusal stands for the text it kept from us."""
+    return plain_answers.of_message(line) or _of_messages(line)
+
+
+def _of_messages(line: bytes) -> RowAnswer:
     whole, body = _body_of(line)
     choices = _choices(body)
     raw = [choice.get("message", NULL) for choice in choices]
@@ -68,6 +55,10 @@ def of_messages(line: bytes) -> RowAnswer:
 
 def of_texts(line: bytes) -> RowAnswer:
     """Read `choices[].text`."""
+    return plain_answers.of_text(line) or _of_texts(line)
+
+
+def _of_texts(line: bytes) -> RowAnswer:
     whole, body = _body_of(line)
     choices = _choices(body)
     texts = [choice.get("text", NULL) for choice in choices]
@@ -77,6 +68,10 @@ def of_texts(line: bytes) -> RowAnswer:
 
 def of_output_items(line: bytes) -> RowAnswer:
     """Read the texts of `output[].content[]`, which together are one; thoughts before the answer are none."""
+    return plain_answers.of_output_item(line) or _of_output_items(line)
+
+
+def _of_output_items(line: bytes) -> RowAnswer:
     whole, body = _body_of(line)
     items = [_object(item) for item in _items(body.get("output", NULL))]
     parts = [
@@ -98,6 +93,10 @@ def of_output_items(line: bytes) -> RowAnswer:
 
 def of_vectors(line: bytes) -> RowAnswer:
     """Read `data[].embedding`, of which a row has one."""
+    return plain_answers.of_vector(line) or _of_vectors(line)
+
+
+def _of_vectors(line: bytes) -> RowAnswer:
     whole, body = _body_of(line)
     data = _items(body.get("data", NULL))
     vector = _object(data[0]).get("embedding", NULL) if data else NULL

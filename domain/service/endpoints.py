@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Literal, NamedTuple
 
 from domain.service import answers
+from domain.service.plain_answers import RowAnswer
 from domain.tokens import Vocabulary
 
 Task = Literal["chat", "responses", "completions", "embeddings"]
@@ -83,7 +84,7 @@ class Endpoint(NamedTuple):
     cut_reasons: tuple[str, ...]  # why an answer ended, when it was that limit
     schema: SchemaPlace | None
     usage: Usage
-    read_answer: Callable[[bytes], answers.RowAnswer]  # from an answer line of status 200
+    read_answer: Callable[[bytes], RowAnswer]  # from an answer line of status 200
     more: tuple[
         str, ...
     ] = ()  # what such an answer may hold beside its text, by the names of the results' columns

@@ -35,7 +35,7 @@ class Outcome(StrEnum):
     MISSING = "missing"  # the batch ended and neither result file has it
 
 
-class Verdict(msgspec.Struct, frozen=True, kw_only=True):
+class Verdict(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What one answer line says about its request.
 
     `passing`: another attempt may end better. `has_text`: something came that belongs into the error record, whole. `complaint`: what the model is told when it is asked again.

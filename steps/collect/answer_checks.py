@@ -2,10 +2,10 @@
 
 import msgspec
 
-from domain.service.answers import RowAnswer
 from domain.service.asking_again import with_complaint, with_room
 from domain.service.bodies import FILTERED, MAX_ERROR_CHARS
 from domain.service.outcomes import Outcome, Verdict, judge
+from domain.service.plain_answers import RowAnswer
 from domain.spec.job_spec import JobSpec
 from domain.spec.structured import AnswerChecker
 

@@ -11,6 +11,9 @@ from domain.json_depth import is_too_deep
 from domain.service.answer_repair import repaired, salvaged
 from domain.service.outcomes import Outcome, Verdict, judge
 
+_decode = msgspec.json.Decoder(Verdict).decode
+_encode = msgspec.json.Encoder().encode
+
 SPOOL_BYTES = 4 * 1024 * 1024  # answers below this stay in memory
 
 
@@ -18,7 +21,7 @@ class AnswerSpool:
     """Takes answer lines in any order. A request answered twice counts once, and a success wins.
 
     In memory is where each line begins, and no more: a shard may have a hundred thousand. Lines are judged when they
-    come, so that a broken one is noticed, and again when they are taken.
+    come, so that a broken one is noticed; the verdict lies before the line.
 
     `judge` says what a line means for its request; None for a blank one.
     """
@@ -60,24 +63,22 @@ class AnswerSpool:
         if start is None or (verdict.outcome is Outcome.OK and not self._is_success(start)):
             self._starts[verdict.custom_id] = self._end
             self._file.seek(self._end)
-            self._end += self._file.write(line + b"\n")
+            self._end += self._file.write(b"%b\n%b\n" % (_encode(verdict), line))
 
     def _is_success(self, start: int) -> bool:
-        verdict = self._judge(self._line_at(start))
-        return verdict is not None and verdict.outcome is Outcome.OK
+        return self._verdict_at(start).outcome is Outcome.OK
 
-    def _line_at(self, start: int) -> bytes:
+    def _verdict_at(self, start: int) -> Verdict:
+        """Read a verdict; what follows in the file is its line."""
         self._file.seek(start)
-        return self._file.readline().removesuffix(b"\n")
+        return _decode(self._file.readline())
 
     def take(self, custom_id: str) -> tuple[Verdict, bytes] | None:
         """Give the verdict on a request and the service's line, once; None where there is no answer."""
         start = self._starts.pop(custom_id, None)
         if start is None:
             return None
-        line = self._line_at(start)
-        verdict = self._judge(line)
-        return (verdict, line) if verdict else None
+        return self._verdict_at(start), self._file.readline().removesuffix(b"\n")
 
     @property
     def unrequested(self) -> int:

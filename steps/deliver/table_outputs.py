@@ -8,7 +8,7 @@ import msgspec
 from adapters.storage.blobs import LazyWriter
 from domain.records import Plan
 from domain.results.columns import ResultColumns, more_columns, result_columns
-from domain.service.answers import RowAnswer
+from domain.service.plain_answers import RowAnswer
 from domain.spec.structured import columns_of
 from formats.reading import Table
 from formats.rows import Row
