@@ -19,9 +19,11 @@ class ResultColumns(NamedTuple):
     carried: dict[str, str]
 
 
-def result_columns(task: Task, properties: Iterable[str], carried: Iterable[str]) -> ResultColumns:
+def result_columns(
+    task: Task, properties: Iterable[str], carried: Iterable[str], extra: Iterable[str] = ()
+) -> ResultColumns:
     """Give every column a name of its own; one whose name is taken gets its origin in front: `chat_row`, `input_file`."""
-    taken = {*FIRST, task, *LAST, *more_columns(task)}
+    taken = {*FIRST, task, *LAST, *more_columns(task), *extra}
     return ResultColumns(task, _named(properties, f"{task}_", taken), _named(carried, "input_", taken))
 
 

@@ -133,3 +133,17 @@ def _decoded(line: bytes) -> Any:
     if is_too_deep(line):
         raise RecursionError(TOO_DEEP)
     return msgspec.json.decode(line)
+
+
+class _Reason(msgspec.Struct):
+    code: str
+    message: str
+
+
+_decode_reason = msgspec.json.Decoder(_Reason).decode
+
+
+def reason_of(record: bytes) -> tuple[str, str]:
+    """Read the code and the message of a record."""
+    found = _decode_reason(record)
+    return found.code, found.message

@@ -86,6 +86,9 @@ class Metadata(msgspec.Struct, kw_only=True):
     deployment: str | None = None
     requests: Annotated[int, Meta(description="Requests in the input file; the sum of `outcomes`.")]
     outcomes: Annotated[dict[str, int], Meta(description="Requests per outcome.")]
+    error_codes: Annotated[
+        dict[str, int], Meta(description="Errors per code, the most frequent first; beyond 50 codes `other`.")
+    ] = {}
     truncated: Annotated[int, Meta(description="Answers cut at the token limit; they count as ok.")] = 0
     filtered: Annotated[int, Meta(description="Answers cut by the content filter; they count as ok.")] = 0
     input_tokens: Annotated[int, Meta(description="As the service reports them per answered row.")] = 0

@@ -23,7 +23,7 @@ from domain.service.endpoints import (
     named,
 )
 from domain.spec.documents import DocumentError, read_document
-from domain.spec.sections import Mistakes, Section, check_json, shown
+from domain.spec.sections import Mistakes, Section, check_json, did_you_mean, shown
 from domain.spec.structured import answer_schema, schema_mistakes
 from domain.templates.fields import template_mistake
 
@@ -32,6 +32,9 @@ OnTruncated = Literal["keep", "retry", "fail"]
 OnFiltered = Literal["keep", "fail"]
 OnRefused = Literal["keep", "fail"]
 OnInvalidOutput = Literal["ask_again", "retry", "fail"]
+OutputFormat = Literal["jsonl", "parquet", "csv", "xlsx"]
+Extra = Literal["error", "usage", "cost"]
+FailedRows = Literal["file", "inline"]
 Role = Literal["system", "developer", "user", "assistant"]
 
 SHORT_NAMES: dict[str, Url] = {task: endpoint.urls[0] for task, endpoint in ENDPOINTS.items()}
@@ -65,10 +68,20 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
 class Output(msgspec.Struct, frozen=True, kw_only=True):
     """The shape of the results."""
 
-    format: Literal["jsonl", "parquet"] = "jsonl"
+    format: OutputFormat = "jsonl"
     columns: Annotated[
         list[str] | Literal["*"], Meta(description="Columns of the input to carry along; `*` for all.")
     ] = []
+    extra: Annotated[
+        list[Extra],
+        Meta(description="Columns more: how the row ended, the tokens it used, its cost by PRICES."),
+    ] = []
+    failed: Annotated[
+        FailedRows,
+        Meta(
+            description="Failed rows are in the error file alone, or in their places among the results too."
+        ),
+    ] = "file"
 
 
 class JobSpec(msgspec.Struct, frozen=True, kw_only=True):
@@ -327,18 +340,38 @@ def _parameters(top: Section, target: Endpoint, mistakes: Mistakes) -> dict[str,
 
 def _output(top: Section) -> Output:
     section = top.section("output", Output.__struct_fields__)
-    output_format = section.choice("format", ("jsonl", "parquet"), "jsonl")
+    return Output(
+        format=section.choice("format", get_args(OutputFormat), "jsonl"),
+        columns=_columns(section),
+        extra=_extra(section),
+        failed=section.choice("failed", get_args(FailedRows), "file"),
+    )
+
+
+def _columns(section: Section) -> list[str] | Literal["*"]:
     if section.value("columns") == "*":
-        return Output(format=output_format, columns="*")
+        return "*"
     if section.value("columns") == []:
-        return Output(format=output_format)
+        return []
     columns = section.list_of("columns", MAX_COLUMNS) or []
     for index, column in enumerate(columns):
         if not isinstance(column, str):
             section.wrong(f"columns[{index}]", f"found {shown(column)}, expected the name of a column")
         elif column in columns[:index]:
             section.wrong(f"columns[{index}]", f"{column!r} is named twice")
-    return Output(format=output_format, columns=[column for column in columns if isinstance(column, str)])
+    return [column for column in columns if isinstance(column, str)]
+
+
+def _extra(section: Section) -> list[Extra]:
+    if section.value("extra") == []:
+        return []
+    wanted = section.list_of("extra", len(get_args(Extra))) or []
+    for index, extra in enumerate(wanted):
+        if extra not in get_args(Extra):
+            section.wrong(
+                f"extra[{index}]", f"found {shown(extra)}. {did_you_mean(str(extra), get_args(Extra))}"
+            )
+    return [extra for extra in get_args(Extra) if extra in wanted]
 
 
 def _encoding(top: Section) -> str:
@@ -374,6 +407,8 @@ def _contradictions(spec: JobSpec, top: Section) -> None:
         top.wrong("input", "write `input` or `messages`, not both")
     if not target.shares_calls and spec.inputs_per_request != INPUTS_PER_REQUEST:
         top.wrong("inputs_per_request", f"{spec.endpoint} takes one input in a request")
+    if target.has_vectors and spec.output.format == "xlsx":
+        top.wrong("output.format", "a cell of a workbook holds no vector; write jsonl, parquet or csv")
     if spec.retry_output_tokens is not None and spec.on_truncated != "retry":
         top.wrong("retry_output_tokens", "write `on_truncated: retry` beside it")
     if spec.on_deadline == "direct" and spec.direct_deployment is None:

@@ -6,7 +6,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from domain.results.columns import MARKS
+from domain.results.extras import Kind, kind_of
 from domain.service.endpoints import ENDPOINTS, Task, Usage
 from formats.arrow.building import built, written_type
 from formats.sinks import ArrowSink, Sink
@@ -26,7 +26,12 @@ def _usage(usage: Usage) -> pa.DataType:
     return pa.struct([*_counts(usage.counts), *details])
 
 
-_MORE: Mapping[str, pa.DataType] = {MARKS: pa.list_(pa.string())}
+_MORE: Mapping[Kind, pa.DataType] = {
+    "text": pa.string(),
+    "texts": pa.list_(pa.string()),
+    "count": pa.int64(),
+    "amount": pa.float64(),
+}
 USAGE: Mapping[Task, pa.DataType] = {task: _usage(endpoint.usage) for task, endpoint in ENDPOINTS.items()}
 
 
@@ -59,7 +64,7 @@ class ParquetResults:
             ("custom_id", pa.string()),
             ("finish_reason", pa.string()),
             ("usage", USAGE[task]),
-            *((name, _MORE.get(name, pa.string())) for name in more),
+            *((name, _MORE[kind_of(name)]) for name in more),
         ]
         names = [name for name, _ in columns]
         if twice := {name for name in names if names.count(name) > 1}:
