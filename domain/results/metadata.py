@@ -53,6 +53,20 @@ class LiveMetadata(msgspec.Struct, kw_only=True):
     ended_at: Annotated[str | None, Meta(description="UTC, ISO 8601.")]
 
 
+class Compat(msgspec.Struct, kw_only=True):
+    """The fields of the Azure OpenAI Batch accelerator's metadata, for what reads those. Of several batches, the first one's."""
+
+    file_name: str
+    batch_job_id: str | None = None
+    file_id: str | None = None
+    input_file_id: str | None = None
+    output_file_id: str | None = None
+    error_file_id: str | None = None
+    token_size: Annotated[int | str, Meta(description="Estimated; `N/A` when not counted.")]
+    output_file_name: Annotated[str | None, Meta(description="Without its folder.")] = None
+    error_file_name: Annotated[str | None, Meta(description="Without its folder.")] = None
+
+
 class AskedAgain(msgspec.Struct, kw_only=True):
     """What was answered and paid, and asked for again: because it did not fit its schema, or was cut."""
 
@@ -119,7 +133,30 @@ class Metadata(msgspec.Struct, kw_only=True):
     started_at: Annotated[str | None, Meta(description="First submission; UTC, ISO 8601.")] = None
     finished_at: Annotated[str | None, Meta(description="Last batch seen ended; UTC, ISO 8601.")] = None
     duration_seconds: float | None = None
+    compat: Annotated[
+        Compat | None, Meta(description="The same under the names of the accelerator's metadata.")
+    ] = None
     pipeline_version: str
+
+    def tell_compat(self) -> None:
+        """Fill in the accelerator's fields from the others."""
+        batch = self.batches[0] if self.batches else None
+        file_id = (batch.input_file_id or None) if batch else None
+        self.compat = Compat(
+            file_name=self.file,
+            batch_job_id=batch.batch_id if batch else None,
+            file_id=file_id,
+            input_file_id=file_id,
+            output_file_id=batch.output_file_id if batch else None,
+            error_file_id=batch.error_file_id if batch else None,
+            token_size=self.estimated_input_tokens or "N/A",
+            output_file_name=_name_only(self.results),
+            error_file_name=_name_only(self.errors),
+        )
+
+
+def _name_only(path: str | None) -> str | None:
+    return path.rpartition("/")[2] if path else None
 
 
 def file_metadata(

@@ -129,4 +129,5 @@ class Delivery:
             return None
 
     def _write_metadata(self, container: Container, name: str, metadata: Metadata) -> None:
+        metadata.tell_compat()
         container.write(name, msgspec.json.format(msgspec.json.encode(metadata), indent=2) + b"\n")

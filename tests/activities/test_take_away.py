@@ -126,6 +126,23 @@ def test_error_codes_are_counted_for_ready_made_and_for_rejected_files(
     assert sum(told["b_metadata.json"].values()) == 2
 
 
+def test_the_metadata_has_the_accelerator_s_names_as_well(pipeline: InlinePipeline) -> None:
+    run(pipeline)
+    told = pipeline.document(pipeline.storage.processed, "_metadata.json")
+    (batch,) = told["batches"]
+    assert told["compat"] == {
+        "file_name": "t.csv",
+        "batch_job_id": batch["batch_id"],
+        "file_id": batch["input_file_id"],
+        "input_file_id": batch["input_file_id"],
+        "output_file_id": batch["output_file_id"],
+        "error_file_id": batch["error_file_id"],
+        "token_size": told["estimated_input_tokens"],
+        "output_file_name": "t_output.jsonl",
+        "error_file_name": "t_error.jsonl",
+    }
+
+
 def test_columns_of_the_input_never_take_the_place_of_ours(pipeline: InlinePipeline) -> None:
     content = b"text,outcome,message,cost\nplain,mine,mine,mine\n"
     (record,) = table_of(run(pipeline, content, columns="*", extra=["error", "cost"]), "jsonl")
