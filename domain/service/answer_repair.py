@@ -25,6 +25,11 @@ UNREADABLE = "unreadable"  # key of a line that is none: the text that stood in 
 _BOM = b"\xef\xbb\xbf"
 _MOST_DIGITS = 4300  # of a whole number; Python reads no longer ones
 
+# A pair of surrogates, half of one, or any other escape, which may be that of a backslash.
+_ESCAPE = re.compile(
+    r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(?P<half>\\u[dD][89a-fA-F][0-9a-fA-F]{2})|\\.",
+    re.DOTALL,
+)
 _CUSTOM_ID = re.compile(rb'"custom_id"\s*:\s*("(?:[^"\\]|\\.)*+")')
 
 _encode = msgspec.json.Encoder().encode
@@ -84,7 +89,7 @@ class _Reader:
             parse_constant=self._constant,
         )
         try:
-            return self._clean(decoder.decode(self._decoded(text.strip().removeprefix(_BOM))))
+            return decoder.decode(self._whole(self._decoded(text.strip().removeprefix(_BOM))))
         except (ValueError, RecursionError) as error:
             raise msgspec.DecodeError(f"JSON is malformed: {error}") from error
 
@@ -115,20 +120,19 @@ class _Reader:
         self.marks.add(NOT_A_NUMBER)
         return name
 
-    def _clean(self, value: Any) -> Any:
-        if isinstance(value, str):
-            return self._text(value)
-        if isinstance(value, dict):
-            return {self._text(key): self._clean(part) for key, part in value.items()}
-        return [self._clean(part) for part in value] if isinstance(value, list) else value
-
-    def _text(self, text: str) -> str:
-        try:
-            text.encode()
-        except UnicodeEncodeError:
+    def _whole(self, text: str) -> str:
+        whole = with_whole_characters(text)
+        if whole is not text:
             self.marks.add(HALF_CHARACTER)
-            return _paired(text)
+        return whole
+
+
+def with_whole_characters(text: str) -> str:
+    """Give the text of JSON with U+FFFD in place of halves of surrogate pairs; the very same text where there are none."""
+    if "\\u" not in text:
         return text
+    whole = _ESCAPE.sub(lambda found: "\\ufffd" if found.lastgroup else found.group(), text)
+    return text if whole == text else whole
 
 
 def _paired(text: str) -> str:

@@ -11,6 +11,7 @@ import msgspec
 
 from domain.errors import SpecMistake
 from domain.json_depth import is_too_deep
+from domain.service.answer_repair import with_whole_characters
 from domain.service.endpoints import ENDPOINTS, Endpoint, SchemaPlace
 
 if TYPE_CHECKING:
@@ -157,10 +158,18 @@ class AnswerChecker:
 
 def parsed(content: str) -> Any:
     """Read a structured answer's text. Raises msgspec.DecodeError, RecursionError where it is nested too deeply."""
-    text = content.encode()
+    return msgspec.json.decode(json_of(content))
+
+
+def json_of(content: str) -> bytes:
+    """Give a structured answer's text as JSON that every reader takes: half a character stands as U+FFFD.
+
+    Raises RecursionError where it is nested too deeply.
+    """
+    text = with_whole_characters(content).encode()
     if is_too_deep(text):
         raise RecursionError
-    return msgspec.json.decode(text)
+    return text
 
 
 def _is_wide(value: object) -> bool:

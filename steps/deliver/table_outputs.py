@@ -11,7 +11,7 @@ from domain.records import Plan
 from domain.results.columns import FIRST, ResultColumns, more_columns, result_columns
 from domain.results.extras import Ended, extra_columns, extra_values
 from domain.service.plain_answers import RowAnswer
-from domain.spec.structured import columns_of
+from domain.spec.structured import columns_of, json_of
 from domain.tokens import Prices
 from formats.reading import Table
 from formats.rows import Row
@@ -213,4 +213,4 @@ def _answered(answer: RowAnswer) -> Mapping[str, msgspec.Raw]:
     if not isinstance(text, str) or not text.lstrip().startswith("{"):
         return {}
     # On one line, whatever white space the model has put between the parts.
-    return _decode_parts(msgspec.json.format(text.encode(), indent=-1))
+    return _decode_parts(msgspec.json.format(json_of(text), indent=-1))

@@ -393,6 +393,22 @@ def test_a_cut_answer_is_asked_for_again_with_more_room_and_kept_if_it_stays_cut
 
 
 @pytest.mark.parametrize("form", ["jsonl", "parquet"])
+def test_half_a_character_within_a_structured_answer_is_no_misfit(
+    pipeline: InlinePipeline, service: RunningService, form: str
+) -> None:
+    schema = {"type": "object", "properties": {"note": {"type": "string"}}}
+    response_format = {"type": "json_schema", "json_schema": {"name": "note", "schema": schema}}
+    record, _ = run_rules(
+        pipeline,
+        service,
+        chat(r'{"note": "cut \ud83d"}'),
+        form=form,
+        parameters={"response_format": response_format},
+    )
+    assert record["note"] == "cut \ufffd"
+
+
+@pytest.mark.parametrize("form", ["jsonl", "parquet"])
 def test_a_whole_number_beyond_64_bits_is_in_its_column(
     pipeline: InlinePipeline, service: RunningService, form: str
 ) -> None:

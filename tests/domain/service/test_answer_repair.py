@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from domain.json_depth import MAX_JSON_DEPTH
 from domain.service.answer_repair import MARKS, read_leniently, repaired, salvaged
 from domain.service.answers import body_of, marks_of
 from domain.service.endpoints import ENDPOINTS
@@ -21,6 +22,8 @@ from steps.collect.answer_spool import AnswerSpool
         (rb'"a\ud83d"', '"a\ufffd"', ["half_character"]),
         (rb'"\ude00\ud83d"', '"\ufffd\ufffd"', ["half_character"]),
         (rb'"\ud83d\ude00"', '"\U0001f600"', []),
+        (rb'"\\ud83d"', r'"\\ud83d"', []),
+        (rb'"\\\ud83d\n"', r'"\\' + '\ufffd\\n"', ["half_character"]),
         (rb'{"\ud83d":1}', '{"\ufffd":1}', ["half_character"]),
         (b'"\xff"', '"\ufffd"', ["invalid_utf8"]),
         (b'"\xed\xa0\xbd\xed\xb8\x80"', '"\U0001f600"', ["invalid_utf8"]),
@@ -40,6 +43,11 @@ def test_what_is_odd_is_written_for_every_reader_and_marked(
     found, told = read_leniently(text)
     assert msgspec.json.encode(found).decode() == written
     assert told == marks
+
+
+def test_an_odd_line_may_be_as_deep_as_any_other() -> None:
+    deep = b"[" * (MAX_JSON_DEPTH - 1) + rb'NaN,"\ud83d"' + b"]" * (MAX_JSON_DEPTH - 1)
+    assert json.loads(repaired(b'{"a":' + deep + b"}"))["marks"] == ["half_character", "not_a_number"]
 
 
 @pytest.mark.parametrize("line", [b"", b"<html>", b"[]", b'"a"', b'{"custom_id":"a","resp', b"[" * 100_000])
