@@ -24,6 +24,17 @@ def is_too_deep(text: bytes) -> bool:
     return bool(brackets)
 
 
+def is_balanced(text: bytes) -> bool:
+    """Tell whether a text that should be JSON has come to its end: every array and object in it is closed again."""
+    brackets = _brackets_outside_strings(text)
+    for _ in range(MAX_JSON_DEPTH):
+        left = brackets.replace(b"[]", b"")
+        if len(left) == len(brackets):
+            return not left
+        brackets = left
+    return not brackets
+
+
 def _brackets_outside_strings(text: bytes) -> bytes:
     if b"\\" in text:
         text = text.replace(b"\\\\", b"").replace(b'\\"', b"")

@@ -74,21 +74,29 @@ def of_output_items(line: bytes) -> RowAnswer:
 def _of_output_items(line: bytes) -> RowAnswer:
     whole, body = _body_of(line)
     items = [_object(item) for item in _items(body.get("output", NULL))]
-    parts = [
-        _object(part) for item in items if _is_message(item) for part in _items(item.get("content", NULL))
-    ]
-    text = _joined(parts, "text") or _joined(parts, "refusal")
+    parts = [part for item in items if _is_message(item) for part in _parts(item)]
+    text, refusal = _joined(parts, "text"), _joined(parts, "refusal")
     more = {}
     if not items:
         text = body.get("output_text", NULL)
         if _is_nothing(text):
             more["output"] = whole
-    elif len(parts) > 1 or any(map(_is_more_than_message, items)) or any(map(_is_more_than_part, parts)):
+    elif (
+        text is None
+        or len(parts) > 1
+        or any(map(_is_more_than_message, items))
+        or any(map(_is_more_than_part, parts))
+    ):
         more["output"] = body["output"]
     reason = _word(_object(body.get("incomplete_details", NULL)).get("reason")) or _word(body.get("status"))
-    answer = _answer(line, body, text or NULL, [reason], more)
-    is_refused = bool(items) and _joined(parts, "text") is None
-    return answer._replace(refusal=_word(text)) if is_refused else answer
+    answer = _answer(line, body, text or refusal or NULL, [reason], more)
+    return answer._replace(refusal=_word(refusal)) if text is None else answer
+
+
+def _parts(item: _Object) -> list[_Object]:
+    """Give the parts of a message; one that is a text alone as the part that it stands for."""
+    content = item.get("content", NULL)
+    return [{"text": content}] if _first(content) == b'"' else [_object(part) for part in _items(content)]
 
 
 def of_vectors(line: bytes) -> RowAnswer:

@@ -7,7 +7,7 @@ from typing import Self
 
 import msgspec
 
-from domain.json_depth import is_too_deep
+from domain.json_depth import is_balanced, is_too_deep
 from domain.service.answer_repair import repaired, salvaged
 from domain.service.outcomes import Outcome, Verdict, judge
 
@@ -54,9 +54,14 @@ class AnswerSpool:
         return verdict is not None
 
     def _repaired(self, line: bytes) -> bytes:
-        if is_too_deep(line) and (kept := salvaged(line)):
-            return kept  # it is whole, and would be as deep another time
-        return repaired(line)
+        try:
+            return repaired(line)
+        except msgspec.DecodeError:
+            # A line that has come to its end would be no better another time.
+            kept = salvaged(line) if is_too_deep(line) or is_balanced(line) else None
+            if kept is None:
+                raise
+            return kept
 
     def _keep(self, verdict: Verdict, line: bytes) -> None:
         start = self._starts.get(verdict.custom_id)

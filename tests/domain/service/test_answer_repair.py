@@ -66,6 +66,23 @@ def test_the_id_and_the_text_of_a_broken_line_are_kept() -> None:
     assert salvaged(b"<html>") is None
 
 
+WHOLE = (
+    b'{"custom_id":"a","response":{"status_code":200,"body":{"choices":[{"text":undefined}]}},"error":null,}'
+)
+
+
+@pytest.mark.parametrize("length", range(len(WHOLE) + 1))
+def test_a_line_that_is_no_json_is_kept_once_it_has_come_to_its_end(length: int) -> None:
+    with AnswerSpool() as spool:
+        if length in (0, len(WHOLE)):
+            spool.add(WHOLE[:length])
+        else:
+            with pytest.raises(msgspec.DecodeError):
+                spool.add(WHOLE[:length])
+        found = spool.take("a")
+    assert (found[0].code if found else None) == ("unreadable_answer" if length == len(WHOLE) else None)
+
+
 # --- any JSON, any bytes ----------------------------------------------------------------------------------------------
 
 PAID = "the text that was paid"
@@ -214,3 +231,42 @@ def test_any_text_of_an_answer_comes_back_as_it_was_or_with_a_mark(text: str, ta
     assert found is not None
     said = json.loads(bytes(ENDPOINTS[task].read_answer(found[1]).content))
     assert said == text or (marks_of(found[1]) == ["half_character"] and len(said) <= len(text))
+
+
+def parts_of(*keys: str) -> st.SearchStrategy[str]:
+    return st.lists(st.tuples(st.sampled_from(keys), texts), max_size=4, unique_by=lambda pair: pair[0]).map(
+        _object
+    )
+
+
+MESSAGE = parts_of("content", "refusal", "tool_calls", "audio", "annotations", "reasoning_content", "other")
+CHAT = st.builds(
+    lambda messages, logprobs: ",".join(f'{{"message":{m},"logprobs":{logprobs}}}' for m in messages),
+    st.lists(MESSAGE, min_size=1, max_size=3),
+    texts,
+).map(lambda choices: f'{{"choices":[{choices}]}}')
+ITEM = parts_of("type", "content", "summary", "result", "arguments", "other") | st.builds(
+    lambda parts: f'{{"type":"message","content":[{",".join(parts)}]}}',
+    st.lists(parts_of("type", "text", "refusal", "annotations", "other"), max_size=3),
+)
+RESPONSE = st.lists(ITEM, min_size=1, max_size=3).map(lambda items: f'{{"output":[{",".join(items)}]}}')
+
+
+@given(st.tuples(st.just("chat"), CHAT) | st.tuples(st.just("responses"), RESPONSE))
+def test_nothing_of_an_answer_disappears(task_and_body: tuple[Any, str]) -> None:
+    task, body = task_and_body
+    line = f'{{"custom_id":"a","response":{{"status_code":200,"body":{body}}}}}'.encode(
+        "utf-8", "surrogatepass"
+    )
+    with AnswerSpool() as spool:
+        spool.add(line)
+        found = spool.take("a")
+    assert found is not None
+    verdict, kept = found
+    answer = ENDPOINTS[task].read_answer(kept)
+    told = [bytes(value).decode() for value in (answer.content, *answer.more.values())]
+    if verdict.outcome == "ok":
+        assert any(json.loads(value) is not None for value in told)
+        assert PAID not in body or PAID in "".join(told)
+    else:
+        assert PAID not in body or PAID in bytes(body_of(kept)).decode()

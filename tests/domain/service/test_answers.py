@@ -55,6 +55,8 @@ def output(*parts: dict[str, Any]) -> list[dict[str, Any]]:
         ),
         ("responses", {"output": output({"type": "refusal", "refusal": "No."})}, "No.", None),
         ("responses", {"output": []}, None, None),
+        ("responses", {"output": [{"type": "message", "content": "as a text"}]}, "as a text", None),
+        ("responses", {"output_text": "told beside", "output": []}, "told beside", None),
         ("completions", {"choices": [{"text": " é\n", "finish_reason": "length"}]}, " é\n", "length"),
         ("completions", {"choices": [{"text": "a"}, {"text": "b", "index": 1}]}, ["a", "b"], None),
         ("completions", {"choices": [{"text": ""}]}, "", None),
@@ -107,6 +109,7 @@ def test_a_body_that_was_written_as_a_text_is_read_as_what_it_says() -> None:
         ("responses", {"output": [{"type": "image_generation_call", "result": "aGk="}]}, "output"),
         ("responses", {"output": output({"type": "output_text", "text": "a", "logprobs": [1]})}, "output"),
         ("responses", {"output": output({"type": "refusal", "refusal": "No."})}, "output"),
+        ("responses", {"output": [{"type": "message", "content": ["of another kind"]}]}, "output"),
     ],
 )
 def test_what_is_more_than_text_is_given_as_it_came(task: Task, body: dict[str, Any], column: str) -> None:
