@@ -45,6 +45,9 @@ _ENDED = (None, "completed", "incomplete")
 # Of a message: what is there beside an answer, or before it.
 _NO_ANSWERS = frozenset({"role", "name", "reasoning", "reasoning_content"})
 
+# Values that say nothing.
+_NOTHING: tuple[Any, ...] = (None, [], {}, "", False)
+
 _decode = msgspec.json.Decoder().decode
 
 
@@ -111,9 +114,9 @@ def _is_choice(choice: dict[str, Any], *, is_cut: bool) -> bool:
     message = choice.get("message")
     if not isinstance(message, dict):
         return isinstance(choice.get("text"), str)
-    return is_cut or any(
-        value not in (None, [], {}) for key, value in message.items() if key not in _NO_ANSWERS
-    )
+    if is_cut or isinstance(message.get("content"), str):
+        return True
+    return any(value not in _NOTHING for key, value in message.items() if key not in _NO_ANSWERS)
 
 
 def _is_output(item: dict[str, Any]) -> bool:

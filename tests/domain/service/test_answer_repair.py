@@ -160,7 +160,9 @@ texts = st.recursive(
     leaves,
     lambda inner: (
         st.lists(inner, max_size=3).map(lambda parts: f"[{','.join(parts)}]")
-        | st.lists(st.tuples(st.sampled_from(KEYS), inner), max_size=5).map(_object)
+        | st.lists(st.tuples(st.sampled_from(KEYS), inner), max_size=5, unique_by=lambda pair: pair[0]).map(
+            _object
+        )
     ),
     max_leaves=20,
 )

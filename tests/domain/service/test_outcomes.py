@@ -97,6 +97,7 @@ def test_an_answer_that_was_cut_short_is_ok_with_a_flag(body: Any, flag: str | N
         (ended("stop", message={"role": "assistant", "content": None}), "empty_answer", False),
         (ended("stop", message={"content": None, "reasoning_content": "hm"}), "empty_answer", False),
         (ended("tool_calls", message={"content": None, "tool_calls": []}), "empty_answer", False),
+        (ended("stop", message={"refusal": False, "audio": ""}), "empty_answer", False),
         (ended("content_filter", message=None), "content_filter", False),
         (ended("content_filter", message={"content": None}), "content_filter", False),
         ({"data": []}, "empty_answer", False),
