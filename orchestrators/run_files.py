@@ -21,7 +21,8 @@ from orchestrators.in_flight import InFlight
 
 # Instances of these versions were begun by an orchestrator that called in rounds; their histories do not fit this one. They
 # end as failed, and the next snapshot takes their files over, with their batches.
-OLDER_VERSIONS = frozenset({"", "1.0"})
+# The extension gives None where there was no version.
+OLDER_VERSIONS = frozenset({None, "", "1.0"})
 
 bp = df.Blueprint()
 
