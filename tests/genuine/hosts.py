@@ -5,6 +5,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
+from typing import Self
 
 import pytest
 
@@ -46,14 +47,24 @@ class TaskHub:
         return GenuineHost(app, log, settings, arguments, engine=genuine_engine(), host_id=self.name)
 
 
-@dataclass(kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Hosts:
-    """Makes hosts of one kind, which are killed at the end."""
+    """Makes hosts of one kind, which are killed at the end of a `with` block."""
 
     kind: Kind
     azurite: Azurite
     folders: pytest.TempPathFactory
-    stack: ExitStack
+    _stack: ExitStack = field(default_factory=ExitStack)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Kill the hosts that run."""
+        self._stack.close()
 
     def hub(self) -> TaskHub:
         """Give a task hub that no other test knows."""
@@ -64,7 +75,7 @@ class Hosts:
     ) -> RunningHost:
         """Start a host, on a task hub of its own if none is given."""
         host = (hub or self.hub()).host(app, *arguments, **environment)
-        self.stack.callback(lambda: host.kill() if host.is_running else None)
+        self._stack.callback(lambda: host.kill() if host.is_running else None)
         return host.start()
 
 

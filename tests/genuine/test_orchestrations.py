@@ -12,8 +12,8 @@ INSTANCES = f"{MANAGEMENT}/instances"
 
 
 @pytest.fixture(scope="module")
-def host(hosts: Hosts, tmp_path_factory: pytest.TempPathFactory) -> RunningHost:
-    return hosts.start(BASIC, COUNTS=str(tmp_path_factory.mktemp("counts")))
+def host(shared_hosts: Hosts, tmp_path_factory: pytest.TempPathFactory) -> RunningHost:
+    return shared_hosts.start(BASIC, COUNTS=str(tmp_path_factory.mktemp("counts")))
 
 
 def running(host: RunningHost, name: str, instance_id: str) -> str:

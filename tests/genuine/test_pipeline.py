@@ -1,0 +1,146 @@
+"""The app as a whole: files come in by the trigger, whatever becomes of its hosts, and each row is answered and paid once."""
+
+import pytest
+
+from local.azurite.server import ACCOUNT_NAME
+from tests.end_to_end.pipeline import Pipeline, request, requests
+from tests.genuine.conftest import MakeStage
+from tests.genuine.hosts import DURABLE, Kind
+from tests.genuine.stage import NEVER, Stage
+
+FILES = 6
+ROWS = 3
+SLOW_PLAN = {"batches": [{"deployment": "slow", "duration_seconds": 5}]}
+
+
+def drop_files(pipeline: Pipeline, name: str, *, model: str = "gpt") -> None:
+    for number in range(FILES):
+        pipeline.drop(f"{name}/{number}.jsonl", requests(f"{name}-{number}", ROWS, model=model))
+
+
+def assert_each_row_came_once(pipeline: Pipeline, name: str) -> None:
+    for number in range(FILES):
+        delivery = pipeline.delivery(f"{name}/{number}.jsonl")
+        assert delivery.answered == [f"{name}-{number}/{row}" for row in range(ROWS)]
+        assert delivery.errors == []
+    assert pipeline.wrongs() == {}
+
+
+def test_files_in_the_data_account_come_by_container_scan(make_stage: MakeStage) -> None:
+    pipeline = make_stage(sweep_schedule=NEVER)
+    pipeline.start()
+    pipeline.drop("scanned/bad.jsonl", requests("bad", 2) + b"{no json\n" + request("bad/3"))
+    pipeline.wait_until_finished()
+    # The sweep has run, at the start; what follows can come by the trigger alone.
+    drop_files(pipeline, "scanned")
+    pipeline.wait_until_finished()
+
+    assert_each_row_came_once(pipeline, "scanned")
+    bad = pipeline.delivery("scanned/bad.jsonl")
+    assert bad.answered == ["bad/0", "bad/1", "bad/3"]
+    assert [(record["line"], record["code"]) for record in bad.errors] == [(3, "invalid_json_line")]
+
+
+def test_files_in_the_data_account_come_by_event_grid(make_stage: MakeStage) -> None:
+    pipeline = make_stage(sweep_schedule=NEVER, blob_trigger_source="EventGrid")
+    pipeline.start()
+    drop_files(pipeline, "told")
+    for path in (*sorted(pipeline.containers.waiting()), "told/0.jsonl", "told/never-there.jsonl"):
+        post_event(pipeline, path)
+    pipeline.wait_until_finished()
+
+    assert_each_row_came_once(pipeline, "told")
+
+
+def post_event(pipeline: Stage, path: str) -> None:
+    """Deliver an event as Event Grid does."""
+    container = pipeline.containers.settings["INPUT_CONTAINER"]
+    port = pipeline.azurite.blob_port
+    data = {
+        "api": "PutBlob",
+        "url": f"http://127.0.0.1:{port}/{ACCOUNT_NAME}/{container}/{path}",
+        "blobType": "BlockBlob",
+        "contentLength": 100,
+        "contentType": "application/octet-stream",
+        "eTag": "0x1",
+    }
+    event = {
+        "id": path,
+        "topic": "/subscriptions/1/resourceGroups/1/providers/Microsoft.Storage/storageAccounts/1",
+        "subject": f"/blobServices/default/containers/{container}/blobs/{path}",
+        "eventType": "Microsoft.Storage.BlobCreated",
+        "eventTime": "2026-01-01T00:00:00Z",
+        "data": data,
+        "dataVersion": "",
+        "metadataVersion": "1",
+    }
+    answer = pipeline.host.post(
+        "/runtime/webhooks/blobs?functionName=Host.Functions.blob_arrived",
+        json=[event],
+        headers={"aeg-event-type": "Notification"},
+    )
+    assert answer.status_code == 202, answer.text
+
+
+def test_two_hosts_share_the_files(make_stage: MakeStage) -> None:
+    pipeline = make_stage()
+    # Embedded hosts cannot share a hub; those with hubs of their own think the other's snapshots dead.
+    hub = pipeline.hub() if pipeline.kind is Kind.GENUINE else None
+    pipeline.start(hub)
+    pipeline.start(hub)
+    drop_files(pipeline, "shared")
+    pipeline.wait_until_finished()
+
+    assert_each_row_came_once(pipeline, "shared")
+    assert len(pipeline.service.batches()) == FILES
+
+
+def test_a_host_that_is_killed_and_finds_its_account_empty_pays_nothing_twice(make_stage: MakeStage) -> None:
+    pipeline = make_stage(plan=SLOW_PLAN)
+    first = pipeline.start()
+    drop_files(pipeline, "emptied", model="slow")
+    pipeline.wait_until(lambda: len(pipeline.service.batches()) >= FILES // 2)
+    first.kill()
+    # Another hub: task hub, receipts and locks are gone.
+    pipeline.start()
+    pipeline.wait_until_finished()
+
+    assert_each_row_came_once(pipeline, "emptied")
+    assert len(pipeline.service.batches()) == FILES
+
+
+def test_what_is_asked_for_is_reported_and_forgotten_in_the_end(make_stage: MakeStage) -> None:
+    pipeline = make_stage(continuous_mode="false", retention_days="0.000024")
+    host = pipeline.start()
+    drop_files(pipeline, "asked")
+    asked = host.post("/api/snapshots")
+    assert asked.status_code == 202
+    path = f"/api/snapshots/{asked.json()['id']}"
+    pipeline.wait_until(lambda: host.get(path).json()["report"])
+
+    assert host.get(path).json()["report"]["files"] == FILES
+    assert_each_row_came_once(pipeline, "asked")
+
+    def is_forgotten() -> bool:
+        assert host.post("/admin/functions/purge").status_code == 202
+        return host.get(path).status_code == 404
+
+    pipeline.wait_until(is_forgotten)
+
+
+@pytest.mark.visibility
+@pytest.mark.timeout(600)
+def test_a_host_that_is_killed_goes_on_as_the_next_version(make_stage: MakeStage) -> None:
+    pipeline = make_stage(plan=SLOW_PLAN)
+    hub = pipeline.hub()
+    first = pipeline.start(hub)
+    drop_files(pipeline, "killed", model="slow")
+    pipeline.wait_until(lambda: len(pipeline.service.batches()) >= FILES // 2)
+    first.kill()
+    second = pipeline.start(hub, **{f"{DURABLE}defaultVersion": "2.1"})
+    pipeline.wait_until_finished()
+
+    assert_each_row_came_once(pipeline, "killed")
+    assert len(pipeline.service.batches()) == FILES
+    listed = second.get("/runtime/webhooks/durabletask/instances/?top=1000").json()
+    assert {found["runtimeStatus"] for found in listed} <= {"Completed", "Running", "Pending"}
