@@ -1,5 +1,7 @@
 """The app as a whole: files come in by the trigger, whatever becomes of its hosts, and each row is answered and paid once."""
 
+import re
+
 import pytest
 
 from local.azurite.server import ACCOUNT_NAME
@@ -8,6 +10,10 @@ from tests.genuine.conftest import MakeStage
 from tests.genuine.hosts import DURABLE, Kind
 from tests.genuine.stage import NEVER, Stage
 
+# What the engine logs at level Information of its own steps, and its advice where tracing is not set up.
+NOISE = re.compile(
+    r"info (DurableTask\.|Function\.(process_snapshot|run_files))|Distributed Tracing V2 is GA"
+)
 FILES = 6
 ROWS = 3
 SLOW_PLAN = {"batches": [{"deployment": "slow", "duration_seconds": 5}]}
@@ -39,6 +45,8 @@ def test_files_in_the_data_account_come_by_container_scan(make_stage: MakeStage)
     bad = pipeline.delivery("scanned/bad.jsonl")
     assert bad.answered == ["bad/0", "bad/1", "bad/3"]
     assert [(record["line"], record["code"]) for record in bad.errors] == [(3, "invalid_json_line")]
+    assert "Z started" in pipeline.host.log  # what the app says is there
+    assert NOISE.findall(pipeline.host.log) == []
 
 
 def test_files_in_the_data_account_come_by_event_grid(make_stage: MakeStage) -> None:
