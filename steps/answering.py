@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from domain.contracts import Answer, Fault, to_wire
-from domain.errors import PassingError, PipelineError
+from domain.errors import PassingError, PipelineError, SetAsideError
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +41,12 @@ def _fault(error: Exception) -> dict[str, Any]:
         fault = Fault(code=error.code, message=str(error), retry_after=error.retry_after)
     elif isinstance(error, PipelineError):
         log.warning("%s: %s", type(error).__name__, error)
-        fault = Fault(code=error.code, message=str(error), passing=not error.permanent)
+        fault = Fault(
+            code=error.code,
+            message=str(error),
+            passing=not error.permanent,
+            final=isinstance(error, SetAsideError),
+        )
     else:
         log.error("surprise", exc_info=error)
         fault = Fault(code="surprise", message=f"{type(error).__name__}: {error}"[:2000], passing=False)
