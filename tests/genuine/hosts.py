@@ -1,15 +1,21 @@
 """Two kinds of hosts with one face: what both show is what one may count on in Azure."""
 
+import sqlite3
 import uuid
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Self
+from xml.etree import ElementTree as ET
 
 import pytest
+import requests
+from azure.storage.blob import AccountSasPermissions, ResourceTypes, Services, generate_account_sas
 
 from local.azurite import Azurite
+from local.azurite.server import HOST_ACCOUNT_KEY, HOST_ACCOUNT_NAME
 from tests.genuine.engine import EngineMissingError, genuine_engine
 from tests.genuine.genuine_host import GenuineHost
 from tests.local.functions_host.running_host import RunningHost
@@ -45,6 +51,28 @@ class TaskHub:
         # A folder for each log; the state is in the storage account.
         log = self.state / uuid.uuid4().hex[:8]
         return GenuineHost(app, log, settings, arguments, engine=genuine_engine(), host_id=self.name)
+
+    def lose_messages(self) -> None:
+        """Throw away what is on its way to the instances, while no host runs."""
+        if self.kind is Kind.EMBEDDED:
+            with closing(sqlite3.connect(self.state / "state.sqlite3")) as database, database:
+                database.execute("DELETE FROM inbox")
+            return
+        token = generate_account_sas(
+            HOST_ACCOUNT_NAME,
+            HOST_ACCOUNT_KEY,
+            ResourceTypes(service=True, container=True, object=True),
+            AccountSasPermissions(read=True, write=True, delete=True, list=True),
+            datetime.now(UTC) + timedelta(hours=1),
+            services=Services(queue=True),
+        )
+        account = f"http://127.0.0.1:{self.azurite.queue_port}/{HOST_ACCOUNT_NAME}"
+        listed = requests.get(f"{account}?comp=list&prefix={self.name}-control&{token}", timeout=30)
+        names = ET.fromstring(listed.text.partition("?>")[2]).iterfind("Queues/Queue/Name")
+        queues = [str(name.text) for name in names]
+        assert queues, listed.text
+        for queue in queues:
+            assert requests.delete(f"{account}/{queue}/messages?{token}", timeout=30).status_code == 204
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,6 +14,8 @@ NEVER = "0 0 0 1 1 *"
 class Stage(Pipeline):
     """Containers and the simulated service, and the unmodified app on hosts that a story starts."""
 
+    limit_seconds = 300.0  # time-outs of a minute are part of some stories
+
     def __init__(
         self, containers: Containers, service: RunningService, hosts: Hosts, environment: dict[str, str]
     ) -> None:
@@ -25,7 +27,8 @@ class Stage(Pipeline):
         """Give an empty task hub."""
         return self._makes.hub()
 
-    def start(self, hub: TaskHub | None = None, **environment: str) -> RunningHost:
-        """Start the app, on a task hub of its own if none is given."""
-        self.hosts.append(self._makes.start(APP, hub=hub, **THREADS, **(self._environment | environment)))
+    def start(self, *arguments: str, hub: TaskHub | None = None, **environment: str) -> RunningHost:
+        """Start the app, on a task hub of its own if none is given; `arguments` are for the genuine host alone."""
+        settings = THREADS | self._environment | environment
+        self.hosts.append(self._makes.start(APP, *arguments, hub=hub, **settings))
         return self.hosts[-1]

@@ -1,8 +1,10 @@
 """The app as a whole: files come in by the trigger, whatever becomes of its hosts, and each row is answered and paid once."""
 
 import re
+from pathlib import Path
 
 import pytest
+from requests import ConnectionError  # noqa: A004 - what is raised when the host dies meanwhile
 
 from local.azurite.server import ACCOUNT_NAME
 from tests.end_to_end.pipeline import Pipeline, request, requests
@@ -16,6 +18,10 @@ NOISE = re.compile(
 )
 FILES = 6
 ROWS = 3
+POISON = Path(__file__).resolve().parents[1] / "end_to_end" / "poison"
+SPEC = b'deployment: gpt\nmessages: [{role: user, content: "Say {{ text }}"}]\n'
+# Beyond what is too small to do harm.
+LONG_TABLE = b"text\n" + b"".join(b"a text of row %d with some words in it\n" % row for row in range(500))
 SLOW_PLAN = {"batches": [{"deployment": "slow", "duration_seconds": 5}]}
 
 
@@ -94,8 +100,8 @@ def test_two_hosts_share_the_files(make_stage: MakeStage) -> None:
     pipeline = make_stage()
     # Embedded hosts cannot share a hub; those with hubs of their own think the other's snapshots dead.
     hub = pipeline.hub() if pipeline.kind is Kind.GENUINE else None
-    pipeline.start(hub)
-    pipeline.start(hub)
+    pipeline.start(hub=hub)
+    pipeline.start(hub=hub)
     drop_files(pipeline, "shared")
     pipeline.wait_until_finished()
 
@@ -136,19 +142,69 @@ def test_what_is_asked_for_is_reported_and_forgotten_in_the_end(make_stage: Make
     pipeline.wait_until(is_forgotten)
 
 
-@pytest.mark.visibility
+@pytest.mark.minutes
 @pytest.mark.timeout(600)
 def test_a_host_that_is_killed_goes_on_as_the_next_version(make_stage: MakeStage) -> None:
     pipeline = make_stage(plan=SLOW_PLAN)
     hub = pipeline.hub()
-    first = pipeline.start(hub)
+    first = pipeline.start(hub=hub)
     drop_files(pipeline, "killed", model="slow")
     pipeline.wait_until(lambda: len(pipeline.service.batches()) >= FILES // 2)
     first.kill()
-    second = pipeline.start(hub, **{f"{DURABLE}defaultVersion": "2.1"})
+    second = pipeline.start(hub=hub, **{f"{DURABLE}defaultVersion": "2.1"})
     pipeline.wait_until_finished()
 
     assert_each_row_came_once(pipeline, "killed")
     assert len(pipeline.service.batches()) == FILES
     listed = second.get("/runtime/webhooks/durabletask/instances/?top=1000").json()
     assert {found["runtimeStatus"] for found in listed} <= {"Completed", "Running", "Pending"}
+
+
+def test_a_file_that_kills_its_worker_is_set_aside_and_the_others_are_done(
+    make_stage: MakeStage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(POISON))
+    pipeline = make_stage()
+    # The genuine host starts its worker anew; the embedded one is its own worker.
+    host = pipeline.start("--restart-worker")
+    drop_files(pipeline, "good")
+    pipeline.containers.drop("bad/_batch.yaml", SPEC)
+    pipeline.containers.drop("bad/poison-prepare.csv", LONG_TABLE)
+
+    def held() -> list[dict[str, str]]:
+        if not host.is_running:
+            host.start()
+        try:
+            answer = host.get("/api/files")
+        except ConnectionError:
+            return []
+        return list(answer.json()["held"]) if answer.ok else []
+
+    pipeline.wait_until(held)
+    [set_aside] = held()
+    assert set_aside["file"] == "bad/poison-prepare.csv"
+    assert "It stopped its worker again and again while it was prepared." in set_aside["reason"]
+    pipeline.wait_until(lambda: not any("good" in path for path in pipeline.containers.waiting()))
+    for number in range(FILES):
+        answered = pipeline.delivery(f"good/{number}.jsonl").answered
+        assert answered == [f"good-{number}/{row}" for row in range(ROWS)]
+    assert len(pipeline.service.batches()) == FILES
+
+
+@pytest.mark.minutes
+@pytest.mark.timeout(600)
+def test_a_snapshot_whose_messages_are_lost_is_given_up_and_its_batches_are_collected(
+    make_stage: MakeStage,
+) -> None:
+    pipeline = make_stage(plan=SLOW_PLAN)
+    hub = pipeline.hub()
+    first = pipeline.start(hub=hub)
+    drop_files(pipeline, "lost", model="slow")
+    pipeline.wait_until(lambda: len(pipeline.service.batches()) == FILES)
+    first.kill()
+    hub.lose_messages()
+    pipeline.start(hub=hub)
+    pipeline.wait_until_finished()
+
+    assert_each_row_came_once(pipeline, "lost")
+    assert len(pipeline.service.batches()) == FILES
