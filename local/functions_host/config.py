@@ -77,7 +77,7 @@ class HostConfig:
     task_hub: str = "TestHubName"
     default_version: str = ""
     """Version stamped on new orchestrations; empty means none."""
-    version_match: VersionMatch = VersionMatch.NONE
+    version_match: VersionMatch = VersionMatch.CURRENT_OR_OLDER
     version_failure: VersionFailure = VersionFailure.REJECT
     route_prefix: str = "api"
     """Without slashes at its ends; may be empty."""
@@ -111,7 +111,7 @@ def read_host_config(folder: Path, environment: Mapping[str, str]) -> HostConfig
     return HostConfig(
         task_hub=text.hub_name(durable + "hubName"),
         default_version=text.string(durable + "defaultVersion", ""),
-        version_match=text.choice(durable + "versionMatchStrategy", VersionMatch.NONE),
+        version_match=text.choice(durable + "versionMatchStrategy", VersionMatch.CURRENT_OR_OLDER),
         version_failure=text.choice(durable + "versionFailureStrategy", VersionFailure.REJECT),
         route_prefix=text.string("extensions.http.routePrefix", "api").strip("/"),
         function_timeout_seconds=text.timeout("functionTimeout"),

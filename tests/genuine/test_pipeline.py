@@ -1,11 +1,13 @@
 """The app as a whole: files come in by the trigger, whatever becomes of its hosts, and each row is answered and paid once."""
 
 import re
+import time
 from pathlib import Path
 
 import pytest
 from requests import ConnectionError  # noqa: A004 - what is raised when the host dies meanwhile
 
+from benchmarks.chaos.containers import Version
 from local.azurite.server import ACCOUNT_NAME
 from tests.end_to_end.pipeline import Pipeline, request, requests
 from tests.genuine.conftest import MakeStage
@@ -40,8 +42,8 @@ def assert_each_row_came_once(pipeline: Pipeline, name: str) -> None:
 
 def test_files_in_the_data_account_come_by_container_scan(make_stage: MakeStage) -> None:
     pipeline = make_stage(sweep_schedule=NEVER)
-    pipeline.start()
     pipeline.drop("scanned/bad.jsonl", requests("bad", 2) + b"{no json\n" + request("bad/3"))
+    pipeline.start()
     pipeline.wait_until_finished()
     # The sweep has run, at the start; what follows can come by the trigger alone.
     drop_files(pipeline, "scanned")
@@ -57,17 +59,22 @@ def test_files_in_the_data_account_come_by_container_scan(make_stage: MakeStage)
 
 def test_files_in_the_data_account_come_by_event_grid(make_stage: MakeStage) -> None:
     pipeline = make_stage(sweep_schedule=NEVER, blob_trigger_source="EventGrid")
+    first = pipeline.drop("first.jsonl", requests("first", ROWS))
     pipeline.start()
+    pipeline.wait_until_finished()
+    # The sweep has run, at the start; what follows can come by events alone.
     drop_files(pipeline, "told")
-    for path in (*sorted(pipeline.containers.waiting()), "told/0.jsonl", "told/never-there.jsonl"):
-        post_event(pipeline, path)
+    versions = [version for version in pipeline.dropped if version != first]
+    for version in (*versions, versions[0], first, Version("told/never-there.jsonl", "0x1")):
+        post_event(pipeline, version)
     pipeline.wait_until_finished()
 
     assert_each_row_came_once(pipeline, "told")
 
 
-def post_event(pipeline: Stage, path: str) -> None:
+def post_event(pipeline: Stage, version: Version) -> None:
     """Deliver an event as Event Grid does."""
+    path, etag = version
     container = pipeline.containers.settings["INPUT_CONTAINER"]
     port = pipeline.azurite.blob_port
     data = {
@@ -76,7 +83,7 @@ def post_event(pipeline: Stage, path: str) -> None:
         "blobType": "BlockBlob",
         "contentLength": 100,
         "contentType": "application/octet-stream",
-        "eTag": "0x1",
+        "eTag": etag,
     }
     event = {
         "id": path,
@@ -196,11 +203,16 @@ def test_a_file_that_kills_its_worker_is_set_aside_and_the_others_are_done(
 def test_a_snapshot_whose_messages_are_lost_is_given_up_and_its_batches_are_collected(
     make_stage: MakeStage,
 ) -> None:
-    pipeline = make_stage(plan=SLOW_PLAN)
+    plan = {"batches": [{"deployment": "slow", "duration_seconds": 60}]}
+    pipeline = make_stage(
+        plan=plan, poll_min_seconds="10", poll_max_seconds="10", snapshot_window_seconds="5"
+    )
     hub = pipeline.hub()
     first = pipeline.start(hub=hub)
     drop_files(pipeline, "lost", model="slow")
     pipeline.wait_until(lambda: len(pipeline.service.batches()) == FILES)
+    # A moment at which a timer is all it waits for: a lost call is given fifty minutes.
+    pipeline.wait_until(lambda: waits_for_timers_alone(pipeline))
     first.kill()
     hub.lose_messages()
     pipeline.start(hub=hub)
@@ -208,3 +220,14 @@ def test_a_snapshot_whose_messages_are_lost_is_given_up_and_its_batches_are_coll
 
     assert_each_row_came_once(pipeline, "lost")
     assert len(pipeline.service.batches()) == FILES
+
+
+def waits_for_timers_alone(pipeline: Stage) -> bool:
+    """Tell whether each orchestration that works on files waits for a look that is seconds away."""
+    listed = pipeline.host.get("/runtime/webhooks/durabletask/instances/?runtimeStatus=Running").json()
+    left = [
+        ((found["customStatus"] or {}).get("stirs_by") or 0) - time.time()
+        for found in listed
+        if found["name"] == "run_files"
+    ]
+    return bool(left) and all(4 < seconds < 10 for seconds in left)
