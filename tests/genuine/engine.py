@@ -4,10 +4,11 @@ It lies beside the clone on some machines, packed, or in the folder that GENUINE
 `.local/genuine_engine`.
 """
 
-import ctypes.util
+import ctypes
 import fcntl
 import importlib.util
 import os
+import platform
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from pathlib import Path
 REPOSITORY = Path(__file__).resolve().parents[2]
 BESIDE_THE_CLONE = REPOSITORY.parent / "shared" / "engine"
 UNPACKED = REPOSITORY / ".local" / "genuine_engine"
+LIBRARIES = {"libssl.so.3": "libssl3", "libstdc++.so.6": "libstdc++6"}
 WORKER_LIBRARY = "azure_functions_runtime"
 
 
@@ -39,9 +41,13 @@ def packed_engine() -> Path:
         raise EngineMissingError(
             f"the genuine Durable engine is not in {folder}; GENUINE_ENGINE names another"
         )
-    for library, package in (("ssl", "libssl3"), ("stdc++", "libstdc++6")):
-        if ctypes.util.find_library(library) is None:
-            raise EngineMissingError(f"the genuine Durable engine needs {package}")
+    if (sys.platform, platform.machine()) != ("linux", "x86_64"):
+        raise EngineMissingError("the genuine Durable engine runs on Linux, on x64, alone")
+    for library, package in LIBRARIES.items():
+        try:
+            ctypes.CDLL(library)
+        except OSError as error:
+            raise EngineMissingError(f"the genuine Durable engine needs {package}") from error
     if importlib.util.find_spec(WORKER_LIBRARY) is None:
         raise EngineMissingError("the genuine Durable engine needs the package azure-functions-runtime")
     return folder
