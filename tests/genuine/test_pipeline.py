@@ -1,15 +1,15 @@
 """The app as a whole: files come in by the trigger, whatever becomes of its hosts, and each row is answered and paid once."""
 
+import json
 import re
 import time
-from pathlib import Path
 
 import pytest
 from requests import ConnectionError  # noqa: A004 - what is raised when the host dies meanwhile
 
 from benchmarks.chaos.containers import Version
 from local.azurite.server import ACCOUNT_NAME
-from tests.end_to_end.pipeline import Pipeline, request, requests
+from tests.end_to_end.pipeline import APP, Pipeline, request, requests
 from tests.genuine.conftest import MakeStage
 from tests.genuine.hosts import DURABLE, Kind
 from tests.genuine.stage import NEVER, Stage
@@ -20,7 +20,8 @@ NOISE = re.compile(
 )
 FILES = 6
 ROWS = 3
-POISON = Path(__file__).resolve().parents[1] / "end_to_end" / "poison"
+VERSION = json.loads((APP / "host.json").read_text())["extensions"]["durableTask"]["defaultVersion"]
+POISON = APP / "tests" / "end_to_end" / "poison"
 SPEC = b'deployment: gpt\nmessages: [{role: user, content: "Say {{ text }}"}]\n'
 # Beyond what is too small to do harm.
 LONG_TABLE = b"text\n" + b"".join(b"a text of row %d with some words in it\n" % row for row in range(500))
@@ -158,7 +159,7 @@ def test_a_host_that_is_killed_goes_on_as_the_next_version(make_stage: MakeStage
     drop_files(pipeline, "killed", model="slow")
     pipeline.wait_until(lambda: len(pipeline.service.batches()) >= FILES // 2)
     first.kill()
-    second = pipeline.start(hub=hub, **{f"{DURABLE}defaultVersion": "2.1"})
+    second = pipeline.start(hub=hub, **{f"{DURABLE}defaultVersion": f"{VERSION}.1"})
     pipeline.wait_until_finished()
 
     assert_each_row_came_once(pipeline, "killed")
