@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint types lock lock-check check mutate bench refusals chaos clean
+.PHONY: help setup demo test lint types lock lock-check check genuine mutate bench refusals chaos clean
 
 VENV_PYTHON := .venv/bin/python
 PIP_INSTALL := $(VENV_PYTHON) -m pip install -qq --disable-pip-version-check --no-input
@@ -24,6 +24,10 @@ demo: setup ## Run the whole pipeline on this machine with the samples (KEEP=1 l
 # Hundreds of processes are started that import the app: with what was compiled before, a fifth faster.
 test: setup ## Run the tests (PYTEST_ARGS="-k name" for some of them)
 	@PYTHONDONTWRITEBYTECODE= $(VENV_PYTHON) -m pytest -n $(PYTEST_WORKERS) --dist worksteal $(PYTEST_ARGS)
+
+# `make test` runs all of it but the stories that wait for time-outs of a minute.
+genuine: setup ## Run the stories on the genuine Durable engine, all of them, where it is found
+	@$(VENV_PYTHON) -m pytest -n $(PYTEST_WORKERS) --dist worksteal -m "" -rs tests/genuine
 
 lint: .venv/.installed ## Check style and formatting
 	@$(VENV_PYTHON) -m ruff check .
