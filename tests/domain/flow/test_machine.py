@@ -171,6 +171,7 @@ def test_a_queue_that_moves_is_waited_for_however_long_it_is() -> None:
     assert told.report().done == 24
 
 
+@pytest.mark.lives
 @pytest.mark.parametrize("broken", ["", "collect_batch", "write_outputs", "archive_input"])
 def test_the_state_stays_small_however_many_files_there_are(
     broken: str, monkeypatch: pytest.MonkeyPatch
