@@ -10,7 +10,7 @@ from domain.flow.pacing import QuotaGauge, later
 from domain.flow.state import Call, ShardState, ShardStep
 from domain.flow.step import Due, Step, places, within_places
 from domain.flow.steps.pause import pause
-from domain.flow.steps.share import allowed_places, free_places
+from domain.flow.steps.share import allowed_places, use_of_places
 from domain.flow.turns import round_robin
 from domain.tokens import quota_tokens
 
@@ -50,7 +50,7 @@ class Submit(Step[ShardState]):
         under_way = flow.calls_of(self.activity)
         alive = len(flow.shards_in(ShardStep.ACTIVE)) + len(under_way)
         room = min(places(flow, under_way, now), allowed_places(flow) - alive)
-        fresh = free_places(flow, now)
+        fresh = allowed_places(flow) - use_of_places(flow, now).held
         taken: Counter[str] = Counter()
         tokens: Counter[str] = Counter()
         for call in under_way:

@@ -5,7 +5,7 @@ import pytest
 from domain.contracts import Fault, Pause, to_wire
 from domain.flow.pacing import FAULT_LONGEST_SECONDS, MAX_OTHER_TRIES
 from domain.flow.state import FileStep, ShardStep
-from domain.flow.step import MOVING_BYTES
+from domain.flow.step import MOVING_BYTES, SLOW_SECONDS
 from domain.shards import answer_bytes
 from tests.domain.flow.stories import (
     NEVER,
@@ -151,6 +151,9 @@ def test_what_is_collected_at_once_is_bounded_by_the_bytes_it_moves() -> None:
     assert (first.weight, third.weight) == (large, 10 * answer_bytes())
 
 
-def test_no_more_are_collected_at_once_than_a_micro_batch() -> None:
-    flow = flow_of(*(ended(number) for number in range(5)))
+def test_no_more_are_collected_at_once_than_a_micro_batch_beside_the_slow_ones() -> None:
+    flow = flow_of(*(ended(number) for number in range(9)))
     assert [call.shard for call in begun(flow, NOW, ACTIVITY)] == ["0000", "0001", "0002"]
+    answer(flow, flow.in_flight[0], NOW)
+    assert [call.shard for call in begun(flow, NOW + 9, ACTIVITY)] == ["0003"]
+    assert [call.shard for call in begun(flow, NOW + SLOW_SECONDS, ACTIVITY)] == ["0004", "0005"]

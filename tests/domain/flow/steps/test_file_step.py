@@ -5,7 +5,7 @@ import pytest
 from domain.contracts import Fault
 from domain.flow.pacing import MAX_OTHER_TRIES
 from domain.flow.state import FileStep
-from domain.flow.step import MOVING_BYTES
+from domain.flow.step import MOVING_BYTES, SLOW_SECONDS
 from tests.domain.flow.stories import NEVER, NOW, begun, fail, file_at, flow_of, waiting, woken
 
 STEPS = [
@@ -48,8 +48,11 @@ def test_what_is_ready_goes_on_beside_what_waits(step: FileStep, activity: str) 
 def test_no_more_are_worked_on_at_once_than_a_micro_batch_nor_more_bytes_than_allowed(
     step: FileStep, activity: str
 ) -> None:
-    small = flow_of(*(file_at(step, key=f"k{number}") for number in range(5)))
+    small = flow_of(*(file_at(step, key=f"k{number}") for number in range(9)))
     assert [call.key for call in begun(small, NOW, activity)] == ["k0", "k1", "k2"]
+    assert begun(small, NOW + 9, activity) == []
+    # The slow ones give their places up.
+    assert [call.key for call in begun(small, NOW + SLOW_SECONDS, activity)] == ["k3", "k4", "k5"]
     large = flow_of(*(file_at(step, key=f"k{number}", size=MOVING_BYTES // 2 + 1) for number in range(2)))
     assert [call.key for call in begun(large, NOW, activity)] == ["k0"]
 
