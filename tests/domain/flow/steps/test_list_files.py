@@ -52,7 +52,9 @@ def test_a_page_that_cannot_be_read_is_waited_for_each_page_anew() -> None:
     (call,) = begun(flow, NOW)
     assert call.input["page"] == 1
     fail(flow, call, NOW, Fault(code="busy", message=""))
-    assert woken(flow, NOW) == NOW + 2
+    (call,) = begun(flow, NOW + 2)
+    fail(flow, call, NOW + 2, Fault(code="busy", message=""))
+    assert woken(flow, NOW + 2) == NOW + 4
 
 
 def test_a_list_that_cannot_be_read_fails_the_snapshot_loudly() -> None:

@@ -6,7 +6,7 @@ import pytest
 from domain.contracts import to_wire
 from domain.flow.state import FileStep, ShardStep
 from domain.records import SpecBlob
-from tests.domain.flow.stories import NOW, SETTINGS, answer, begun, file_at, flow_of, opened, woken
+from tests.domain.flow.stories import NOW, SETTINGS, answer, begun, ended, file_at, flow_of, opened, woken
 
 ACTIVITY = "prepare_file"
 SPEC = SpecBlob(path="_batch.yaml", etag="1")
@@ -20,7 +20,7 @@ def test_the_job_spec_travels_along() -> None:
 
 
 def test_shards_are_submitted_or_sent_and_batches_of_an_earlier_life_are_looked_at() -> None:
-    flow = flow_of(file_at())
+    flow = flow_of(file_at(), ended(9, key="other"))
     flow.poll.next_at = NOW + 900
     flow.poll.interval = 900.0
     (call,) = begun(flow, NOW, ACTIVITY)
@@ -33,15 +33,17 @@ def test_shards_are_submitted_or_sent_and_batches_of_an_earlier_life_are_looked_
     answer(flow, call, NOW, requests=50, ended=4, shards=to_wire(shards), cost=1.5)
     file = flow.file("k")
     assert (file.step, file.requests, file.ended) == (FileStep.RUN, 50, 4)
-    assert [(s.key, s.shard) for s in flow.shards] == [("k", shard) for shard in shards]
-    assert [s.step for s in flow.shards] == [
+    other, *opened_now = flow.shards
+    assert other.key == "other"
+    assert [(s.key, s.shard) for s in opened_now] == [("k", shard) for shard in shards]
+    assert [s.step for s in opened_now] == [
         ShardStep.SUBMIT,
         ShardStep.SEND,
         ShardStep.ACTIVE,
         ShardStep.ACTIVE,
     ]
-    assert [s.batch_id for s in flow.shards] == [None, None, "batch-2", "batch-3"]
-    assert [s.submitted_at for s in flow.shards] == [0.0, 0.0, NOW - 9, 0.0]
+    assert [s.batch_id for s in opened_now] == [None, None, "batch-2", "batch-3"]
+    assert [s.submitted_at for s in opened_now] == [0.0, 0.0, NOW - 9, 0.0]
     assert flow.totals.cost == 1.5
     assert (flow.poll.next_at, flow.poll.interval) == (NOW + 60, 60.0)
 
