@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from domain.contracts import Fault, Pause, to_wire
@@ -27,6 +28,7 @@ from tests.domain.flow.stories import (
 
 ACTIVITY = "send_slice"
 DEADLINE = SETTINGS.deadline_seconds
+WIDE = msgspec.structs.replace(SETTINGS, micro_batch_size=10)
 
 
 def sent(flow: Flow, now: float = NOW) -> list[int]:
@@ -151,6 +153,29 @@ def test_a_paused_deployment_is_tried_with_one_shard_when_the_pause_is_over() ->
     flow.throttles["gpt"] = Throttle(width=32.0)
     # That one counts while it is under way.
     assert sent(flow, until) == []
+
+
+@pytest.mark.parametrize(
+    ("requests", "numbers"),
+    [([400, 90, 10, 1], "3210"), ([501, 90, 10, 1], "321"), ([501, 10, 1], "210"), ([501], "0")],
+)
+def test_shards_with_little_left_are_sent_first_and_beside_a_large_one(
+    requests: list[int], numbers: str
+) -> None:
+    flow = flow_of(*(live(number, requests=count) for number, count in enumerate(requests)), settings=WIDE)
+    calls = begun(flow, NOW, "send_slice")
+    assert [call.shard[-1] for call in calls] == list(numbers)
+    assert sum(call.input["throttle"]["width"] for call in calls) == 4
+
+
+def test_a_slice_that_ends_gives_its_share_to_the_next_while_the_others_go_on() -> None:
+    flow = flow_of(*(live(number) for number in range(9)), settings=WIDE)
+    first, *others = begun(flow, NOW, "send_slice")
+    assert len(others) == 3
+    left = {**first.input["throttle"], "width": 2.0}
+    answer(flow, first, NOW, done=10, ended=True, throttle=left)
+    assert flow.throttles["gpt"].width == 5
+    assert [call.shard for call in begun(flow, NOW, "send_slice")] == ["0004", "0005"]
 
 
 # --- answers ---------------------------------------------------------------------------------------------------------
