@@ -262,11 +262,13 @@ def test_failed_looks_end_the_wait_for_a_cancellation() -> None:
     flow = flow_of(active(0), active(1))
     shard_in(flow, 0).cancel_asked = True
     shard_in(flow, 0).odd_polls = PATIENCE_POLLS - 2
+    flow.pauses.begin(Pause(model="gpt", kind="quota", message="Full."), NOW)
     for step in (ShardStep.ACTIVE, ShardStep.COLLECT):
         flow.poll.next_at, flow.poll.interval = NOW, 100.0
         (call,) = begun(flow, NOW, ACTIVITY)
         fail(flow, call, NOW, NO)
         assert shard_in(flow, 0).step is step
+    assert flow.pauses.over_at("gpt") == NOW
     # What was given up is progress, also where another one is only waited for.
     assert flow.poll.next_at == NOW + 60
     assert flow.allowance.next_at == LONG_AFTER

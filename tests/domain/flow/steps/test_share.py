@@ -80,6 +80,7 @@ def test_every_file_that_is_not_prepared_would_like_one_place() -> None:
         pytest.param([waiting(0, begun=True)], 0, True, id="its own place was given back"),
         pytest.param([waiting(0, begun=True)], 1, False, id="it has its place"),
         pytest.param([live(0)], 3, True, id="live calls alone need no place"),
+        pytest.param([live(0)], 1, True, id="live calls alone need not even one"),
         pytest.param([live(0)], 0, False, id="live calls alone have none"),
         pytest.param([live(0), active(1)], 3, False, id="live calls beside a batch"),
         pytest.param([ended(0)], 3, False, id="only collecting is left"),

@@ -73,6 +73,16 @@ def test_a_paused_deployment_is_tried_with_one_shard_when_the_pause_is_over() ->
     assert submitted(flow, until) == ["k1"]
 
 
+def test_as_many_shards_as_the_gate_is_wide_are_on_their_way_to_a_deployment() -> None:
+    flow = flow_of(*(waiting(number) for number in range(5)), waiting(5, model="other"), settings=WIDE)
+    flow.pauses.begin(Pause(model="gpt", kind="quota", message="Full."), NOW - 600)
+    flow.pauses.by_model["gpt"].width = 3
+    assert submitted(flow) == ["k0", "k1", "k2", "k5"]
+    assert submitted(flow) == []
+    answer(flow, flow.in_flight[1], NOW, wait_seconds=900.0)
+    assert submitted(flow) == ["k3"]
+
+
 def test_those_that_were_begun_come_first_then_each_file_in_turn_those_with_the_least_first() -> None:
     """Counted are batches, shards that were begun, and submissions under way."""
     shards = [
@@ -113,6 +123,12 @@ def test_a_place_is_kept_for_what_was_begun() -> None:
 def test_what_was_begun_goes_first_where_not_all_have_a_place() -> None:
     flow = flow_of(waiting(0), *(waiting(number, begun=True) for number in (1, 2, 3)), places=2)
     assert submitted(flow) == ["k1", "k2"]
+
+
+def test_batches_and_submissions_under_way_leave_fewer_places_for_what_was_begun() -> None:
+    flow = flow_of(active(9), *(waiting(number, begun=True) for number in range(3)), places=3)
+    assert submitted(flow) == ["k0", "k1"]
+    assert submitted(flow) == []
 
 
 def test_no_more_are_submitted_at_once_than_a_micro_batch_beside_the_slow_ones() -> None:
@@ -160,12 +176,12 @@ def test_a_deployment_gets_what_fits_into_its_queue(sizes: list[int], room: int,
 
 
 def test_what_is_under_way_counts_and_other_deployments_are_not_concerned() -> None:
-    flow = filled(60, 41, room=100)
+    flow = filled(30, 30, 41, 1, room=100)
     flow.shards += [waiting(7, model="other", size=500 * TOKEN), waiting(8, model="other", size=900 * TOKEN)]
-    assert submitted(flow) == ["k0", "k7", "k8"]
+    assert submitted(flow) == ["k0", "k1", "k7", "k8"]
     assert submitted(flow) == []
     flow.gauges["gpt"].enqueued -= 1
-    assert submitted(flow) == ["k1"]
+    assert submitted(flow) == ["k2"]
 
 
 def test_a_deployment_without_a_batch_of_ours_is_asked_whatever_the_gauge_says() -> None:
