@@ -126,6 +126,12 @@ def test_a_shard_that_has_had_its_chances_is_left_where_it_is_and_its_file_goes_
     assert not flow.file("k").needs_version
 
 
+def test_a_shard_is_left_for_a_reason_that_a_later_snapshot_may_find_gone() -> None:
+    flow = flow_of(waiting(0))
+    flow.drop(flow.shards[0], "Full.")
+    assert (flow.shards, flow.file("k").hold_reason, flow.file("k").needs_version) == ([], "Full.", False)
+
+
 # --- files that go on ------------------------------------------------------------------------------------------------
 
 

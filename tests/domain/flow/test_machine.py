@@ -191,6 +191,22 @@ def test_when_calls_turn_out_to_be_slow_is_waited_for_only_where_others_wait_for
     assert [call.key for call in begun(flow, NOW + SLOW_SECONDS)] == ["k9"]
 
 
+def test_waiting_for_places_puts_no_other_time_off_whatever_else_has_begun() -> None:
+    flow = flow_of(
+        *(file_at(FileStep.ARCHIVE, key=f"a{number}") for number in range(3)),
+        *(file_at(key=f"k{number}") for number in range(4)),
+    )
+    assert woken(flow, NOW) == NOW + SLOW_SECONDS
+    flow.files.append(file_at(FileStep.WRITE, key="w", not_before=NOW + 10))
+    assert woken(flow, NOW) == NOW + 10
+
+
+def test_a_call_that_is_slow_within_a_second_is_slow() -> None:
+    flow = preparing(9)
+    assert len(begun(flow, NOW)) == 3
+    assert begin_calls(flow, NOW + SLOW_SECONDS - EARLY_SECONDS, most=9).wake_at == NOW + 2 * SLOW_SECONDS - 1
+
+
 def test_calls_that_were_slow_long_ago_are_not_waited_for() -> None:
     flow = preparing(9)
     assert len(begun(flow, NOW)) == 3
