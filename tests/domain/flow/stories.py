@@ -7,6 +7,7 @@ from domain.flow.flow import Flow
 from domain.flow.machine import begin_calls, end_call
 from domain.flow.sharing import Allowance
 from domain.flow.state import Call, FileState, FileStep, ShardState, ShardStep
+from domain.service.reach import reaches_to
 
 NOW = 1_790_000_000.0
 SETTINGS = SnapshotSettings(
@@ -18,6 +19,8 @@ SETTINGS = SnapshotSettings(
 )
 # No look at what the other snapshots hold is due before.
 LONG_AFTER = NOW + 1_000_000
+# The reaches that hold a batch's shard.
+GPT = reaches_to("batch", "gpt", "/v1")
 NO = Fault(code="mishap", message="No.")
 NEVER = Fault(code="mishap", message="Never.", passing=False)
 

@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from domain.contracts import Fault, ListedFile, SnapshotReport, TakenFiles
+from domain.contracts import Fault, ListedFile, Pause, SnapshotReport, TakenFiles
 from domain.flow.flow import RECENT_FILES, WAITING_SHARDS, Flow
 from domain.flow.pacing import MAX_OTHER_TRIES
 from domain.flow.state import Call, FileState, FileStep, ShardState, ShardStep
@@ -102,7 +102,7 @@ def test_a_final_fault_is_not_waited_out_and_another_version_of_the_app_may_help
     flow = flow_of(file_at(), waiting(key="b"))
     flow.delay_or_hold(flow.file("k"), final, NOW)
     flow.delay_or_drop(flow.shards[0], final, NOW)
-    flow.settle()
+    flow.settle(NOW)
     assert [(file.step, file.hold_reason, file.needs_version) for file in flow.files] == [
         (FileStep.HOLD, "crash: It takes the worker down.", True)
     ] * 2
@@ -118,10 +118,10 @@ def test_a_shard_that_has_had_its_chances_is_left_where_it_is_and_its_file_goes_
         flow.delay_or_drop(s, NEVER, NOW)
     assert s.step is ShardStep.LEFT
     assert [one.shard.shard for one in flow.shards] == ["0001"]
-    flow.settle()
+    flow.settle(NOW)
     assert flow.file("k").step is FileStep.RUN
     flow.shards = []
-    flow.settle()
+    flow.settle(NOW)
     assert (flow.file("k").step, flow.file("k").hold_reason) == (FileStep.HOLD, "mishap: Never.")
     assert not flow.file("k").needs_version
 
@@ -129,7 +129,21 @@ def test_a_shard_that_has_had_its_chances_is_left_where_it_is_and_its_file_goes_
 def test_a_shard_is_left_for_a_reason_that_a_later_snapshot_may_find_gone() -> None:
     flow = flow_of(waiting(0))
     flow.drop(flow.shards[0], "Full.")
-    assert (flow.shards, flow.file("k").hold_reason, flow.file("k").needs_version) == ([], "Full.", False)
+    file = flow.file("k")
+    assert (flow.shards, file.hold_reason, file.needs_settings, file.needs_version) == (
+        [],
+        "Full.",
+        False,
+        False,
+    )
+
+
+def test_a_shard_that_needs_other_settings_has_its_file_wait_for_them() -> None:
+    flow = flow_of(waiting(0))
+    flow.drop(flow.shards[0], "No such deployment.", needs_settings=True)
+    flow.settle(NOW)
+    file = flow.file("k")
+    assert (file.step, file.needs_settings, file.needs_version) == (FileStep.HOLD, True, False)
 
 
 # --- files that go on ------------------------------------------------------------------------------------------------
@@ -139,7 +153,7 @@ def test_a_file_is_written_when_its_last_shard_has_ended() -> None:
     flow = flow_of(
         ended(0, key="a"), file_at(FileStep.RUN, key="b"), file_at(key="c"), file_at(FileStep.HOLD, key="d")
     )
-    flow.settle()
+    flow.settle(NOW)
     assert {file.key: file.step for file in flow.files} == {
         "a": FileStep.RUN,
         "b": FileStep.WRITE,
@@ -170,7 +184,7 @@ def admitted(*items: FileState | ShardState, micro: int = 3, most: int = 20) -> 
     waiting_files = listed(700)
     flow = flow_of(*items, settings=settings, backlog=list(waiting_files))
     before = list(flow.files)
-    flow.settle()
+    flow.settle(NOW)
     new = flow.files[len(before) :]
     assert flow.files[: len(before)] == before
     assert [file.key for file in new] == [file.key for file in waiting_files[: len(new)]]
@@ -218,11 +232,27 @@ def test_no_file_is_admitted_while_hundreds_of_shards_wait(shards: int, expected
     assert admitted(*several("waiting", shards, files=1), micro=10, most=500) == expected
 
 
+def test_what_is_paused_is_ahead_of_nothing() -> None:
+    """It must not keep those behind it from going to other deployments."""
+    shards = [waiting(number, key=f"k{number}", model="full") for number in range(8)]
+    flow = flow_of(*shards, waiting(0, key="other"), backlog=listed(50))
+    until = flow.pauses.begin(Pause(model="full", kind="quota", message="Full."), NOW).until
+    flow.settle(until)
+    assert len(flow.files) == 9
+    flow.settle(until - 1)
+    assert len(flow.files) == 9 + 5
+    # Nor do the files of paused shards count among those that pile up.
+    full = flow_of(*several("ended", 33), *shards, backlog=listed(50))
+    full.pauses = flow.pauses
+    full.settle(until - 1)
+    assert len(full.files) == 33 + 8 + 2
+
+
 def test_a_file_is_admitted_as_it_was_listed() -> None:
     spec = SpecBlob(path="_batch.yaml", etag="1")
     one = ListedFile(key="a", path="in/a.csv", size=77, fresh=True, spec=spec)
     flow = flow_of(backlog=[one])
-    flow.settle()
+    flow.settle(NOW)
     assert flow.files == [FileState(key="a", path="in/a.csv", size=77, fresh=True, spec=spec)]
 
 

@@ -144,9 +144,10 @@ def test_a_path_that_fits_is_shown_in_full(path: str) -> None:
     assert shown_path(path) == path
 
 
+@pytest.mark.parametrize("end", ["-end.csv", "🦜", '"'])
 @pytest.mark.parametrize("letter", ["a", "ü", "🦜", '"', "\\", "\x01", " "])
-def test_of_a_longer_path_the_end_is_shown(letter: str) -> None:
-    path = "folder/" + letter * 120 + "-end.csv"
+def test_of_a_longer_path_the_end_is_shown(letter: str, end: str) -> None:
+    path = "folder/" + letter * 120 + end
     shown = shown_path(path)
     assert shown[0] == "…"
     assert path.endswith(shown[1:])

@@ -8,6 +8,7 @@ from domain.flow.state import FileStep, ShardStep
 from domain.flow.step import MOVING_BYTES, SLOW_SECONDS
 from domain.shards import answer_bytes
 from tests.domain.flow.stories import (
+    GPT,
     NEVER,
     NOW,
     SETTINGS,
@@ -86,7 +87,7 @@ def test_outcomes_are_counted_and_the_file_is_written_once_no_shard_is_left() ->
     answer(flow, first, NOW, tally={"ok": 7, "failed": 1, "input_tokens": 99})
     assert (flow.file("k").ended, flow.file("k").step) == (8, FileStep.RUN)
     # Its files in the service are gone, and files have a quota.
-    assert flow.pauses.over_at("gpt") == NOW
+    assert flow.pauses.over_at(GPT) == NOW
     answer(flow, second, NOW, tally={"ok": 10})
     assert flow.file("k").ended == 18
     assert [call.activity for call in begun(flow, NOW)] == ["write_outputs"]
@@ -123,7 +124,7 @@ def test_a_batch_that_failed_as_a_whole_is_made_anew_at_the_end_of_the_queue() -
     fresh = shard_in(flow, 0)
     assert (fresh.step, fresh.shard, fresh.batch_id) == (ShardStep.SUBMIT, opened(0), None)
     assert (fresh.begun, fresh.failing_since, fresh.status) == (True, NOW, "submitted")
-    assert flow.pauses.over_at("gpt") > NOW
+    assert flow.pauses.over_at(GPT) > NOW
     assert flow.file("k").ended == 0
 
 

@@ -11,6 +11,7 @@ from domain.flow.steps.cancel import PATIENCE_POLLS
 from domain.flow.steps.poll import PATIENCE_LOOKS_FOR_LOST
 from domain.tokens import quota_tokens
 from tests.domain.flow.stories import (
+    GPT,
     LONG_AFTER,
     NO,
     NOW,
@@ -127,7 +128,7 @@ def test_an_ended_batch_is_collected_with_its_files_and_makes_room() -> None:
         "err",
     )
     assert flow.gauges["gpt"].enqueued == 5000 - quota_tokens(4000)
-    assert flow.pauses.over_at("gpt") == NOW + 1
+    assert flow.pauses.over_at(GPT) == NOW + 1
     assert flow.poll.next_at == NOW + 61
 
 
@@ -268,7 +269,7 @@ def test_failed_looks_end_the_wait_for_a_cancellation() -> None:
         (call,) = begun(flow, NOW, ACTIVITY)
         fail(flow, call, NOW, NO)
         assert shard_in(flow, 0).step is step
-    assert flow.pauses.over_at("gpt") == NOW
+    assert flow.pauses.over_at(GPT) == NOW
     # What was given up is progress, also where another one is only waited for.
     assert flow.poll.next_at == NOW + 60
     assert flow.allowance.next_at == LONG_AFTER

@@ -77,6 +77,14 @@ def test_each_deployment_has_its_own_pace() -> None:
     ]
 
 
+def test_what_is_sent_to_another_endpoint_of_the_deployment_shares_its_pace_but_not_its_pause() -> None:
+    flow = flow_of(live(0), live(1), live(2), live(3))
+    flow.shards[1].shard = msgspec.structs.replace(flow.shards[1].shard, url="/other")
+    flow.pauses.begin(Pause(model="gpt", reach="live gpt /v1", kind="configuration", message="None."), NOW)
+    assert sent(flow) == [1]
+    assert flow.in_flight[0].input["throttle"]["width"] == FIRST_WIDTH
+
+
 def test_a_slice_that_begins_later_has_what_is_left_of_the_pace() -> None:
     flow = flow_of(live(0))
     flow.throttles["gpt"] = Throttle(width=8.0)
@@ -146,7 +154,9 @@ def test_a_shard_that_waits_is_sent_in_its_time_beside_those_that_do_not() -> No
 
 def test_a_paused_deployment_is_tried_with_one_shard_when_the_pause_is_over() -> None:
     flow = flow_of(live(0), live(1), live(2, model="other"))
-    until = flow.pauses.begin(Pause(model="gpt", kind="configuration", message="None."), NOW).until
+    until = flow.pauses.begin(
+        Pause(model="gpt", reach="live gpt", kind="configuration", message="None."), NOW
+    ).until
     assert sent(flow) == [2]
     assert woken(flow, NOW) == until
     assert sent(flow, until) == [0]
@@ -237,7 +247,7 @@ def test_what_a_slice_has_learned_about_the_pace_is_kept() -> None:
 def test_a_deployment_that_takes_nothing_is_paused() -> None:
     flow = flow_of(live(0), live(1, model="other"))
     first, _ = begun(flow, NOW, ACTIVITY)
-    paused = {"model": "gpt", "kind": "configuration", "message": "No such deployment."}
+    paused = {"model": "gpt", "reach": "live gpt", "kind": "configuration", "message": "No such deployment."}
     answer(flow, first, NOW, begun_at=NOW - 3, done=2, ended=True, paused=paused)
     s = shard_in(flow)
     assert [one.shard.shard for one in flow.shards] == ["0001", "0000"]
@@ -248,17 +258,17 @@ def test_a_deployment_that_takes_nothing_is_paused() -> None:
 @pytest.mark.parametrize(("done", "messages"), [(0, ["None."]), (1, [])])
 def test_only_a_slice_that_got_somewhere_opens_the_gate(done: int, messages: list[str]) -> None:
     flow = flow_of(live(0))
-    flow.pauses.begin(Pause(model="gpt", kind="configuration", message="None."), NOW - 600)
-    flow.pauses.by_model["gpt"].width = 2
+    flow.pauses.begin(Pause(model="gpt", reach="live gpt", kind="configuration", message="None."), NOW - 600)
+    flow.pauses.by_model["live gpt"].width = 2
     slice_of(flow, done=done)
     assert flow.pauses.messages() == messages
 
 
 def test_a_success_doubles_the_width_of_the_gate() -> None:
     flow = flow_of(live(0))
-    flow.pauses.begin(Pause(model="gpt", kind="configuration", message="None."), NOW - 600)
+    flow.pauses.begin(Pause(model="gpt", reach="live gpt", kind="configuration", message="None."), NOW - 600)
     slice_of(flow, done=1)
-    assert (flow.pauses.by_model["gpt"].width, flow.pauses.by_model["gpt"].since) == (2, NOW)
+    assert (flow.pauses.by_model["live gpt"].width, flow.pauses.by_model["live gpt"].since) == (2, NOW)
 
 
 def test_a_fault_is_waited_for() -> None:
