@@ -54,7 +54,7 @@ check: lint types test ## Run everything that has to be clean before a commit
 # Five minutes for domain/service on two cores, one for a single module. Other rooms than domain/ and formats/ have tests
 # that start processes: too slow for it.
 mutate: setup ## Change a room of domain/ or formats/ in small ways and show what its tests miss (ROOM=domain/service)
-	@$(VENV_PYTHON) -m tests.mutation $(ROOM)
+	@$(VENV_PYTHON) -m tests.mutation $(ROOM) $(PYTEST_WORKERS)
 
 bench: setup benchmarks/__main__.py ## Measure speed, memory and calls against the budgets
 	@$(VENV_PYTHON) -m benchmarks
