@@ -51,7 +51,7 @@ clean: ## Remove what setup, tests and demo made
 
 # Each stamp is written last, so an installation that was cut off is done again.
 
-.venv/.installed: requirements.txt requirements-dev.txt
+.venv/.installed: requirements.txt requirements-dev.txt requirements-worker.txt
 	@$(find_python); \
 	if ! $(VENV_PYTHON) -c 'import pip; $(is_supported)' 2>/dev/null; then \
 	  echo "Creating .venv with $$($$python --version) ..."; \
@@ -59,6 +59,7 @@ clean: ## Remove what setup, tests and demo made
 	fi
 	@echo "Installing Python packages into .venv (a minute or two the first time) ..."
 	@$(PIP_INSTALL) --requirement requirements-dev.txt
+	@$(PIP_INSTALL) --no-deps --ignore-requires-python --require-hashes --requirement requirements-worker.txt
 	@touch $@
 
 .azurite/.installed: local/azurite/package.json local/azurite/install.py .venv/.installed
