@@ -231,15 +231,38 @@ def test_orchestrators_have_no_source_of_surprise() -> None:
 
 
 def test_functions_begin_no_threads_whose_log_lines_would_be_dropped() -> None:
-    """What runs in the worker's event loop takes its threads from `steps.threads`."""
-    others = {"threads.py", "live_sending.py"}  # the latter's loop is its own, and so are its threads
-    for _, module in all_modules(("steps", "activities", "triggers")):
-        used = {
-            node.attr if isinstance(node, ast.Attribute) else node.id
-            for node in ast.walk(ast.parse(module.read_text()))
-            if isinstance(node, ast.Attribute | ast.Name)
-        }
-        assert module.name in others or not used & {"to_thread", "ThreadPoolExecutor"}, module
+    """All take their threads from `adapters.threads`."""
+    ways = {"to_thread", "ThreadPoolExecutor", "run_in_executor", "Thread", "Timer", "start_new_thread"}
+    beginners = {
+        str(module.relative_to(REPOSITORY))
+        for _, module in all_modules(ROOMS)
+        for node in ast.walk(ast.parse(module.read_text()))
+        if isinstance(node, ast.Call)
+        if getattr(node.func, "attr", getattr(node.func, "id", "")) in ways
+    }
+    assert beginners == {"adapters/threads.py"}
+
+
+def test_every_function_tells_its_threads_whose_they_are(app: App) -> None:
+    """Orchestrators have no threads. All others hand the worker's context on, for whatever they may come to call."""
+    for function in app.functions:
+        if function.kind is not TriggerKind.ORCHESTRATOR:
+            assert indexed(function).requires_context, function.name
+    for _, module in all_modules(("triggers", "activities")):
+        shells = [node for node in ast.walk(ast.parse(module.read_text())) if _has_trigger(node)]
+        for shell in shells:
+            calls = {ast.unparse(node) for node in ast.walk(shell) if isinstance(node, ast.Call)}
+            is_handed_on = any(
+                call == "log_as(context)" or (call.startswith("answering") and call.endswith(", context)"))
+                for call in calls
+            )
+            assert is_handed_on, module
+
+
+def _has_trigger(node: ast.AST) -> bool:
+    return isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and any(
+        ast.unparse(decorator).startswith("bp.") for decorator in node.decorator_list
+    )
 
 
 def test_the_clock_is_handed_in() -> None:

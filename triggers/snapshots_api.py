@@ -11,6 +11,7 @@ import msgspec
 from aiohttp import ClientError
 
 from adapters.services import services
+from adapters.threads import in_thread, log_as
 from domain import names
 from domain.contracts import SnapshotRequest
 from domain.errors import PassingError, PipelineError
@@ -19,7 +20,6 @@ from domain.results.metadata import iso
 from steps.intake.liveness import files_instances
 from steps.intake.survey import is_held, list_inputs, waiting_files
 from steps.intake.waiting_note import described
-from steps.threads import in_thread, log_as
 from triggers.starting import start_snapshot
 
 LISTED_SNAPSHOTS = 20
@@ -46,8 +46,11 @@ async def run_snapshot(
 
 @bp.route(route="snapshots/{id}", methods=["GET"], auth_level=func.AuthLevel.FUNCTION)
 @bp.durable_client_input(client_name="client")
-async def get_snapshot(req: func.HttpRequest, client: df.DurableOrchestrationClient) -> func.HttpResponse:
+async def get_snapshot(
+    req: func.HttpRequest, client: df.DurableOrchestrationClient, context: func.Context
+) -> func.HttpResponse:
     """Tell where a snapshot stands; 404 for an unknown one."""
+    log_as(context)
     snapshot_id = req.route_params.get("id", "")
     try:
         told = await _describe(client, snapshot_id) if names.is_snapshot_id(snapshot_id) else None

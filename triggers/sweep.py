@@ -7,13 +7,13 @@ import azure.durable_functions as df
 import azure.functions as func
 
 from adapters.services import services
+from adapters.threads import in_thread, log_as
 from domain import names
 from domain.contracts import SnapshotRequest
 from domain.settings import read_at_import
 from steps.intake.liveness import alive_in
 from steps.intake.survey import survey
 from steps.intake.waiting_note import tell_waiting
-from steps.threads import in_thread, log_as
 from triggers.starting import start_snapshot
 
 bp = df.Blueprint()

@@ -23,6 +23,7 @@ from adapters.openai.errors import (
     token_provider,
     without_signatures,
 )
+from adapters.threads import in_thread
 from domain.errors import ConfigurationError, LostAnswerError, PassingError
 
 CALL_TIMEOUT_SECONDS = 600.0  # the SDK's own; long answers of reasoning models take minutes
@@ -147,6 +148,6 @@ def _async_token_provider(scope: str) -> Any:
     provider = token_provider(scope)
 
     async def provide() -> str:
-        return await asyncio.to_thread(provider)
+        return await in_thread(provider)
 
     return provide

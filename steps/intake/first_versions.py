@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 from adapters.services import Services
 from adapters.storage.blobs import Container
+from adapters.threads import pool
 from domain import names
 from domain.records import InputFile
-from steps.threads import pool
 
 CLOCKS_APART_SECONDS = 5.0  # storage tells times in whole seconds, by its own clock
 LOOKS_AT_ONCE = 8

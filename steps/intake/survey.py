@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from adapters.services import Services
+from adapters.threads import in_thread
 from adapters.work.claims import Claimed
 from domain import names
 from domain.errors import JobSpecError
@@ -12,7 +13,6 @@ from domain.records import Claim, InputFile, SpecBlob
 from domain.settings import Settings
 from steps.intake.liveness import IsAlive
 from steps.job_specs import JobSpecs
-from steps.threads import in_thread
 
 MAX_OWNERS_ASKED = 50  # one status call each; a different sample every time, so that all are asked in the end
 

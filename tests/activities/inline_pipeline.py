@@ -7,6 +7,7 @@ before the next.
 
 import asyncio
 import importlib
+import inspect
 import itertools
 import json
 import random
@@ -415,9 +416,9 @@ class Steps:
         activity = getattr(module, call.activity)._function.get_user_function()
         wire = json.loads(json.dumps(call.input))
         with patch.object(module, "services", lambda: self.services):
-            if not asyncio.iscoroutinefunction(activity):
-                return dict(activity(wire))
             context = SimpleNamespace(invocation_id="", thread_local_storage=threading.local())
+            if not inspect.iscoroutinefunction(activity):
+                return dict(activity(wire, context=context))
             with patch.object(take, "alive_in", lambda *_: _nobody_is_alive):
                 return dict(asyncio.run(activity(wire, client=NO_TASK_HUB, context=context)))
 

@@ -4,8 +4,10 @@ import asyncio
 import gc
 import json
 import logging
+import threading
 import tracemalloc
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -22,6 +24,7 @@ ACCOUNT = (
     f"AccountName=name;AccountKey={KEY};BlobEndpoint=http://127.0.0.1:9/name;DefaultEndpointsProtocol=http"
 )
 FILES = 100
+CONTEXT = SimpleNamespace(invocation_id="id", thread_local_storage=threading.local())
 
 
 def blob_client(name: str) -> Any:
@@ -54,7 +57,7 @@ def test_a_file_that_has_come_weighs_next_to_nothing(started: list[str]) -> None
 
     def arrive(name: str) -> None:
         kept.append(blob_client(name))
-        asyncio.run(function(arrived=kept[-1], client=NO_TASK_HUB))
+        asyncio.run(function(arrived=kept[-1], client=NO_TASK_HUB, context=CONTEXT))
 
     arrive("first")
     gc.collect()
@@ -77,7 +80,7 @@ def test_a_file_that_comes_again_gets_the_same_client_and_starts_a_snapshot_all_
     function = blob_arrived.blob_arrived._function.get_user_function()
     kept = blob_client("a.jsonl")
     for _ in range(2):
-        asyncio.run(function(arrived=kept, client=NO_TASK_HUB))
+        asyncio.run(function(arrived=kept, client=NO_TASK_HUB, context=CONTEXT))
     assert len(started) == 2
 
 
@@ -90,6 +93,10 @@ def test_nothing_is_logged_for_each_file_where_an_identity_opens_storage(
     monkeypatch.setenv("DATA__clientId", "00000000-0000-0000-0000-000000000000")
     caplog.set_level(logging.INFO)  # the worker's own
     arrived = blob_client("a.jsonl")
-    asyncio.run(blob_arrived.blob_arrived._function.get_user_function()(arrived=arrived, client=NO_TASK_HUB))
+    asyncio.run(
+        blob_arrived.blob_arrived._function.get_user_function()(
+            arrived=arrived, client=NO_TASK_HUB, context=CONTEXT
+        )
+    )
     assert started
     assert caplog.messages == []
