@@ -1,10 +1,12 @@
-# The way in: `make setup`, then `make demo` or `make test`. Needs only Python 3.11 or 3.12 (with venv) and make.
+# The way in: `make setup`, then `make demo` or `make test`. Needs only Python 3.11 to 3.14 (with venv) and make.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test lint types check mutate bench chaos clean
 
+# Of these, the first that will do becomes that of .venv; another one: make clean, then make setup PYTHON=python3.13.
+PYTHON ?= python3 python3.14 python3.13 python3.12 python3.11
 VENV_PYTHON := .venv/bin/python
 PIP_INSTALL := $(VENV_PYTHON) -m pip install -qq --disable-pip-version-check --no-input
 PYTEST_ARGS ?=
@@ -66,17 +68,17 @@ clean: ## Remove what setup, tests and demo made
 	@$(VENV_PYTHON) -m local.azurite.install
 	@touch $@
 
-is_supported := import sys, ensurepip; assert sys.version_info[:2] in ((3, 11), (3, 12))
+is_supported := import sys, ensurepip; assert (3, 11) <= sys.version_info[:2] <= (3, 14)
 
 # Sets $python to the first that runs, is of a supported version and can make virtual environments.
 define find_python
 python=""; \
-for candidate in python3 python3.11 python3.12; do \
+for candidate in $(PYTHON); do \
   if $$candidate -c '$(is_supported)' >/dev/null 2>&1; then python=$$candidate; break; fi; \
 done; \
 if [ -z "$$python" ]; then \
-  echo "No Python 3.11 or 3.12 with the venv module was found." >&2; \
-  echo "Install one, for instance: apt-get install python3 python3-venv (Debian 12), python3.12-venv (Ubuntu 24.04)" >&2; \
+  echo "No Python 3.11 to 3.14 with the venv module was found (looked for: $(PYTHON))." >&2; \
+  echo "Install one, for instance: apt-get install python3 python3-venv (Debian 12 or 13, Ubuntu 24.04 or 26.04)" >&2; \
   exit 1; \
 fi
 endef
