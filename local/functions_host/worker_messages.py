@@ -1,6 +1,6 @@
 """What host and worker library say to each other, as Python classes: `FunctionRpc.proto`, as far as the library uses it.
 
-In Azure these are protobuf classes, which no package publishes; the library is handed the module that holds them. It
+In Azure these are protobuf classes, which no package publishes as they are today; the library is handed the module that holds them. It
 finds the names here and no others, so a version of it that wants more fails at once and says what.
 """
 
