@@ -11,6 +11,7 @@ from functools import cache, cached_property
 from typing import TYPE_CHECKING, TypeAlias
 
 from adapters.malloc import give_memory_back
+from adapters.own_process import OwnProcess
 from adapters.storage.blobs import Storage, open_storage
 from adapters.work.shard_cache import ShardCache
 from adapters.work.store import WorkStore
@@ -32,7 +33,8 @@ OpenLive: TypeAlias = Callable[[], AbstractAsyncContextManager["LiveApi"]]
 class Services:
     """Everything outside that a step reaches. `storage`, `work` and `batch_api` are opened when they are first asked for.
 
-    `open_live` opens live calls for the event loop that is running; `clock` gives epoch seconds.
+    `open_live` opens live calls for the event loop that is running; `clock` gives epoch seconds; `own_process` is where a
+    step runs that has stopped its worker before, None in such a process itself.
     """
 
     settings: Settings
@@ -41,6 +43,7 @@ class Services:
     open_live: OpenLive
     clock: Callable[[], float] = time.time
     shard_cache: ShardCache = field(default_factory=ShardCache)
+    own_process: Callable[[], OwnProcess] | None = OwnProcess
 
     @cached_property
     def storage(self) -> Storage:

@@ -52,6 +52,7 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True):
     message: str
     passing: bool = True  # False: trying again soon is pointless
     retry_after: float | None = None  # seconds, when the service named them
+    final: bool = False  # it is not tried again by this version of the app
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -119,6 +120,7 @@ class FileWork(msgspec.Struct, frozen=True, kw_only=True):
     spec: SpecBlob | None = None  # for `prepare_file`
     reason: str | None = None  # why the file is set aside, for `hold_file`
     needs_settings: bool = False  # it is set aside until settings change: a budget, a deployment
+    needs_version: bool = False  # it is set aside until another version of the app is there
 
 
 class OpenShard(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

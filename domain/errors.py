@@ -7,6 +7,7 @@ PipelineError
 ├── JobSpecError           the job spec is wrong; every mistake in one error, its files wait until it is fixed
 ├── PassingError           a fault that passes by itself: wait and do it again
 │   └── LostAnswerError    the effect may have happened: look before doing it again
+├── SetAsideError          it stopped its worker again and again; permanent, its file waits for a person or another version
 ├── QuotaFullError         no room in the service now: back-pressure, not failure
 ├── ConfigurationError     someone has to change a setting, a role or a deployment
 │   └── UnsupportedError   the service does not know this operation
@@ -104,6 +105,12 @@ class LostAnswerError(PassingError):
     ) -> None:
         super().__init__(message, code=code)
         self.doubt_seconds = doubt_seconds
+
+
+class SetAsideError(PipelineError):
+    """A step that stopped the process that it ran in, again and again. It is not tried once more by this version of the app."""
+
+    code = "set_aside"
 
 
 class QuotaFullError(PipelineError):

@@ -105,6 +105,21 @@ def plan(key: str) -> str:
     return f"{FILES}{key}/plan.json"
 
 
+def begun_steps(key: str) -> str:
+    """Name the folder of the notes about steps that were begun, with its closing slash."""
+    return f"{FILES}{key}/begun/"
+
+
+def begun(key: str, step: str) -> str:
+    """Name the note that a step about a file was begun."""
+    return f"{begun_steps(key)}{step}.json"
+
+
+def is_file_key(text: str) -> bool:
+    """Whether a text can be the key of a file."""
+    return len(text) == KEY_CHARS and not set(text) - set("0123456789abcdef")
+
+
 def invalid_lines(key: str) -> str:
     """Name the error records of lines that never became requests."""
     return f"{FILES}{key}/invalid.jsonl"

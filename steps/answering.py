@@ -11,7 +11,7 @@ from typing import Any
 
 from adapters.threads import Invocation, log_as
 from domain.contracts import Answer, Fault, to_wire
-from domain.errors import PassingError, PipelineError
+from domain.errors import PassingError, PipelineError, SetAsideError
 
 log = logging.getLogger(__name__)
 
@@ -24,6 +24,11 @@ def answering(step: Callable[[], object], invocation: Invocation) -> dict[str, A
 
 def _answering(step: Callable[[], object], invocation: Invocation) -> dict[str, Any]:
     log_as(invocation)
+    return answer_of(step)
+
+
+def answer_of(step: Callable[[], object]) -> dict[str, Any]:
+    """Do the same where no worker is whose log lines have an invocation."""
     try:
         return _ok(step())
     except Exception as error:  # noqa: BLE001 - the boundary: every surprise becomes an answer, none is lost
@@ -50,7 +55,12 @@ def _fault(error: Exception) -> dict[str, Any]:
         fault = Fault(code=error.code, message=str(error), retry_after=error.retry_after)
     elif isinstance(error, PipelineError):
         log.warning("%s: %s", type(error).__name__, error)
-        fault = Fault(code=error.code, message=str(error), passing=not error.permanent)
+        fault = Fault(
+            code=error.code,
+            message=str(error),
+            passing=not error.permanent,
+            final=isinstance(error, SetAsideError),
+        )
     else:
         log.error("surprise", exc_info=error)
         fault = Fault(code="surprise", message=f"{type(error).__name__}: {error}"[:2000], passing=False)

@@ -17,8 +17,9 @@ from domain.contracts import SnapshotRequest
 from domain.errors import PassingError, PipelineError
 from domain.flow.progress import summed
 from domain.results.metadata import iso
+from steps.deliver.hold import release
 from steps.intake.liveness import files_instances
-from steps.intake.survey import is_held, list_inputs, waiting_files
+from steps.intake.survey import list_inputs, waiting_files
 from steps.intake.waiting_note import described
 from triggers.starting import start_snapshot
 
@@ -91,6 +92,20 @@ async def list_files_at_rest(req: func.HttpRequest, context: func.Context) -> fu
     return _json({"waiting": waiting, "held": held})
 
 
+@bp.route(route="files/{key}/release", methods=["POST"], auth_level=func.AuthLevel.FUNCTION)
+async def release_file(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
+    """Have a file that is set aside taken by the next snapshot; 202, or 404 where no file of that key is set aside."""
+    log_as(context)
+    key = req.route_params.get("key", "")
+    try:
+        released = names.is_file_key(key) and await in_thread(release, key, services())
+    except PipelineError as error:
+        return _not_ready(error)
+    if not released:
+        return _json({"key": key, "error": "No file of this key is set aside."}, 404)
+    return _json({"key": key}, 202)
+
+
 def _waiting_files() -> list[dict[str, str]]:
     """Describe the files whose job spec cannot be followed."""
     inputs, specs = list_inputs(services())
@@ -99,12 +114,15 @@ def _waiting_files() -> list[dict[str, str]]:
 
 def _held_files() -> list[dict[str, str]]:
     """Describe the files that were set aside, and until when."""
-    ours = services()
-    now = ours.clock()
     return [
-        {"file": found.claim.path, "until": iso(found.claim.held_until), "reason": found.claim.held_for}
-        for found in ours.work.claims.all()
-        if is_held(found.claim, ours.settings, now)
+        {
+            "key": found.key,
+            "file": found.claim.path,
+            "until": iso(found.claim.held_until),
+            "reason": found.claim.held_for,
+        }
+        for found in services().work.claims.all()
+        if found.claim.held_until
     ]
 
 

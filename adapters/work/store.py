@@ -1,6 +1,7 @@
 """The pipeline's own records in the work container, a part for each kind."""
 
 from adapters.storage.blobs import Container
+from adapters.work.attempts import Attempts
 from adapters.work.blobs import WorkBlobs
 from adapters.work.claims import Claims
 from adapters.work.ledgers import Ledgers, Plans
@@ -17,6 +18,7 @@ class WorkStore:
     def __init__(self, work: Container) -> None:
         self._work = work
         self.claims = Claims(work)
+        self.attempts = Attempts(work)
         self.plans = Plans(work)
         self.ledgers = Ledgers(work, self.claims)
         self.blobs = WorkBlobs(work)

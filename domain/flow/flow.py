@@ -111,7 +111,7 @@ class Flow(msgspec.Struct, kw_only=True):
     def delay_or_hold(self, file: FileState, fault: Fault, now: float) -> None:
         """Note a fault of a step that works on a file; set the file aside when it has had its chances."""
         if not self.delay(file, fault, now):
-            file.hold(f"{fault.code}: {fault.message}")
+            file.hold(f"{fault.code}: {fault.message}", needs_version=fault.final)
 
     def delay_or_drop(self, s: ShardState, fault: Fault, now: float) -> None:
         """Note a fault of a step that works on a shard; leave the shard in `work/` when it has had its chances.
@@ -119,13 +119,14 @@ class Flow(msgspec.Struct, kw_only=True):
         Its file is set aside once its other shards have ended; a later snapshot finds the shard there.
         """
         if not self.delay(s, fault, now):
-            self.drop(s, f"{fault.code}: {fault.message}")
+            self.drop(s, f"{fault.code}: {fault.message}", needs_version=fault.final)
 
-    def drop(self, s: ShardState, reason: str) -> None:
+    def drop(self, s: ShardState, reason: str, *, needs_version: bool = False) -> None:
         """Leave a shard as it is in `work/`, and have its file set aside for a reason that people read."""
         s.move(ShardStep.LEFT)
         self.shards.remove(s)
-        self.file(s.key).hold_reason = reason
+        file = self.file(s.key)
+        file.hold_reason, file.needs_version = reason, needs_version
 
     def leave(self, file: FileState, end: FileEnd) -> None:
         """Let a file leave the flow."""
@@ -141,7 +142,7 @@ class Flow(msgspec.Struct, kw_only=True):
         for file in self.files:
             if file.step is FileStep.RUN and file.key not in open_keys:
                 if file.hold_reason:
-                    file.hold(file.hold_reason)
+                    file.hold(file.hold_reason, needs_version=file.needs_version)
                 else:
                     file.move(FileStep.WRITE)
         self._admit()

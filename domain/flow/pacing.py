@@ -32,7 +32,7 @@ def fault_delay(tries: int, fault: Fault) -> float:
 
 def exhausted(tries: int, fault: Fault) -> bool:
     """Tell whether a step that failed `tries` times with such faults is given up."""
-    return tries >= (MAX_PASSING_TRIES if fault.passing else MAX_OTHER_TRIES)
+    return fault.final or tries >= (MAX_PASSING_TRIES if fault.passing else MAX_OTHER_TRIES)
 
 
 class PollClock(msgspec.Struct):

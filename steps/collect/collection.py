@@ -17,11 +17,12 @@ from domain.service.outcomes import Outcome, ShardOutcome, Tally, Verdict, judge
 from domain.service.regrouping import Regrouping, regroup
 from domain.service.request_lines import custom_id_of
 from domain.service.transports import remedy
-from domain.shards import shard_limits
+from domain.shards import answer_bytes, shard_limits
 from steps.collect.answer_checks import CheckedAnswers
 from steps.collect.answer_spool import AnswerSpool
 from steps.collect.result_files import with_output_file
 from steps.collect.result_sources import results_of
+from steps.containment import HARMLESS_BYTES, Contained
 from steps.service_files import delete_service_files
 from steps.shard_writer import ShardWriter
 
@@ -34,7 +35,15 @@ _encode = msgspec.json.Encoder().encode
 
 def collect(ended: EndedBatch, services: Services) -> CollectedShard:
     """Collect a shard, or finish what an earlier try began."""
-    return Collection(ended, services).run()
+    collection = Collection(ended, services)
+    if ended.shard.size + ended.shard.requests * answer_bytes() <= HARMLESS_BYTES:
+        return collection.run()
+    contained = Contained(
+        "collect_batch", ended.key, services, words="answers were collected", shard=ended.shard.shard
+    )
+    return contained.run(
+        ended, CollectedShard, collection.run, is_done=lambda collected: collected.again is None
+    )
 
 
 class Collection:

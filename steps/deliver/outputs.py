@@ -16,6 +16,7 @@ from domain.records import Plan
 from domain.results.metadata import Metadata, file_metadata
 from domain.results.output_paths import OutputPaths, output_paths
 from domain.service.outcomes import Tally
+from steps.containment import HARMLESS_BYTES, Contained
 from steps.deliver.collected_outcomes import CollectedOutcomes
 from steps.deliver.request_records import RequestRecords
 from steps.deliver.table_records import TableRecords
@@ -34,7 +35,12 @@ def write(work: FileWork, services: Services) -> WrittenOutputs:
     if plan is None:
         return WrittenOutputs(gone=True)
     delivery = Delivery(work.key, plan, services)
-    return delivery.rejected() if plan.rejected else delivery.processed()
+    if plan.rejected:
+        return delivery.rejected()
+    if plan.spec is None and plan.size <= HARMLESS_BYTES:
+        return delivery.processed()
+    contained = Contained("write_outputs", work.key, services, words="its outputs were written")
+    return contained.run(work, WrittenOutputs, delivery.processed)
 
 
 class Delivery:

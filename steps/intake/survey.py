@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from adapters.services import Services
 from adapters.threads import in_thread
+from adapters.version import app_version
 from adapters.work.claims import Claimed
 from domain import names
 from domain.errors import JobSpecError
@@ -57,13 +58,16 @@ async def survey(services: Services, is_alive: IsAlive, *, snapshot_id: str) -> 
         for found in claims
         if found.claim.snapshot_id != snapshot_id and not is_held(found.claim, services.settings, now)
     ]
-    dead = await _dead_owners({found.claim.snapshot_id for found in others}, is_alive)
+    # A file that was set aside has left its snapshot, alive or not: once it is free, it is anyone's.
+    dead = await _dead_owners(
+        {found.claim.snapshot_id for found in others if not found.claim.held_until}, is_alive
+    )
     unclaimed = [file for file in inputs if names.file_key(file.path, file.etag) not in claimed]
     waiting = await in_thread(waiting_files, unclaimed, specs)
     wait = {file.path for file in waiting}
     return Survey(
         unclaimed=[file for file in unclaimed if file.path not in wait],
-        orphaned=[found for found in others if found.claim.snapshot_id in dead],
+        orphaned=[found for found in others if found.claim.held_until > 0 or found.claim.snapshot_id in dead],
         mine=[found for found in claims if found.claim.snapshot_id == snapshot_id],
         waiting=waiting,
         specs=specs,
@@ -72,8 +76,11 @@ async def survey(services: Services, is_alive: IsAlive, *, snapshot_id: str) -> 
 
 
 def is_held(claim: Claim, settings: Settings, now: float) -> bool:
-    """Tell whether a file is still set aside; one that waits for other settings is not when they have changed."""
-    return claim.held_until > now and claim.held_by in ("", settings.digest)
+    """Tell whether a file is still set aside.
+
+    One that waits for other settings, or for another version of the app, is not when they have changed.
+    """
+    return claim.held_until > now and claim.held_by in ("", settings.digest, app_version())
 
 
 def list_inputs(services: Services) -> tuple[list[InputFile], JobSpecs]:

@@ -15,12 +15,14 @@ from domain.shards import ended_requests, open_shards
 from domain.spec.job_spec import JobSpec, default_spec
 from formats.file_types import SUFFIXES, Format, file_type
 from formats.ready_made import LinesHold, look_at_lines
+from steps.containment import HARMLESS_BYTES, Contained
 from steps.job_specs import read_spec
 from steps.prepare.ready_made import RequestPreparation
 from steps.prepare.table import TablePreparation
 from steps.service_files import delete_leftovers
 
 _LINES = frozenset({Format.JSON, Format.JSONL})  # formats whose lines may be batch requests
+_TEXTS = frozenset(Format) - {Format.PARQUET, Format.ARROW}
 
 
 def prepare(work: FileWork, services: Services) -> PreparedFile:
@@ -44,6 +46,26 @@ def _prepare(work: FileWork, services: Services) -> PreparedFile:
         return _go_on(plan, store.ledgers.of_shards(work.key, plan.shards), settings)
     if unready := _unready(work, frozen, services):
         return unready
+    if _is_harmless(work, frozen):
+        return _planned(work, frozen, services)
+    contained = Contained("prepare_file", work.key, services, words="it was prepared")
+    return contained.run(
+        work,
+        PreparedFile,
+        lambda: _planned(work, frozen, services),
+        is_done=lambda prepared: prepared.held is None and not prepared.gone,
+    )
+
+
+def _is_harmless(work: FileWork, frozen: FrozenInput) -> bool:
+    """Tell whether a file is too small and too simple to do harm: text that is not packed, without templates of its own."""
+    known = file_type(frozen.claim.path)
+    is_text = known is None or (known.format in _TEXTS and not known.gzipped)
+    return is_text and work.spec is None and frozen.size <= HARMLESS_BYTES
+
+
+def _planned(work: FileWork, frozen: FrozenInput, services: Services) -> PreparedFile:
+    store, settings = services.work, services.settings
     try:
         plan = _make_plan(work, frozen, services)
     except JobSpecError as error:

@@ -78,8 +78,8 @@ def test_every_file_is_done_and_no_history_grows_beyond_its_bound(alone: Run) ->
     [
         {},
         {"mood": Mood(longest_hours=24)},
-        {"slow": {("prepare_file", "f3"): 1500.0, ("collect_batch", "f7"): 700.0}},
-        {"dies": frozenset({("prepare_file", "f3")})},
+        {"slow": {("prepare_file", "key-3"): 1500.0, ("collect_batch", "key-7"): 700.0}},
+        {"dies": frozenset({("prepare_file", "key-3")})},
         {"settings": SnapshotSettings(micro_batch_size=2, max_active_batches=3)},
     ],
 )

@@ -14,6 +14,7 @@ import pytest
 from adapters.services import services
 from local.azurite.server import ACCOUNT_KEY
 from local.functions_host.client_binding import client_binding
+from tests.conftest import Containers
 from triggers import snapshots_api
 
 ADDRESS = "http://127.0.0.1/api/snapshots"
@@ -108,3 +109,15 @@ def test_a_task_hub_that_does_not_answer_is_told_to_the_caller(monkeypatch: pyte
             503,
             {"error": "The task hub does not answer.", "code": "task_hub"},
         )
+
+
+@pytest.mark.parametrize("key", ["", "../../etc", "0" * 20, "G" * 20])
+def test_only_the_key_of_a_file_that_is_set_aside_can_be_released(
+    key: str, containers: Containers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATA", containers.connection_string)
+    monkeypatch.setenv("AZURE_OPENAI_ENDPOINT", "http://127.0.0.1:9")
+    for room, name in zip(("INPUT", "PROCESSED", "ERROR", "WORK"), containers.names, strict=True):
+        monkeypatch.setenv(f"{room}_CONTAINER", name)
+    status, body = call(snapshots_api.release_file, "POST", {"key": key})
+    assert (status, body["key"]) == (404, key)
