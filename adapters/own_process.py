@@ -72,7 +72,7 @@ def _talk(process: subprocess.Popen[bytes], given: bytes, limit_seconds: float) 
     assert process.stdout
     assert process.stderr
     with pool(2) as readers:
-        readers.submit(_pass_on, process.stderr)
+        said = readers.submit(_pass_on, process.stderr)
         answer = readers.submit(process.stdout.read)
         try:
             # A line, and no end: when this process dies, the pipe ends, and the other one as well.
@@ -84,6 +84,7 @@ def _talk(process: subprocess.Popen[bytes], given: bytes, limit_seconds: float) 
         except subprocess.TimeoutExpired as error:
             process.kill()
             raise OwnProcessError(f"It took longer than {limit_seconds / 60:g} minutes.") from error
+    said.result()
     return answer.result()
 
 
