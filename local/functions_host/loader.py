@@ -33,7 +33,8 @@ async def load_app(folder: Path, environment: Mapping[str, str]) -> App:
 
 def _read(metadata: RpcFunctionMetadata, environment: Mapping[str, str]) -> AppFunction:
     bindings = tuple(_binding(raw, metadata.name, environment) for raw in metadata.raw_bindings)
-    (trigger,) = (binding for binding in bindings if binding["type"].endswith("Trigger"))
+    # The worker has seen to it that there is exactly one.
+    trigger = next((binding for binding in bindings if binding["type"].endswith("Trigger")), bindings[0])
     kind = _kind(metadata, trigger, bindings)
     clients = tuple(binding["name"] for binding in bindings if binding["type"] == _CLIENT)
     return AppFunction(

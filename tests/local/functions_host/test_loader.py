@@ -108,6 +108,10 @@ ORCHESTRATOR = '@app.orchestration_trigger(context_name="context")\n'
             "'f': queueTrigger is not supported by this host",
         ),
         (
+            '@app.generic_trigger(arg_name="m", type="somethingElse")\ndef f(m): pass',
+            "'f': somethingElse is not supported by this host",
+        ),
+        (
             '@app.entity_trigger(context_name="context")\ndef f(context): pass',
             "'f': entityTrigger is not supported by this host",
         ),
