@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint types check mutate bench chaos clean
+.PHONY: help setup demo test lint types lock lock-check check mutate bench chaos clean
 
 # Of these, the first that will do becomes that of .venv; another one: make clean, then make setup PYTHON=python3.13.
 PYTHON ?= python3 python3.14 python3.13 python3.12 python3.11
@@ -34,6 +34,19 @@ lint: .venv/.installed ## Check style and formatting
 types: .venv/.installed ## Check types
 	@$(VENV_PYTHON) -m mypy .
 
+# What is deployed is what was tested: a remote build installs requirements.txt, which has every version and hash.
+LOCK := $(VENV_PYTHON) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	--custom-compile-command 'make lock' requirements.in
+
+lock: .venv/.installed ## Renew requirements.txt from requirements.in, with today's versions
+	@$(LOCK) --upgrade --output-file requirements.txt
+
+# Compiles with the versions that are locked, so nothing changes but what requirements.in asks for.
+lock-check: .venv/.installed
+	@cp requirements.txt .venv/lock-check.txt
+	@$(LOCK) --output-file .venv/lock-check.txt
+	@diff requirements.txt .venv/lock-check.txt || { echo "requirements.txt is out of date: make lock" >&2; exit 1; }
+
 check: lint types test ## Run everything that has to be clean before a commit
 
 # Five minutes for domain/service on two cores, one for a single module. Other rooms than domain/ and formats/ have tests
@@ -53,13 +66,14 @@ clean: ## Remove what setup, tests and demo made
 
 # Each stamp is written last, so an installation that was cut off is done again.
 
-.venv/.installed: requirements.txt requirements-dev.txt requirements-worker.txt
+.venv/.installed: requirements.in requirements.txt requirements-dev.txt requirements-worker.txt
 	@$(find_python); \
 	if ! $(VENV_PYTHON) -c 'import pip; $(is_supported)' 2>/dev/null; then \
 	  echo "Creating .venv with $$($$python --version) ..."; \
 	  $$python -m venv --clear .venv; \
 	fi
 	@echo "Installing Python packages into .venv (a minute or two the first time) ..."
+	@$(PIP_INSTALL) --require-hashes --requirement requirements.txt
 	@$(PIP_INSTALL) --requirement requirements-dev.txt
 	@$(PIP_INSTALL) --no-deps --ignore-requires-python --require-hashes --requirement requirements-worker.txt
 	@touch $@

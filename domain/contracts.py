@@ -175,11 +175,16 @@ class Submitted(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Pause(msgspec.Struct, frozen=True, kw_only=True):
-    """No further submissions for now: to one deployment, or to the whole resource (`model` None)."""
+    """No further submissions for now, as far as the evidence goes.
+
+    `reach`: which shards it stops, one of what `service.reach` gives. Without one: all of a deployment's batches, or all batches
+    (`model` None).
+    """
 
     model: str | None
     kind: PauseKind
     message: str
+    reach: str = ""
 
 
 class SliceWork(msgspec.Struct, frozen=True, kw_only=True):

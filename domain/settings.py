@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Meta
 
 from domain.errors import SettingsError
+from domain.ncrontab import mistake_in
 from domain.service.endpoints import DEFAULT_URL, Url, WantedEngine, named
 from domain.service.transports import FIRST_VERSION_WITH_BLOBS, TransportName
 from domain.spec.job_spec import SpecDefaults
@@ -264,6 +265,8 @@ def read_at_import(env: Mapping[str, str], name: str) -> Any:
     field = next(field for field in msgspec.structs.fields(Settings) if field.name == name)
     try:
         given = env.get(field.encode_name, "").strip()
+        if name == "sweep_schedule" and mistake_in(given):
+            return field.default
         return msgspec.convert(given, field.type, strict=False) if given else field.default
     except msgspec.ValidationError:
         return field.default
@@ -292,6 +295,9 @@ def _contradictions(values: Mapping[str, Any]) -> list[str]:
         found.append("FILE_EXPIRY_DAYS: the service takes 14 to 30 days; 0 switches expiry off.")
     if values.get("on_deadline") == "direct" and "direct_deployment" not in values:
         found.append("DIRECT_DEPLOYMENT: missing. ON_DEADLINE is `direct`: where are the live calls to go?")
+    schedule = values.get("sweep_schedule")
+    if schedule and (mistake := mistake_in(schedule)):
+        found.append(f"SWEEP_SCHEDULE: {mistake} (is {schedule!r}).")
     try:
         parse_prices(values.get("prices", ""))
     except ValueError as error:

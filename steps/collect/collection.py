@@ -14,6 +14,7 @@ from domain.contracts import CollectedShard, EndedBatch, OpenShard, Pause
 from domain.direct.sending import LOST_ANSWER, NOT_SENT, SendBook
 from domain.records import BatchRecord, Collected, Ledger, PlannedShard
 from domain.service.outcomes import Outcome, ShardOutcome, Tally, Verdict, judge, judge_absent
+from domain.service.reach import reach_of_deployment, reach_of_operation
 from domain.service.regrouping import Regrouping, regroup
 from domain.service.request_lines import custom_id_of
 from domain.service.transports import remedy
@@ -44,6 +45,13 @@ def collect(ended: EndedBatch, services: Services) -> CollectedShard:
     return contained.run(
         ended, CollectedShard, collection.run, is_done=lambda collected: collected.again is None
     )
+
+
+def _reach_of(why: Regrouping, shard: OpenShard) -> str:
+    """Tell how far the failure of a batch reaches: a full queue is the deployment's, anything else what it was asked for."""
+    if why.pause == "quota":
+        return reach_of_deployment(shard.engine, shard.model)
+    return reach_of_operation(shard.engine, shard.model, shard.url)
 
 
 class Collection:
@@ -113,6 +121,7 @@ class Collection:
         self._store.ledgers.write(self._ended.key, self._shard.shard, ledger, etag)
         pause = Pause(
             model=self._shard.model,
+            reach=_reach_of(why, self._shard),
             kind=why.pause or "quota",
             message=f"{why.reason.code}: {why.reason.message} {remedy(why.reason.code)}".rstrip(),
         )
