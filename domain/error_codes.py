@@ -189,14 +189,30 @@ OF_REQUESTS: dict[str, ErrorCode] = {
     ),
     "no_answer": ErrorCode("The batch completed, and neither result file has it.", "Drop the retry file."),
     "refused": ErrorCode("The service refused the request, and would again.", "See the message."),
+    "refusal": ErrorCode(
+        "The model refused to answer, and the job spec says `on_refused: fail`.",
+        "Ask otherwise, or keep refusals.",
+    ),
+    "truncated": ErrorCode(
+        "The answer was cut at its limit of tokens, and the job spec does not keep such answers.",
+        "Allow more output tokens (`retry_output_tokens`).",
+    ),
+    "unreadable_answer": ErrorCode(
+        "The answer came, and its shape is none that is known; it is kept as it came.", "See the record."
+    ),
     "timeout": ErrorCode("A live call got no answer in time.", "It is made again by itself."),
 }
 
 # Why a file waits, is held, or is tried again: nothing is lost, and nothing has to be dropped again.
 OF_WAITING: dict[str, ErrorCode] = {
+    "blocked": ErrorCode(
+        "Storage does not let the file be taken, changed or deleted.",
+        "See the message: a lease, a hold, a tier, a role.",
+    ),
     "call_failed": ErrorCode(
         "A step ended without an answer: the worker died, or its time ran out.", "See the log."
     ),
+    "changing": ErrorCode("The file is being written, or changes again and again.", "It goes on by itself."),
     "configuration": ErrorCode(
         "A setting, role or deployment is not right.", "Correct what the message names."
     ),
@@ -205,6 +221,7 @@ OF_WAITING: dict[str, ErrorCode] = {
     "job_spec": ErrorCode("The job spec has mistakes.", "Correct them; its files go on by themselves."),
     "no_container": ErrorCode("Containers are missing.", "Create them."),
     "not_found": ErrorCode("Something that should be there is not.", "See the message."),
+    "odd_name": ErrorCode("A name with `.` or `..` between slashes.", "Rename the file."),
     "passing": ErrorCode("A fault that passes by itself.", "It goes on by itself."),
     "quota_full": ErrorCode("The service has no room now.", "It goes on by itself; ask for more quota."),
     "settings": ErrorCode("Settings are missing or wrong.", "Correct those that the message lists."),

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from domain.errors import InputFileError
+from domain.json_depth import is_too_deep
 from domain.service.request_lines import UTF8_BOM, split_lines
 from domain.spec.shapes import is_complete_request, shape_of
 from formats.text.gunzip import GZIP_MAGIC, plain
@@ -100,6 +101,8 @@ def _is_request(values: Mapping[str, msgspec.Raw]) -> bool:
 
 def _values(line: bytes) -> Mapping[str, msgspec.Raw] | None:
     """Give what a line holds that is a JSON object, None for any other."""
+    if is_too_deep(line):
+        return None
     try:
         return _decode(line)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
