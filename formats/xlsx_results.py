@@ -13,7 +13,7 @@ from tempfile import SpooledTemporaryFile
 from typing import IO, Any
 from xml.sax.saxutils import escape, quoteattr
 
-from domain.templates.row_text import text_of
+from domain.templates.row_text import text_in_results
 from formats.sinks import ArrowSink, Sink
 
 MAX_ROWS = 1_048_576  # of a sheet
@@ -105,8 +105,8 @@ class XlsxResults:
         if isinstance(value, bool):
             return f'<c t="b"><v>{value:d}</v></c>'
         if _is_exact(value):
-            return f"<c><v>{text_of(value)}</v></c>"
-        first, *others = _pieces(text_of(value))
+            return f"<c><v>{text_in_results(value)}</v></c>"
+        first, *others = _pieces(text_in_results(value))
         for number, piece in enumerate(others, 2):
             self._continue(column, number, piece)
         return _text_cell(first)

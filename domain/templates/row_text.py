@@ -25,6 +25,11 @@ def text_of(value: object) -> str:
     return write(value) if write else _text_of_unusual(value)
 
 
+def text_in_results(value: object) -> str:
+    """Write a value like `text_of`, but NaN and infinite numbers as what they are: a result keeps what its row has."""
+    return repr(value) if type(value) is float else text_of(value)
+
+
 def json_text(value: object) -> str:
     """Write a value as JSON, without spaces. Raises like `text_of`."""
     return _json(value).decode()

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from domain.templates.row_text import text_of
+from domain.templates.row_text import text_in_results
 from formats.sinks import Sink
 
 BOM = b"\xef\xbb\xbf"
@@ -29,7 +29,7 @@ class CsvResults:
 
     def add(self, record: Mapping[str, Any]) -> None:
         """Write one record."""
-        self._writer.writerow([as_text(text_of(record.get(column))) for column in self._columns])
+        self._writer.writerow([as_text(text_in_results(record.get(column))) for column in self._columns])
         if self._held.tell() >= HELD_CHARS:
             self._hand_over()
 
