@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 from aiohttp import web
 
+from local.doors import refusal
 from local.functions_host.client_binding import MANAGEMENT_PREFIX, management_urls
 from local.functions_host.errors import (
     InstanceExistsError,
@@ -58,6 +59,16 @@ async def error_responses(
             "ExceptionType": type(error).__name__,
         }
         return web.json_response(document, status=_STATUS_CODES[type(error)])
+
+
+@web.middleware
+async def this_machine_alone(
+    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+) -> web.StreamResponse:
+    """Answer no web page of another site."""
+    if told := refusal(request.headers.get("Host"), request.headers.get("Origin")):
+        return web.Response(status=403, text=told)
+    return await handler(request)
 
 
 class ManagementApi:

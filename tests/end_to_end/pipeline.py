@@ -37,6 +37,7 @@ def app_settings(
         "POLL_MIN_SECONDS": "0.2",
         "POLL_MAX_SECONDS": "0.4",
         "SNAPSHOT_WINDOW_SECONDS": "0.5",
+        "PYTHON_THREADPOOL_THREAD_COUNT": "24",  # as deployed
         "SWEEP_SCHEDULE": "*/2 * * * * *",
     }
     return settings | containers.settings | {name.upper(): value for name, value in changes.items()}
