@@ -23,6 +23,7 @@ from adapters.openai.errors import (
     token_provider,
     without_signatures,
 )
+from adapters.threads import in_thread
 from domain.errors import ConfigurationError, LostAnswerError, PassingError
 from domain.service.answer_repair import is_strict, read_leniently
 
@@ -158,6 +159,6 @@ def _async_token_provider(scope: str) -> Any:
     provider = token_provider(scope)
 
     async def provide() -> str:
-        return await asyncio.to_thread(provider)
+        return await in_thread(provider)
 
     return provide

@@ -88,7 +88,10 @@ class Metadata(msgspec.Struct, kw_only=True):
     reason: Annotated[str | None, Meta(description="Why the file was rejected as a whole.")] = None
     input_state: Annotated[
         str,
-        Meta(description="The input file when the results were written: `present`, `replaced` or `deleted`."),
+        Meta(
+            description="The input file when the results were written: `present`; `rewritten` with the same content, or with "
+            "other metadata alone, and not sent again; `grown` at its end; `replaced` by other content; `deleted`; `unknown`."
+        ),
     ] = "present"
     engine: Annotated[
         Literal["batch", "direct", "batch+direct"],

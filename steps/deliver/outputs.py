@@ -5,13 +5,15 @@ check that every line of the input has exactly one outcome.
 Why: docs/decisions/0003-few-activities-per-file.md
 """
 
+import logging
+
 import msgspec
 
 from adapters.services import Services
 from adapters.storage.blobs import Container, LazyWriter
 from domain import names
 from domain.contracts import FileWork, WrittenOutputs
-from domain.errors import NotFoundError, PipelineError
+from domain.errors import NotFoundError, PassingError, PipelineError
 from domain.records import Plan
 from domain.results import error_records
 from domain.results.error_codes import ErrorCodes
@@ -22,6 +24,11 @@ from steps.containment import HARMLESS_BYTES, Contained
 from steps.deliver.collected_outcomes import CollectedOutcomes
 from steps.deliver.request_records import RequestRecords
 from steps.deliver.table_records import TableRecords
+from steps.likeness import Likeness, input_file, likeness
+
+_STATES = {Likeness.SAME: "rewritten", Likeness.GROWN: "grown", Likeness.OTHER: "replaced"}
+
+log = logging.getLogger(__name__)
 
 
 class _Earlier(msgspec.Struct):
@@ -50,7 +57,7 @@ class Delivery:
 
     def __init__(self, key: str, plan: Plan, services: Services) -> None:
         self._key, self._plan = key, plan
-        self._storage, self._store = services.storage, services.work
+        self._services, self._storage, self._store = services, services.storage, services.work
         self._paths: OutputPaths = output_paths(services.settings, key, plan)
         self._collected = CollectedOutcomes(key, plan, services.work)
         self._prices = services.settings.price_list
@@ -112,11 +119,20 @@ class Delivery:
         )
 
     def _input_state(self) -> str:
+        """Say what has become of the input file. Whatever storage has against that question, the answers are delivered."""
         try:
             entry = self._storage.input.entry(self._plan.path)
+            if entry.etag == self._plan.etag:
+                return "present"
+            like = likeness(self._key, self._plan.size, input_file(entry), self._services)
         except NotFoundError:
             return self._state_before_archiving() or "deleted"
-        return "present" if entry.etag == self._plan.etag else "replaced"
+        except PassingError:
+            raise
+        except PipelineError as error:
+            log.warning("%s: what has become of it is not known: %s", self._plan.path, error)
+            return "unknown"
+        return _STATES[like]
 
     def _state_before_archiving(self) -> str | None:
         """Read what an earlier try has seen: the input may be gone because it was archived after that."""
