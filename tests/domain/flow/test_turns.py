@@ -2,6 +2,7 @@
 
 from collections import Counter
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -29,6 +30,22 @@ def test_what_begins_weighs_no_more_than_allowed_unless_one_heavy_thing_is_alone
             left = [size for number, size in enumerate(sizes) if (number, size) not in taken]
             free = [size for size in left if (size > LIGHT) is is_heavy]
             assert all(beside + begun and sum(beside + begun) + size > HEAVIEST for size in free)
+
+
+@pytest.mark.parametrize(
+    ("moving", "sizes", "taken"),
+    [
+        ([], [400, 400, 101], [400, 400]),
+        ([400], [401, 400, 101], [400]),
+        # An eighth is light, and not held up by what is heavy.
+        ([800], [101, LIGHT, LIGHT], [LIGHT, LIGHT]),
+        ([LIGHT] * 7, [LIGHT, LIGHT, 101], [LIGHT, 101]),
+    ],
+)
+def test_heavy_and_light_ones_have_as_much_each_for_themselves(
+    moving: list[int], sizes: list[int], taken: list[int]
+) -> None:
+    assert list(take_within(sizes, int, most=9, heaviest=HEAVIEST, moving=moving)) == taken
 
 
 def test_a_small_file_is_not_behind_all_shards_of_a_large_one() -> None:
