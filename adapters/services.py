@@ -65,6 +65,12 @@ class Services:
         """The prefix of this app's files in the service."""
         return names.service_file_prefix(self.storage.account_url, self.settings.work_container)
 
+    @property
+    def known_file_prefixes(self) -> tuple[str, ...]:
+        """That prefix, and the one under which an earlier version of the app may have made files that are still there."""
+        former = self.storage.former_file_prefix
+        return (self.file_prefix, former) if former else (self.file_prefix,)
+
 
 @cache
 def services() -> Services:

@@ -21,7 +21,8 @@ from orchestrators.in_flight import InFlight
 
 # Instances of these versions were begun by orchestrators that called in another order (in rounds; files behind a paused
 # deployment later); their histories do not fit this one. They end as failed, and the next snapshot takes their files over.
-OLDER_VERSIONS = frozenset({"", "1.0", "2.0"})
+# The extension gives None where there was no version.
+OLDER_VERSIONS = frozenset({None, "", "1.0", "2.0"})
 
 bp = df.Blueprint()
 

@@ -30,3 +30,10 @@ class WorkStore:
     def drop_file(self, key: str) -> None:
         """Remove all records about a file, the claim first: without it nothing can be mistaken for unfinished work."""
         self._work.delete_folder(names.file_folder(key), first=names.frozen_input(key))
+
+    def drop_all_but_claim(self, key: str) -> None:
+        """Remove the records about a file that is done, but for the claim on it, the plan last: it tells that this is left."""
+        records = [entry.name for entry in self._work.list(names.file_folder(key))]
+        for name in sorted(records, key=lambda name: name == names.plan(key)):
+            if name != names.frozen_input(key):
+                self.blobs.purge(name)

@@ -15,7 +15,7 @@ from local.functions_host.engine import Engine
 from local.functions_host.functions import App, TriggerKind
 from local.functions_host.instance_commands import InstanceCommands
 from local.functions_host.invoke import Invoker
-from local.functions_host.management_api import ManagementApi, error_responses
+from local.functions_host.management_api import ManagementApi, error_responses, this_machine_alone
 from local.functions_host.storage.blobs import BlobStore
 from local.functions_host.storage.database import Database
 from local.functions_host.storage.orchestrations import OrchestrationStore
@@ -34,7 +34,6 @@ class HostOptions:
     """What a host is made of."""
 
     app: App
-    app_folder: Path
     config: HostConfig
     state_file: Path
     blob_poll_seconds: float
@@ -58,9 +57,7 @@ class Host:
         self._database = Database(options.state_file)
         self._invoker = Invoker(
             client_binding=client_binding(self.origin, config.task_hub),
-            app_folder=str(options.app_folder),
             timeout_seconds=config.function_timeout_seconds,
-            threads=config.max_concurrent_activities,
         )
         self._store = OrchestrationStore(self._database)
         self._trace = TurnTrace(options.trace_file) if options.trace_file else None
@@ -107,7 +104,9 @@ class Host:
 
     def _server(self) -> web.Application:
         app, config = self._options.app, self._options.config
-        server = web.Application(middlewares=[error_responses], client_max_size=_NO_BODY_LIMIT)
+        server = web.Application(
+            middlewares=[this_machine_alone, error_responses], client_max_size=_NO_BODY_LIMIT
+        )
         commands = InstanceCommands(
             app=app,
             database=self._database,

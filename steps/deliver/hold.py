@@ -37,7 +37,7 @@ def release(key: str, services: Services) -> bool:
     """Let the next snapshot take a file that is set aside, whatever it was for; False where none of that key is."""
     claims = services.work.claims
     found = claims.read(key)
-    if found is None or not found[0].held_until:
+    if found is None or not found[0].held_until or found[0].done_at:
         return False
     claim, etag = found
     services.work.attempts.forget(key)

@@ -30,9 +30,9 @@ class FileTransport(ABC):
     def __init__(self, work: ShardWork, session: LedgerSession, services: Services) -> None:
         self._work, self._shard, self._session = work, work.shard, session
         self._api, self._blobs, self._settings = services.batch_api, services.work.blobs, services.settings
-        self._urls, self._prefix, self._clock = (
+        self._urls, self._prefixes, self._clock = (
             services.storage.work_urls,
-            services.file_prefix,
+            services.known_file_prefixes,
             services.clock,
         )
 
@@ -40,7 +40,7 @@ class FileTransport(ABC):
         """Send the shard's file unless that was done; None once batches may use it."""
         ledger = self._session.ledger
         if ledger.input_file_id is None:
-            known = None if self._session.first_time else next(self._api.files_named(self._filename), None)
+            known = None if self._session.first_time else self._known_file()
             ledger.input_file_id, status = known[:2] if known else self._send()
             if status != READY:  # else the write of the intent to create keeps the id as well
                 self._session.write()
@@ -59,10 +59,19 @@ class FileTransport(ABC):
         """Create the batch."""
         return self._api.create(str(self._session.ledger.input_file_id), self._shard.url, metadata)
 
+    def _known_file(self) -> tuple[str, str, str] | None:
+        """Find the shard's file in the service, by any name that this app has given it."""
+        return next(
+            (file for name in map(self._name, self._prefixes) for file in self._api.files_named(name)), None
+        )
+
     @property
     def _filename(self) -> str:
+        return self._name(self._prefixes[0])
+
+    def _name(self, prefix: str) -> str:
         submission = self._session.ledger.submission
-        return names.service_filename(self._prefix, self._work.key, self._shard.shard, submission)
+        return names.service_filename(prefix, self._work.key, self._shard.shard, submission)
 
     @abstractmethod
     def _send(self) -> tuple[str, str]:

@@ -168,8 +168,9 @@ def test_a_budget_is_not_shared_by_parts() -> None:
     assert set(run.engine.instances) == {f"{SNAPSHOT}-files"}
 
 
-def test_an_instance_of_an_older_version_ends_at_once_and_says_what_comes_next() -> None:
-    engine = VirtualEngine(HANDLES, lambda *_: (0.0, None), version="1.0")
+@pytest.mark.parametrize("version", ["", "1.0"])  # the first comes as None
+def test_an_instance_of_an_older_version_ends_at_once_and_says_what_comes_next(version: str) -> None:
+    engine = VirtualEngine(HANDLES, lambda *_: (0.0, None), version=version)
     engine.start("run_files", {}, "old")
     engine.run()
     assert engine.instances["old"].instance.status.name == "FAILED"

@@ -2,6 +2,7 @@
 
 import asyncio
 import inspect
+import threading
 from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
@@ -28,13 +29,16 @@ def fresh_services() -> Iterator[None]:
     services.cache_clear()
 
 
+CONTEXT = SimpleNamespace(invocation_id="id", thread_local_storage=threading.local())
+
+
 def answer(
     function: Any, method: str, url: str = ADDRESS, route: dict[str, str] | None = None
 ) -> func.HttpResponse:
     """Call a function as the worker does, its durable client made by the SDK."""
     request = func.HttpRequest(method=method, url=url, route_params=route, body=b"")
     call_it = function._function.get_user_function()
-    given = {"req": request, "client": NO_TASK_HUB, "context": None}
+    given = {"req": request, "client": NO_TASK_HUB, "context": CONTEXT}
     wanted = {name: value for name, value in given.items() if name in inspect.signature(call_it).parameters}
     response: func.HttpResponse = asyncio.run(call_it(**wanted))
     return response
@@ -72,6 +76,24 @@ def test_what_is_told_holds_no_secret(function: Any, method: str, monkeypatch: p
     assert "AZURE_OPENAI_ENDPOINT" in body["error"]
     assert ACCOUNT_KEY not in body["error"]
     assert "key-of-the-service" not in body["error"]
+
+
+@pytest.mark.parametrize(
+    ("own", "expected"),
+    [("", "/api/snapshots"), ("app.example.net", "https://app.example.net/api/snapshots")],
+)
+def test_the_address_of_a_snapshot_is_none_that_a_caller_made_up(
+    own: str, expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def started(*_: Any) -> bool:
+        return True
+
+    monkeypatch.setenv("WEBSITE_HOSTNAME", own)
+    monkeypatch.setattr(snapshots_api, "services", lambda: SimpleNamespace(storage=None))
+    monkeypatch.setattr(snapshots_api, "start_snapshot", started)
+    response = answer(snapshots_api.run_snapshot, "POST", "https://evil.example/api/snapshots?code=key")
+    body = msgspec.json.decode(response.get_body())
+    assert body["status_url"] == response.headers["Location"] == f"{expected}/{body['id']}"
 
 
 @pytest.mark.parametrize("query", ["", "/", "?code=key-of-the-function", "/?code=key-of-the-function&a=/b"])
