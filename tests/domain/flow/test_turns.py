@@ -54,6 +54,11 @@ def test_a_small_file_is_not_behind_all_shards_of_a_large_one() -> None:
     assert turns == ["small/0", "other/0", "large/0", "other/1", "large/1", "large/2", "large/3", "large/4"]
 
 
+def test_who_was_served_more_waits_until_the_others_have_had_as_much() -> None:
+    turns = round_robin(["a0", "a1", "b0", "b1", "b2"], lambda item: item[0], Counter({"a": 2}))
+    assert turns == ["b0", "b1", "a0", "b2", "a1"]
+
+
 @given(
     st.lists(st.sampled_from("abc"), max_size=30), st.dictionaries(st.sampled_from("abc"), st.integers(0, 9))
 )
