@@ -1,5 +1,6 @@
 """Storage that says no, to one file or to all: it is told, waited for, and costs nothing else."""
 
+import asyncio
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from domain.records import InputFile
 from local.azure_openai import RunningService
 from steps.intake.at_rest import files_at_rest
 from steps.intake.refusals import LONGEST_SECONDS
+from steps.intake.survey import has_new_strays, survey
 from tests.activities.conftest import MakePipeline
 from tests.activities.inline_pipeline import InlinePipeline
 from tests.activities.request_files import requests
@@ -43,6 +45,16 @@ def leased(container: Container, name: str = PATH) -> BlobLeaseClient:
 
 def rest(pipeline: InlinePipeline) -> dict[str, list[dict[str, Any]]]:
     return files_at_rest(pipeline.services)
+
+
+def starts_nothing(pipeline: InlinePipeline) -> bool:
+    """Tell whether a sweep would start no snapshot."""
+
+    async def is_alive(_: str) -> bool:
+        return False
+
+    found = asyncio.run(survey(pipeline.services, is_alive, snapshot_id="snapshot-x"))
+    return not (found.anything or has_new_strays(found))
 
 
 @contextmanager
@@ -83,6 +95,7 @@ def test_a_leased_file_is_done_once_and_goes_with_the_lease(
     assert (done["file"], done["code"]) == (path, "LeaseIdMissing")
     assert "done" in done["reason"]
     assert rest(pipeline)["waiting"] == rest(pipeline)["held"] == []
+    assert starts_nothing(pipeline)
     lease.break_lease(0)
     assert pipeline.run().files == 0
     assert pipeline.names(storage.input) == []
@@ -132,6 +145,7 @@ def test_a_file_in_the_archive_tier_is_told_and_taken_when_it_is_back(
     (waiting,) = rest(pipeline)["waiting"]
     assert (waiting["file"], waiting["code"]) == (PATH, "BlobArchived")
     assert "rehydrate" in waiting["reason"]
+    assert starts_nothing(pipeline)
     blob(pipeline.storage.input).set_standard_blob_tier("Hot")
     assert pipeline.run().done == 1
 
@@ -166,6 +180,7 @@ def test_a_file_that_fails_in_passing_again_and_again_costs_no_other_file_anythi
         assert pipeline.live(flow).done == 1
         for _ in range(SWEEPS):
             assert pipeline.begin().files_total == 0
+    assert starts_nothing(pipeline)
     assert asked.count("bad.jsonl") == 3
     (waiting,) = rest(pipeline)["waiting"]
     assert (waiting["file"], waiting["code"]) == ("bad.jsonl", "InternalError")
@@ -244,6 +259,7 @@ def test_a_stray_claim_without_metadata_is_told_and_stops_nothing(
         assert pipeline.run().files == 0
     (waiting,) = rest(pipeline)["waiting"]
     assert (waiting["file"], waiting["code"]) == (stray, "unreadable_claim")
+    assert starts_nothing(pipeline)
 
 
 def test_metadata_of_a_directory_on_a_file_with_content_hide_nothing(pipeline: InlinePipeline) -> None:
