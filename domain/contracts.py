@@ -138,7 +138,7 @@ class OpenShard(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     engine: Engine = "batch"
     inputs_per_request: int = 1  # rows that may share a live call
     direct_deployment: str | None = None  # takes, live, what a batch has not answered by the deadline
-    structured: bool = False  # its answers have to fit the schema in the file's job spec
+    structured: bool = False  # its answers are held against the file's job spec: a schema, rules
 
 
 class PreparedFile(msgspec.Struct, frozen=True, kw_only=True):
@@ -175,11 +175,16 @@ class Submitted(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Pause(msgspec.Struct, frozen=True, kw_only=True):
-    """No further submissions for now: to one deployment, or to the whole resource (`model` None)."""
+    """No further submissions for now, as far as the evidence goes.
+
+    `reach`: which shards it stops, one of what `service.reach` gives. Without one: all of a deployment's batches, or all batches
+    (`model` None).
+    """
 
     model: str | None
     kind: PauseKind
     message: str
+    reach: str = ""
 
 
 class SliceWork(msgspec.Struct, frozen=True, kw_only=True):

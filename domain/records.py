@@ -114,12 +114,22 @@ class SendingRecord(msgspec.Struct, kw_only=True):
     ended_seen_at: float | None = None  # epoch seconds
 
 
+class Again(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """What was answered and paid, and is asked for again: the answers that another attempt took the place of."""
+
+    requests: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+
+
 class Collected(msgspec.Struct, kw_only=True):
     """How a shard ended; written after its outcomes and its children lie safely in `work/`."""
 
     tally: Tally
     children: list[PlannedShard] = []
     children_attempt: int = 1
+    wide: list[str] = []  # properties of structured answers with whole numbers beyond 64 bits
+    again: Again = msgspec.field(default_factory=Again)
 
 
 class Ledger(msgspec.Struct, kw_only=True):

@@ -13,7 +13,7 @@ from msgspec import Meta
 
 from domain.addresses import address_mistake, connection_mistake, key_mistake
 from domain.errors import SettingsError
-from domain.schedules import schedule_mistake
+from domain.ncrontab import mistake_in
 from domain.service.endpoints import DEFAULT_URL, Url, WantedEngine, named
 from domain.service.transports import FIRST_VERSION_WITH_BLOBS, TransportName
 from domain.spec.job_spec import SpecDefaults
@@ -281,7 +281,7 @@ def read_at_import(env: Mapping[str, str], name: str) -> Any:
     """
     field = next(field for field in msgspec.structs.fields(Settings) if field.name == name)
     given = env.get(field.encode_name, "").strip()
-    if not given or (name == "sweep_schedule" and schedule_mistake(given)):
+    if not given or (name == "sweep_schedule" and mistake_in(given)):
         return field.default
     try:
         return msgspec.convert(given, field.type, strict=False)
@@ -312,6 +312,9 @@ def _contradictions(values: Mapping[str, Any]) -> list[str]:
         found.append("FILE_EXPIRY_DAYS: the service takes 14 to 30 days; 0 switches expiry off.")
     if values.get("on_deadline") == "direct" and "direct_deployment" not in values:
         found.append("DIRECT_DEPLOYMENT: missing. ON_DEADLINE is `direct`: where are the live calls to go?")
+    schedule = values.get("sweep_schedule")
+    if schedule and (mistake := mistake_in(schedule)):
+        found.append(f"SWEEP_SCHEDULE: {mistake} (is {schedule!r}).")
     try:
         parse_prices(values.get("prices", ""))
     except ValueError as error:
@@ -336,7 +339,7 @@ def _contradictions(values: Mapping[str, Any]) -> list[str]:
 
 
 def _unfit_doors(values: Mapping[str, Any]) -> list[str]:
-    """Find addresses, keys and schedules that would fail later, without saying why."""
+    """Find addresses and keys that would fail later, without saying why."""
     checks: tuple[tuple[str, Callable[[str], str | None]], ...] = (
         ("data", connection_mistake),
         ("data__blob_service_uri", address_mistake),
@@ -344,7 +347,6 @@ def _unfit_doors(values: Mapping[str, Any]) -> list[str]:
         ("data__dfs_service_uri", address_mistake),
         ("azure_openai_endpoint", address_mistake),
         ("azure_openai_api_key", key_mistake),
-        ("sweep_schedule", schedule_mistake),
     )
     encoded = {field.name: field.encode_name for field in msgspec.structs.fields(Settings)}
     return [

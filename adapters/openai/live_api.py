@@ -23,7 +23,9 @@ from adapters.openai.errors import (
     token_provider,
     without_signatures,
 )
+from adapters.threads import in_thread
 from domain.errors import ConfigurationError, LostAnswerError, PassingError
+from domain.service.answer_repair import is_strict, read_leniently
 
 CALL_TIMEOUT_SECONDS = 600.0  # the SDK's own; long answers of reasoning models take minutes
 CONNECT_TIMEOUT_SECONDS = 10.0
@@ -43,6 +45,7 @@ class LiveAnswer(NamedTuple):
     body: bytes
     request_id: str
     retry_after: float | None  # seconds
+    marks: tuple[str, ...] = ()  # what was changed so that every reader takes the body
 
 
 class LiveApi:
@@ -79,10 +82,11 @@ class LiveApi:
                 raise PassingError(f"{about}: {error}", code=type(error.__cause__).__name__) from error
             cause = type(error.__cause__).__name__
             raise LostAnswerError(f"{about}: {error} ({cause})", code=cause) from error
-        content = _one_line(response.content)
-        if content is None:
+        read = _one_line(response.content)
+        if read is None:
             raise LostAnswerError(f"{about}: answered with status {response.status_code}, but not with JSON.")
-        return LiveAnswer(response.status_code, content, _request_id(response), None)
+        content, marks = read
+        return LiveAnswer(response.status_code, content, _request_id(response), None, marks)
 
 
 def _refusal(error: openai.APIStatusError, about: str) -> LiveAnswer:
@@ -90,20 +94,28 @@ def _refusal(error: openai.APIStatusError, about: str) -> LiveAnswer:
     ours = from_status(error, about, effect=True, kind=LIVE_KIND)
     if isinstance(ours, ConfigurationError):
         raise ours from error
-    content = _one_line(error.response.content)
-    if content is None:
+    read = _one_line(error.response.content)
+    if read is not None:
+        content = read[0]
+    else:
         shown = without_signatures(error.response.text[:MAX_SHOWN_CHARS]) or "The service gave no reason."
         content = msgspec.json.encode({"error": {"code": f"http_{error.status_code}", "message": shown}})
     return LiveAnswer(error.status_code, content, _request_id(error.response), retry_after(error))
 
 
-def _one_line(content: bytes) -> bytes | None:
-    """Give JSON without the white space that was there to be read; None for anything that is no JSON."""
+def _one_line(content: bytes) -> tuple[bytes, tuple[str, ...]] | None:
+    """Give JSON that every reader takes, without the white space that was there to be read, and what was changed for that.
+
+    None for anything that is no JSON, however leniently it is read.
+    """
+    if is_strict(content):
+        has_lines = b"\n" in content or b"\r" in content
+        return msgspec.json.format(content, indent=-1) if has_lines else content, ()
     try:
-        msgspec.json.decode(content)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        found, marks = read_leniently(content)
+    except msgspec.DecodeError:
         return None
-    return msgspec.json.format(content, indent=-1) if b"\n" in content or b"\r" in content else content
+    return msgspec.json.encode(found), tuple(marks)
 
 
 def _request_id(response: httpx2.Response) -> str:
@@ -147,6 +159,6 @@ def _async_token_provider(scope: str) -> Any:
     provider = token_provider(scope)
 
     async def provide() -> str:
-        return await asyncio.to_thread(provider)
+        return await in_thread(provider)
 
     return provide

@@ -9,11 +9,10 @@ import logging
 import uuid
 from collections import deque
 from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import requests
 from azure.core import MatchConditions
@@ -30,9 +29,13 @@ from adapters.storage.connection import Connection
 from adapters.storage.directories import Directories
 from adapters.storage.errors import translated
 from adapters.storage.urls import BlobUrls, is_local, without_query
+from adapters.threads import pool
 from domain import names
 from domain.errors import BlockedError, ConfigurationError, ConflictError, NotFoundError, PassingError
 from domain.settings import Settings
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future, ThreadPoolExecutor
 
 BLOCK_BYTES = 4 * 1024 * 1024  # one read, one staged block: what a stream holds in memory at a time
 COPY_WAIT_SECONDS = 2.0  # after which it is worth asking again whether a copy is complete
@@ -307,7 +310,7 @@ class BlobWriter:
     def _stage(self) -> None:
         self._wait(BLOCKS_UNDER_WAY - 1)
         block = base64.b64encode(f"{self._series}{len(self._blocks):06d}".encode()).decode()
-        self._sender = self._sender or ThreadPoolExecutor(BLOCKS_UNDER_WAY)
+        self._sender = self._sender or pool(BLOCKS_UNDER_WAY)
         self._sending.append(self._sender.submit(self._send, block, bytes(self._buffer)))
         self._blocks.append(BlobBlock(block))
         self._buffer.clear()
@@ -459,8 +462,8 @@ def _streamed(download: StorageStreamDownloader[bytes], about: str) -> Iterator[
         if download.size <= BLOCK_BYTES:
             yield from chunks
             return
-        with ThreadPoolExecutor(1) as pool:
-            ahead = pool.submit(next, chunks, None)
+        with pool(1) as one_ahead:
+            ahead = one_ahead.submit(next, chunks, None)
             while (chunk := ahead.result()) is not None:
-                ahead = pool.submit(next, chunks, None)
+                ahead = one_ahead.submit(next, chunks, None)
                 yield chunk

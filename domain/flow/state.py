@@ -10,6 +10,7 @@ import msgspec
 from domain.contracts import Fault, OpenShard
 from domain.records import SpecBlob
 from domain.service.outcomes import Tally
+from domain.service.reach import reaches_to
 
 FileEnd = Literal["done", "rejected", "held", "gone"]
 
@@ -127,6 +128,11 @@ class ShardState(msgspec.Struct, kw_only=True, omit_defaults=True):
     def identity(self) -> tuple[str, str]:
         """The file's key and the shard's name: what a call about this shard carries."""
         return self.key, self.shard.shard
+
+    @property
+    def reaches(self) -> tuple[str, ...]:
+        """The reaches of refusals that stop it."""
+        return reaches_to(self.shard.engine, self.shard.model, self.shard.url)
 
     def move(self, step: ShardStep) -> None:
         """Go to another step, where everything begins anew. Raises ForbiddenMoveError."""

@@ -1,7 +1,7 @@
 """The durable engine: takes messages to turns, turns to the store, and what follows from them to their places.
 
-The store is touched on the loop's thread only; the calls of orchestrators, which are long compared to everything
-else here, happen in threads.
+The store is touched on the loop's thread only; what comes before and after the call of an orchestrator, long compared to
+everything else here, happens in threads, the call itself in one of the worker's.
 """
 
 import asyncio
@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from local.functions_host.activity_queue import ActivityQueue
 from local.functions_host.alarms import Alarms
 from local.functions_host.commit import Effects, TurnCommit
-from local.functions_host.config import HostConfig, VersionMatch
+from local.functions_host.config import HostConfig, VersionFailure, VersionMatch
 from local.functions_host.functions import App
 from local.functions_host.history import RuntimeStatus
 from local.functions_host.invoke import Invoker
@@ -21,9 +21,10 @@ from local.functions_host.logs import host_logger, user_traceback
 from local.functions_host.storage.database import Database
 from local.functions_host.storage.orchestrations import OrchestrationStore, Turn
 from local.functions_host.trace import TurnTrace
-from local.functions_host.turn import TurnOutcome, fail_turn, run_turn
+from local.functions_host.turn import TurnOutcome, end_turn, fail_turn, run_turn
 from local.functions_host.turn_queue import TurnQueue
 
+VERSION_MISMATCH = "VersionMismatch: Orchestration version did not comply with Worker Versioning"
 _GRACE_SECONDS = 1.0
 _log = host_logger("engine")
 
@@ -46,6 +47,7 @@ class Engine:
         self._app = app
         self.commit = TurnCommit(database, store, config.default_version)
         self._store = store
+        self._invoker = invoker
         self._config = config
         self._clock = clock
         self._trace = trace
@@ -80,7 +82,7 @@ class Engine:
     async def _take_turn(self, instance_id: str) -> None:
         now = self._clock()
         turn = self._store.next_turn(instance_id, now)
-        if turn is None:
+        if turn is None or self._waits_for_its_version(turn):
             return
         outcome = await self._run(turn, now)
         if self._trace:
@@ -91,14 +93,31 @@ class Engine:
     async def _run(self, turn: Turn, now: float) -> TurnOutcome:
         instance = turn.instance
         function = self._app.orchestrator(instance.name)
-        if function is None:  # Azure would let the instance wait for ever
-            return fail_turn(turn, f"there is no orchestrator function named {instance.name!r}", now)
         if not _version_matches(instance.version, self._config):
-            return fail_turn(
-                turn, f"this app does not run orchestrations of version {instance.version!r}", now
+            return end_turn(turn, VERSION_MISMATCH, now)
+        if function is None:
+            known = ", ".join(f"'{known}'" for known in self._app.orchestrator_names())
+            reason = (
+                f"The function '{instance.name}' doesn't exist, is disabled, or is not an orchestrator function. "
+                f"Additional info: The following are the known orchestrator functions: {known}."
             )
+            return fail_turn(turn, reason, now)
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._threads, run_turn, turn, function.call, now)
+        handle = self._invoker.call_orchestrator(function, loop)
+        return await loop.run_in_executor(self._threads, run_turn, turn, handle, now)
+
+    def _waits_for_its_version(self, turn: Turn) -> bool:
+        """Tell whether the instance waits for another app, with its messages; so does the extension, again and again."""
+        instance = turn.instance
+        if self._config.version_failure is VersionFailure.FAIL or _version_matches(
+            instance.version, self._config
+        ):
+            return False
+        _log.warning(
+            "%s %s waits: this app does not run version %r",
+            *(instance.name, instance.instance_id, instance.version),
+        )
+        return True
 
     def _set_in_motion(self, effects: Effects) -> None:
         self._activities.add(effects.activities)
@@ -127,8 +146,7 @@ def _log_outcome(turn: Turn, outcome: TurnOutcome) -> None:
     if not turn.history:
         _log.debug("%s %s started", instance.name, instance.instance_id)
     if instance.status is RuntimeStatus.FAILED:
-        cause = outcome.failure and (outcome.failure.__cause__ or outcome.failure)
-        trace = f"\n{user_traceback(cause)}" if cause else ""
+        trace = f"\n{user_traceback(outcome.failure)}" if outcome.failure else ""
         _log.error("%s %s: %s%s", instance.name, instance.instance_id, instance.output, trace)
     elif instance.status.is_final:
         level = logging.INFO if instance.parent is None else logging.DEBUG  # children may be thousands

@@ -8,8 +8,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from azure.functions import OrchestrationContext
-
 from local.functions_host import history
 from local.functions_host.decisions import ScheduleActivity, SetTimer, StartSubOrchestration
 from local.functions_host.errors import NonDeterministicError, NotSupportedError
@@ -18,7 +16,7 @@ from local.functions_host.sdk_call import Answer, call_orchestrator
 from local.functions_host.storage.orchestrations import Instance, Turn
 from local.functions_host.walk import WalkResult, walk
 
-MAX_CUSTOM_STATUS_BYTES = 16 * 1024  # of UTF-16, as the extension counts
+MAX_CUSTOM_STATUS_KILOBYTES = 16  # whole ones, of UTF-16, as the extension counts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,14 +47,19 @@ class TurnOutcome:
     """Why the instance failed, for the log."""
 
 
-def run_turn(turn: Turn, handle: Callable[[OrchestrationContext], str], now: float) -> TurnOutcome:
+def run_turn(turn: Turn, handle: Callable[[str], str], now: float) -> TurnOutcome:
     """Run `turn` at the moment `now` (seconds since 1970)."""
     return _TurnRun(turn, now).run(handle)
 
 
 def fail_turn(turn: Turn, reason: str, now: float) -> TurnOutcome:
-    """End the instance of `turn` as failed, without a call of its code."""
+    """End the instance of `turn` as failed, as if its code had raised; it is not called."""
     return _TurnRun(turn, now).failed(reason)
+
+
+def end_turn(turn: Turn, output: str, now: float) -> TurnOutcome:
+    """End the instance of `turn` as failed, with these words alone as its output."""
+    return _TurnRun(turn, now).ended(output)
 
 
 class _TurnRun:
@@ -67,7 +70,7 @@ class _TurnRun:
         self._events: list[Event] = [history.orchestrator_started(now), *turn.messages]
         self._next_id = 0
 
-    def run(self, handle: Callable[[OrchestrationContext], str]) -> TurnOutcome:
+    def run(self, handle: Callable[[str], str]) -> TurnOutcome:
         for message in self._turn.messages:
             if message["EventType"] == EventType.EXECUTION_TERMINATED:  # whatever the code would say to it
                 return self._finished(RuntimeStatus.TERMINATED, json.dumps(message["Input"]))
@@ -76,9 +79,13 @@ class _TurnRun:
         self._instance = replace(self._instance, custom_status=_json_or_none(answer.custom_status))
         if answer.is_broken:
             return self.failed(str(answer.error), answer.exception)
-        if len((self._instance.custom_status or "").encode("utf-16-le")) > MAX_CUSTOM_STATUS_BYTES:
+        kilobytes = len((self._instance.custom_status or "").encode("utf-16-le")) // 1024
+        if kilobytes > MAX_CUSTOM_STATUS_KILOBYTES:
             self._instance = replace(self._instance, custom_status=None)
-            return self.failed("the custom status must not be larger than 16 KB of UTF-16 JSON")
+            return self.failed(
+                f"The UTF-16 size of the JSON-serialized payload must not exceed {MAX_CUSTOM_STATUS_KILOBYTES} KB. "
+                f"The current payload size is {kilobytes} KB."
+            )
         try:
             result = walk(json.loads(f"[{text}]"), answer.actions)
         except (NonDeterministicError, NotSupportedError) as error:
@@ -90,11 +97,14 @@ class _TurnRun:
         text = f"Orchestrator function '{self._instance.name}' failed: {reason}"
         return replace(self._finished(RuntimeStatus.FAILED, json.dumps(text)), failure=failure)
 
+    def ended(self, output: str) -> TurnOutcome:
+        return self._finished(RuntimeStatus.FAILED, json.dumps(output))
+
     def _whole_history(self) -> str:
         new = json.dumps(self._events, separators=(",", ":"))[1:-1]
         return f"{self._turn.history},{new}" if self._turn.history else new
 
-    def _call(self, handle: Callable[[OrchestrationContext], str], text: str) -> Answer:
+    def _call(self, handle: Callable[[str], str], text: str) -> Answer:
         parent = self._instance.parent
         return call_orchestrator(
             handle,

@@ -89,7 +89,8 @@ class ResultFiles:
             if self._is_patient:
                 message = f"A line of {file_id} is no answer: {error}"
                 raise PassingError(message, code="broken_result") from error
-            log.warning("a line of %s is no answer and is left out: %s", file_id, error)
+            kept = "kept as a text" if answers.add_unreadable(line) else "left out"
+            log.warning("a line of %s is no answer and is %s: %s", file_id, kept, error)
 
     def _check(self, sizes: dict[str, int]) -> None:
         """Make sure that requests without an answer have none: a download may end early, even at the end of a line."""

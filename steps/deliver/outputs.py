@@ -15,6 +15,8 @@ from domain import names
 from domain.contracts import FileWork, WrittenOutputs
 from domain.errors import NotFoundError, PassingError, PipelineError
 from domain.records import Plan
+from domain.results import error_records
+from domain.results.error_codes import ErrorCodes
 from domain.results.metadata import Metadata, file_metadata
 from domain.results.output_paths import OutputPaths, output_paths
 from domain.service.outcomes import Tally
@@ -63,10 +65,13 @@ class Delivery:
     def rejected(self) -> WrittenOutputs:
         """Write the errors of a file that was refused as a whole."""
         with self._storage.error.writer(self._paths.errors) as errors:
+            codes = ErrorCodes()
             for line in self._store.blobs.lines(names.invalid_lines(self._key)):
                 errors.write(line + b"\n")
+                codes.count(error_records.reason_of(line)[0])
         tally = Tally(invalid=self._plan.requests)
         metadata = self._metadata("rejected", tally)
+        metadata.error_codes = codes.by_number()
         metadata.errors, metadata.archived_input = self._paths.errors, self._paths.rejected_input
         self._write_metadata(self._storage.error, self._paths.error_metadata, metadata)
         return WrittenOutputs(tally=tally, rejected=True)
@@ -77,10 +82,12 @@ class Delivery:
         results = self._storage.processed.lazy_writer(paths.results)
         errors = self._storage.error.lazy_writer(paths.errors)
         retry = self._storage.error.lazy_writer(paths.retry)
-        tally = self._records(results=results, errors=errors, retry=retry).write(self._collected)
+        records = self._records(results=results, errors=errors, retry=retry)
+        tally = records.write(self._collected)
         self._check_sum(tally)
         tally.input_tokens, tally.output_tokens = self._collected.tokens
         metadata = self._metadata("completed_with_errors" if tally.errors else "completed", tally)
+        metadata.error_codes = records.error_codes.by_number()
         metadata.results, metadata.errors, metadata.retry = results.close(), errors.close(), retry.close()
         metadata.archived_input = paths.archive
         self._write_metadata(self._storage.processed, paths.processed_metadata, metadata)
@@ -92,7 +99,7 @@ class Delivery:
         if self._plan.spec is None:
             return RequestRecords(self._key, self._plan, store=self._store, **sinks)
         source = self._store.blobs.source(names.frozen_input(self._key), self._plan.size)
-        return TableRecords(self._plan, source, **sinks)
+        return TableRecords(self._plan, source, **sinks, prices=self._prices)
 
     def _check_sum(self, tally: Tally) -> None:
         if tally.total != self._plan.requests:
@@ -138,4 +145,5 @@ class Delivery:
             return None
 
     def _write_metadata(self, container: Container, name: str, metadata: Metadata) -> None:
+        metadata.tell_compat()
         container.write(name, msgspec.json.format(msgspec.json.encode(metadata), indent=2) + b"\n")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import msgspec
 
 from adapters.services import Services
+from adapters.threads import in_thread
 from adapters.version import app_version
 from adapters.work.claims import Claimed, Records
 from domain import names
@@ -18,7 +19,6 @@ from steps.intake.standing import StandingFile, sort_out
 from steps.job_specs import JobSpecs, ListedSpec
 from steps.likeness import input_file
 from steps.recent import Recent
-from steps.threads import in_thread
 
 MAX_OWNERS_ASKED = 50  # one status call each; a different sample every time, so that all are asked in the end
 

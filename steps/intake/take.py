@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from adapters.services import Services
+from adapters.threads import in_thread, pool
 from adapters.work.claims import Claimed, Claims
 from domain import names
 from domain.contracts import ListedFile, SnapshotRequest, SnapshotSettings, TakenFiles
@@ -14,7 +15,6 @@ from steps.intake.refusals import Refusals
 from steps.intake.survey import Survey, survey
 from steps.intake.tidying import tell, tidy
 from steps.job_specs import JobSpecs
-from steps.threads import in_thread, pool
 
 PAGE_FILES = 100  # files per page of the manifest
 CLAIMS_AT_ONCE = 8

@@ -10,6 +10,7 @@ from domain.flow.step import Due, Step
 from domain.flow.steps.cancel import PATIENCE_POLLS
 from domain.flow.steps.share import agreed, share_at_poll
 from domain.service.batch_states import KNOWN
+from domain.service.reach import reaches_to
 from domain.tokens import quota_tokens
 
 # A batch may be hidden for a while: just made, or behind a node that lags.
@@ -41,18 +42,19 @@ class Poll(Step[Flow]):
         told = from_wire(ok, PollAnswer)
         if told.share:
             agreed(flow, told.share, now)
-        progress = False
-        for s in self._asked_for(flow, call):
-            progress = apply_news(flow, s, told.news.get(s.batch_id or ""), now) or progress
-        flow.poll.after_poll(now, flow.settings, progress=progress)
+        moved = [
+            apply_news(flow, s, told.news.get(s.batch_id or ""), now) for s in self._asked_for(flow, call)
+        ]
+        flow.poll.after_poll(now, flow.settings, progress=any(moved))
 
     def failed(self, flow: Flow, call: Call, fault: Fault, now: float) -> None:
         """Look again later. A look that failed has seen nothing; only the wait for a cancellation has a limit by count."""
-        progress = False
-        for s in self._asked_for(flow, call):
-            if s.cancel_asked:
-                progress = apply_news(flow, s, None, now, looked=False) or progress
-        flow.poll.after_poll(now, flow.settings, progress=progress, fault=fault)
+        given_up = [
+            apply_news(flow, s, None, now, looked=False)
+            for s in self._asked_for(flow, call)
+            if s.cancel_asked
+        ]
+        flow.poll.after_poll(now, flow.settings, progress=any(given_up), fault=fault)
 
     def _asked_for(self, flow: Flow, call: Call) -> list[ShardState]:
         return [s for s in flow.shards_in(ShardStep.ACTIVE) if s.batch_id in call.input["known"]]
@@ -99,7 +101,7 @@ def _is_given_up(s: ShardState) -> bool:
 
 def make_room(flow: Flow, shard: OpenShard, now: float) -> None:
     """Count an ended batch out of its deployment's queue."""
-    flow.pauses.room_made(shard.model, now)
+    flow.pauses.room_made(reaches_to("batch", shard.model, shard.url), now)
     gauge = flow.gauges.get(shard.model)
     if gauge:
         gauge.enqueued = max(0, gauge.enqueued - quota_tokens(shard.size))

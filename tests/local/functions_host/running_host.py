@@ -27,6 +27,7 @@ class RunningHost:
     state: Path
     environment: dict[str, str] = field(default_factory=dict)
     arguments: tuple[str, ...] = ()
+    module: str = "local.functions_host"
     origin: str = ""
     _process: subprocess.Popen[bytes] | None = None
     _log_offset: int = 0
@@ -63,7 +64,7 @@ class RunningHost:
         """Start the host without waiting for anything."""
         self.state.mkdir(parents=True, exist_ok=True)
         self._log_offset = len(self.log)
-        host = [sys.executable, "-m", "local.functions_host", "--port", "0"]
+        host = [sys.executable, "-m", self.module, "--port", "0"]
         with (self.state / "log.txt").open("ab") as log:
             self._process = subprocess.Popen(
                 [*host, "--app", str(self.app), "--state", str(self.state), *self.arguments],
@@ -132,7 +133,7 @@ class RunningHost:
     def history(self, instance_id: str) -> list[dict[str, Any]]:
         """Events so far. A turn is stored whole: with an event come all decisions that it led to."""
         status = self.instance(instance_id, "?showHistory=true&showHistoryOutput=true")
-        return list(status["historyEvents"]) if status else []
+        return list((status or {}).get("historyEvents") or [])
 
     def event_types(self, instance_id: str) -> list[str]:
         return [event["EventType"] for event in self.history(instance_id)]
