@@ -109,8 +109,9 @@ class Container:
         with translated(f"{self.name}/{prefix}"):
             include = ["metadata"] if with_metadata else None
             for blob in self._client.list_blobs(name_starts_with=prefix or None, include=include):
-                if not names.marks_directory(blob.metadata, blob.size):
-                    yield _entry(blob)
+                entry = _entry(blob)
+                if not names.marks_directory(entry.metadata, entry.size):
+                    yield entry
 
     def entry(self, name: str) -> BlobEntry:
         """Look at one blob. Raises NotFoundError."""
@@ -437,7 +438,9 @@ def _entry(blob: Any) -> BlobEntry:
         size=blob.size or 0,
         etag=str(blob.etag).strip('"'),
         modified=blob.last_modified.timestamp(),
-        metadata=dict(blob.metadata or {}),
+        metadata={
+            name: value or "" for name, value in (blob.metadata or {}).items()
+        },  # a listing has None for empty
         copy_status=blob.copy.status if blob.copy else None,
         content_md5=bytes(md5).hex() if md5 else "",
         appends=blob.blob_type == BlobType.APPENDBLOB,

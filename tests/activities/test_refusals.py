@@ -5,6 +5,7 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from azure.storage.blob import BlobClient, BlobLeaseClient
@@ -231,7 +232,7 @@ def test_a_leased_claim_of_a_dead_snapshot_holds_up_no_other_file(
 @pytest.mark.parametrize(
     "field", ["held_until", "done_at", "path", "etag", "snapshot", "timestamp", "held_for"]
 )
-@pytest.mark.parametrize("value", ["nonsense", "nan", "inf", "1e308", "%ff%fe", "../.."])
+@pytest.mark.parametrize("value", ["nonsense", "nan", "inf", "1e308", "%ff%fe", "../..", ""])
 def test_nonsense_in_a_claim_is_that_files_affair(
     pipeline: InlinePipeline, service: RunningService, field: str, value: str
 ) -> None:
@@ -245,6 +246,34 @@ def test_nonsense_in_a_claim_is_that_files_affair(
     assert "good.jsonl" not in pipeline.names(pipeline.storage.input)
     assert isinstance(rest(pipeline), dict)
     assert service.counters()["batches_created"] == 2
+
+
+@pytest.mark.parametrize("owner", ["../..", "..", "a/b", "a?b", "a#b", "", "%2e%2e", "snapshot x"])
+def test_an_owner_that_can_be_none_is_not_asked_for(pipeline: InlinePipeline, owner: str) -> None:
+    """Its name would lead the call to the task hub elsewhere."""
+    pipeline.drop(PATH, requests("ab"))
+    pipeline.begin()
+    (found,) = pipeline.services.work.claims.all()
+    frozen = blob(pipeline.storage.work, names.frozen_input(found.key))
+    frozen.set_blob_metadata({**frozen.get_blob_properties().metadata, "snapshot": quote(owner, safe="")})
+
+    async def is_alive(_: str) -> bool:
+        raise AssertionError(owner)
+
+    seen = asyncio.run(survey(pipeline.services, is_alive, snapshot_id="snapshot-x"))
+    assert [claimed.key for claimed in seen.orphaned] == [found.key]
+
+
+def test_records_that_cannot_be_removed_stop_nothing(pipeline: InlinePipeline) -> None:
+    stray = names.plan("0" * 20)
+    for kept in (stray, "shares/snapshot-0000"):
+        pipeline.storage.work.write(kept, b"", metadata={"held": "1", "wanted": "0", "at": "1"})
+        leased(pipeline.storage.work, kept)
+    pipeline.drop(PATH, requests("ab"))
+    pipeline.begin()
+    assert pipeline.run().done == 1
+    starts_nothing(pipeline)  # the first look has it tidied up
+    assert starts_nothing(pipeline)
 
 
 def test_a_stray_claim_without_metadata_is_told_and_stops_nothing(
@@ -262,9 +291,12 @@ def test_a_stray_claim_without_metadata_is_told_and_stops_nothing(
     assert starts_nothing(pipeline)
 
 
-def test_metadata_of_a_directory_on_a_file_with_content_hide_nothing(pipeline: InlinePipeline) -> None:
+@pytest.mark.parametrize("value", ["true", "", "TRUE ", "nonsense"])
+def test_metadata_of_a_directory_on_a_file_with_content_hide_nothing(
+    pipeline: InlinePipeline, value: str
+) -> None:
     pipeline.drop(PATH, requests("ab"))
-    blob(pipeline.storage.input).set_blob_metadata({"hdi_isfolder": "true"})
+    blob(pipeline.storage.input).set_blob_metadata({"hdi_isfolder": value, "other": ""})
     assert pipeline.run().done == 1
 
 
