@@ -73,4 +73,4 @@ def test_outputs_under_a_retention_policy_stand_as_the_first_try_wrote_them(
             pipeline.run()
             check(pipeline, service)
 
-    walk(life, outputs_and_archive)
+    walk(f"retention-{blocks}", life, outputs_and_archive)
