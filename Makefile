@@ -10,7 +10,8 @@ PYTHON ?= python3 python3.14 python3.13 python3.12 python3.11
 VENV_PYTHON := .venv/bin/python
 PIP_INSTALL := $(VENV_PYTHON) -m pip install -qq --disable-pip-version-check --no-input
 PYTEST_ARGS ?=
-PYTEST_WORKERS ?= 2 # each has an Azurite of its own
+# Each has an Azurite of its own. One more than two cores: a few tests wait most of a minute for a deadline.
+PYTEST_WORKERS ?= 3
 CHAOS_ARGS ?=
 ROOM ?= domain/service
 KEEP ?=
@@ -53,7 +54,7 @@ lock-check: .venv/.installed
 
 check: lint types test ## Run everything that has to be clean before a commit
 
-# Five minutes for domain/service on two cores, one for a single module. Other rooms than domain/ and formats/ have tests
+# Minutes for domain/service or domain/flow on two cores, one for a single module. Other rooms than domain/ and formats/ have tests
 # that start processes: too slow for it.
 mutate: setup ## Change a room of domain/ or formats/ in small ways and show what its tests miss (ROOM=domain/service)
 	@$(VENV_PYTHON) -m tests.mutation $(ROOM) $(PYTEST_WORKERS)

@@ -124,7 +124,7 @@ OF_ROWS: dict[str, ErrorCode] = {
         "Name the `encoding` in the job spec, such as `cp1252`; write joined files in one encoding.",
     ),
     "invalid_json": ErrorCode(
-        'No JSON: `NaN`, a trailing comma, single quotes, half a character (`"\\ud800"`), nested too deeply.',
+        'No JSON: `NaN`, a trailing comma, single quotes, half a character (`"\\ud800"`), nested more than 750 deep.',
         "Correct the row; write `null` for `NaN`.",
     ),
     "not_an_object": ErrorCode("JSON, but a number, a text or a list.", "Write an object for each row."),

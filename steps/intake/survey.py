@@ -170,4 +170,4 @@ def waiting_files(files: Iterable[InputFile], specs: JobSpecs) -> list[WaitingFi
 
 async def _dead_owners(owners: set[str], is_alive: IsAlive) -> set[str]:
     asked = random.sample(sorted(owners), min(len(owners), MAX_OWNERS_ASKED))
-    return {owner for owner in asked if not (owner and await is_alive(owner))}
+    return {owner for owner in asked if not (names.is_instance_id(owner) and await is_alive(owner))}

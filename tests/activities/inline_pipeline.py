@@ -113,7 +113,7 @@ class FusedContainer(Container):
     """Streams write through it as well: what a writer opened by it commits is an effect."""
 
     def __init__(self, container: Container, fuse: Fuse) -> None:
-        super().__init__(container._client, container._directories)
+        super().__init__(container._client, container._directories, of_outputs=container.of_outputs)
         self._fuse = fuse
 
     def read(self, name: str) -> tuple[bytes, str]:

@@ -124,13 +124,13 @@ def test_the_state_stays_small_however_many_files_there_are(
 ) -> None:
     """It is the orchestration's input, carried from generation to generation and read at each turn."""
     settings = SnapshotSettings(micro_batch_size=5, max_active_batches=20)
-    told = history(Mood(longest_hours=0.1), files=400, most_shards=1, settings=settings)
+    told = history(Mood(longest_hours=0.1), files=150, most_shards=1, settings=settings)
     faulty, carried_out = to_wire(Answer(fault=Fault(code="mishap", message="No."))), told.world.answer
     monkeypatch.setattr(
         told.world, "answer", lambda call, now: faulty if call.activity == broken else carried_out(call, now)
     )
     most = 0
-    while told.lives and told.world.rounds < 4000:
+    while told.lives and told.world.rounds < 1000:
         told.world.rounds += 1
         told.look()
         most = max(most, *(max(len(life.flow.files), len(life.flow.shards)) for life in told.lives), 0)

@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from domain.contracts import Answer, Fault, SnapshotSettings
+from domain.contracts import Answer, Fault, ListedFile, Pause, SnapshotSettings
 from domain.flow.flow import Flow
 from domain.flow.machine import answer_of, begin_calls, end_call
 from domain.flow.pacing import EARLY_SECONDS, MAX_OTHER_TRIES
@@ -189,6 +189,17 @@ def test_when_calls_turn_out_to_be_slow_is_waited_for_only_where_others_wait_for
     flow.files.append(file_at(key="k9"))
     assert woken(flow, NOW + 5) == NOW + SLOW_SECONDS
     assert [call.key for call in begun(flow, NOW + SLOW_SECONDS)] == ["k9"]
+
+
+@pytest.mark.parametrize(("seconds_left", "admitted"), [(1.0, 0), (1.5, 1)])
+def test_a_pause_that_is_over_within_a_second_is_over_for_those_who_wait_to_be_admitted(
+    seconds_left: float, admitted: int
+) -> None:
+    listed = ListedFile(key="new", path="new.csv", size=1)
+    flow = flow_of(*(waiting(number, key=f"k{number}") for number in range(6)), backlog=[listed])
+    flow.pauses.begin(Pause(model="gpt", kind="quota", message="Full."), NOW).until = NOW + seconds_left
+    assert len(begun(flow, NOW, "prepare_file")) == admitted
+    assert len(flow.backlog) == 1 - admitted
 
 
 def test_waiting_for_places_puts_no_other_time_off_whatever_else_has_begun() -> None:

@@ -43,6 +43,8 @@ def test_a_shard_whose_batches_fail_again_and_again_has_waited_since_the_first()
 
 def test_a_shard_that_is_refused_although_nothing_that_is_paused_holds_it_waits_by_itself() -> None:
     flow = flow_of(waiting(0))
+    # A pause of its own is just over.
+    flow.pauses.begin(FULL, NOW - PAUSE_FIRST_SECONDS)
     pause(flow, shard_in(flow), Pause(model="other", kind="quota", message="Full."), NOW)
     assert shard_in(flow).not_before == NOW + PAUSE_FIRST_SECONDS
     flow = flow_of(waiting(0))

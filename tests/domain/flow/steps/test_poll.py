@@ -132,6 +132,16 @@ def test_an_ended_batch_is_collected_with_its_files_and_makes_room() -> None:
     assert flow.poll.next_at == NOW + 61
 
 
+def test_an_ended_batch_makes_room_in_all_that_held_it() -> None:
+    flow = flow_of(active(0))
+    for reach in GPT:
+        flow.pauses.begin(Pause(model="gpt", reach=reach, kind="quota", message="Full."), NOW)
+    look(flow, NOW + 1, batch_0={"status": "completed", "ended": True})
+    assert {reach: pause.until for reach, pause in flow.pauses.by_model.items()} == dict.fromkeys(
+        GPT, NOW + 1
+    )
+
+
 def test_a_queue_is_never_emptier_than_empty() -> None:
     flow = flow_of(active(0, size=4000))
     flow.gauges["gpt"] = QuotaGauge(enqueued=3, limit=6000)
