@@ -100,9 +100,14 @@ class LostAnswerError(PassingError):
     longest_doubt_seconds = 30.0
 
     def __init__(
-        self, message: str, *, code: str | None = None, doubt_seconds: float = longest_doubt_seconds
+        self,
+        message: str,
+        *,
+        code: str | None = None,
+        doubt_seconds: float = longest_doubt_seconds,
+        retry_after: float | None = None,
     ) -> None:
-        super().__init__(message, code=code)
+        super().__init__(message, code=code, retry_after=retry_after)
         self.doubt_seconds = doubt_seconds
 
 

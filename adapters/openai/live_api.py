@@ -15,22 +15,17 @@ import msgspec
 import openai
 from openai import AsyncAzureOpenAI, AsyncOpenAI
 
-from adapters.openai.errors import (
-    LIVE_KIND,
-    from_status,
-    retry_after,
-    root_of,
-    token_provider,
-    without_signatures,
-)
+from adapters.openai.errors import LIVE_KIND, from_status, retry_after, root_of, token_provider
+from adapters.openai.replies import foreign, own_error, read_reply, says_come_back
 from domain.errors import ConfigurationError, LostAnswerError, PassingError
 
 CALL_TIMEOUT_SECONDS = 600.0  # the SDK's own; long answers of reasoning models take minutes
 CONNECT_TIMEOUT_SECONDS = 10.0
 # A connection idle for longer may just be closed from the other side: an answer lost for nothing.
 IDLE_SECONDS = 2.0
-MAX_SHOWN_CHARS = 500  # of an error that is no JSON
 
+# What the answers of the endpoints hold, each at least one of them.
+_PARTS = frozenset({"choices", "data", "output", "object"})
 _NEVER_SENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.UnsupportedProtocol)
 
 log = logging.getLogger(__name__)
@@ -79,30 +74,31 @@ class LiveApi:
                 raise PassingError(f"{about}: {error}", code=type(error.__cause__).__name__) from error
             cause = type(error.__cause__).__name__
             raise LostAnswerError(f"{about}: {error} ({cause})", code=cause) from error
-        content = _one_line(response.content)
-        if content is None:
-            raise LostAnswerError(f"{about}: answered with status {response.status_code}, but not with JSON.")
-        return LiveAnswer(response.status_code, content, _request_id(response), None)
+        if not _PARTS & read_reply(response, about, effect=True).keys():
+            raise foreign(response, about, effect=True)
+        return LiveAnswer(response.status_code, _one_line(response.content), _request_id(response), None)
 
 
 def _refusal(error: openai.APIStatusError, about: str) -> LiveAnswer:
-    """Give an answer that is an error. Raises ConfigurationError for one that only the operator can fix."""
+    """Give an answer that is an error of the service.
+
+    Raises ConfigurationError for one that only the operator can fix, LostAnswerError for that of a gateway which may have
+    passed the call on.
+    """
     ours = from_status(error, about, effect=True, kind=LIVE_KIND)
     if isinstance(ours, ConfigurationError):
         raise ours from error
-    content = _one_line(error.response.content)
-    if content is None:
-        shown = without_signatures(error.response.text[:MAX_SHOWN_CHARS]) or "The service gave no reason."
-        content = msgspec.json.encode({"error": {"code": f"http_{error.status_code}", "message": shown}})
+    if own_error(error):
+        content = _one_line(error.response.content)
+    elif says_come_back(error):
+        content = msgspec.json.encode({"error": {"code": "http_429", "message": str(ours)}})
+    else:
+        raise foreign(error.response, about, effect=True) from error
     return LiveAnswer(error.status_code, content, _request_id(error.response), retry_after(error))
 
 
-def _one_line(content: bytes) -> bytes | None:
-    """Give JSON without the white space that was there to be read; None for anything that is no JSON."""
-    try:
-        msgspec.json.decode(content)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return None
+def _one_line(content: bytes) -> bytes:
+    """Give JSON without the white space that was there to be read."""
     return msgspec.json.format(content, indent=-1) if b"\n" in content or b"\r" in content else content
 
 
