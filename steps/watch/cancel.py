@@ -4,16 +4,18 @@ import logging
 
 from adapters.services import Services
 from domain.contracts import Cancelled, CancelRequest
-from domain.errors import NotFoundError, RefusedError
+from domain.errors import NotFoundError, PassingError, RefusedError
 
 log = logging.getLogger(__name__)
 
 
 def cancel(request: CancelRequest, services: Services) -> Cancelled:
-    """Ask once; polling shows what came of it."""
+    """Ask once; polling shows what came of it. Raises PassingError for a batch that does not show itself."""
     try:
         services.batch_api.cancel(request.batch_id)
-    except (NotFoundError, RefusedError) as error:
+    except NotFoundError as error:
+        raise PassingError(str(error), code="batch_unseen") from error
+    except RefusedError as error:
         log.info("%s", error)
         return Cancelled(refused=True)
     return Cancelled()
