@@ -11,6 +11,7 @@ from functools import cache, cached_property
 from typing import TYPE_CHECKING, TypeAlias
 
 from adapters.malloc import give_memory_back
+from adapters.openai.known_batches import KnownBatches
 from adapters.storage.blobs import Storage, open_storage
 from adapters.work.shard_cache import ShardCache
 from adapters.work.store import WorkStore
@@ -41,6 +42,7 @@ class Services:
     open_live: OpenLive
     clock: Callable[[], float] = time.time
     shard_cache: ShardCache = field(default_factory=ShardCache)
+    known_batches: KnownBatches = field(default_factory=KnownBatches)
 
     @cached_property
     def storage(self) -> Storage:

@@ -1,5 +1,6 @@
 """What the service says about a batch, whatever the spelling of the day."""
 
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
@@ -48,6 +49,8 @@ class BatchView(msgspec.Struct, frozen=True, kw_only=True):
     completed: int = 0
     failed: int = 0
     faults: list[ValidationFault] = []
+    metadata: dict[str, str] = {}
+    created_at: float | None = None  # epoch seconds; None where it is not told, or in no form that is known
 
     @property
     def known(self) -> bool:
@@ -97,6 +100,8 @@ def read_batch(batch: dict[str, Any]) -> BatchView:
         completed=_number(counts.get("completed")),
         failed=_number(counts.get("failed")),
         faults=read_faults(batch.get("errors")),
+        metadata=_texts(batch.get("metadata")),
+        created_at=_moment(batch.get("created_at")),
     )
 
 
@@ -116,6 +121,20 @@ def read_faults(errors: Any) -> list[ValidationFault]:
 def _status(status: Any) -> str:
     text = str(status or "unknown").strip().lower().replace(" ", "_")
     return {"canceled": "cancelled", "inprogress": "in_progress", "notstarted": "validating"}.get(text, text)
+
+
+def _texts(given: Any) -> dict[str, str]:
+    return {str(name): str(value) for name, value in given.items()} if isinstance(given, dict) else {}
+
+
+def _moment(told: Any) -> float | None:
+    """Read a time: epoch seconds, or ISO 8601 as one page shows it."""
+    if isinstance(told, int | float):
+        return float(told)
+    try:
+        return datetime.fromisoformat(str(told)).timestamp()
+    except (ValueError, OverflowError):
+        return None
 
 
 def _bare(url: Any) -> str | None:

@@ -41,7 +41,7 @@ class FileTransport(ABC):
         ledger = self._session.ledger
         if ledger.input_file_id is None:
             known = None if self._session.first_time else next(self._api.files_named(self._filename), None)
-            ledger.input_file_id, status = known[:2] if known else self._send()
+            ledger.input_file_id, status = known[:2] if known else self._sent()
             if status != READY:  # else the write of the intent to create keeps the id as well
                 self._session.write()
         else:
@@ -58,6 +58,16 @@ class FileTransport(ABC):
     def create(self, metadata: dict[str, str]) -> "CreatedBatch":
         """Create the batch."""
         return self._api.create(str(self._session.ledger.input_file_id), self._shard.url, metadata)
+
+    def _sent(self) -> tuple[str, str]:
+        """Have the service make the file. A refusal counts when there is no file: a gateway may have made the call twice."""
+        try:
+            return self._send()
+        except RefusedError:
+            known = next(self._api.files_named(self._filename), None)
+            if known is None:
+                raise
+            return known[:2]
 
     @property
     def _filename(self) -> str:
@@ -81,12 +91,10 @@ class FileTransport(ABC):
     def _begin_again(self, status: str) -> None:
         """Drop a file the service could not use, so that the next try sends a fresh one. Raises what `_spoilt` gives.
 
-        A file that a batch may have been made of stays what it is.
+        No batch was made of it: that was looked for before.
         """
         ledger = self._session.ledger
         message = f"The service's file for shard {self._shard.shard} is in state {status!r}."
-        if ledger.create_intended_at is not None:
-            raise RefusedError(message, code="file_error")
         error = self._spoilt(status, message)
         if ledger.input_file_id:
             self._api.delete_file(ledger.input_file_id)
