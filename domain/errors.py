@@ -18,6 +18,9 @@ PipelineError
 from collections.abc import Sequence
 from typing import NamedTuple
 
+# The code of an error about an answer that is not the service's own.
+FOREIGN_ANSWER = "foreign_answer"
+
 
 class PipelineError(Exception):
     """Anything this pipeline raises on purpose. `code` is stable, the text is for people.

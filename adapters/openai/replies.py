@@ -11,9 +11,8 @@ import httpx2
 import msgspec
 import openai
 
-from domain.errors import LostAnswerError, PassingError
+from domain.errors import FOREIGN_ANSWER, LostAnswerError, PassingError
 
-FOREIGN = "foreign_answer"
 MAX_SHOWN_CHARS = 300  # of an answer that is not the service's own
 
 _URL_QUERY = re.compile(r"(https?://[^\s?\"'<>]*)\?[^\s\"'<>]*")
@@ -38,7 +37,7 @@ def read_reply(response: httpx2.Response, about: str, *, effect: bool = False) -
 def foreign(response: httpx2.Response, about: str, *, effect: bool) -> PassingError:
     """Give the error for an answer that is not the service's own."""
     kind = LostAnswerError if effect else PassingError
-    return kind(f"{about}: status {response.status_code}, but {described(response)}.", code=FOREIGN)
+    return kind(f"{about}: status {response.status_code}, but {described(response)}.", code=FOREIGN_ANSWER)
 
 
 def described(response: httpx2.Response) -> str:
