@@ -15,6 +15,7 @@ from domain.records import BatchRecord
 from domain.service.batch_states import KNOWN, LOST, BatchView, untold_answers
 from steps.collect.answer_spool import AnswerSpool
 from steps.collect.result_files import ResultFiles, ResultSource
+from steps.looking import looking
 
 
 class BatchResults:
@@ -49,7 +50,8 @@ class BatchResults:
 
     def _look(self) -> BatchView:
         try:
-            self._seen = self._services.batch_api.batch(self._batch.batch_id)
+            with looking():
+                self._seen = self._services.batch_api.batch(self._batch.batch_id)
         except NotFoundError as error:
             raise PassingError(str(error), code="batch_unseen") from error
         return self._seen
@@ -66,7 +68,8 @@ class BatchResults:
             source: ResultSource = self._services.batch_api
             self._files = ResultFiles([file_id for file_id in named if file_id], source)
         try:
-            self._files.read_into(answers)
+            with looking():
+                self._files.read_into(answers)
         except PassingError as error:
             message = f"The answers of {self._batch.batch_id} cannot be read: {error}"
             raise PassingError(message, code=error.code, retry_after=error.retry_after) from error
@@ -82,7 +85,8 @@ class BatchResults:
         if seen.status in KNOWN and not seen.ended:
             return  # given up while it is being worked on
         try:
-            self._check(seen, answered)
+            with looking():
+                self._check(seen, answered)
         except PassingError as error:
             ids = ", ".join(missing) + (", …" if count > len(missing) else "")
             message = f"{count} answers of {self._batch.batch_id} are still missing ({ids}): {error}."

@@ -11,6 +11,7 @@ from domain import names
 from domain.contracts import ShardWork
 from domain.errors import NotFoundError, PipelineError, RefusedError
 from domain.service.batch_states import BatchView
+from steps.looking import looking
 from steps.submit.ledger_session import LedgerSession
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ class FileTransport(ABC):
         """Send the shard's file unless that was done; None once batches may use it."""
         ledger = self._session.ledger
         if ledger.input_file_id is None:
-            known = None if self._session.first_time else next(self._api.files_named(self._filename), None)
+            known = None if self._session.first_time else self._known_file()
             ledger.input_file_id, status = known[:2] if known else self._sent()
             if status != READY:  # else the write of the intent to create keeps the id as well
                 self._session.write()
@@ -64,10 +65,15 @@ class FileTransport(ABC):
         try:
             return self._send()
         except RefusedError:
-            known = next(self._api.files_named(self._filename), None)
+            known = self._known_file()
             if known is None:
                 raise
             return known[:2]
+
+    def _known_file(self) -> tuple[str, str, str] | None:
+        """Find the shard's file in the service."""
+        with looking():
+            return next(self._api.files_named(self._filename), None)
 
     @property
     def _filename(self) -> str:
@@ -84,7 +90,8 @@ class FileTransport(ABC):
 
     def _status(self, file_id: str) -> str:
         try:
-            return self._api.file_status(file_id)
+            with looking():
+                return self._api.file_status(file_id)
         except NotFoundError:
             return "deleted"
 

@@ -26,6 +26,7 @@ from domain.records import BatchRecord, Ledger, Refusal
 from domain.service.batch_states import BatchState, BatchView
 from domain.service.transports import AUTO, Choice, TransportName, choose
 from domain.settings import Settings
+from steps.looking import looking
 from steps.service_files import delete_orphans
 from steps.submit.blob_transport import BlobTransport
 from steps.submit.import_transport import ImportTransport
@@ -118,7 +119,8 @@ class Submission:
 
     def _submit(self) -> Submitted:
         ledger = self._ledger
-        found = self._look_for_batch()
+        with looking():
+            found = self._look_for_batch()
         if found:
             return self._enter(found)
         in_doubt = (ledger.create_in_doubt_until or 0.0) - self._clock()
