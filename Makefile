@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint types check mutate bench chaos clean
+.PHONY: help setup demo test lint types lock lock-check check genuine mutate bench refusals chaos clean
 
 VENV_PYTHON := .venv/bin/python
 PIP_INSTALL := $(VENV_PYTHON) -m pip install -qq --disable-pip-version-check --no-input
@@ -25,12 +25,29 @@ demo: setup ## Run the whole pipeline on this machine with the samples (KEEP=1 l
 test: setup ## Run the tests (PYTEST_ARGS="-k name" for some of them)
 	@PYTHONDONTWRITEBYTECODE= $(VENV_PYTHON) -m pytest -n $(PYTEST_WORKERS) --dist worksteal $(PYTEST_ARGS)
 
+# `make test` runs all of it but the stories that wait for time-outs of a minute.
+genuine: setup ## Run the stories on the genuine Durable engine, all of them, where it is found
+	@$(VENV_PYTHON) -m pytest -n $(PYTEST_WORKERS) --dist worksteal -m "" -rs tests/genuine
+
 lint: .venv/.installed ## Check style and formatting
 	@$(VENV_PYTHON) -m ruff check .
 	@$(VENV_PYTHON) -m ruff format --check .
 
 types: .venv/.installed ## Check types
 	@$(VENV_PYTHON) -m mypy .
+
+# What is deployed is what was tested: a remote build installs requirements.txt, which has every version and hash.
+LOCK := $(VENV_PYTHON) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	--custom-compile-command 'make lock' requirements.in
+
+lock: .venv/.installed ## Renew requirements.txt from requirements.in, with today's versions
+	@$(LOCK) --upgrade --output-file requirements.txt
+
+# Compiles with the versions that are locked, so nothing changes but what requirements.in asks for.
+lock-check: .venv/.installed
+	@cp requirements.txt .venv/lock-check.txt
+	@$(LOCK) --output-file .venv/lock-check.txt
+	@diff requirements.txt .venv/lock-check.txt || { echo "requirements.txt is out of date: make lock" >&2; exit 1; }
 
 check: lint types test ## Run everything that has to be clean before a commit
 
@@ -42,6 +59,9 @@ mutate: setup ## Change a room of domain/ or formats/ in small ways and show wha
 bench: setup benchmarks/__main__.py ## Measure speed, memory and calls against the budgets
 	@$(VENV_PYTHON) -m benchmarks
 
+refusals: setup ## Let storage refuse each kind of call of a job, in each way; count what is lost and paid (REFUSALS_ARGS="LeaseIdMissing cut")
+	@$(VENV_PYTHON) -m tests.activities.refusal_course $(REFUSALS_ARGS)
+
 chaos: setup ## Kill hosts, wipe their memory, let the service misbehave, count every request (CHAOS_ARGS="--seed 8")
 	@$(VENV_PYTHON) -m benchmarks.chaos $(CHAOS_ARGS)
 
@@ -51,13 +71,14 @@ clean: ## Remove what setup, tests and demo made
 
 # Each stamp is written last, so an installation that was cut off is done again.
 
-.venv/.installed: requirements.txt requirements-dev.txt
+.venv/.installed: requirements.in requirements.txt requirements-dev.txt
 	@$(find_python); \
 	if ! $(VENV_PYTHON) -c 'import pip; $(is_supported)' 2>/dev/null; then \
 	  echo "Creating .venv with $$($$python --version) ..."; \
 	  $$python -m venv --clear .venv; \
 	fi
 	@echo "Installing Python packages into .venv (a minute or two the first time) ..."
+	@$(PIP_INSTALL) --require-hashes --requirement requirements.txt
 	@$(PIP_INSTALL) --requirement requirements-dev.txt
 	@touch $@
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from adapters.malloc import give_memory_back
 from adapters.openai.known_batches import KnownBatches
+from adapters.own_process import OwnProcess
 from adapters.storage.blobs import Storage, open_storage
 from adapters.work.shard_cache import ShardCache
 from adapters.work.store import WorkStore
@@ -33,7 +34,8 @@ OpenLive: TypeAlias = Callable[[], AbstractAsyncContextManager["LiveApi"]]
 class Services:
     """Everything outside that a step reaches. `storage`, `work` and `batch_api` are opened when they are first asked for.
 
-    `open_live` opens live calls for the event loop that is running; `clock` gives epoch seconds.
+    `open_live` opens live calls for the event loop that is running; `clock` gives epoch seconds; `own_process` is where a
+    step runs that has stopped its worker before, None in such a process itself.
     """
 
     settings: Settings
@@ -43,6 +45,7 @@ class Services:
     clock: Callable[[], float] = time.time
     shard_cache: ShardCache = field(default_factory=ShardCache)
     known_batches: KnownBatches = field(default_factory=KnownBatches)
+    own_process: Callable[[], OwnProcess] | None = OwnProcess
 
     @cached_property
     def storage(self) -> Storage:
@@ -63,6 +66,12 @@ class Services:
     def file_prefix(self) -> str:
         """The prefix of this app's files in the service."""
         return names.service_file_prefix(self.storage.account_url, self.settings.work_container)
+
+    @property
+    def known_file_prefixes(self) -> tuple[str, ...]:
+        """That prefix, and the one under which an earlier version of the app may have made files that are still there."""
+        former = self.storage.former_file_prefix
+        return (self.file_prefix, former) if former else (self.file_prefix,)
 
 
 @cache

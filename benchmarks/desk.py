@@ -8,7 +8,7 @@ from adapters.services import Services, services_of
 from benchmarks.workload import MODEL
 from domain.contracts import FileWork, ListedFile, PreparedFile
 from domain.settings import Settings
-from steps.intake.survey import Survey, list_inputs
+from steps.intake.survey import Survey, look
 from steps.intake.take import take
 from steps.prepare.preparation import prepare
 
@@ -26,9 +26,9 @@ class Desk:
         with self.services.storage.input.writer(path) as blob:
             for piece in content:
                 blob.write(piece)
-        inputs, specs = list_inputs(self.services)
-        wanted = [file for file in inputs if file.path == path]
-        found = Survey(unclaimed=wanted, orphaned=[], mine=[], waiting=[], specs=specs)
+        seen = look(self.services)
+        wanted = [file for file in seen.inputs if file.path == path]
+        found = Survey(unclaimed=wanted, orphaned=[], mine=[], waiting=[], standing=[], look=seen)
         take(found, SNAPSHOT, self.services)
         (listed,) = [f for f in self.services.work.snapshots.read_page(SNAPSHOT, 0) if f.path == path]
         return listed

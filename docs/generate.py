@@ -34,7 +34,7 @@ LOCAL_VALUES = {
     "PYTHON_THREADPOOL_THREAD_COUNT": "24",  # host.json lets in 16 activities and 4 orchestrators; the default may be 5
     "AzureWebJobsStorage": "UseDevelopmentStorage=true",
     "DATA": "UseDevelopmentStorage=true",
-    "AZURE_OPENAI_ENDPOINT": "https://<your resource>.openai.azure.com",
+    "AZURE_OPENAI_ENDPOINT": "https://your-resource.openai.azure.com",
 }
 
 

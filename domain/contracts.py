@@ -52,6 +52,7 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True):
     message: str
     passing: bool = True  # False: trying again soon is pointless
     retry_after: float | None = None  # seconds, when the service named them
+    final: bool = False  # it is not tried again by this version of the app
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -119,6 +120,7 @@ class FileWork(msgspec.Struct, frozen=True, kw_only=True):
     spec: SpecBlob | None = None  # for `prepare_file`
     reason: str | None = None  # why the file is set aside, for `hold_file`
     needs_settings: bool = False  # it is set aside until settings change: a budget, a deployment
+    needs_version: bool = False  # it is set aside until another version of the app is there
 
 
 class OpenShard(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -136,7 +138,7 @@ class OpenShard(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     engine: Engine = "batch"
     inputs_per_request: int = 1  # rows that may share a live call
     direct_deployment: str | None = None  # takes, live, what a batch has not answered by the deadline
-    structured: bool = False  # its answers have to fit the schema in the file's job spec
+    structured: bool = False  # its answers are held against the file's job spec: a schema, rules
 
 
 class PreparedFile(msgspec.Struct, frozen=True, kw_only=True):
@@ -173,11 +175,16 @@ class Submitted(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Pause(msgspec.Struct, frozen=True, kw_only=True):
-    """No further submissions for now: to one deployment, or to the whole resource (`model` None)."""
+    """No further submissions for now, as far as the evidence goes.
+
+    `reach`: which shards it stops, one of what `service.reach` gives. Without one: all of a deployment's batches, or all batches
+    (`model` None).
+    """
 
     model: str | None
     kind: PauseKind
     message: str
+    reach: str = ""
 
 
 class SliceWork(msgspec.Struct, frozen=True, kw_only=True):

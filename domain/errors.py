@@ -7,14 +7,18 @@ PipelineError
 ├── JobSpecError           the job spec is wrong; every mistake in one error, its files wait until it is fixed
 ├── PassingError           a fault that passes by itself: wait and do it again
 │   └── LostAnswerError    the effect may have happened: look before doing it again
+├── SetAsideError          it stopped its worker again and again; permanent, its file waits for a person or another version
 ├── QuotaFullError         no room in the service now: back-pressure, not failure
 ├── ConfigurationError     someone has to change a setting, a role or a deployment
-│   └── UnsupportedError   the service does not know this operation
+│   ├── UnsupportedError   the service does not know this operation
+│   └── MissingContainerError  a container of the data account is not there
 ├── RefusedError           the service says no to this content; doing it again changes nothing
 ├── NotFoundError          the thing asked for is not there
-└── ConflictError          it was changed by another first (ETag, If-None-Match)
+├── ConflictError          it was changed by another first (ETag, If-None-Match)
+└── BlockedError           storage keeps it as it is: a lease, a legal hold, retention, the archive tier
 """
 
+import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -32,8 +36,17 @@ class PipelineError(Exception):
     permanent = True
 
     def __init__(self, message: str, *, code: str | None = None) -> None:
-        super().__init__(writable(message))
+        super().__init__(writable(without_secrets(message)))
         self.code = code or type(self).code
+
+
+# A shared access signature's own part of a URL or a connection string, and an account's key.
+_SECRET = re.compile(r"""(?i)\b(sig(?:=|%3d)|accountkey=)[^&\s"'<>;,)]+""")
+
+
+def without_secrets(text: str) -> str:
+    """Give a text without the signatures and keys that URLs and connection strings in it may hold."""
+    return _SECRET.sub(r"\1…", text)
 
 
 def writable(message: str) -> str:
@@ -114,6 +127,12 @@ class LostAnswerError(PassingError):
         self.doubt_seconds = doubt_seconds
 
 
+class SetAsideError(PipelineError):
+    """A step that stopped the process that it ran in, again and again. It is not tried once more by this version of the app."""
+
+    code = "set_aside"
+
+
 class QuotaFullError(PipelineError):
     """The service has no room now: enqueued tokens or number of files."""
 
@@ -137,6 +156,12 @@ class UnsupportedError(ConfigurationError):
     code = "unsupported"
 
 
+class MissingContainerError(ConfigurationError):
+    """A container is not there, which says nothing about the blobs that were in it: it may be restored."""
+
+    code = "no_container"
+
+
 class RefusedError(PipelineError):
     """The service refused this content; it would refuse it again."""
 
@@ -153,3 +178,13 @@ class ConflictError(PipelineError):
     """Another process was first."""
 
     code = "conflict"
+
+
+class BlockedError(PipelineError):
+    """Storage does not let this blob be read, changed or deleted for now; `code` is storage's word for why.
+
+    Not permanent: a lease is broken, a hold ends, a blob comes back from the archive tier. It says nothing about versions.
+    """
+
+    code = "blocked"
+    permanent = False

@@ -91,19 +91,40 @@ def key_of_frozen_input(blob: str) -> str | None:
     return parts[1] if len(parts) == 3 and f"{parts[0]}/" == FILES and parts[2] == "input" else None
 
 
+def refusal(key: str) -> str:
+    """Name the record of a file that storage did not let us take."""
+    return f"{FILES}{key}/refused"
+
+
 def file_folder(key: str) -> str:
     """Name the folder of everything about one input file, with its closing slash."""
     return f"{FILES}{key}/"
 
 
-def key_of_record(blob: str) -> str:
-    """Give the file key in the name of any blob about a file."""
-    return blob.removeprefix(FILES).split("/", 1)[0]
+def key_of_record(blob: str) -> str | None:
+    """Give the file key in the name of any blob about a file, None for what is no record of ours."""
+    key, slash, name = blob.removeprefix(FILES).partition("/")
+    return key if key and slash and name else None
 
 
 def plan(key: str) -> str:
     """Name the record of what preparing found."""
     return f"{FILES}{key}/plan.json"
+
+
+def begun_steps(key: str) -> str:
+    """Name the folder of the notes about steps that were begun, with its closing slash."""
+    return f"{FILES}{key}/begun/"
+
+
+def begun(key: str, step: str) -> str:
+    """Name the note that a step about a file was begun."""
+    return f"{begun_steps(key)}{step}.json"
+
+
+def is_file_key(text: str) -> bool:
+    """Whether a text can be the key of a file."""
+    return len(text) == KEY_CHARS and not set(text) - set("0123456789abcdef")
 
 
 def invalid_lines(key: str) -> str:
@@ -205,7 +226,7 @@ def child_shard(shard: str, number: int) -> str:
 
 def is_input(path: str, size: int, metadata: dict[str, str]) -> bool:
     """Tell input files from job specs and from the directory markers of hierarchical accounts."""
-    marker = marks_directory(metadata) or (path.endswith("/") and size == 0)
+    marker = marks_directory(metadata, size) or (path.endswith("/") and size == 0)
     return not marker and not is_job_spec(path)
 
 
@@ -214,9 +235,14 @@ def is_job_spec(path: str) -> bool:
     return path.rsplit("/", 1)[-1] in JOB_SPEC_NAMES
 
 
-def marks_directory(metadata: Mapping[str, str] | None) -> bool:
-    """Tell the blob that stands for a directory in listings of a hierarchical account."""
-    return (metadata or {}).get("hdi_isfolder", "").lower() == "true"
+def marks_directory(metadata: Mapping[str, str] | None, size: int | None) -> bool:
+    """Tell the blob that stands for a directory in listings of a hierarchical account. One with content is a file."""
+    return not size and (metadata or {}).get("hdi_isfolder", "").lower() == "true"
+
+
+def is_addressable(path: str) -> bool:
+    """Tell whether a blob's name can be called by a URL: `.` and `..` between slashes are folded away on the way."""
+    return not {".", ".."} & set(path.split("/"))
 
 
 def prefix_of(directory: str) -> str:
@@ -245,8 +271,11 @@ def archived_name(path: str, key: str) -> str:
 
 
 def spec_note(directory: str, spec_path: str) -> str:
-    """Name the note about a job spec that cannot be followed, in the error container."""
-    return f"{prefix_of(directory)}{spec_path}_error.json"
+    """Name the note about a job spec that cannot be followed, in the error container; short enough to be one."""
+    key = file_key(spec_path, "")
+    folders, _, name = spec_path.rpartition("/")
+    parent = _cut_folders(f"{folders}/" if folders else spec_path[: -len(name)], key)
+    return f"{prefix_of(directory)}{parent}{name}_error.json"
 
 
 def stem_of(path: str, key: str) -> str:

@@ -24,6 +24,10 @@ class InputFile(msgspec.Struct, frozen=True, kw_only=True):
     size: int  # bytes
     modified: float  # epoch seconds
     spec: SpecBlob | None = None  # the job spec that governs it
+    content_md5: str = ""  # in hexadecimal, as storage tells it; empty: it does not
+    appends: bool = False  # an append blob
+    archived: bool = False  # in the archive tier
+    leased: bool = False
 
 
 class Claim(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,6 +40,20 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
     held_until: float = 0.0  # epoch seconds; a file that was set aside is taken again after this
     held_for: str = ""  # why, in a sentence
     held_by: str = ""  # the digest of the settings that hold it; others set it free
+    content_md5: str = ""  # of the content that was taken, in hexadecimal, where storage has it
+    done_at: float = 0.0  # epoch seconds; delivered and archived, and the input file cannot be removed
+    done_code: str = ""  # why it cannot, in storage's word
+
+
+class Refusal(msgspec.Struct, frozen=True, kw_only=True):
+    """A file that storage did not let us take, or take over. Lies as metadata on a blob of its own. Times are epoch seconds."""
+
+    path: str
+    code: str  # storage's word for why
+    reason: str
+    since: float
+    tries: int = 1
+    next_at: float = 0.0  # it is tried again then
 
 
 class PlannedShard(msgspec.Struct, frozen=True, kw_only=True):
@@ -96,15 +114,25 @@ class SendingRecord(msgspec.Struct, kw_only=True):
     ended_seen_at: float | None = None  # epoch seconds
 
 
+class Again(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """What was answered and paid, and is asked for again: the answers that another attempt took the place of."""
+
+    requests: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+
+
 class Collected(msgspec.Struct, kw_only=True):
     """How a shard ended; written after its outcomes and its children lie safely in `work/`."""
 
     tally: Tally
     children: list[PlannedShard] = []
     children_attempt: int = 1
+    wide: list[str] = []  # properties of structured answers with whole numbers beyond 64 bits
+    again: Again = msgspec.field(default_factory=Again)
 
 
-class Refusal(msgspec.Struct, frozen=True, kw_only=True):
+class BatchRefusal(msgspec.Struct, frozen=True, kw_only=True):
     """The service's no to a batch."""
 
     code: str
@@ -129,7 +157,7 @@ class Ledger(msgspec.Struct, kw_only=True):
     create_in_doubt_until: float | None = None
     # Epoch seconds; when the service was searched for a batch of this shard that no ledger knows.
     searched_at: float | None = None
-    refusal: Refusal | None = None  # of the creation: it counts when no batch shows up after it
+    refusal: BatchRefusal | None = None  # of the creation: it counts when no batch shows up after it
     batch: BatchRecord | None = None
     past_batches: list[BatchRecord] = []
     sending: SendingRecord | None = None  # instead of a batch

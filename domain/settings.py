@@ -5,13 +5,15 @@ are held to this list by a test.
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
 
+from domain.addresses import address_mistake, connection_mistake, key_mistake
 from domain.errors import SettingsError
+from domain.ncrontab import mistake_in
 from domain.service.endpoints import DEFAULT_URL, Url, WantedEngine, named
 from domain.service.transports import FIRST_VERSION_WITH_BLOBS, TransportName
 from domain.spec.job_spec import SpecDefaults
@@ -193,6 +195,22 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="upper"):
     snapshot_window_seconds: Annotated[
         float, Meta(ge=0.1, le=3600, description="Files that arrive within one window share a snapshot.")
     ] = 30.0
+    settle_seconds: Annotated[
+        float,
+        Meta(
+            ge=0,
+            le=86_400,
+            description="A file that can be appended to (an append blob; any file of a hierarchical account) has to be "
+            "quiet for so long before its work begins.",
+        ),
+    ] = 30.0
+    repeat: Annotated[
+        Literal["once", "always"],
+        Meta(
+            description="What becomes of a file that is written again with the same content while it is worked on, or "
+            "gets other metadata: it counts `once`, or `always` as a file of its own, and is paid again."
+        ),
+    ] = "once"
     sweep_schedule: Annotated[
         str, Meta(description="NCRONTAB, seconds first: when to look for files whose event was lost.")
     ] = "0 * * * * *"
@@ -262,9 +280,11 @@ def read_at_import(env: Mapping[str, str], name: str) -> Any:
     still reports it, at first use.
     """
     field = next(field for field in msgspec.structs.fields(Settings) if field.name == name)
+    given = env.get(field.encode_name, "").strip()
+    if not given or (name == "sweep_schedule" and mistake_in(given)):
+        return field.default
     try:
-        given = env.get(field.encode_name, "").strip()
-        return msgspec.convert(given, field.type, strict=False) if given else field.default
+        return msgspec.convert(given, field.type, strict=False)
     except msgspec.ValidationError:
         return field.default
 
@@ -292,6 +312,9 @@ def _contradictions(values: Mapping[str, Any]) -> list[str]:
         found.append("FILE_EXPIRY_DAYS: the service takes 14 to 30 days; 0 switches expiry off.")
     if values.get("on_deadline") == "direct" and "direct_deployment" not in values:
         found.append("DIRECT_DEPLOYMENT: missing. ON_DEADLINE is `direct`: where are the live calls to go?")
+    schedule = values.get("sweep_schedule")
+    if schedule and (mistake := mistake_in(schedule)):
+        found.append(f"SWEEP_SCHEDULE: {mistake} (is {schedule!r}).")
     try:
         parse_prices(values.get("prices", ""))
     except ValueError as error:
@@ -312,7 +335,25 @@ def _contradictions(values: Mapping[str, Any]) -> list[str]:
         and version < FIRST_VERSION_WITH_BLOBS
     ):
         found.append(f"TRANSPORT: blob needs AZURE_OPENAI_API_VERSION {FIRST_VERSION_WITH_BLOBS} or v1.")
-    return found + _unfit_places(values)
+    return found + _unfit_doors(values) + _unfit_places(values)
+
+
+def _unfit_doors(values: Mapping[str, Any]) -> list[str]:
+    """Find addresses and keys that would fail later, without saying why."""
+    checks: tuple[tuple[str, Callable[[str], str | None]], ...] = (
+        ("data", connection_mistake),
+        ("data__blob_service_uri", address_mistake),
+        ("data__queue_service_uri", address_mistake),
+        ("data__dfs_service_uri", address_mistake),
+        ("azure_openai_endpoint", address_mistake),
+        ("azure_openai_api_key", key_mistake),
+    )
+    encoded = {field.name: field.encode_name for field in msgspec.structs.fields(Settings)}
+    return [
+        f"{encoded[name]}: {mistake}"
+        for name, check in checks
+        if name in values and (mistake := check(values[name])) is not None
+    ]
 
 
 def _unfit_places(values: Mapping[str, Any]) -> list[str]:

@@ -58,7 +58,7 @@ def open_shard(planned: PlannedShard, plan: Plan, ledger: Ledger | None, *, atte
         engine=planned.engine or plan.engine,
         inputs_per_request=plan.inputs_per_request,
         direct_deployment=plan.direct_deployment,
-        structured=plan.spec is not None and plan.spec.answer_schema is not None,
+        structured=plan.spec is not None and plan.spec.checks_answers,
     )
 
 

@@ -6,6 +6,7 @@ from itertools import islice
 
 import msgspec
 
+from domain.json_depth import is_too_deep
 from domain.service.request_lines import UTF8_BOM, split_lines
 
 LINES_LOOKED_AT = 100
@@ -49,6 +50,8 @@ def _is_request(values: Mapping[str, msgspec.Raw]) -> bool:
 
 def _values(line: bytes) -> Mapping[str, msgspec.Raw] | None:
     """Give what a line holds that is a JSON object, None for any other."""
+    if is_too_deep(line):
+        return None
     try:
         return _decode(line)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):

@@ -1,15 +1,20 @@
 // The Function App (Flex Consumption) and the account its host keeps the task hub and the code in.
 param location string
-param tags object
-param token string
+param tags { *: string }
+param name string
+param planName string
+param hostAccountName string
 param identityId string
 param appPrincipalId string
 param clientId string
 param insightsConnection string
-param dataAccountName string
+param workspaceId string
+param dataEndpoints { blob: string, queue: string, dfs: string }
 param openAiEndpoint string
 param deployment string
-param settings object
+
+@secure()
+param settings { *: string }
 
 var codeContainer = 'code'
 var deadLetterContainer = 'deadletter'
@@ -18,8 +23,8 @@ var storageQueueDataContributor = '974c5e8b-45b9-4653-ba55-5f855dd0fb88'
 var storageTableDataContributor = '0a9a7e1f-b9d0-4cc4-a60d-0319b160aaa3'
 var hostRoles = [storageBlobDataOwner, storageQueueDataContributor, storageTableDataContributor]
 
-resource hostAccount 'Microsoft.Storage/storageAccounts@2023-05-01' = {
-  name: 'host${token}'
+resource hostAccount 'Microsoft.Storage/storageAccounts@2026-06-01' = {
+  name: hostAccountName
   location: location
   tags: tags
   kind: 'StorageV2'
@@ -35,18 +40,22 @@ resource hostAccount 'Microsoft.Storage/storageAccounts@2023-05-01' = {
   }
 }
 
-resource blobs 'Microsoft.Storage/storageAccounts/blobServices@2023-05-01' = {
+resource blobs 'Microsoft.Storage/storageAccounts/blobServices@2026-06-01' = {
   parent: hostAccount
   name: 'default'
+  properties: {
+    deleteRetentionPolicy: { enabled: true, days: 7 }
+    containerDeleteRetentionPolicy: { enabled: true, days: 7 }
+  }
 }
 
-resource hostContainers 'Microsoft.Storage/storageAccounts/blobServices/containers@2023-05-01' = [for name in [codeContainer, deadLetterContainer]: {
+resource hostContainers 'Microsoft.Storage/storageAccounts/blobServices/containers@2026-06-01' = [for name in [codeContainer, deadLetterContainer]: {
   parent: blobs
   name: name
 }]
 
 resource mayKeepState 'Microsoft.Authorization/roleAssignments@2022-04-01' = [for role in hostRoles: {
-  name: guid(hostAccount.id, appPrincipalId, role)
+  name: guid(hostAccount.id, identityId, role)
   scope: hostAccount
   properties: {
     roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', role)
@@ -55,12 +64,8 @@ resource mayKeepState 'Microsoft.Authorization/roleAssignments@2022-04-01' = [fo
   }
 }]
 
-resource dataAccount 'Microsoft.Storage/storageAccounts@2023-05-01' existing = {
-  name: dataAccountName
-}
-
-resource plan 'Microsoft.Web/serverfarms@2024-04-01' = {
-  name: 'plan-${token}'
+resource plan 'Microsoft.Web/serverfarms@2025-03-01' = {
+  name: planName
   location: location
   tags: tags
   kind: 'functionapp'
@@ -69,10 +74,9 @@ resource plan 'Microsoft.Web/serverfarms@2024-04-01' = {
 }
 
 var host = hostAccount.properties.primaryEndpoints
-var data = dataAccount.properties.primaryEndpoints
 
-resource app 'Microsoft.Web/sites@2024-04-01' = {
-  name: 'func-${token}'
+resource app 'Microsoft.Web/sites@2025-03-01' = {
+  name: name
   location: location
   tags: union(tags, { 'azd-service-name': 'pipeline' })
   kind: 'functionapp,linux'
@@ -82,7 +86,7 @@ resource app 'Microsoft.Web/sites@2024-04-01' = {
     httpsOnly: true
     siteConfig: { minTlsVersion: '1.2' }
     functionAppConfig: {
-      runtime: { name: 'python', version: '3.12' }
+      runtime: { name: 'python', version: '3.13' }
       scaleAndConcurrency: { instanceMemoryMB: 2048, maximumInstanceCount: 40 }
       deployment: {
         storage: {
@@ -96,7 +100,7 @@ resource app 'Microsoft.Web/sites@2024-04-01' = {
   dependsOn: [hostContainers, mayKeepState]
 }
 
-resource appSettings 'Microsoft.Web/sites/config@2024-04-01' = {
+resource appSettings 'Microsoft.Web/sites/config@2025-03-01' = {
   parent: app
   name: 'appsettings'
   properties: union({
@@ -105,9 +109,9 @@ resource appSettings 'Microsoft.Web/sites/config@2024-04-01' = {
     AzureWebJobsStorage__tableServiceUri: host.table
     AzureWebJobsStorage__credential: 'managedidentity'
     AzureWebJobsStorage__clientId: clientId
-    DATA__blobServiceUri: data.blob
-    DATA__queueServiceUri: data.queue
-    DATA__dfsServiceUri: data.dfs
+    DATA__blobServiceUri: dataEndpoints.blob
+    DATA__queueServiceUri: dataEndpoints.queue
+    DATA__dfsServiceUri: dataEndpoints.dfs
     DATA__credential: 'managedidentity'
     DATA__clientId: clientId
     STORAGE_KIND: 'hierarchical'
@@ -121,5 +125,40 @@ resource appSettings 'Microsoft.Web/sites/config@2024-04-01' = {
   }, settings)
 }
 
-output name string = app.name
-output hostAccountName string = hostAccount.name
+// Code comes with an identity, so nothing needs the publishing passwords.
+resource noScmPassword 'Microsoft.Web/sites/basicPublishingCredentialsPolicies@2025-03-01' = {
+  parent: app
+  name: 'scm'
+  properties: { allow: false }
+}
+
+resource noFtpPassword 'Microsoft.Web/sites/basicPublishingCredentialsPolicies@2025-03-01' = {
+  parent: app
+  name: 'ftp'
+  properties: { allow: false }
+}
+
+// Its log goes to Application Insights, which lies in the same workspace: once is enough.
+#disable-next-line use-recent-api-versions // no newer version has them all
+resource appLog 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
+  name: 'workspace'
+  scope: app
+  properties: {
+    workspaceId: workspaceId
+    metrics: [{ category: 'AllMetrics', enabled: true }]
+  }
+}
+
+// Reads and writes are the engine's, many a second; what was deleted may matter.
+#disable-next-line use-recent-api-versions // no newer version has them all
+resource hostLog 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
+  name: 'workspace'
+  scope: blobs
+  properties: {
+    workspaceId: workspaceId
+    logs: [{ category: 'StorageDelete', enabled: true }]
+    metrics: [{ category: 'Transaction', enabled: true }]
+  }
+}
+
+output url string = 'https://${app.properties.defaultHostName}'

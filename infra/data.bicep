@@ -1,19 +1,24 @@
 // The data account: ADLS Gen2, no keys, four containers.
 param location string
-param tags object
-param token string
+param tags { *: string }
+param name string
+
+@description('Stands for the app in the names of its roles: known before anything is made, so that what-if can tell them.')
+param identityId string
 param appPrincipalId string
 param principalId string
 param principalType string
 param keepDays int
+param workspaceId string
 
 var containers = ['input', 'processed', 'error', 'work']
-var storageBlobDataOwner = 'b7e6dc6d-f1e8-4753-8033-0f276bb0955b'
+var peoplesContainers = ['input', 'processed', 'error']
 var storageBlobDataContributor = 'ba92f5b4-2d11-453d-a403-e96b0029c9fe'
+var storageBlobDelegator = 'db58b8e5-c6ad-4a2a-8342-4190687cbf4a'
 var storageQueueDataContributor = '974c5e8b-45b9-4653-ba55-5f855dd0fb88'
 
-resource account 'Microsoft.Storage/storageAccounts@2023-05-01' = {
-  name: 'data${token}'
+resource account 'Microsoft.Storage/storageAccounts@2026-06-01' = {
+  name: name
   location: location
   tags: tags
   kind: 'StorageV2'
@@ -29,17 +34,21 @@ resource account 'Microsoft.Storage/storageAccounts@2023-05-01' = {
   }
 }
 
-resource blobs 'Microsoft.Storage/storageAccounts/blobServices@2023-05-01' = {
+resource blobs 'Microsoft.Storage/storageAccounts/blobServices@2026-06-01' = {
   parent: account
   name: 'default'
+  properties: {
+    deleteRetentionPolicy: { enabled: true, days: 7 }
+    containerDeleteRetentionPolicy: { enabled: true, days: 7 }
+  }
 }
 
-resource rooms 'Microsoft.Storage/storageAccounts/blobServices/containers@2023-05-01' = [for name in containers: {
+resource rooms 'Microsoft.Storage/storageAccounts/blobServices/containers@2026-06-01' = [for name in containers: {
   parent: blobs
   name: name
 }]
 
-resource lifecycle 'Microsoft.Storage/storageAccounts/managementPolicies@2023-05-01' = if (keepDays > 0) {
+resource lifecycle 'Microsoft.Storage/storageAccounts/managementPolicies@2026-06-01' = if (keepDays > 0) {
   parent: account
   name: 'default'
   properties: {
@@ -59,9 +68,22 @@ resource lifecycle 'Microsoft.Storage/storageAccounts/managementPolicies@2023-05
   }
 }
 
-// The host's blob trigger keeps a queue for failed events beside the blobs.
-resource appRoles 'Microsoft.Authorization/roleAssignments@2022-04-01' = [for role in [storageBlobDataOwner, storageQueueDataContributor]: {
-  name: guid(account.id, appPrincipalId, role)
+resource appReadsAndWrites 'Microsoft.Authorization/roleAssignments@2022-04-01' = [for (name, i) in containers: {
+  name: guid(rooms[i].id, identityId, storageBlobDataContributor)
+  scope: rooms[i]
+  properties: {
+    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', storageBlobDataContributor)
+    principalId: appPrincipalId
+    principalType: 'ServicePrincipal'
+  }
+}]
+
+// The host's blob trigger keeps a queue for failed events beside the blobs. Signed URLs (`TRANSPORT=import`) need a key of the
+// account that is given to delegators; it opens no more than the signer's own roles do.
+var accountRoles = [storageQueueDataContributor, storageBlobDelegator]
+
+resource appRoles 'Microsoft.Authorization/roleAssignments@2022-04-01' = [for role in accountRoles: {
+  name: guid(account.id, identityId, role)
   scope: account
   properties: {
     roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', role)
@@ -70,14 +92,30 @@ resource appRoles 'Microsoft.Authorization/roleAssignments@2022-04-01' = [for ro
   }
 }]
 
-resource personRole 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (!empty(principalId)) {
-  name: guid(account.id, principalId, storageBlobDataContributor)
-  scope: account
+// People drop files and take results. The app's own records are not theirs to change.
+resource personRoles 'Microsoft.Authorization/roleAssignments@2022-04-01' = [for (name, i) in peoplesContainers: if (!empty(principalId)) {
+  name: guid(rooms[i].id, principalId, storageBlobDataContributor)
+  scope: rooms[i]
   properties: {
     roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', storageBlobDataContributor)
     principalId: principalId
     principalType: principalType
   }
+}]
+
+#disable-next-line use-recent-api-versions // no newer version has them all
+resource log 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
+  name: 'workspace'
+  scope: blobs
+  properties: {
+    workspaceId: workspaceId
+    logs: [{ categoryGroup: 'audit', enabled: true }]
+    metrics: [{ category: 'Transaction', enabled: true }]
+  }
 }
 
-output name string = account.name
+output endpoints { blob: string, queue: string, dfs: string } = {
+  blob: account.properties.primaryEndpoints.blob
+  queue: account.properties.primaryEndpoints.queue
+  dfs: account.properties.primaryEndpoints.dfs
+}

@@ -1,28 +1,31 @@
-// Files that arrive wake the app. Without the subscription its sweep finds them within a minute.
+// What arrives in the data account, as events. Who listens: subscription.bicep.
 param location string
-param tags object
-param token string
+param tags { *: string }
+param name string
 param dataAccountName string
 param hostAccountName string
-param appName string
-param subscribe bool
+param workspaceId string
 
 var storageBlobDataContributor = 'ba92f5b4-2d11-453d-a403-e96b0029c9fe'
 
-resource dataAccount 'Microsoft.Storage/storageAccounts@2023-05-01' existing = {
+resource dataAccount 'Microsoft.Storage/storageAccounts@2026-06-01' existing = {
   name: dataAccountName
 }
 
-resource hostAccount 'Microsoft.Storage/storageAccounts@2023-05-01' existing = {
+resource hostAccount 'Microsoft.Storage/storageAccounts@2026-06-01' existing = {
   name: hostAccountName
+
+  resource blobs 'blobServices' existing = {
+    name: 'default'
+
+    resource deadLetters 'containers' existing = {
+      name: 'deadletter'
+    }
+  }
 }
 
-resource app 'Microsoft.Web/sites@2024-04-01' existing = {
-  name: appName
-}
-
-resource topic 'Microsoft.EventGrid/systemTopics@2022-06-15' = {
-  name: 'evgt-${token}'
+resource topic 'Microsoft.EventGrid/systemTopics@2025-02-15' = {
+  name: name
   location: location
   tags: tags
   identity: { type: 'SystemAssigned' }
@@ -33,8 +36,8 @@ resource topic 'Microsoft.EventGrid/systemTopics@2022-06-15' = {
 }
 
 resource mayKeepDeadLetters 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
-  name: guid(hostAccount.id, topic.id, storageBlobDataContributor)
-  scope: hostAccount
+  name: guid(hostAccount::blobs::deadLetters.id, topic.id, storageBlobDataContributor)
+  scope: hostAccount::blobs::deadLetters
   properties: {
     roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', storageBlobDataContributor)
     principalId: topic.identity.principalId
@@ -42,34 +45,13 @@ resource mayKeepDeadLetters 'Microsoft.Authorization/roleAssignments@2022-04-01'
   }
 }
 
-// The one secret there is: the host makes it, Event Grid keeps it, and it opens nothing but this webhook.
-resource subscription 'Microsoft.EventGrid/systemTopics/eventSubscriptions@2022-06-15' = if (subscribe) {
-  parent: topic
-  name: 'blob-arrived'
+#disable-next-line use-recent-api-versions // no newer version has them all
+resource log 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
+  name: 'workspace'
+  scope: topic
   properties: {
-    eventDeliverySchema: 'EventGridSchema'
-    destination: {
-      endpointType: 'WebHook'
-      properties: {
-        endpointUrl: 'https://${app.properties.defaultHostName}/runtime/webhooks/blobs?functionName=Host.Functions.blob_arrived&code=${listKeys('${app.id}/host/default', '2024-04-01').systemKeys.blobs_extension}'
-      }
-    }
-    filter: {
-      includedEventTypes: ['Microsoft.Storage.BlobCreated']
-      subjectBeginsWith: '/blobServices/default/containers/input/'
-      // Not CreateFile: that is an empty file whose content is still to come.
-      advancedFilters: [
-        { operatorType: 'StringIn', key: 'data.api', values: ['PutBlob', 'PutBlockList', 'CopyBlob', 'FlushWithClose'] }
-      ]
-    }
-    retryPolicy: { maxDeliveryAttempts: 30, eventTimeToLiveInMinutes: 1440 }
-    deadLetterWithResourceIdentity: {
-      identity: { type: 'SystemAssigned' }
-      deadLetterDestination: {
-        endpointType: 'StorageBlob'
-        properties: { resourceId: hostAccount.id, blobContainerName: 'deadletter' }
-      }
-    }
+    workspaceId: workspaceId
+    logs: [{ category: 'DeliveryFailures', enabled: true }]
+    metrics: [{ category: 'AllMetrics', enabled: true }]
   }
-  dependsOn: [mayKeepDeadLetters]
 }

@@ -30,95 +30,125 @@ param batchCapacity int
 @description('Whether the service may read and write blobs of the data account itself; docs/transports.md says when it must.')
 param openAiUsesStorage bool = false
 
-@description('Whether arriving files raise events to the app. Only after the code is there: the subscription calls it.')
-param events bool = false
+@description('Whether arriving files are to wake the app; the subscription itself comes after the code, from subscription.bicep.')
+param events bool = true
 
 @minValue(0)
 @description('Days after which results and errors are deleted; 0: never.')
 param keepDays int = 0
 
+@secure()
 @description('App settings besides those set here, by name; docs/settings.md has all of them.')
-param settings object = {}
+param settings { *: string } = {}
 
 var tags = { 'azd-env-name': environmentName }
 var token = uniqueString(subscription().id, environmentName, location)
 
-resource group 'Microsoft.Resources/resourceGroups@2022-09-01' = {
+// All names are known at the start, so `what-if` can tell every resource and every role.
+var identityName = 'id-${token}'
+var dataAccountName = 'data${token}'
+var hostAccountName = 'host${token}'
+var appName = 'func-${token}'
+var topicName = 'evgt-${token}'
+var identityId = resourceId(
+  subscription().subscriptionId,
+  group.name,
+  'Microsoft.ManagedIdentity/userAssignedIdentities',
+  identityName
+)
+
+// What cannot work is refused before there is an app.
+var continuous = toLower(trim(settings.?CONTINUOUS_MODE ?? 'true'))
+var schedule = filter(split(settings.?SWEEP_SCHEDULE ?? '0 * * * * *', ' '), field => !empty(field))
+var checkedSettings = events && contains(['false', '0'], continuous)
+  ? fail('CONTINUOUS_MODE is false, so no function waits for events: set EVENTS to false, too (azd env set EVENTS false).')
+  : contains([0, 6], length(schedule))
+      ? settings
+      : fail('SWEEP_SCHEDULE needs six fields, the first one for seconds: "0 */5 * * * *" is every five minutes.')
+
+resource group 'Microsoft.Resources/resourceGroups@2025-04-01' = {
   name: 'rg-${environmentName}'
   location: location
   tags: tags
 }
 
 module monitoring 'monitoring.bicep' = {
-  name: 'monitoring'
   scope: group
-  params: { location: location, tags: tags, token: token }
+  params: { location: location, tags: tags, token: token, identityName: identityName }
 }
 
 module data 'data.bicep' = {
-  name: 'data'
   scope: group
   params: {
     location: location
     tags: tags
-    token: token
+    name: dataAccountName
+    identityId: identityId
     appPrincipalId: monitoring.outputs.principalId
     principalId: principalId
     principalType: principalType
     keepDays: keepDays
+    workspaceId: monitoring.outputs.workspaceId
   }
 }
 
 module openai 'openai.bicep' = {
-  name: 'openai'
   scope: group
   params: {
     location: location
     tags: tags
-    token: token
+    name: 'oai-${token}'
+    identityId: identityId
     appPrincipalId: monitoring.outputs.principalId
-    dataAccountName: data.outputs.name
+    dataAccountName: dataAccountName
     model: model
     modelVersion: modelVersion
     batchSku: batchSku
     batchCapacity: batchCapacity
     usesStorage: openAiUsesStorage
+    workspaceId: monitoring.outputs.workspaceId
   }
+  dependsOn: [data]
 }
 
 module app 'app.bicep' = {
-  name: 'app'
   scope: group
   params: {
     location: location
     tags: tags
-    token: token
-    identityId: monitoring.outputs.identityId
+    name: appName
+    planName: 'plan-${token}'
+    hostAccountName: hostAccountName
+    identityId: identityId
     appPrincipalId: monitoring.outputs.principalId
     clientId: monitoring.outputs.clientId
     insightsConnection: monitoring.outputs.insightsConnection
-    dataAccountName: data.outputs.name
+    workspaceId: monitoring.outputs.workspaceId
+    dataEndpoints: data.outputs.endpoints
     openAiEndpoint: openai.outputs.endpoint
     deployment: model
-    settings: settings
+    settings: checkedSettings
   }
 }
 
 module arrivals 'events.bicep' = {
-  name: 'events'
   scope: group
   params: {
     location: location
     tags: tags
-    token: token
-    dataAccountName: data.outputs.name
-    hostAccountName: app.outputs.hostAccountName
-    appName: app.outputs.name
-    subscribe: events
+    name: topicName
+    dataAccountName: dataAccountName
+    hostAccountName: hostAccountName
+    workspaceId: monitoring.outputs.workspaceId
   }
+  dependsOn: [data, app]
 }
 
 output AZURE_RESOURCE_GROUP string = group.name
-output APP_NAME string = app.outputs.name
-output DATA_ACCOUNT string = data.outputs.name
+output APP_NAME string = appName
+output APP_URL string = app.outputs.url
+output DATA_ACCOUNT string = dataAccountName
+output HOST_ACCOUNT string = hostAccountName
+output EVENT_TOPIC string = topicName
+output EVENTS bool = events
 output AZURE_OPENAI_ENDPOINT string = openai.outputs.endpoint

@@ -1,17 +1,18 @@
 // The app's identity, and where it writes its logs.
 param location string
-param tags object
+param tags { *: string }
 param token string
+param identityName string
 
 var monitoringMetricsPublisher = '3913510d-42f4-4e42-8a64-420c390055eb'
 
-resource identity 'Microsoft.ManagedIdentity/userAssignedIdentities@2023-01-31' = {
-  name: 'id-${token}'
+resource identity 'Microsoft.ManagedIdentity/userAssignedIdentities@2024-11-30' = {
+  name: identityName
   location: location
   tags: tags
 }
 
-resource workspace 'Microsoft.OperationalInsights/workspaces@2023-09-01' = {
+resource workspace 'Microsoft.OperationalInsights/workspaces@2026-03-01' = {
   name: 'log-${token}'
   location: location
   tags: tags
@@ -43,7 +44,7 @@ resource mayPublish 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   }
 }
 
-output identityId string = identity.id
 output principalId string = identity.properties.principalId
 output clientId string = identity.properties.clientId
+output workspaceId string = workspace.id
 output insightsConnection string = insights.properties.ConnectionString

@@ -5,11 +5,12 @@ surprise is logged with its traceback and answered as one, and costs only the fi
 """
 
 import logging
+import traceback
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 from domain.contracts import Answer, Fault, to_wire
-from domain.errors import PassingError, PipelineError
+from domain.errors import PassingError, PipelineError, SetAsideError, without_secrets
 
 log = logging.getLogger(__name__)
 
@@ -41,9 +42,15 @@ def _fault(error: Exception) -> dict[str, Any]:
         fault = Fault(code=error.code, message=str(error), retry_after=error.retry_after)
     elif isinstance(error, PipelineError):
         log.warning("%s: %s", type(error).__name__, error)
-        fault = Fault(code=error.code, message=str(error), passing=not error.permanent)
+        fault = Fault(
+            code=error.code,
+            message=str(error),
+            passing=not error.permanent,
+            final=isinstance(error, SetAsideError),
+        )
     else:
-        log.error("surprise", exc_info=error)
-        fault = Fault(code="surprise", message=f"{type(error).__name__}: {error}"[:2000], passing=False)
+        log.error("surprise\n%s", without_secrets("".join(traceback.format_exception(error))))
+        message = without_secrets(f"{type(error).__name__}: {error}")[:2000]
+        fault = Fault(code="surprise", message=message, passing=False)
     wire: dict[str, Any] = to_wire(Answer(fault=fault))
     return wire

@@ -49,9 +49,11 @@ def delete_orphans(services: Services) -> None:
 
     The service is listed first: a file that is uploaded between the two looks has its claim already.
     """
-    api, prefix = services.batch_api, services.file_prefix
+    api = services.batch_api
     files = [
-        (file_id, names.key_of_service_filename(prefix, name)) for file_id, _, name in api.files_named(prefix)
+        (file_id, names.key_of_service_filename(prefix, name))
+        for prefix in services.known_file_prefixes
+        for file_id, _, name in api.files_named(prefix)
     ]
     if not files:
         return

@@ -92,7 +92,7 @@ def test_the_laptop_rooms_import_nothing_of_the_pipeline() -> None:
         ("azure.storage.filedatalake", "storage/connection storage/directories"),
         (
             "azure.core",
-            "storage/append_blob storage/blobs storage/connection storage/directories storage/errors openai/errors",
+            "storage/append_blob storage/blobs storage/connection storage/errors openai/errors",
         ),
         ("openai", "openai/batch_api openai/live_api openai/errors openai/replies"),
         ("httpx2", "openai/batch_api openai/live_api openai/errors openai/replies"),
@@ -113,6 +113,8 @@ def test_the_adapters_of_a_service_alone_speak_to_it(package: str, owners: str) 
 ORDINARY_WORDS = {"input", "text", "format", "schema"}
 SPEC_KEYS = {"messages", "image_url"}  # a job spec has keys of these names, whatever its endpoint
 OTHER_MEANINGS = {
+    # Columns of ours, whatever the endpoint calls its counts.
+    "domain/results/extras.py": {"input_tokens", "output_tokens"},
     "domain/spec/job_spec.py": SPEC_KEYS,
     "domain/spec/json_schema.py": SPEC_KEYS,
     "domain/spec/request_template.py": SPEC_KEYS,
@@ -202,10 +204,11 @@ def test_the_functions_sdks_stop_at_the_activities() -> None:
 
 
 def test_the_rules_touch_nothing_outside_themselves() -> None:
+    # A lock, see there; the parts of a URL.
+    allowed = {"contracts.py": {"threading"}, "addresses.py": {"urllib.parse.urlsplit"}}
     for module in modules("domain"):
         found = imports_any(module, STATEFUL | {"azure", "openai", "httpx2", "http", "urllib"})
-        # A lock, see there.
-        assert found <= ({"threading"} if module.name == "contracts.py" else set()), module
+        assert found <= allowed.get(module.name, set()), module
 
 
 def test_orchestrators_have_no_source_of_surprise() -> None:

@@ -1,5 +1,6 @@
 """The HTTP way in: run now, look at one snapshot, at the latest ones, at the files at rest."""
 
+import os
 import time
 from datetime import UTC, datetime
 from typing import Any
@@ -12,13 +13,13 @@ from aiohttp import ClientError
 
 from adapters.services import services
 from domain import names
+from domain.addresses import is_loopback
 from domain.contracts import SnapshotRequest
 from domain.errors import PassingError, PipelineError
 from domain.flow.progress import summed
-from domain.results.metadata import iso
+from steps.deliver.hold import release
+from steps.intake.at_rest import files_at_rest
 from steps.intake.liveness import files_instances
-from steps.intake.survey import is_held, list_inputs, waiting_files
-from steps.intake.waiting_note import described
 from steps.threads import in_thread, log_as
 from triggers.starting import start_snapshot
 
@@ -40,7 +41,7 @@ async def run_snapshot(
         await start_snapshot(client, SnapshotRequest(snapshot_id=snapshot_id))
     except (PipelineError, ClientError) as error:
         return _not_ready(error)
-    location = f"{_without_query(req.url)}/{snapshot_id}"
+    location = f"{_own_address(req.url)}/{snapshot_id}"
     return _json({"id": snapshot_id, "status_url": location}, 202, {"Location": location, "Retry-After": "5"})
 
 
@@ -82,27 +83,24 @@ async def list_files_at_rest(req: func.HttpRequest, context: func.Context) -> fu
     del req
     log_as(context)
     try:
-        waiting, held = await in_thread(_waiting_files), await in_thread(_held_files)
+        told = await in_thread(files_at_rest, services())
     except PipelineError as error:
         return _not_ready(error)
-    return _json({"waiting": waiting, "held": held})
+    return _json(told)
 
 
-def _waiting_files() -> list[dict[str, str]]:
-    """Describe the files whose job spec cannot be followed."""
-    inputs, specs = list_inputs(services())
-    return described(waiting_files(inputs, specs))
-
-
-def _held_files() -> list[dict[str, str]]:
-    """Describe the files that were set aside, and until when."""
-    ours = services()
-    now = ours.clock()
-    return [
-        {"file": found.claim.path, "until": iso(found.claim.held_until), "reason": found.claim.held_for}
-        for found in ours.work.claims.all()
-        if is_held(found.claim, ours.settings, now)
-    ]
+@bp.route(route="files/{key}/release", methods=["POST"], auth_level=func.AuthLevel.FUNCTION)
+async def release_file(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
+    """Have a file that is set aside taken by the next snapshot; 202, or 404 where no file of that key is set aside."""
+    log_as(context)
+    key = req.route_params.get("key", "")
+    try:
+        released = names.is_file_key(key) and await in_thread(release, key, services())
+    except PipelineError as error:
+        return _not_ready(error)
+    if not released:
+        return _json({"key": key, "error": "No file of this key is set aside."}, 404)
+    return _json({"key": key}, 202)
 
 
 async def _describe(client: df.DurableOrchestrationClient, snapshot_id: str) -> dict[str, Any] | None:
@@ -129,9 +127,17 @@ async def _progress(
     return latest, summed([status.custom_status for status in found if status.custom_status])
 
 
-def _without_query(url: str) -> str:
-    """Give the address without what follows it: in Azure that may be the function's key."""
-    return urlsplit(url)._replace(query="", fragment="").geturl().rstrip("/")
+def _own_address(url: str) -> str:
+    """Give the address that was called, without what follows it, which in Azure may be the function's key.
+
+    Whoever calls says what stands for the host in it. So it is the app's own, where the platform tells it, or this machine;
+    else the address begins with its path.
+    """
+    parts = urlsplit(url)
+    own = os.environ.get("WEBSITE_HOSTNAME", "")
+    if not is_loopback(parts.hostname):
+        parts = parts._replace(scheme="https" if own else "", netloc=own)
+    return parts._replace(query="", fragment="").geturl().rstrip("/")
 
 
 def _iso(moment: datetime | None) -> str | None:

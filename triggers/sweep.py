@@ -1,22 +1,26 @@
 """The net under the blob trigger: events can be lost, and snapshots can die with a task hub."""
 
+import logging
 import os
 from datetime import UTC, datetime
 
 import azure.durable_functions as df
 import azure.functions as func
 
-from adapters.services import services
+from adapters.services import Services, services
 from domain import names
 from domain.contracts import SnapshotRequest
+from domain.errors import PipelineError
 from domain.settings import read_at_import
 from steps.intake.liveness import alive_in
-from steps.intake.survey import survey
-from steps.intake.waiting_note import tell_waiting
+from steps.intake.survey import has_new_strays, survey
+from steps.intake.tidying import tell, tidy
 from steps.threads import in_thread, log_as
 from triggers.starting import start_snapshot
 
 bp = df.Blueprint()
+log = logging.getLogger(__name__)
+_troubles: list[str] = []  # what the last sweep of this process met, by code
 
 
 @bp.timer_trigger(
@@ -33,14 +37,34 @@ async def sweep(
     del timer  # when it was due does not matter; what waits does
     log_as(context)
     ours = services()
-    await in_thread(lambda: ours.work)  # opening blocks
+    try:
+        await in_thread(lambda: ours.work)  # opening blocks
+        if ours.settings.continuous_mode:
+            await _start_if_files_wait(ours, client)
+    except PipelineError as error:
+        _tell_trouble(error)
+    else:
+        _tell_trouble(None)
+
+
+async def _start_if_files_wait(ours: Services, client: df.DurableOrchestrationClient) -> None:
     settings = ours.settings
-    if not settings.continuous_mode:
-        return
     start = names.window_start(datetime.fromtimestamp(ours.clock(), UTC), settings.snapshot_window_seconds)
     snapshot_id = names.window_snapshot_id(start)
     found = await survey(ours, alive_in(client, ours), snapshot_id=snapshot_id)
-    await in_thread(tell_waiting, found, ours)
-    if found.anything:
+    await in_thread(tell, found, ours)
+    await in_thread(tidy, found.look, ours)
+    if found.anything or has_new_strays(found):
         settled_at = start.timestamp() + settings.snapshot_window_seconds
         await start_snapshot(client, SnapshotRequest(snapshot_id=snapshot_id, settled_at=settled_at))
+
+
+def _tell_trouble(error: PipelineError | None) -> None:
+    """Log what keeps all files waiting once, and once that it is over; the next sweep looks again."""
+    if error is None:
+        if _troubles:
+            log.warning("storage can be looked at again")
+        _troubles.clear()
+    elif _troubles != [error.code]:
+        _troubles[:] = [error.code]
+        log.error("all files wait: %s", error)

@@ -16,8 +16,9 @@ import openai
 from openai import AsyncAzureOpenAI, AsyncOpenAI
 
 from adapters.openai.errors import LIVE_KIND, from_status, retry_after, root_of, token_provider
-from adapters.openai.replies import foreign, own_error, read_reply, says_come_back
+from adapters.openai.replies import foreign, own_error, says_come_back
 from domain.errors import ConfigurationError, LostAnswerError, PassingError
+from domain.service.answer_repair import is_strict, read_leniently
 
 CALL_TIMEOUT_SECONDS = 600.0  # the SDK's own; long answers of reasoning models take minutes
 CONNECT_TIMEOUT_SECONDS = 10.0
@@ -38,6 +39,7 @@ class LiveAnswer(NamedTuple):
     body: bytes
     request_id: str
     retry_after: float | None  # seconds
+    marks: tuple[str, ...] = ()  # what was changed so that every reader takes the body
 
 
 class LiveApi:
@@ -74,9 +76,11 @@ class LiveApi:
                 raise PassingError(f"{about}: {error}", code=type(error.__cause__).__name__) from error
             cause = type(error.__cause__).__name__
             raise LostAnswerError(f"{about}: {error} ({cause})", code=cause) from error
-        if not _PARTS & read_reply(response, about, effect=True).keys():
+        read = _one_line(response.content)
+        if read is None or not _is_answer(read[0]):
             raise foreign(response, about, effect=True)
-        return LiveAnswer(response.status_code, _one_line(response.content), _request_id(response), None)
+        content, marks = read
+        return LiveAnswer(response.status_code, content, _request_id(response), None, marks)
 
 
 def _refusal(error: openai.APIStatusError, about: str) -> LiveAnswer:
@@ -88,8 +92,9 @@ def _refusal(error: openai.APIStatusError, about: str) -> LiveAnswer:
     ours = from_status(error, about, effect=True, kind=LIVE_KIND)
     if isinstance(ours, ConfigurationError):
         raise ours from error
-    if own_error(error):
-        content = _one_line(error.response.content)
+    read = _one_line(error.response.content)
+    if read is not None and own_error(error):
+        content = read[0]
     elif says_come_back(error):
         content = msgspec.json.encode({"error": {"code": "http_429", "message": str(ours)}})
     else:
@@ -97,9 +102,25 @@ def _refusal(error: openai.APIStatusError, about: str) -> LiveAnswer:
     return LiveAnswer(error.status_code, content, _request_id(error.response), retry_after(error))
 
 
-def _one_line(content: bytes) -> bytes:
-    """Give JSON without the white space that was there to be read."""
-    return msgspec.json.format(content, indent=-1) if b"\n" in content or b"\r" in content else content
+def _is_answer(content: bytes) -> bool:
+    """Tell whether JSON is what an endpoint answers, and not what something between it and us does."""
+    body = msgspec.json.decode(content)
+    return isinstance(body, dict) and bool(_PARTS & body.keys())
+
+
+def _one_line(content: bytes) -> tuple[bytes, tuple[str, ...]] | None:
+    """Give JSON that every reader takes, without the white space that was there to be read, and what was changed for that.
+
+    None for anything that is no JSON, however leniently it is read.
+    """
+    if is_strict(content):
+        has_lines = b"\n" in content or b"\r" in content
+        return msgspec.json.format(content, indent=-1) if has_lines else content, ()
+    try:
+        found, marks = read_leniently(content)
+    except msgspec.DecodeError:
+        return None
+    return msgspec.json.encode(found), tuple(marks)
 
 
 def _request_id(response: httpx2.Response) -> str:

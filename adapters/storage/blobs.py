@@ -20,6 +20,7 @@ from azure.core import MatchConditions
 from azure.storage.blob import (
     BlobBlock,
     BlobClient,
+    BlobType,
     ContainerClient,
     ContentSettings,
     StorageStreamDownloader,
@@ -28,7 +29,7 @@ from azure.storage.blob import (
 from adapters.storage.connection import Connection
 from adapters.storage.directories import Directories
 from adapters.storage.errors import translated
-from adapters.storage.urls import BlobUrls, is_local
+from adapters.storage.urls import BlobUrls, is_local, without_query
 from domain import names
 from domain.errors import ConfigurationError, ConflictError, NotFoundError, PassingError
 from domain.settings import Settings
@@ -37,7 +38,9 @@ BLOCK_BYTES = 4 * 1024 * 1024  # one read, one staged block: what a stream holds
 COPY_WAIT_SECONDS = 2.0  # after which it is worth asking again whether a copy is complete
 BLOCKS_UNDER_WAY = 2  # of one writer; a store that answers a block in 0.1 s takes 80 MB/s this way
 
-logging.getLogger("azure.core.pipeline.policies.http_logging_policy").setLevel(logging.WARNING)
+# What they log of each call holds its URL, and that may hold a signature.
+for talkative in ("azure.core.pipeline.policies.http_logging_policy", "urllib3"):
+    logging.getLogger(talkative).setLevel(logging.WARNING)
 
 MAX_BATCH_DELETES = 256  # sub-requests of one blob batch ("Blob Batch", read 2026-11)
 
@@ -54,6 +57,12 @@ class BlobEntry:
     modified: float  # epoch seconds
     metadata: dict[str, str] = field(default_factory=dict)
     copy_status: str | None = None
+    content_md5: str = (
+        ""  # in hexadecimal; as its writer or storage told it, which nothing holds to the content
+    )
+    appends: bool = False  # an append blob
+    archived: bool = False  # in the archive tier: cannot be read
+    leased: bool = False  # cannot be changed or deleted
 
 
 class Container:
@@ -62,6 +71,16 @@ class Container:
     def __init__(self, client: ContainerClient, directories: Directories) -> None:
         self._client, self._directories = client, directories
         self.name: str = client.container_name
+
+    @property
+    def address(self) -> str:
+        """The container's URL, without what it may be signed with."""
+        return without_query(str(self._client.url))
+
+    @property
+    def is_hierarchical(self) -> bool:
+        """Whether it is one of an account with directories, where any blob may be appended to."""
+        return self._directories.exist
 
     def exists(self) -> bool:
         """Tell whether the container is there."""
@@ -85,7 +104,7 @@ class Container:
         with translated(f"{self.name}/{prefix}"):
             include = ["metadata"] if with_metadata else None
             for blob in self._client.list_blobs(name_starts_with=prefix or None, include=include):
-                if not names.marks_directory(blob.metadata):
+                if not names.marks_directory(blob.metadata, blob.size):
                     yield _entry(blob)
 
     def entry(self, name: str) -> BlobEntry:
@@ -108,6 +127,17 @@ class Container:
         with self._blob(name) as blob:
             download = blob.download_blob()
             return _entry(download.properties), _streamed(download, f"{self.name}/{name}")
+
+    def read_start(self, name: str, most: int) -> tuple[bytes, str]:
+        """Read at most so many bytes of a blob; gives them and its ETag. Raises NotFoundError."""
+        try:
+            with self._blob(name) as blob:
+                download = blob.download_blob(offset=0, length=most)
+                return bytes(download.readall()), str(download.properties.etag).strip('"')
+        except PassingError as error:
+            if error.code != "InvalidRange":
+                raise
+        return self.read(name)  # an empty blob has no range
 
     def read_range(self, name: str, offset: int, length: int) -> bytes:
         """Read part of a blob."""
@@ -196,6 +226,12 @@ class Container:
 
     def _delete_all(self, blobs: Iterable[str]) -> None:
         wanted = list(blobs)
+        if self._client.credential is None:
+            # A shared access signature: the calls within a batch are not signed by it everywhere (not in Azurite).
+            for name in wanted:
+                with suppress(NotFoundError):
+                    self.delete(name)
+            return
         for start in range(0, len(wanted), MAX_BATCH_DELETES):
             with translated(self.name):
                 answers = self._client.delete_blobs(
@@ -310,12 +346,14 @@ class LazyWriter:
 class Storage:
     """The data account's four containers."""
 
-    account_url: str
+    account_url: str  # without a signature
     input: Container
     processed: Container
     error: Container
     work: Container
     work_urls: BlobUrls
+    # Under a shared access signature the mark of our files in the service used to depend on the signature.
+    former_file_prefix: str | None = None
     session: requests.Session | None = None  # whose connections all containers share
 
     def close(self) -> None:
@@ -353,18 +391,21 @@ def open_storage(settings: Settings) -> Storage:
     def container(name: str) -> Container:
         return Container(service.get_container_client(name), directories)
 
+    url = str(service.url)
     return Storage(
-        account_url=str(service.url),
+        account_url=without_query(url),
         input=container(settings.input_container),
         processed=container(settings.processed_container),
         error=container(settings.error_container),
         work=container(settings.work_container),
         work_urls=BlobUrls(service, settings.work_container),
+        former_file_prefix=names.service_file_prefix(url, settings.work_container) if "?" in url else None,
         session=connection.session,
     )
 
 
 def _entry(blob: Any) -> BlobEntry:
+    md5 = blob.content_settings.content_md5
     return BlobEntry(
         name=blob.name,
         size=blob.size or 0,
@@ -372,6 +413,10 @@ def _entry(blob: Any) -> BlobEntry:
         modified=blob.last_modified.timestamp(),
         metadata=dict(blob.metadata or {}),
         copy_status=blob.copy.status if blob.copy else None,
+        content_md5=bytes(md5).hex() if md5 else "",
+        appends=blob.blob_type == BlobType.APPENDBLOB,
+        archived=str(blob.blob_tier or "") == "Archive",
+        leased=blob.lease is not None and blob.lease.state in ("leased", "breaking"),
     )
 
 

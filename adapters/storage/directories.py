@@ -11,19 +11,15 @@ from contextlib import suppress
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
-from azure.core.exceptions import HttpResponseError
 from azure.storage.blob import BlobServiceClient
 
 from adapters.storage.errors import translated
-from domain.errors import ConfigurationError, NotFoundError
+from domain.errors import BlockedError, ConfigurationError, MissingContainerError, NotFoundError, RefusedError
 
 if TYPE_CHECKING:
     from azure.storage.filedatalake import DataLakeServiceClient
 
 Kind = Literal["auto", "flat", "hierarchical"]
-
-# "only supported on a hierarchical namespace account"; with soft delete.
-_FLAT_ACCOUNT_SAYS = frozenset({400, 409})
 
 log = logging.getLogger(__name__)
 
@@ -70,16 +66,16 @@ class Directories:
         try:
             with translated(f"the directories of {self._container}"):
                 return root.get_access_control().get("permissions") is not None
+        except MissingContainerError:
+            raise
         except ConfigurationError as error:
             log.warning(
                 "taking the storage account for a flat one; else set STORAGE_KIND=hierarchical: %s", error
             )
             return False
-        except Exception as error:
-            told = error.__cause__
-            if isinstance(told, HttpResponseError) and told.status_code in _FLAT_ACCOUNT_SAYS:
-                return False
-            raise
+        except (RefusedError, BlockedError):
+            # "Only supported on a hierarchical namespace account"; with soft delete in other words.
+            return False
 
     def remove(self, container: str, path: str) -> None:
         """Remove a directory with everything in it, in one step; one that is gone already is what was wanted."""

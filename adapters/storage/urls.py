@@ -12,6 +12,7 @@ from urllib.parse import SplitResult, quote, unquote, urlsplit
 from azure.storage.blob import BlobSasPermissions, BlobServiceClient, UserDelegationKey, generate_blob_sas
 
 from adapters.storage.errors import translated
+from domain.addresses import is_loopback
 from domain.errors import ConfigurationError
 
 CLOCK_SKEW = timedelta(minutes=15)  # clocks differ; a URL that is valid from now on is refused for a while
@@ -22,7 +23,7 @@ NO_SIGNATURE = "DATA holds a shared access signature, which cannot sign URLs; us
 
 def is_local(url: str) -> bool:
     """Whether a URL leads to this machine."""
-    return urlsplit(url).hostname in ("127.0.0.1", "localhost", "::1")
+    return is_loopback(urlsplit(url).hostname)
 
 
 class BlobUrls:
@@ -30,7 +31,7 @@ class BlobUrls:
 
     def __init__(self, service: BlobServiceClient, container: str) -> None:
         self._service, self._container = service, container
-        self._root = _bare(str(service.url)).rstrip("/")
+        self._root = without_query(str(service.url)).rstrip("/")
         self._key: UserDelegationKey | None = None
         self._key_until = datetime.min.replace(tzinfo=UTC)
         self._lock = Lock()
@@ -55,7 +56,7 @@ class BlobUrls:
         The service may write the account's host in another form. Only a name is taken from the URL; nothing is ever
         fetched from where it points.
         """
-        theirs, ours = urlsplit(_bare(url)), urlsplit(self._root)
+        theirs, ours = urlsplit(without_query(url)), urlsplit(self._root)
         if theirs.netloc.lower() != ours.netloc.lower() and _account(theirs) != _account(ours):
             return None
         folder = f"{ours.path}/{self._container}/"
@@ -102,6 +103,6 @@ def _account(url: SplitResult) -> str:
     )
 
 
-def _bare(url: str) -> str:
+def without_query(url: str) -> str:
     """Drop a URL's query, which is where signatures are."""
     return url.partition("?")[0]

@@ -5,17 +5,30 @@ claimed it lies in the copy's metadata.
 Why: docs/decisions/0001-the-claim-is-the-frozen-copy.md
 """
 
+import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from math import isfinite
 from typing import NamedTuple
 from urllib.parse import quote, unquote
 
-from adapters.storage.blobs import Container
-from domain import names
-from domain.errors import ConflictError, NotFoundError
-from domain.records import Claim, InputFile
+import msgspec
 
-MAX_REASON_CHARS = 300  # of the 8 KB that a blob's metadata may have; the log has all of it
+from adapters.storage.blobs import BlobEntry, Container
+from domain import names
+from domain.errors import ConflictError, NotFoundError, PassingError
+from domain.records import Claim, InputFile, Refusal
+
+# Of the 8 KB that a blob's metadata may have; the log has all of it. The second one as it is quoted there.
+MAX_REASON_CHARS = 300
+MAX_QUOTED_REASON_CHARS = 1200
+# Older versions of the app take what is done and cannot be removed for a file that is held: they leave it alone.
+HELD_FOREVER = datetime(2100, 1, 1, tzinfo=UTC).timestamp()
+LATEST = datetime(9999, 1, 1, tzinfo=UTC).timestamp()
+
+_TIMESTAMP = re.compile(r"[0-9A-Za-z.+-]*")  # goes into the names of output folders
 
 
 class Claimed(NamedTuple):
@@ -27,11 +40,29 @@ class Claimed(NamedTuple):
     size: int  # bytes
 
 
-class FrozenInput:
-    """A frozen input file: who has it, how large it is (bytes), whether its copy is complete, and its content, once."""
+@dataclass(kw_only=True)
+class Records:
+    """What lies in `work/` about files, as one listing shows it.
 
-    def __init__(self, claim: Claim, size: int, copy_status: str, content: Iterator[bytes]) -> None:
-        self.claim, self.size, self.copy_status = claim, size, copy_status
+    `refusals`, by file key: files that storage did not let us take. `unreadable`, by file key: claims that do not say which
+    file they are about. `strays`: file keys of records that belong to no claim.
+    """
+
+    claims: list[Claimed] = field(default_factory=list)
+    refusals: dict[str, Refusal] = field(default_factory=dict)
+    unreadable: dict[str, Claimed] = field(default_factory=dict)
+    strays: set[str] = field(default_factory=set)
+
+
+class FrozenInput:
+    """A frozen input file: who has it, how large it is (bytes), whether its copy is complete, and its content, once.
+
+    `appends`: it was an append blob, which may have been cut while it grew.
+    """
+
+    def __init__(self, claim: Claim, entry: BlobEntry, content: Iterator[bytes]) -> None:
+        self.claim, self.size, self.copy_status = claim, entry.size, entry.copy_status or "success"
+        self.appends = entry.appends
         self._first, self._rest = b"", content
 
     def first_piece(self) -> bytes:
@@ -53,7 +84,10 @@ class Claims:
         self._work = work
 
     def take(self, source: Container, file: InputFile, key: str, claim: Claim) -> bool:
-        """Freeze and claim a file in one step; False when another snapshot has it, or this version of it is gone."""
+        """Freeze and claim a file in one step; False when another snapshot has it, or this version of it is gone.
+
+        Raises what storage has against it: BlockedError, ConfigurationError, RefusedError, PassingError.
+        """
         try:
             self._work.copy_from(
                 source,
@@ -66,9 +100,16 @@ class Claims:
         except NotFoundError:
             return False
         except ConflictError:
-            held = self.read(key)
-            return held is not None and held[0].snapshot_id == claim.snapshot_id
+            return self._is_of(key, claim.snapshot_id)
+        except PassingError:
+            if self._is_of(key, claim.snapshot_id):
+                return True  # the answer got lost, not the claim
+            raise
         return True
+
+    def _is_of(self, key: str, snapshot_id: str) -> bool:
+        held = self.read(key)
+        return held is not None and held[0].snapshot_id == snapshot_id
 
     def read(self, key: str) -> tuple[Claim, str] | None:
         """Give the claim on a file and its ETag, None where there is none."""
@@ -86,20 +127,50 @@ class Claims:
             return False
         return True
 
+    def finish(self, key: str, *, code: str, reason: str, at: float) -> bool:
+        """Note that a file is done and its input cannot be removed; False where nothing changed. `at`: epoch seconds."""
+        found = self.read(key)
+        if found is None or (found[0].done_at and found[0].done_code == code):
+            return False
+        claim, etag = found
+        done = msgspec.structs.replace(
+            claim,
+            held_until=HELD_FOREVER,
+            held_for=reason,
+            held_by="",
+            done_at=claim.done_at or at,
+            done_code=code,
+        )
+        return self.replace(key, done, etag)
+
+    def refuse(self, key: str, refusal: Refusal) -> None:
+        """Note that storage did not let us take a file."""
+        self._work.write(names.refusal(key), b"", metadata=_refusal_metadata(refusal))
+
     def all(self) -> list[Claimed]:
         """List all claims."""
-        return self.survey()[0]
+        return self.survey().claims
 
-    def survey(self) -> tuple[list[Claimed], set[str]]:
-        """List all claims, and the file keys of records that belong to none of them, in one go."""
-        claims: dict[str, Claimed] = {}
+    def survey(self) -> Records:
+        """List all records about files, in one go."""
+        found = Records()
         keys = set()
         for entry in self._work.list(names.FILES, metadata=True):
             key = names.key_of_record(entry.name)
+            if key is None:
+                continue
+            if entry.name == names.refusal(key):
+                found.refusals[key] = _refusal_from(entry.metadata)
+                continue
             keys.add(key)
-            if names.key_of_frozen_input(entry.name):
-                claims[key] = Claimed(key, _claim_from(entry.metadata), entry.etag, entry.size)
-        return list(claims.values()), keys - claims.keys()
+            if entry.name == names.frozen_input(key):
+                claimed = Claimed(key, _claim_from(entry.metadata), entry.etag, entry.size)
+                if key == names.file_key(claimed.claim.path, claimed.claim.etag):
+                    found.claims.append(claimed)
+                else:
+                    found.unreadable[key] = claimed
+        found.strays = keys - {claimed.key for claimed in found.claims} - found.unreadable.keys()
+        return found
 
     def open_input(self, key: str) -> FrozenInput | None:
         """Open a frozen input, in one call; None where there is no claim."""
@@ -107,7 +178,7 @@ class Claims:
             entry, chunks = self._work.open(names.frozen_input(key))
         except NotFoundError:
             return None
-        return FrozenInput(_claim_from(entry.metadata), entry.size, entry.copy_status or "success", chunks)
+        return FrozenInput(_claim_from(entry.metadata), entry, chunks)
 
     def stray_keys(self) -> list[str]:
         """Give the keys of records about files without a claim.
@@ -115,7 +186,7 @@ class Claims:
         A run leaves them that died while it dropped a file, or that went on after another one had finished it. No record
         is written before the claim, and the claim goes first.
         """
-        return [key for key in self.survey()[1] if self.read(key) is None]
+        return [key for key in self.survey().strays if self.read(key) is None]
 
     def copy_input(self, key: str, target: Container, name: str, etag: str) -> str:
         """Copy a frozen input to its last place; gives the copy's status."""
@@ -129,22 +200,80 @@ def _claim_metadata(claim: Claim) -> dict[str, str]:
     fields = {
         "snapshot": quote(claim.snapshot_id),
         "timestamp": quote(claim.timestamp),
-        "path": urlsafe_b64encode(claim.path.encode()).decode(),
+        "path": _packed(claim.path),
         "etag": quote(claim.etag),
         "held_until": str(claim.held_until),
-        "held_for": quote(claim.held_for[:MAX_REASON_CHARS]),
+        "held_for": _quoted_reason(claim.held_for),
         "held_by": claim.held_by,
+        "content_md5": claim.content_md5,
+        "done_at": str(claim.done_at) if claim.done_at else "",
+        "done_code": quote(claim.done_code),
     }
     return {name: value for name, value in fields.items() if value}  # an empty value does not come back
 
 
-def _claim_from(metadata: dict[str, str]) -> Claim:
+def _claim_from(metadata: Mapping[str, str]) -> Claim:
+    """Read a claim. What cannot be read is left out: without a path nothing says whose the claim is."""
+    timestamp = unquote(metadata.get("timestamp", ""))
     return Claim(
         snapshot_id=unquote(metadata.get("snapshot", "")),
-        timestamp=unquote(metadata.get("timestamp", "")),
-        path=urlsafe_b64decode(metadata.get("path", "")).decode(),
+        timestamp=timestamp if _TIMESTAMP.fullmatch(timestamp) else "",
+        path=_unpacked(metadata.get("path", "")),
         etag=unquote(metadata.get("etag", "")),
-        held_until=float(metadata.get("held_until", "0")),
+        held_until=_seconds(metadata.get("held_until", "")),
         held_for=unquote(metadata.get("held_for", "")),
         held_by=metadata.get("held_by", ""),
+        content_md5=metadata.get("content_md5", ""),
+        done_at=_seconds(metadata.get("done_at", "")),
+        done_code=unquote(metadata.get("done_code", "")),
     )
+
+
+def _refusal_metadata(refusal: Refusal) -> dict[str, str]:
+    return {
+        "path": _packed(refusal.path),
+        "code": quote(refusal.code),
+        "reason": _quoted_reason(refusal.reason),
+        "since": str(refusal.since),
+        "tries": str(refusal.tries),
+        "next_at": str(refusal.next_at),
+    }
+
+
+def _refusal_from(metadata: Mapping[str, str]) -> Refusal:
+    return Refusal(
+        path=_unpacked(metadata.get("path", "")),
+        code=unquote(metadata.get("code", "")),
+        reason=unquote(metadata.get("reason", "")),
+        since=_seconds(metadata.get("since", "")),
+        tries=int(_seconds(metadata.get("tries", ""))),
+        next_at=_seconds(metadata.get("next_at", "")),
+    )
+
+
+def _packed(path: str) -> str:
+    return urlsafe_b64encode(path.encode()).decode()
+
+
+def _unpacked(text: str) -> str:
+    try:
+        return urlsafe_b64decode(text).decode()
+    except ValueError:
+        return ""
+
+
+def _seconds(text: str) -> float:
+    """Read a time or a count; 0 for what is none."""
+    try:
+        told = float(text)
+    except ValueError:
+        return 0.0
+    return min(max(told, 0.0), LATEST) if isfinite(told) else 0.0
+
+
+def _quoted_reason(reason: str) -> str:
+    """Quote a reason; of one in a script that takes nine bytes for a character there is less."""
+    most = MAX_REASON_CHARS
+    while len(quoted := quote(reason[:most])) > MAX_QUOTED_REASON_CHARS:
+        most -= 20
+    return quoted

@@ -3,8 +3,9 @@
 Why: docs/decisions/0007-sharing-without-locks.md
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from math import isfinite
 
 from adapters.storage.blobs import Container
 from domain import names
@@ -23,9 +24,9 @@ class Shares:
         return [
             Holding(
                 snapshot_id=names.snapshot_of_share_record(entry.name),
-                held=int(entry.metadata.get("held", "0")),
-                wanted=int(entry.metadata.get("wanted", "0")),
-                at=float(entry.metadata.get("at", "0")),
+                held=int(_number(entry.metadata, "held")),
+                wanted=int(_number(entry.metadata, "wanted")),
+                at=_number(entry.metadata, "at"),
             )
             for entry in self._work.list(names.SHARES, metadata=True)
         ]
@@ -42,3 +43,12 @@ class Shares:
                 if entry.name == record or entry.name.startswith(f"{record}-"):
                     with suppress(NotFoundError):
                         self._work.delete(entry.name)
+
+
+def _number(metadata: Mapping[str, str], name: str) -> float:
+    """Read a number; 0 for what is none: such a record holds nothing, and grows stale."""
+    try:
+        told = float(metadata.get(name, "0"))
+    except ValueError:
+        return 0.0
+    return told if isfinite(told) else 0.0

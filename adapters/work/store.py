@@ -1,6 +1,7 @@
 """The pipeline's own records in the work container, a part for each kind."""
 
 from adapters.storage.blobs import Container
+from adapters.work.attempts import Attempts
 from adapters.work.blobs import WorkBlobs
 from adapters.work.claims import Claims
 from adapters.work.ledgers import Ledgers, Plans
@@ -17,6 +18,7 @@ class WorkStore:
     def __init__(self, work: Container) -> None:
         self._work = work
         self.claims = Claims(work)
+        self.attempts = Attempts(work)
         self.plans = Plans(work)
         self.ledgers = Ledgers(work, self.claims)
         self.blobs = WorkBlobs(work)
@@ -28,3 +30,10 @@ class WorkStore:
     def drop_file(self, key: str) -> None:
         """Remove all records about a file, the claim first: without it nothing can be mistaken for unfinished work."""
         self._work.delete_folder(names.file_folder(key), first=names.frozen_input(key))
+
+    def drop_all_but_claim(self, key: str) -> None:
+        """Remove the records about a file that is done, but for the claim on it, the plan last: it tells that this is left."""
+        records = [entry.name for entry in self._work.list(names.file_folder(key))]
+        for name in sorted(records, key=lambda name: name == names.plan(key)):
+            if name != names.frozen_input(key):
+                self.blobs.purge(name)

@@ -1,7 +1,7 @@
 """From rows to live calls and back: several texts may share one, each row gets an answer line of its own."""
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -135,12 +135,14 @@ def _inputs(asked: Any) -> int:
     return 1 if one else len(asked)
 
 
-def answer_lines(call: LiveCall, status: int, body: bytes, request_id: str) -> dict[int, bytes]:
+def answer_lines(
+    call: LiveCall, status: int, body: bytes, request_id: str, marks: Sequence[str] = ()
+) -> dict[int, bytes]:
     """Write the answer line of each row, by row; of embeddings, only for rows whose vectors the answer holds once.
 
     `body` is JSON on one line. Raises msgspec.DecodeError where embeddings were asked for, and it is none.
     """
-    as_it_came = {call.rows[0]: _line(call.custom_ids[0], status, body, request_id)}
+    as_it_came = {call.rows[0]: _line(call.custom_ids[0], status, body, request_id, marks)}
     if status != 200 or not call.inputs:
         return as_it_came
     answer = _decode_embeddings(body)
@@ -158,13 +160,14 @@ def answer_lines(call: LiveCall, status: int, body: bytes, request_id: str) -> d
             (own,) = found[place]
             own.index = 0
             part = _Embeddings(object=answer.object, data=[own], model=answer.model, usage=parts[place])
-            lines[row] = _line(custom_id, status, _encode(part), request_id)
+            lines[row] = _line(custom_id, status, _encode(part), request_id, marks)
     return lines
 
 
-def _line(custom_id: str, status: int, body: bytes, request_id: str) -> bytes:
+def _line(custom_id: str, status: int, body: bytes, request_id: str, marks: Sequence[str]) -> bytes:
     response = Response(status_code=status, request_id=request_id, body=msgspec.Raw(body))
-    return _encode(AnswerLine(custom_id=custom_id, response=response))
+    line = AnswerLine(custom_id=custom_id, response=response, marks=list(marks) or msgspec.UNSET)
+    return _encode(line)
 
 
 def _split_usage(usage: dict[str, Any], weights: tuple[int, ...]) -> list[dict[str, Any]]:

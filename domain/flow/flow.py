@@ -119,7 +119,7 @@ class Flow(msgspec.Struct, kw_only=True):
     def delay_or_hold(self, file: FileState, fault: Fault, now: float) -> None:
         """Note a fault of a step that works on a file; set the file aside when it has had its chances."""
         if not self.delay(file, fault, now):
-            file.hold(f"{fault.code}: {fault.message}")
+            file.hold(f"{fault.code}: {fault.message}", needs_version=fault.final)
 
     def delay_or_drop(self, s: ShardState, fault: Fault, now: float) -> None:
         """Note a fault of a step that works on a shard; leave the shard in `work/` when it has had its chances.
@@ -127,13 +127,16 @@ class Flow(msgspec.Struct, kw_only=True):
         Its file is set aside once its other shards have ended; a later snapshot finds the shard there.
         """
         if not self.delay(s, fault, now):
-            self.drop(s, f"{fault.code}: {fault.message}")
+            self.drop(s, f"{fault.code}: {fault.message}", needs_version=fault.final)
 
-    def drop(self, s: ShardState, reason: str) -> None:
+    def drop(
+        self, s: ShardState, reason: str, *, needs_settings: bool = False, needs_version: bool = False
+    ) -> None:
         """Leave a shard as it is in `work/`, and have its file set aside for a reason that people read."""
         s.move(ShardStep.LEFT)
         self.shards.remove(s)
-        self.file(s.key).hold_reason = reason
+        file = self.file(s.key)
+        file.hold_reason, file.needs_settings, file.needs_version = reason, needs_settings, needs_version
 
     def leave(self, file: FileState, end: FileEnd) -> None:
         """Let a file leave the flow."""
@@ -143,30 +146,38 @@ class Flow(msgspec.Struct, kw_only=True):
         left = Finished(path=file.path, state=end, requests=file.requests)
         self.recent = [*self.recent[-RECENT_FILES + 1 :], left]
 
-    def settle(self) -> None:
+    def settle(self, now: float) -> None:
         """Move on the files whose last shard has ended, and admit files from the backlog."""
         open_keys = {s.key for s in self.shards}
         for file in self.files:
             if file.step is FileStep.RUN and file.key not in open_keys:
                 if file.hold_reason:
-                    file.hold(file.hold_reason)
+                    file.hold(
+                        file.hold_reason,
+                        needs_settings=file.needs_settings,
+                        needs_version=file.needs_version,
+                    )
                 else:
                     file.move(FileStep.WRITE)
-        self._admit()
+        self._admit(now)
 
-    def _admit(self) -> None:
-        """Admit files from the backlog while there is room ahead of the submissions; more would only be state."""
+    def _admit(self, now: float) -> None:
+        """Admit files from the backlog while there is room ahead of the submissions; more would only be state.
+
+        What is paused is ahead of nothing: it must not keep those behind it from going to other deployments.
+        """
         if not self.backlog:
             return
         active, sending = len(self.shards_in(ShardStep.ACTIVE)), len(self.shards_in(ShardStep.SEND))
-        waiting = [s.key for s in self.shards_in(ShardStep.SUBMIT)]
-        ahead = len(set(waiting)) + sum(f.step is FileStep.PREPARE for f in self.files)
+        waiting = self.shards_in(ShardStep.SUBMIT)
+        paused = {s.key for s in waiting if self.pauses.over_at(s.reaches) > now}
+        ahead = len({s.key for s in waiting} - paused) + sum(f.step is FileStep.PREPARE for f in self.files)
         micro, most = self.settings.micro_batch_size, self.settings.max_active_batches
         room = min(
             2 * micro - ahead,
             most + micro - ahead - active - sending,
             # Files that cannot be finished hold new ones up.
-            most + 5 * micro - len(self.files),
+            most + 5 * micro - (len(self.files) - len(paused)),
             WAITING_SHARDS - len(waiting),
         )
         admitted, self.backlog = self.backlog[: max(room, 0)], self.backlog[max(room, 0) :]

@@ -54,8 +54,8 @@ def begin_calls(flow: Flow, now: float, *, most: int) -> Look:
 
     Raises RuntimeError when there is nothing to wait for: a defect, better seen than slept over.
     """
-    flow.settle()
     soon = now + EARLY_SECONDS
+    flow.settle(soon)
     begun: list[Call] = []
     ahead: list[float] = []
     for step in STEPS:

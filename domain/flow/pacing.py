@@ -1,8 +1,11 @@
 """How long to wait: between looks at the batches, after a fault, while a deployment is full or misconfigured."""
 
+from collections.abc import Iterable, Iterator
+
 import msgspec
 
 from domain.contracts import Fault, Pause, SnapshotSettings
+from domain.service.reach import WHOLE_RESOURCE
 from domain.service.regrouping import PauseKind
 
 POLL_GROWTH = 1.5
@@ -11,8 +14,6 @@ PAUSE_LONGEST_SECONDS = 300.0
 FAULT_LONGEST_SECONDS = 300.0
 MAX_PASSING_TRIES = 300  # about a day at the longest delay
 MAX_OTHER_TRIES = 6  # a defect or a refusal rarely passes by itself; these are for the one that does
-
-WHOLE_RESOURCE = "*"
 
 # The engine's timers fire up to a second early: the rest of a second is cut off (Azure/durabletask, TaskHubQueue.cs, read
 # 2026-11). So what is due within a second is due, and nothing waits for less than two.
@@ -32,7 +33,7 @@ def fault_delay(tries: int, fault: Fault) -> float:
 
 def exhausted(tries: int, fault: Fault) -> bool:
     """Tell whether a step that failed `tries` times with such faults is given up."""
-    return tries >= (MAX_PASSING_TRIES if fault.passing else MAX_OTHER_TRIES)
+    return fault.final or tries >= (MAX_PASSING_TRIES if fault.passing else MAX_OTHER_TRIES)
 
 
 class PollClock(msgspec.Struct):
@@ -84,48 +85,52 @@ class DeploymentPause(msgspec.Struct):
 
 
 class Pauses(msgspec.Struct):
-    """The deployments that take nothing for now, by name; WHOLE_RESOURCE stands for all of them."""
+    """What takes nothing for now, by its reach (`domain.service.reach`).
+
+    `reaches`: those that hold a shard; any pause among them stops it.
+    """
 
     by_model: dict[str, DeploymentPause] = {}
 
-    def over_at(self, model: str) -> float:
-        """Give the time from which something may be sent to a deployment again; 0: it is not paused."""
-        pauses = (self.by_model[name] for name in (model, WHOLE_RESOURCE) if name in self.by_model)
-        return max((pause.until for pause in pauses), default=0.0)
+    def of(self, reaches: Iterable[str]) -> Iterator[DeploymentPause]:
+        """Give the pauses among reaches."""
+        return (self.by_model[reach] for reach in reaches if reach in self.by_model)
 
-    def width(self, model: str, now: float, widest: int) -> int:
-        """Give how many shards of a deployment may be on their way to it at once."""
-        pauses = [self.by_model[name] for name in (model, WHOLE_RESOURCE) if name in self.by_model]
-        return min([widest, *(0 if now < pause.until else pause.width for pause in pauses)])
+    def over_at(self, reaches: Iterable[str]) -> float:
+        """Give the time from which something may be sent again; 0: it is not paused."""
+        return max((pause.until for pause in self.of(reaches)), default=0.0)
+
+    def width(self, reaches: Iterable[str], now: float, widest: int) -> int:
+        """Give how many shards may be on their way at once."""
+        return min([widest, *(0 if now < pause.until else pause.width for pause in self.of(reaches))])
 
     def begin(self, pause: Pause, now: float) -> DeploymentPause:
-        """Pause a deployment, longer each time; another refusal during the pause changes nothing."""
-        name = pause.model or WHOLE_RESOURCE
-        known = self.by_model.get(name)
+        """Pause what is meant, longer each time; another refusal during the pause changes nothing."""
+        reach = pause.reach or pause.model or WHOLE_RESOURCE
+        known = self.by_model.get(reach)
         if known is None:
             known = DeploymentPause(
                 pause.kind, pause.message, now, now + PAUSE_FIRST_SECONDS, PAUSE_FIRST_SECONDS
             )
-            self.by_model[name] = known
+            self.by_model[reach] = known
         elif now >= known.until:
             known.delay = min(known.delay * 2, PAUSE_LONGEST_SECONDS)
             known.until = now + known.delay
             known.kind, known.message, known.width = pause.kind, pause.message, 1
         return known
 
-    def succeeded(self, model: str, now: float, widest: int) -> None:
-        """Widen the gate after a submission went through; open it fully in the end."""
-        for name in (model, WHOLE_RESOURCE):
-            if pause := self.by_model.get(name):
+    def succeeded(self, reaches: Iterable[str], now: float, widest: int) -> None:
+        """Widen the gates that something went through; open them fully in the end."""
+        for reach in reaches:
+            if pause := self.by_model.get(reach):
                 pause.since, pause.width = now, pause.width * 2
                 if pause.width >= widest:
-                    del self.by_model[name]
+                    del self.by_model[reach]
 
-    def room_made(self, model: str, now: float) -> None:
-        """Try a full deployment at once when one of its batches has ended."""
-        for name in (model, WHOLE_RESOURCE):
-            pause = self.by_model.get(name)
-            if pause and pause.kind == "quota":
+    def room_made(self, reaches: Iterable[str], now: float) -> None:
+        """Try what is full at once when one of its batches has ended."""
+        for pause in self.of(reaches):
+            if pause.kind == "quota":
                 pause.until = min(pause.until, now)
 
     def messages(self) -> list[str]:

@@ -82,9 +82,12 @@ def progress(flow: Flow, *, wake_at: float | None = None, parts: Sequence[str] =
 
 
 def stirs_by(flow: Flow, wake_at: float | None) -> float | None:
-    """Give the time (epoch seconds) by which the orchestration will have stirred; None when it waits for nothing of its own."""
+    """Give the time (epoch seconds) by which the orchestration will have stirred; None when it waits for nothing of its own.
+
+    Whatever ends first wakes it: while a call is under way whose answer was lost, the next timer may be the deadline's.
+    """
     ends = [call.begun_at + LONGEST_CALL_SECONDS for call in flow.in_flight]
-    return wake_at if wake_at is not None else max(ends, default=None)
+    return min([*ends, *([] if wake_at is None else [wake_at])], default=None)
 
 
 def summed(parts: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:

@@ -10,6 +10,7 @@ import msgspec
 from domain.contracts import Fault, OpenShard
 from domain.records import SpecBlob
 from domain.service.outcomes import Tally
+from domain.service.reach import reaches_to
 
 FileEnd = Literal["done", "rejected", "held", "gone"]
 
@@ -77,6 +78,7 @@ class FileState(msgspec.Struct, kw_only=True, omit_defaults=True):
     rejected: bool = False
     hold_reason: str | None = None
     needs_settings: bool = False
+    needs_version: bool = False
 
     def move(self, step: FileStep) -> None:
         """Go to another step, where everything begins anew. Raises ForbiddenMoveError."""
@@ -84,10 +86,10 @@ class FileState(msgspec.Struct, kw_only=True, omit_defaults=True):
             raise ForbiddenMoveError(f"{self.path}: from {self.step} to {step}")
         self.step, self.tries, self.reasons, self.not_before = step, 0, {}, 0.0
 
-    def hold(self, reason: str, *, needs_settings: bool = False) -> None:
-        """Set the file aside, for a reason that people read."""
+    def hold(self, reason: str, *, needs_settings: bool = False, needs_version: bool = False) -> None:
+        """Set the file aside, for a reason that people read, and until settings or the app change, where that may help."""
         self.move(FileStep.HOLD)
-        self.hold_reason, self.needs_settings = reason, needs_settings
+        self.hold_reason, self.needs_settings, self.needs_version = reason, needs_settings, needs_version
 
 
 class ShardState(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -129,6 +131,11 @@ class ShardState(msgspec.Struct, kw_only=True, omit_defaults=True):
     def identity(self) -> tuple[str, str]:
         """The file's key and the shard's name: what a call about this shard carries."""
         return self.key, self.shard.shard
+
+    @property
+    def reaches(self) -> tuple[str, ...]:
+        """The reaches of refusals that stop it."""
+        return reaches_to(self.shard.engine, self.shard.model, self.shard.url)
 
     def move(self, step: ShardStep) -> None:
         """Go to another step, where everything begins anew. Raises ForbiddenMoveError."""

@@ -53,6 +53,29 @@ class LiveMetadata(msgspec.Struct, kw_only=True):
     ended_at: Annotated[str | None, Meta(description="UTC, ISO 8601.")]
 
 
+class Compat(msgspec.Struct, kw_only=True):
+    """The fields of the Azure OpenAI Batch accelerator's metadata, for what reads those. Of several batches, the first one's."""
+
+    file_name: str
+    batch_job_id: str | None = None
+    file_id: str | None = None
+    input_file_id: str | None = None
+    output_file_id: str | None = None
+    error_file_id: str | None = None
+    token_size: Annotated[int | str, Meta(description="Estimated; `N/A` when not counted.")]
+    output_file_name: Annotated[str | None, Meta(description="Without its folder.")] = None
+    error_file_name: Annotated[str | None, Meta(description="Without its folder.")] = None
+
+
+class AskedAgain(msgspec.Struct, kw_only=True):
+    """What was answered and paid, and asked for again: because it did not fit its schema, or was cut."""
+
+    requests: Annotated[int, Meta(description="Answers in whose place another was asked for.")] = 0
+    input_tokens: Annotated[int, Meta(description="A part of the file's; likewise the next.")] = 0
+    output_tokens: int = 0
+    cost: Annotated[float | None, Meta(description="US dollars, by PRICES; a part of the file's.")] = None
+
+
 class Metadata(msgspec.Struct, kw_only=True):
     """`<stem>_metadata.json`."""
 
@@ -65,7 +88,10 @@ class Metadata(msgspec.Struct, kw_only=True):
     reason: Annotated[str | None, Meta(description="Why the file was rejected as a whole.")] = None
     input_state: Annotated[
         str,
-        Meta(description="The input file when the results were written: `present`, `replaced` or `deleted`."),
+        Meta(
+            description="The input file when the results were written: `present`; `rewritten` with the same content, or with "
+            "other metadata alone, and not sent again; `grown` at its end; `replaced` by other content; `deleted`; `unknown`."
+        ),
     ] = "present"
     engine: Annotated[
         Literal["batch", "direct", "batch+direct"],
@@ -77,6 +103,9 @@ class Metadata(msgspec.Struct, kw_only=True):
     deployment: str | None = None
     requests: Annotated[int, Meta(description="Requests in the input file; the sum of `outcomes`.")]
     outcomes: Annotated[dict[str, int], Meta(description="Requests per outcome.")]
+    error_codes: Annotated[
+        dict[str, int], Meta(description="Errors per code, the most frequent first; beyond 50 codes `other`.")
+    ] = {}
     truncated: Annotated[int, Meta(description="Answers cut at the token limit; they count as ok.")] = 0
     filtered: Annotated[int, Meta(description="Answers cut by the content filter; they count as ok.")] = 0
     input_tokens: Annotated[int, Meta(description="As the service reports them per answered row.")] = 0
@@ -90,6 +119,9 @@ class Metadata(msgspec.Struct, kw_only=True):
     estimated_cost: Annotated[
         float | None, Meta(description="US dollars, estimated before sending, by PRICES.")
     ] = None
+    asked_again: Annotated[AskedAgain, Meta(description="What other answers took the place of.")] = (
+        msgspec.field(default_factory=AskedAgain)
+    )
     job_spec: Annotated[
         JobSpec | None, Meta(description="How rows became requests; null for ready-made ones.")
     ] = None
@@ -104,7 +136,30 @@ class Metadata(msgspec.Struct, kw_only=True):
     started_at: Annotated[str | None, Meta(description="First submission; UTC, ISO 8601.")] = None
     finished_at: Annotated[str | None, Meta(description="Last batch seen ended; UTC, ISO 8601.")] = None
     duration_seconds: float | None = None
+    compat: Annotated[
+        Compat | None, Meta(description="The same under the names of the accelerator's metadata.")
+    ] = None
     pipeline_version: str
+
+    def tell_compat(self) -> None:
+        """Fill in the accelerator's fields from the others."""
+        batch = self.batches[0] if self.batches else None
+        file_id = (batch.input_file_id or None) if batch else None
+        self.compat = Compat(
+            file_name=self.file,
+            batch_job_id=batch.batch_id if batch else None,
+            file_id=file_id,
+            input_file_id=file_id,
+            output_file_id=batch.output_file_id if batch else None,
+            error_file_id=batch.error_file_id if batch else None,
+            token_size=self.estimated_input_tokens or "N/A",
+            output_file_name=_name_only(self.results),
+            error_file_name=_name_only(self.errors),
+        )
+
+
+def _name_only(path: str | None) -> str | None:
+    return path.rpartition("/")[2] if path else None
 
 
 def file_metadata(
@@ -154,6 +209,7 @@ def file_metadata(
         estimated_input_tokens=plan.estimate.input_tokens,
         cost=cost(prices, plan.model or "", tally.input_tokens, tally.output_tokens),
         estimated_cost=plan.estimate.cost(prices, plan.model),
+        asked_again=_asked_again(plan, ledgers, prices),
         job_spec=plan.spec,
         batches=batches,
         live=live,
@@ -161,6 +217,17 @@ def file_metadata(
         finished_at=iso(finished) if finished else None,
         duration_seconds=round(finished - started, 3) if started and finished else None,
         pipeline_version=VERSION,
+    )
+
+
+def _asked_again(plan: Plan, ledgers: Mapping[str, Ledger], prices: Prices) -> AskedAgain:
+    again = [ledger.collected.again for ledger in ledgers.values() if ledger.collected]
+    input_tokens, output_tokens = sum(a.input_tokens for a in again), sum(a.output_tokens for a in again)
+    return AskedAgain(
+        requests=sum(a.requests for a in again),
+        input_tokens=input_tokens,
+        output_tokens=output_tokens,
+        cost=cost(prices, plan.model or "", input_tokens, output_tokens),
     )
 
 

@@ -21,3 +21,4 @@ class AnswerLine(msgspec.Struct, Generic[Body], kw_only=True):
     custom_id: str
     response: Response[Body] | None = None
     error: Any = None
+    marks: list[str] | msgspec.UnsetType = msgspec.UNSET  # how it was kept, where that took a change

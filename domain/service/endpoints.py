@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Literal, NamedTuple
 
 from domain.service import answers
+from domain.service.plain_answers import RowAnswer
 from domain.tokens import Vocabulary
 
 Task = Literal["chat", "responses", "completions", "embeddings"]
@@ -83,7 +84,10 @@ class Endpoint(NamedTuple):
     cut_reasons: tuple[str, ...]  # why an answer ended, when it was that limit
     schema: SchemaPlace | None
     usage: Usage
-    read_answer: Callable[[bytes], answers.RowAnswer]  # from an answer line of status 200
+    read_answer: Callable[[bytes], RowAnswer]  # from an answer line of status 200
+    more: tuple[
+        str, ...
+    ] = ()  # what such an answer may hold beside its text, by the names of the results' columns
     has_vectors: bool = False  # answers are lists of numbers, and cost no tokens
     shares_calls: bool = False  # one live call may ask for several texts
     takes_empty_text: bool = True
@@ -132,6 +136,7 @@ _CHAT = Endpoint(
     schema=SchemaPlace(path=("response_format", "json_schema", "schema"), typed=("response_format",)),
     usage=_USAGE_OF_CHOICES,
     read_answer=answers.of_messages,
+    more=("message", "logprobs"),
 )
 _RESPONSES = Endpoint(
     task="responses",
@@ -155,6 +160,7 @@ _RESPONSES = Endpoint(
         },
     ),
     read_answer=answers.of_output_items,
+    more=("output",),
 )
 _COMPLETIONS = Endpoint(
     task="completions",
@@ -171,6 +177,7 @@ _COMPLETIONS = Endpoint(
     schema=None,
     usage=_USAGE_OF_CHOICES,
     read_answer=answers.of_texts,
+    more=("logprobs",),
     default_limit=16,
 )
 _EMBEDDINGS = Endpoint(

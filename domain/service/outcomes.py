@@ -6,15 +6,28 @@ from typing import Any
 
 import msgspec
 
-from domain.service.answer_lines import AnswerLine
+from domain.json_depth import TOO_DEEP, is_too_deep
+from domain.service.answer_repair import UNREADABLE
+from domain.service.bodies import (
+    FILTERED,
+    code_and_message,
+    filtered_in,
+    finish_reasons,
+    is_passing_status,
+    lack_in,
+    shown,
+    token_count,
+    told,
+    unpacked,
+)
 from domain.service.endpoints import CUT_REASONS, INPUT_COUNTS, OUTPUT_COUNTS
 
 
 class Outcome(StrEnum):
     """The end of one request. Every request has exactly one."""
 
-    OK = "ok"  # answered with status 200, even where the answer was truncated or filtered
-    FAILED = "failed"  # the service answered with an error
+    OK = "ok"  # there is an answer, even where it was truncated or filtered
+    FAILED = "failed"  # the service answered with an error, or with nothing that is an answer
     INVALID = "invalid"  # never sent: the line or row is no request
     INVALID_OUTPUT = "invalid_output"  # answered, but not in the form that was asked for
     EXPIRED = "expired"  # not done within the completion window
@@ -22,8 +35,11 @@ class Outcome(StrEnum):
     MISSING = "missing"  # the batch ended and neither result file has it
 
 
-class Verdict(msgspec.Struct, frozen=True, kw_only=True):
-    """What one answer line says about its request. `passing`: another attempt may end better."""
+class Verdict(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What one answer line says about its request.
+
+    `passing`: another attempt may end better. `has_text`: something came that belongs into the error record, whole. `complaint`: what the model is told when it is asked again.
+    """
 
     custom_id: str
     outcome: Outcome
@@ -31,6 +47,8 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     message: str | None = None
     passing: bool = False
     flag: str | None = None  # "truncated" or "filtered": answered, but not in full
+    has_text: bool = False
+    complaint: str | None = None
     input_tokens: int = 0
     output_tokens: int = 0
 
@@ -42,7 +60,7 @@ class ShardOutcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     """One line of a shard's outcomes in `work/`, in the order of the shard's requests.
 
     Either an outcome, or `passed_on`: the request went into a child shard, whose outcomes hold it. `answer` is the
-    service's own line.
+    service's own line: of an answer, and of what came in its place. `earlier` are those of attempts before, where none was an answer.
     """
 
     custom_id: str
@@ -53,6 +71,7 @@ class ShardOutcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     attempts: int = 1
     flag: str | None = None
     answer: msgspec.Raw = NO_ANSWER
+    earlier: list[msgspec.Raw] = []
 
 
 class Tally(msgspec.Struct, kw_only=True):
@@ -92,79 +111,114 @@ class Tally(msgspec.Struct, kw_only=True):
             setattr(self, name, getattr(self, name) + getattr(other, name))
 
 
-_PASSING_STATUSES = frozenset({408, 409, 425, 429})
-
-
-_decode_answer = msgspec.json.Decoder(AnswerLine[Any]).decode
+_decode = msgspec.json.Decoder().decode
 
 
 def judge(line: bytes) -> Verdict | None:
-    """Read one line of an output or error file, in any of the shapes the service uses; None for a blank one.
+    """Read one line of an output or error file, in whatever shape the service gives it; None for a blank one.
 
-    Raises msgspec.DecodeError (or UnicodeDecodeError) for a line that is no answer: a download cut in the middle.
+    Raises msgspec.DecodeError (or UnicodeDecodeError) for a line that is no strict JSON, and for one without a `custom_id`.
     """
     if not line.strip():
         return None
+    if is_too_deep(line):
+        raise msgspec.DecodeError(TOO_DEEP)
     try:
-        answer = _decode_answer(line)
+        found = _decode(line)
     except RecursionError as error:
-        raise msgspec.DecodeError("The JSON is nested too deeply.") from error
-    if answer.response is not None and answer.response.status_code == 200 and not answer.error:
-        return _judge_success(answer.custom_id, answer.response.body)
-    return _judge_error(answer)
+        raise msgspec.DecodeError(TOO_DEEP) from error
+    custom_id = found.get("custom_id") if isinstance(found, dict) else None
+    if not isinstance(custom_id, str):
+        raise msgspec.DecodeError("The line has no `custom_id`.")
+    return _judge(custom_id, found)
+
+
+def _judge(custom_id: str, line: dict[str, Any]) -> Verdict:
+    response, error = line.get("response"), line.get("error")
+    if UNREADABLE in line:
+        return Verdict(
+            custom_id=custom_id,
+            outcome=Outcome.FAILED,
+            code="unreadable_answer",
+            message="The line of the answer is no JSON; it is kept as a text.",
+            has_text=True,
+        )
+    parts = response if isinstance(response, dict) else {}
+    status, body = _status(parts.get("status_code")), unpacked(parts.get("body"))
+    # Without a status it is what it holds.
+    has_succeeded = body not in (None, {}) if status is None else 200 <= status < 300
+    if has_succeeded and not error:
+        return _judge_success(custom_id, body)
+    if response and not parts:
+        body, error = response, error or f"The response is {shown(response)}."
+    return _judge_error(custom_id, status, body, error)
+
+
+def _status(found: Any) -> int | None:
+    """Read a status in any way that it may be written."""
+    if isinstance(found, str) and found.strip().isascii() and found.strip().isdigit():
+        return int(found[:9])
+    return int(found) if isinstance(found, int | float) and not isinstance(found, bool) else None
 
 
 def _judge_success(custom_id: str, body: Any) -> Verdict:
-    body = body if isinstance(body, dict) else {}
-    usage = body.get("usage")
-    usage = usage if isinstance(usage, dict) else {}
+    tokens = _tokens(body)
+    flag = _flag(body) if isinstance(body, dict) else None
+    lack = lack_in(body, is_cut=flag == "truncated")
+    if lack is None:
+        return Verdict(
+            custom_id=custom_id,
+            outcome=Outcome.OK,
+            flag=flag,
+            input_tokens=tokens[0],
+            output_tokens=tokens[1],
+        )
     return Verdict(
         custom_id=custom_id,
-        outcome=Outcome.OK,
-        flag=_flag(body),
-        input_tokens=_count(usage, INPUT_COUNTS),
-        output_tokens=_count(usage, OUTPUT_COUNTS),
+        outcome=Outcome.FAILED,
+        code=lack.code,
+        message=lack.message,
+        passing=lack.passing,
+        has_text=True,
+        input_tokens=tokens[0],
+        output_tokens=tokens[1],
     )
 
 
-def _count(usage: dict[str, Any], names: Iterable[str]) -> int:
-    return next((usage[name] for name in names if isinstance(usage.get(name), int)), 0)
+def _tokens(body: Any) -> tuple[int, int]:
+    """Give the tokens in and out."""
+    usage = body.get("usage") if isinstance(body, dict) else None
+    return token_count(usage, INPUT_COUNTS), token_count(usage, OUTPUT_COUNTS)
 
 
 def _flag(body: dict[str, Any]) -> str | None:
     """Tell an answer that is 200 yet cut short: by the `finish_reason` of its choices, or by its `status`."""
-    choices = body.get("choices")
-    reasons = (
-        [c.get("finish_reason") for c in choices if isinstance(c, dict)] if isinstance(choices, list) else []
-    )
-    if body.get("status") == "incomplete":
-        details = body.get("incomplete_details")
-        reasons.append(details.get("reason") if isinstance(details, dict) else "length")
-    if "content_filter" in reasons:
+    reasons = finish_reasons(body)
+    if FILTERED in reasons:
         return "filtered"
     return "truncated" if any(reason in CUT_REASONS for reason in reasons) else None
 
 
-def _judge_error(answer: AnswerLine[Any]) -> Verdict:
-    status = answer.response.status_code if answer.response else None
-    error = answer.error
-    if not error and answer.response and isinstance(answer.response.body, dict):
-        error = answer.response.body.get("error") or answer.response.body
-    code, message = _code_and_message(error, status)
-    outcome, passing = Outcome.FAILED, status is None or status in _PASSING_STATUSES or status >= 500
+def _judge_error(custom_id: str, status: int | None, body: Any, error: Any) -> Verdict:
+    inner = body if isinstance(body, dict) else {}
+    said = error or inner.get("error") or inner or body
+    code, message = code_and_message(said, f"http_{status}" if status is not None else "no_answer")
+    categories, tokens = filtered_in(said, inner), _tokens(body)
+    outcome, passing = Outcome.FAILED, status is None or is_passing_status(status)
     if code == "batch_expired":
         outcome, passing = Outcome.EXPIRED, True
     elif code in ("batch_cancelled", "batch_canceled"):
         outcome, passing = Outcome.CANCELLED, False
-    return Verdict(custom_id=answer.custom_id, outcome=outcome, code=code, message=message, passing=passing)
-
-
-def _code_and_message(error: Any, status: int | None) -> tuple[str, str]:
-    fallback = f"http_{status}" if status is not None else "no_answer"
-    if not isinstance(error, dict):
-        return fallback, str(error)[:1000] if error else "The service gave no reason."
-    code = error.get("code") or error.get("type") or fallback
-    return str(code), str(error.get("message") or "The service gave no reason.")[:2000]
+    return Verdict(
+        custom_id=custom_id,
+        outcome=outcome,
+        code=code,
+        message=message + told(categories),
+        passing=passing and code != FILTERED,
+        has_text=bool(body) or bool(error),
+        input_tokens=tokens[0],
+        output_tokens=tokens[1],
+    )
 
 
 # --- a batch as a whole ----------------------------------------------------------------------------------------------
@@ -218,6 +272,13 @@ def join_passed_on(
         for outcome in read(shard):
             if outcome.passed_on:
                 below = below or join_passed_on(children(shard), read, children)
-                yield next(below)
+                yield _with_earlier_answer(next(below), outcome)
             else:
                 yield outcome
+
+
+def _with_earlier_answer(ended: ShardOutcome, before: ShardOutcome) -> ShardOutcome:
+    """Keep what an earlier attempt was answered, and was paid, where the last one came to no answer."""
+    if ended.outcome is Outcome.OK or not before.answer:
+        return ended
+    return msgspec.structs.replace(ended, earlier=[before.answer, *ended.earlier])

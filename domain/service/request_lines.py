@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from domain.json_depth import TOO_DEEP, is_too_deep
 from domain.service.endpoints import BY_URL
 from domain.service.seen_ids import SeenIds
 
@@ -108,7 +109,7 @@ class RequestChecker:
                 line.decode()
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return None
-        if found.url != self.url or found.body.model != self.model:
+        if found.url != self.url or found.body.model != self.model or is_too_deep(line):
             return None
         if line[-1:] == b"\r" or len(line) > MAX_LINE_BYTES:
             return None
@@ -141,6 +142,8 @@ class RequestChecker:
             raise _BadLineError("line_too_long", f"The line is longer than {MAX_LINE_BYTES:,} bytes.")
         if self._number == 1 and (encoding := OTHER_BOMS.get(text[:2])):
             raise _BadLineError("invalid_encoding", f"The file is {encoding}; save it as UTF-8.")
+        if is_too_deep(text):
+            raise _BadLineError("invalid_json_line", TOO_DEEP)
         try:
             request = _decode(text)
         except msgspec.DecodeError as error:
@@ -150,7 +153,7 @@ class RequestChecker:
                 "invalid_encoding", f"Not UTF-8 at byte {_valid_bytes(text)} of the line."
             ) from error
         except RecursionError as error:
-            raise _BadLineError("invalid_json_line", "The JSON is nested too deeply.") from error
+            raise _BadLineError("invalid_json_line", TOO_DEEP) from error
         if not isinstance(request, dict):
             raise _BadLineError("invalid_request", f"Expected a JSON object, found {_kind(request)}.")
         return request

@@ -23,11 +23,18 @@ from domain.service.endpoints import (
     named,
 )
 from domain.spec.documents import DocumentError, read_document
-from domain.spec.sections import Mistakes, Section, check_json, shown
+from domain.spec.sections import Mistakes, Section, check_json, did_you_mean, shown
 from domain.spec.structured import answer_schema, schema_mistakes
 from domain.templates.fields import template_mistake
 
 OnDeadline = Literal["cancel", "direct"]
+OnTruncated = Literal["keep", "retry", "fail"]
+OnFiltered = Literal["keep", "fail"]
+OnRefused = Literal["keep", "fail"]
+OnInvalidOutput = Literal["ask_again", "retry", "fail"]
+OutputFormat = Literal["jsonl", "parquet", "csv", "xlsx"]
+Extra = Literal["error", "usage", "cost"]
+FailedRows = Literal["file", "inline"]
 Role = Literal["system", "developer", "user", "assistant"]
 
 SHORT_NAMES: dict[str, Url] = {task: endpoint.urls[0] for task, endpoint in ENDPOINTS.items()}
@@ -36,6 +43,7 @@ MAX_INPUTS_PER_REQUEST = 2048  # of the embeddings endpoint (Azure OpenAI REST r
 MAX_MESSAGES = 100
 MAX_PARTS = 100
 MAX_COLUMNS = 1000
+MAX_OUTPUT_TOKENS = 10_000_000
 
 _PARTS = [endpoint.parts for endpoint in ENDPOINTS.values() if endpoint.parts]
 # A part's type, as some endpoint spells it, and the key of `Part` that goes with it.
@@ -60,10 +68,20 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
 class Output(msgspec.Struct, frozen=True, kw_only=True):
     """The shape of the results."""
 
-    format: Literal["jsonl", "parquet"] = "jsonl"
+    format: OutputFormat = "jsonl"
     columns: Annotated[
         list[str] | Literal["*"], Meta(description="Columns of the input to carry along; `*` for all.")
     ] = []
+    extra: Annotated[
+        list[Extra],
+        Meta(description="Columns more: how the row ended, the tokens it used, its cost by PRICES."),
+    ] = []
+    failed: Annotated[
+        FailedRows,
+        Meta(
+            description="Failed rows are in the error file alone, or in their places among the results too."
+        ),
+    ] = "file"
 
 
 class JobSpec(msgspec.Struct, frozen=True, kw_only=True):
@@ -110,6 +128,35 @@ class JobSpec(msgspec.Struct, frozen=True, kw_only=True):
             description=f"Rows sent in one live call for {named(lambda e: e.shares_calls)}.",
         ),
     ] = INPUTS_PER_REQUEST
+    on_truncated: Annotated[
+        OnTruncated,
+        Meta(
+            description="What becomes of an answer that was cut at its limit of tokens: it is kept, asked for again, or an error."
+        ),
+    ] = "keep"
+    retry_output_tokens: (
+        Annotated[
+            int,
+            Meta(
+                ge=1,
+                le=MAX_OUTPUT_TOKENS,
+                description="With `on_truncated: retry`: each time the limit is doubled, up to this.",
+            ),
+        ]
+        | None
+    ) = None
+    on_filtered: Annotated[
+        OnFiltered, Meta(description="What becomes of an answer that the content filter cut short.")
+    ] = "keep"
+    on_refused: Annotated[
+        OnRefused, Meta(description="What becomes of an answer in which the model refuses.")
+    ] = "keep"
+    on_invalid_output: Annotated[
+        OnInvalidOutput,
+        Meta(
+            description="What becomes of an answer that does not fit its schema: it is asked for again, with what was wrong or as before, or an error at once."
+        ),
+    ] = "ask_again"
     encoding: Annotated[str, Meta(description="Of text files, as Python names it.")] = "utf-8"
     delimiter: (
         Annotated[str, Meta(min_length=1, max_length=1, description="Between the fields of csv files.")]
@@ -130,6 +177,12 @@ class JobSpec(msgspec.Struct, frozen=True, kw_only=True):
     def answer_schema(self) -> dict[str, Any] | None:
         """The JSON Schema that answers have to fit; None where none is asked for."""
         return answer_schema(self.target, self.parameters)
+
+    @property
+    def checks_answers(self) -> bool:
+        """Whether it says more about answers than that there has to be one."""
+        wishes = (self.on_truncated, self.on_filtered, self.on_refused)
+        return self.answer_schema is not None or wishes != ("keep", "keep", "keep")
 
 
 class SpecDefaults(msgspec.Struct, frozen=True, kw_only=True):
@@ -194,6 +247,11 @@ def _spec(top: Section, mistakes: Mistakes, defaults: SpecDefaults) -> JobSpec:
         inputs_per_request=top.whole_number(
             "inputs_per_request", 1, MAX_INPUTS_PER_REQUEST, INPUTS_PER_REQUEST
         ),
+        on_truncated=top.choice("on_truncated", get_args(OnTruncated), "keep"),
+        retry_output_tokens=_retry_output_tokens(top),
+        on_filtered=top.choice("on_filtered", get_args(OnFiltered), "keep"),
+        on_refused=top.choice("on_refused", get_args(OnRefused), "keep"),
+        on_invalid_output=top.choice("on_invalid_output", get_args(OnInvalidOutput), "ask_again"),
         encoding=_encoding(top),
         delimiter=_delimiter(top),
     )
@@ -282,18 +340,38 @@ def _parameters(top: Section, target: Endpoint, mistakes: Mistakes) -> dict[str,
 
 def _output(top: Section) -> Output:
     section = top.section("output", Output.__struct_fields__)
-    output_format = section.choice("format", ("jsonl", "parquet"), "jsonl")
+    return Output(
+        format=section.choice("format", get_args(OutputFormat), "jsonl"),
+        columns=_columns(section),
+        extra=_extra(section),
+        failed=section.choice("failed", get_args(FailedRows), "file"),
+    )
+
+
+def _columns(section: Section) -> list[str] | Literal["*"]:
     if section.value("columns") == "*":
-        return Output(format=output_format, columns="*")
+        return "*"
     if section.value("columns") == []:
-        return Output(format=output_format)
+        return []
     columns = section.list_of("columns", MAX_COLUMNS) or []
     for index, column in enumerate(columns):
         if not isinstance(column, str):
             section.wrong(f"columns[{index}]", f"found {shown(column)}, expected the name of a column")
         elif column in columns[:index]:
             section.wrong(f"columns[{index}]", f"{column!r} is named twice")
-    return Output(format=output_format, columns=[column for column in columns if isinstance(column, str)])
+    return [column for column in columns if isinstance(column, str)]
+
+
+def _extra(section: Section) -> list[Extra]:
+    if section.value("extra") == []:
+        return []
+    wanted = section.list_of("extra", len(get_args(Extra))) or []
+    for index, extra in enumerate(wanted):
+        if extra not in get_args(Extra):
+            section.wrong(
+                f"extra[{index}]", f"found {shown(extra)}. {did_you_mean(str(extra), get_args(Extra))}"
+            )
+    return [extra for extra in get_args(Extra) if extra in wanted]
 
 
 def _encoding(top: Section) -> str:
@@ -303,6 +381,12 @@ def _encoding(top: Section) -> str:
     except (LookupError, ValueError):  # ValueError: a name with a null character
         top.wrong("encoding", f"found {shown(encoding)}, not an encoding of texts; try utf-8, cp1252, utf-16")
     return encoding
+
+
+def _retry_output_tokens(top: Section) -> int | None:
+    if not top.given("retry_output_tokens"):
+        return None
+    return top.whole_number("retry_output_tokens", 1, MAX_OUTPUT_TOKENS, 1)
 
 
 def _delimiter(top: Section) -> str | None:
@@ -323,6 +407,10 @@ def _contradictions(spec: JobSpec, top: Section) -> None:
         top.wrong("input", "write `input` or `messages`, not both")
     if not target.shares_calls and spec.inputs_per_request != INPUTS_PER_REQUEST:
         top.wrong("inputs_per_request", f"{spec.endpoint} takes one input in a request")
+    if target.has_vectors and spec.output.format == "xlsx":
+        top.wrong("output.format", "a cell of a workbook holds no vector; write jsonl, parquet or csv")
+    if spec.retry_output_tokens is not None and spec.on_truncated != "retry":
+        top.wrong("retry_output_tokens", "write `on_truncated: retry` beside it")
     if spec.on_deadline == "direct" and spec.direct_deployment is None:
         top.wrong("on_deadline", "direct needs a `direct_deployment`, here or in DIRECT_DEPLOYMENT")
 

@@ -3,12 +3,15 @@
 The service promises to keep to a schema under `strict: true` only; without it, and with a cut answer, it may not.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import msgspec
 
 from domain.errors import SpecMistake
+from domain.json_depth import is_too_deep
+from domain.service.answer_repair import with_whole_characters
 from domain.service.endpoints import ENDPOINTS, Endpoint, SchemaPlace
 
 if TYPE_CHECKING:
@@ -16,6 +19,7 @@ if TYPE_CHECKING:
 
 MAX_SHOWN_CHARS = 300
 MAX_REFERENCES = 8  # one behind the other
+_MANY_DIGITS = re.compile(r"\d{19}")  # as a whole number beyond 64 bits has
 _REFERENCES = ("$ref", "$dynamicRef", "$recursiveRef")
 
 
@@ -136,6 +140,14 @@ class AnswerChecker:
         except RecursionError:
             return "The answer is nested too deeply."
 
+    def wide_in(self, content: str) -> set[str]:
+        """Name the properties of an answer that fits, below which a whole number is beyond 64 bits."""
+        if not _MANY_DIGITS.search(content):
+            return set()
+        answer = parsed(content)
+        found = answer.items() if isinstance(answer, dict) else ()
+        return {name for name, value in found if _is_wide(value)}
+
     def _misfit(self, answer: object) -> str | None:
         if self._validator.is_valid(answer):
             return None
@@ -145,8 +157,27 @@ class AnswerChecker:
 
 
 def parsed(content: str) -> Any:
-    """Read a structured answer's text. Raises msgspec.DecodeError, RecursionError."""
-    return msgspec.json.decode(content)
+    """Read a structured answer's text. Raises msgspec.DecodeError, RecursionError where it is nested too deeply."""
+    return msgspec.json.decode(json_of(content))
+
+
+def json_of(content: str) -> bytes:
+    """Give a structured answer's text as JSON that every reader takes: half a character stands as U+FFFD.
+
+    Raises RecursionError where it is nested too deeply.
+    """
+    text = with_whole_characters(content).encode()
+    if is_too_deep(text):
+        raise RecursionError
+    return text
+
+
+def _is_wide(value: object) -> bool:
+    if isinstance(value, dict):
+        return any(map(_is_wide, value.values()))
+    if isinstance(value, list):
+        return any(map(_is_wide, value))
+    return isinstance(value, int) and not -(2**63) <= value < 2**63
 
 
 def _validator(schema: dict[str, Any]) -> "jsonschema_rs.Validator":

@@ -1,6 +1,6 @@
 """Columns for structured answers: what a JSON Schema promises, as the types of a table."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import pyarrow as pa
@@ -21,13 +21,16 @@ _SCALARS = {
 _PYTHON_KINDS = {str: "string", bool: "boolean", int: "integer", float: "number", type(None): "null"}
 
 
-def column_types(schema: Schema) -> dict[str, pa.DataType]:
+def column_types(schema: Schema, *, as_json: Collection[str] = ()) -> dict[str, pa.DataType]:
     """Give the type of each property of an answer; nothing where the schema promises no object.
 
-    What has no one type (a choice of types, an open object) becomes JSON text.
+    What has no one type (a choice of types, an open object) becomes JSON text, and so do the properties in `as_json`.
     """
     found = _properties(schema) or _properties(_resolved(schema, schema))
-    return {name: _type_of(inner, schema, DEEPEST) for name, inner in found.items()}
+    return {
+        name: pa.string() if name in as_json else _type_of(inner, schema, DEEPEST)
+        for name, inner in found.items()
+    }
 
 
 def _type_of(part: Any, root: Schema, depth: int) -> pa.DataType:

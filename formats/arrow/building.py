@@ -116,6 +116,11 @@ def _text(value: Any) -> str:
     return value if isinstance(value, str) else _json(value).decode()
 
 
+def _number(value: Any) -> Any:
+    """Take the numbers that JSON has no word for, as texts."""
+    return float(value) if isinstance(value, str) else value
+
+
 def _bytes(value: Any) -> bytes:
     return base64.b64decode(value, validate=True)
 
@@ -130,5 +135,6 @@ def _duration(value: Any) -> Any:
 _SCALARS: tuple[tuple[Callable[[pa.DataType], bool], Fit], ...] = (
     (kinds.is_string, _text),
     (kinds.is_binary, _bytes),
+    (kinds.is_floating, _number),
     (kinds.is_duration, _duration),
 )

@@ -6,6 +6,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from domain.results.extras import Kind, kind_of
 from domain.service.endpoints import ENDPOINTS, Task, Usage
 from formats.arrow.building import built, written_type
 from formats.sinks import ArrowSink, Sink
@@ -25,6 +26,12 @@ def _usage(usage: Usage) -> pa.DataType:
     return pa.struct([*_counts(usage.counts), *details])
 
 
+_MORE: Mapping[Kind, pa.DataType] = {
+    "text": pa.string(),
+    "texts": pa.list_(pa.string()),
+    "count": pa.int64(),
+    "amount": pa.float64(),
+}
 USAGE: Mapping[Task, pa.DataType] = {task: _usage(endpoint.usage) for task, endpoint in ENDPOINTS.items()}
 
 
@@ -32,7 +39,7 @@ class ParquetResults:
     """Takes records in their order and writes them in row groups of bounded memory. The sink is not closed.
 
     `task` names the endpoint. Columns: `file`, `row`, `<task>`, the carried ones, those of structured
-    answers, `custom_id`, `finish_reason`, `usage`.
+    answers, `custom_id`, `finish_reason`, `usage`, and those of `more`, which hold JSON as text.
     `carried` gives the carried columns' types in the input, None where it has none (they become text, and what is no text
     its JSON); `answer` the columns of structured answers likewise. A record may lack columns: they are null.
 
@@ -46,6 +53,7 @@ class ParquetResults:
         task: Task,
         carried: Mapping[str, pa.DataType | None] | None = None,
         answer: Mapping[str, pa.DataType | None] | None = None,
+        more: Iterable[str] = (),
     ) -> None:
         columns: list[tuple[str, pa.DataType]] = [
             ("file", pa.string()),
@@ -56,6 +64,7 @@ class ParquetResults:
             ("custom_id", pa.string()),
             ("finish_reason", pa.string()),
             ("usage", USAGE[task]),
+            *((name, _MORE[kind_of(name)]) for name in more),
         ]
         names = [name for name, _ in columns]
         if twice := {name for name in names if names.count(name) > 1}:

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from domain.json_depth import TOO_DEEP, is_too_deep
 from domain.service.request_lines import MAX_LINE_BYTES, split_lines
 from formats.rows import BadRow, Row, shown
 
@@ -35,6 +36,8 @@ def json_row(number: int, text: bytes, line: int | None = None) -> Row | BadRow:
     """Turn the JSON text of one object into a row."""
     if len(text) > MAX_LINE_BYTES:
         code, message = "row_too_long", f"The row is longer than {MAX_LINE_BYTES:,} bytes."
+    elif is_too_deep(text):
+        code, message = "invalid_json", TOO_DEEP
     else:
         try:
             values = _decode(text)
@@ -43,7 +46,7 @@ def json_row(number: int, text: bytes, line: int | None = None) -> Row | BadRow:
         except UnicodeDecodeError as error:
             code, message = "invalid_encoding", f"Bytes that are no text, at byte {error.start} of a string."
         except RecursionError:
-            code, message = "invalid_json", "The JSON is nested too deeply."
+            code, message = "invalid_json", TOO_DEEP
         else:
             if isinstance(values, dict):
                 return Row(number, values, line)

@@ -19,6 +19,8 @@ that matches and fires is applied. For example:
       "rows": [
         {"custom_id": "row-7", "first": 2, "effect": "error", "status": 429},
         {"text": "*poison*", "effect": "error", "status": 400, "code": "content_filter"},
+        {"custom_id": "row-8", "effect": "odd", "answer": "tool_calls"},
+        {"custom_id": "row-9", "effect": "odd", "body": {"choices": [{"message": null}]}},
         {"probability": 0.01, "effect": "missing"}
       ],
       "quota": [{"deployment": "gpt-*", "tries": 3}]
@@ -31,11 +33,12 @@ matched; for rows they count how often this row (custom_id and body) was process
 from __future__ import annotations
 
 from fnmatch import fnmatchcase
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
 
+from local.azure_openai import odd_answers
 from local.azure_openai.errors import ErrorItem
 
 OperationName = Literal[
@@ -137,12 +140,20 @@ class RowRule(Rule, frozen=True, kw_only=True, forbid_unknown_fields=True):
     `error`: failed with `status` and `code`; `missing`: in neither file and not counted; `swallowed`: counted as completed,
     yet in neither file; `twice`: its line is in the output
     twice; `length` and `content_filter`: answered with 200, but cut off or withheld (`finish_reason`, or `incomplete`
-    for responses).
+    for responses); `odd`: answered with 200 as `answer` names it in `local.azure_openai.odd_answers`, else with `body`, else with
+    `line` in place of the whole line, in which `@custom_id@` stands for the row's.
     """
 
-    effect: Literal["error", "missing", "swallowed", "twice", "length", "content_filter"]
+    effect: Literal["error", "missing", "swallowed", "twice", "length", "content_filter", "odd"]
+    answer: str = ""
+    body: Any = msgspec.UNSET
+    line: str = ""
     status: Annotated[int, Meta(ge=400, le=599)] = 500
     code: str = ""
+
+    def __post_init__(self) -> None:
+        if self.effect == "odd" and self.answer not in ("", *odd_answers.NAMES):
+            raise ValueError(f"answer: expected one of {', '.join(odd_answers.NAMES)}")
 
 
 class QuotaRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import msgspec
 
-from local.azure_openai import answers
+from local.azure_openai import answers, odd_answers
 from local.azure_openai.plan import RowRule, Subject
 from local.azure_openai.rows import (
     EMBEDDINGS_URLS,
@@ -114,7 +114,10 @@ class Processor:
         if rule and rule.effect == "swallowed":
             return
         body = answer(row, created=self._now(), rule=rule)
-        line = answer_line(row.custom_id, body, status=200, request_id=request_id)
+        if rule and rule.effect == "odd":
+            line = odd_line(rule, row.custom_id, body, request_id) + b"\n"
+        else:
+            line = answer_line(row.custom_id, body, status=200, request_id=request_id)
         copies = 2 if rule and rule.effect == "twice" else 1
         results.write(line * copies)
         tally.result_lines += copies
@@ -130,6 +133,15 @@ def answer(row: InputRow, *, created: float, rule: RowRule | None = None) -> dic
         finish_reason = rule.effect
     make = answers.response_object if row.url in RESPONSES_URLS else answers.chat_completion
     return make(row.body, created=created, finish_reason=finish_reason)
+
+
+def odd_line(rule: RowRule, custom_id: str, body: dict[str, Any], request_id: str) -> bytes:
+    """The line of an answer that is odd on request."""
+    if rule.answer:
+        return odd_answers.odd_line(rule.answer, custom_id, body, request_id)
+    if rule.line:
+        return rule.line.replace("@custom_id@", custom_id).encode()
+    return answer_line(custom_id, rule.body, status=200, request_id=request_id).rstrip()
 
 
 def _subject(row: InputRow) -> Subject:

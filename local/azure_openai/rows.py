@@ -34,7 +34,7 @@ class InputRow(msgspec.Struct):
         return hashlib.blake2b(self.custom_id.encode() + b"\0" + body, digest_size=12).hexdigest()
 
 
-def answer_line(custom_id: str, body: dict[str, Any], *, status: int, request_id: str) -> bytes:
+def answer_line(custom_id: str, body: Any, *, status: int, request_id: str) -> bytes:
     """A line with a response; keys in the service's order, and no top-level id."""
     response = {"body": body, "request_id": request_id, "status_code": status}
     return msgspec.json.encode({"custom_id": custom_id, "response": response, "error": None}) + b"\n"

@@ -15,8 +15,8 @@ Supported
     orchestrations  activities, sub-orchestrations, retries of both, timers, external events, task_all / task_any,
                     continue-as-new, custom status, versions; started, listed, terminated, suspended, resumed,
                     restarted and purged through the management API, that is also by the SDK's client
-    configuration   host.json (keys without effect are named at the start), local.settings.json (the environment
-                    wins), `%SETTING%` in bindings
+    configuration   host.json (keys without effect are named at the start; `AzureFunctionsJobHost__…` settings win),
+                    local.settings.json (the environment wins), `%SETTING%` in bindings
     for people      GET /admin/host/status, GET /admin/functions, POST /admin/functions/<timer function>
 
 Refused by name
@@ -26,9 +26,10 @@ Refused by name
     by request      entities, rewind, start-and-wait: 501
 
 Other than in Azure
-    - Unknown activities, orchestrators that are gone, versions this app does not run and children under the id of a
-      running instance fail at once. In Azure they wait for ever.
-    - Starting the id of an unfinished instance is a 409, as in current extensions; older ones answered 500.
+    - Unknown activities fail at once. In Azure they wait for ever.
+    - Instance ids and queries that the extension's documentation forbids are refused; the extension itself takes them.
+    - What a killed host had in work goes on at once. In Azure it comes back after `controlQueueVisibilityTimeout` and
+      `workItemQueueVisibilityTimeout`, five minutes by default.
     - Keys and auth levels are not checked; the host listens on 127.0.0.1 alone.
     - Activities and blob functions run at least once, as in Azure; with one process and no leases, repetitions come
       from kills only.
@@ -38,7 +39,9 @@ Other than in Azure
       thread or task, or by a thread that was told the invocation (`Context.thread_local_storage`), at level INFO and above.
     - Each call of a blob function gets a new client; the worker keeps the clients of all blobs there have been.
 
-Modules, from the inside out: `walk` (what an execution decides; pure) with `decisions`, `awaits`, `history`; `sdk_call`
+What the genuine engine was seen to do, and this host does as well, is held by tests/genuine.
+
+Modules, from the inside out: `walk` (what an execution decides; pure) with `decisions`, `awaits`, `history`, `failures`; `sdk_call`
 and `turn` (one call of an orchestrator, one turn); `commit` and `storage` (written at once); `turn_queue`,
 `activity_queue`, `alarms`, `trace` and `engine` (what runs when); `instance_commands`, `instance_queries`, `management_api`,
 `client_binding` (what clients see); `signatures`, `functions`, `loader` (the app); `converters`, `invoke` (calling it);

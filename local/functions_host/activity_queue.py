@@ -4,12 +4,12 @@ An activity whose answer was not stored before the host died is called again: at
 """
 
 import asyncio
-import json
 import sqlite3
 from collections import deque
 from collections.abc import Callable, Iterable
 
 from local.functions_host import history
+from local.functions_host.failures import activity_details
 from local.functions_host.functions import App
 from local.functions_host.history import Event
 from local.functions_host.invoke import Invoker
@@ -100,10 +100,9 @@ class ActivityQueue:
     def _failure(self, task: ActivityTask, error: Exception) -> Event:
         message, trace = f" {type(error).__name__}: {error}", user_traceback(error)
         _log.warning("activity %s of %s failed:%s\n%s", task.name, task.instance_id, message, trace)
-        details = {"ClassName": "System.Exception", "Message": message, "StackTraceString": trace}
         return history.task_failed(
             self._clock(),
             task.task_id,
             f"Activity function '{task.name}' failed: {message}",
-            json.dumps(details),
+            activity_details(message, trace),
         )

@@ -7,6 +7,7 @@ from json import loads
 from math import floor
 
 from local.functions_host import history
+from local.functions_host.failures import child_details
 from local.functions_host.history import Event, RuntimeStatus, moment_of
 from local.functions_host.storage.database import Database
 from local.functions_host.storage.orchestrations import (
@@ -87,14 +88,8 @@ class TurnCommit:
             self._answer_parent(instance, now, effects)
 
     def _start_child(self, parent: Instance, child: ChildStart, now: float, effects: Effects) -> None:
+        # A child takes the place of whatever has its id, be it running: nothing looks, in the extension neither.
         existing = self._store.find(child.instance_id)
-        if existing is not None and not existing.status.is_final:
-            # Azure loses the start and lets the parent wait for ever; this says so instead.
-            reason = f"An Orchestration instance with the id {child.instance_id} and the status {existing.status} already exists."
-            event = history.sub_orchestration_failed(now, child.task_id, reason, "")
-            self._store.post([_answer_to(parent.instance_id, parent.execution_id, event, now)])
-            effects.wake.append((now, parent.instance_id))
-            return
         self.start(
             Instance(
                 instance_id=child.instance_id,
@@ -118,7 +113,7 @@ class TurnCommit:
             event = history.sub_orchestration_completed(now, task_id, instance.output)
         else:
             reason = loads(instance.output or '""')
-            event = history.sub_orchestration_failed(now, task_id, reason, "")
+            event = history.sub_orchestration_failed(now, task_id, reason, child_details(reason))
         self._store.post([_answer_to(parent["InstanceId"], parent["ExecutionId"], event, now)])
         effects.wake.append((now, parent["InstanceId"]))
 

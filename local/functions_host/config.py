@@ -6,7 +6,7 @@ from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from local.functions_host.errors import ConfigError
 
@@ -33,11 +33,14 @@ _EFFECTIVE = {
     "extensions.durableTask.hubName",
     "extensions.durableTask.defaultVersion",
     "extensions.durableTask.versionMatchStrategy",
+    "extensions.durableTask.versionFailureStrategy",
     "extensions.durableTask.maxConcurrentActivityFunctions",
     "extensions.durableTask.maxConcurrentOrchestratorFunctions",
 }
 # Keys that would change what the app does; running without them would show something untrue.
 _REFUSED = ("customHandler", "retry", "extensions.durableTask.overridableExistingInstanceStates")
+
+_Choice = TypeVar("_Choice", bound=StrEnum)
 
 DEFAULT_ACTIVITIES = 20  # Azure: ten per core
 DEFAULT_TURNS = 4  # replay is CPU work under one interpreter lock: more threads only add switches
@@ -45,12 +48,26 @@ DEFAULT_BLOBS = 8
 DEFAULT_POISON_THRESHOLD = 5
 
 
+# Settings that win over host.json: `AzureFunctionsJobHost__extensions__durableTask__hubName`.
+_OVERRIDES = "azurefunctionsjobhost__"
+# Of the extension: more, and the hub's tables and queues cannot be named after it.
+_HUB_NAME = re.compile(r"[A-Za-z][A-Za-z0-9]{2,44}")
+
+
 class VersionMatch(StrEnum):
-    """Which orchestration versions this app runs; an instance of another version fails."""
+    """Which orchestration versions this app runs."""
 
     NONE = "None"
     STRICT = "Strict"
     CURRENT_OR_OLDER = "CurrentOrOlder"
+
+
+class VersionFailure(StrEnum):
+    """What becomes of an instance whose version this app does not run."""
+
+    REJECT = "Reject"
+    """It waits for an app that does."""
+    FAIL = "Fail"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +77,8 @@ class HostConfig:
     task_hub: str = "TestHubName"
     default_version: str = ""
     """Version stamped on new orchestrations; empty means none."""
-    version_match: VersionMatch = VersionMatch.NONE
+    version_match: VersionMatch = VersionMatch.CURRENT_OR_OLDER
+    version_failure: VersionFailure = VersionFailure.REJECT
     route_prefix: str = "api"
     """Without slashes at its ends; may be empty."""
     function_timeout_seconds: float | None = None
@@ -77,7 +95,7 @@ class HostConfig:
 
 
 def read_host_config(folder: Path, environment: Mapping[str, str]) -> HostConfig:
-    """Read `host.json` in `folder`; without the file, everything has its default.
+    """Read `host.json` in `folder`; without the file, everything has its default. The environment may override it.
 
     Raises ConfigError for malformed files and values, and for keys that are refused.
     """
@@ -85,14 +103,16 @@ def read_host_config(folder: Path, environment: Mapping[str, str]) -> HostConfig
     if document.get("version", "2.0") != "2.0":
         raise ConfigError(f'host.json: "version" must be "2.0", not {document["version"]!r}')
     values = dict(_flatten(document))
+    values |= _overrides(environment, values)
     for key in values:
         if key.startswith(_REFUSED):
             raise ConfigError(f"host.json: {key} is not supported by this host")
     durable, text = "extensions.durableTask.", _Values(values, environment)
     return HostConfig(
-        task_hub=text.string(durable + "hubName", "TestHubName"),
+        task_hub=text.hub_name(durable + "hubName"),
         default_version=text.string(durable + "defaultVersion", ""),
-        version_match=text.version_match(durable + "versionMatchStrategy"),
+        version_match=text.choice(durable + "versionMatchStrategy", VersionMatch.CURRENT_OR_OLDER),
+        version_failure=text.choice(durable + "versionFailureStrategy", VersionFailure.REJECT),
         route_prefix=text.string("extensions.http.routePrefix", "api").strip("/"),
         function_timeout_seconds=text.timeout("functionTimeout"),
         max_concurrent_activities=text.count(durable + "maxConcurrentActivityFunctions", DEFAULT_ACTIVITIES),
@@ -161,6 +181,8 @@ class _Values:
 
     def count(self, key: str, default: int) -> int:
         value = self._values.get(key, default)
+        if isinstance(value, str) and value.isdecimal():  # from the environment
+            value = int(value)
         if not isinstance(value, int) or isinstance(value, bool) or value < 1:
             raise ConfigError(f"host.json: {key} must be a positive number, not {value!r}")
         return value
@@ -174,11 +196,21 @@ class _Values:
         except ValueError as error:
             raise ConfigError(f"host.json: {key}: {error}") from error
 
-    def version_match(self, key: str) -> VersionMatch:
-        name = self.string(key, VersionMatch.NONE)
-        if name not in list(VersionMatch):
-            raise ConfigError(f"host.json: {key} must be one of {', '.join(VersionMatch)}, not {name!r}")
-        return VersionMatch(name)
+    def choice(self, key: str, default: _Choice) -> _Choice:
+        choices = type(default)
+        name = self.string(key, default)
+        if name not in list(choices):
+            raise ConfigError(f"host.json: {key} must be one of {', '.join(choices)}, not {name!r}")
+        return choices(name)
+
+    def hub_name(self, key: str) -> str:
+        name = self.string(key, "TestHubName")
+        if not _HUB_NAME.fullmatch(name):
+            raise ConfigError(
+                f"host.json: {key} should contain only alphanumeric characters, start with a letter, and have length "
+                f"between 3 and 45, not {name!r}"
+            )
+        return name
 
     def log_level(self, key: str) -> str:
         level = self.string(key, "Information")
@@ -197,6 +229,17 @@ def _read_json_object(path: Path) -> dict[str, Any]:
     if not isinstance(document, dict):
         raise ConfigError(f"{path.name} must be a JSON object")
     return document
+
+
+def _overrides(environment: Mapping[str, str], values: Mapping[str, Any]) -> dict[str, str]:
+    """Give what the environment says in place of host.json, by the keys of host.json; case does not matter."""
+    known = {key.lower(): key for key in (*_EFFECTIVE, *values)}
+    found = {}
+    for name, value in environment.items():
+        if name.lower().startswith(_OVERRIDES):
+            key = name[len(_OVERRIDES) :].replace("__", ".")
+            found[known.get(key.lower(), key)] = value
+    return found
 
 
 def _flatten(document: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:

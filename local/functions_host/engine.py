@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from local.functions_host.activity_queue import ActivityQueue
 from local.functions_host.alarms import Alarms
 from local.functions_host.commit import Effects, TurnCommit
-from local.functions_host.config import HostConfig, VersionMatch
+from local.functions_host.config import HostConfig, VersionFailure, VersionMatch
 from local.functions_host.functions import App
 from local.functions_host.history import RuntimeStatus
 from local.functions_host.invoke import Invoker
@@ -21,9 +21,10 @@ from local.functions_host.logs import host_logger, user_traceback
 from local.functions_host.storage.database import Database
 from local.functions_host.storage.orchestrations import OrchestrationStore, Turn
 from local.functions_host.trace import TurnTrace
-from local.functions_host.turn import TurnOutcome, fail_turn, run_turn
+from local.functions_host.turn import TurnOutcome, end_turn, fail_turn, run_turn
 from local.functions_host.turn_queue import TurnQueue
 
+VERSION_MISMATCH = "VersionMismatch: Orchestration version did not comply with Worker Versioning"
 _GRACE_SECONDS = 1.0
 _log = host_logger("engine")
 
@@ -80,7 +81,7 @@ class Engine:
     async def _take_turn(self, instance_id: str) -> None:
         now = self._clock()
         turn = self._store.next_turn(instance_id, now)
-        if turn is None:
+        if turn is None or self._waits_for_its_version(turn):
             return
         outcome = await self._run(turn, now)
         if self._trace:
@@ -91,14 +92,30 @@ class Engine:
     async def _run(self, turn: Turn, now: float) -> TurnOutcome:
         instance = turn.instance
         function = self._app.orchestrator(instance.name)
-        if function is None:  # Azure would let the instance wait for ever
-            return fail_turn(turn, f"there is no orchestrator function named {instance.name!r}", now)
         if not _version_matches(instance.version, self._config):
-            return fail_turn(
-                turn, f"this app does not run orchestrations of version {instance.version!r}", now
+            return end_turn(turn, VERSION_MISMATCH, now)
+        if function is None:
+            known = ", ".join(f"'{known}'" for known in self._app.orchestrator_names())
+            reason = (
+                f"The function '{instance.name}' doesn't exist, is disabled, or is not an orchestrator function. "
+                f"Additional info: The following are the known orchestrator functions: {known}."
             )
+            return fail_turn(turn, reason, now)
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._threads, run_turn, turn, function.call, now)
+
+    def _waits_for_its_version(self, turn: Turn) -> bool:
+        """Tell whether the instance waits for another app, with its messages; so does the extension, again and again."""
+        instance = turn.instance
+        if self._config.version_failure is VersionFailure.FAIL or _version_matches(
+            instance.version, self._config
+        ):
+            return False
+        _log.warning(
+            "%s %s waits: this app does not run version %r",
+            *(instance.name, instance.instance_id, instance.version),
+        )
+        return True
 
     def _set_in_motion(self, effects: Effects) -> None:
         self._activities.add(effects.activities)

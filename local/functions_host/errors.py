@@ -5,10 +5,11 @@ HostError                    a person has to put something right; the text is th
 ├── AppLoadError             function_app.py, or one function in it
 └── StateError               the state folder
 RequestError                 a caller asked for something that cannot be; the text is the answer
-├── UnknownFunctionError     no orchestrator of that name
 ├── InvalidRequestError      instance id, input or query is malformed
 ├── InstanceNotFoundError    no instance of that id
 ├── InstanceExistsError      an instance of that id has not finished
+├── InstanceNotFinalError    the instance has not finished
+├── InstanceStateError       the instance is paused already, or under way already
 ├── InstanceFinishedError    the instance has finished, or never can do what was asked
 └── NotSupportedError        Azure has it, this host does not
 NonDeterministicError        the orchestrator's code no longer does what its history says
@@ -39,10 +40,6 @@ class RequestError(Exception):
     """A request to the management API that is answered with an error."""
 
 
-class UnknownFunctionError(RequestError):
-    """There is no orchestrator function of the name asked for."""
-
-
 class InvalidRequestError(RequestError):
     """A part of the request is malformed."""
 
@@ -53,6 +50,14 @@ class InstanceNotFoundError(RequestError):
 
 class InstanceExistsError(RequestError):
     """An unfinished orchestration instance has the id asked for."""
+
+
+class InstanceNotFinalError(RequestError):
+    """The orchestration instance has not finished, and what was asked for is for those that have."""
+
+
+class InstanceStateError(RequestError):
+    """The orchestration instance is where it was asked to go."""
 
 
 class InstanceFinishedError(RequestError):

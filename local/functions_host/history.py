@@ -90,7 +90,7 @@ def execution_started(
         EventType.EXECUTION_STARTED,
         now,
         Name=name,
-        Version=version,
+        Version=version or None,
         Input=raw_input,
         OrchestrationInstance={"InstanceId": instance_id, "ExecutionId": execution_id},
         ParentInstance=parent,

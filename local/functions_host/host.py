@@ -15,7 +15,7 @@ from local.functions_host.engine import Engine
 from local.functions_host.functions import App, TriggerKind
 from local.functions_host.instance_commands import InstanceCommands
 from local.functions_host.invoke import Invoker
-from local.functions_host.management_api import ManagementApi, error_responses
+from local.functions_host.management_api import ManagementApi, error_responses, this_machine_alone
 from local.functions_host.storage.blobs import BlobStore
 from local.functions_host.storage.database import Database
 from local.functions_host.storage.orchestrations import OrchestrationStore
@@ -107,7 +107,9 @@ class Host:
 
     def _server(self) -> web.Application:
         app, config = self._options.app, self._options.config
-        server = web.Application(middlewares=[error_responses], client_max_size=_NO_BODY_LIMIT)
+        server = web.Application(
+            middlewares=[this_machine_alone, error_responses], client_max_size=_NO_BODY_LIMIT
+        )
         commands = InstanceCommands(
             app=app,
             database=self._database,

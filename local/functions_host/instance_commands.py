@@ -11,9 +11,10 @@ from local.functions_host.commit import TurnCommit
 from local.functions_host.errors import (
     InstanceExistsError,
     InstanceFinishedError,
+    InstanceNotFinalError,
     InstanceNotFoundError,
+    InstanceStateError,
     InvalidRequestError,
-    UnknownFunctionError,
 )
 from local.functions_host.functions import App
 from local.functions_host.history import Event, RuntimeStatus
@@ -51,15 +52,10 @@ class InstanceCommands:
     ) -> str:
         """Start an orchestration, in place of a finished one of the same id, and return its id.
 
-        Raises UnknownFunctionError, InvalidRequestError for a bad id, InstanceExistsError for an unfinished one.
+        A name that no orchestrator has is found out by the instance's first turn, as in Azure. Raises InvalidRequestError for
+        a bad id, InstanceExistsError for an unfinished one.
         """
         function = self._app.orchestrator(name)
-        if function is None:
-            known = "".join(f"'{known}', " for known in self._app.orchestrator_names()).rstrip(", ")
-            raise UnknownFunctionError(
-                f"The function '{name}' doesn't exist, is disabled, or is not an orchestrator function. "
-                f"Additional info: The following are the known orchestrator functions: {known}."
-            )
         instance_id = uuid.uuid4().hex if instance_id is None else instance_id
         _check_instance_id(instance_id)
         existing = self._store.find(instance_id)
@@ -71,7 +67,7 @@ class InstanceCommands:
         instance = Instance(
             instance_id=instance_id,
             execution_id=uuid.uuid4().hex,
-            name=function.durable_name,
+            name=name if function is None else function.durable_name,
             version=self._default_version if version is None else version,
             raw_input=raw_input,
             created_at=now,
@@ -84,7 +80,9 @@ class InstanceCommands:
 
     def restart(self, instance_id: str, *, with_new_id: bool) -> str:
         """Start an orchestration again with its name, version and input; return the id of the new one."""
-        instance = self._existing(instance_id)
+        instance = self._store.find(instance_id)
+        if instance is None:
+            raise InvalidRequestError("InstanceId does not match a valid orchestration instance.")
         return self.start(
             instance.name,
             instance_id=None if with_new_id else instance_id,
@@ -101,13 +99,27 @@ class InstanceCommands:
         self._post(instance_id, history.execution_terminated(self._clock(), reason))
 
     def suspend(self, instance_id: str, reason: str) -> None:
-        """Pause an instance at its next turn; suspending it twice changes nothing."""
-        if self._existing(instance_id).status is not RuntimeStatus.SUSPENDED:
-            self._post(instance_id, history.execution_suspended(self._clock(), reason))
+        """Pause an instance at its next turn. Raises InstanceStateError for one that is paused."""
+        if self._existing(instance_id).status is RuntimeStatus.SUSPENDED:
+            raise InstanceStateError(_not_possible("suspend", instance_id, RuntimeStatus.SUSPENDED))
+        self._post(instance_id, history.execution_suspended(self._clock(), reason))
 
     def resume(self, instance_id: str, reason: str) -> None:
-        """Let a paused instance go on."""
+        """Let a paused instance go on. Raises InstanceStateError for one that is under way."""
+        status = self._existing(instance_id).status
+        if status in (RuntimeStatus.PENDING, RuntimeStatus.RUNNING):
+            raise InstanceStateError(_not_possible("resume", instance_id, status))
         self._post(instance_id, history.execution_resumed(self._clock(), reason))
+
+    def purge_one(self, instance_id: str) -> int:
+        """Delete an instance; return how many. Raises InstanceNotFinalError for one that has not finished."""
+        instance = self._store.find(instance_id)
+        if instance is not None and not instance.status.is_final:
+            raise InstanceNotFinalError(
+                f"Only orchestrations in a terminal state can be purged, but the orchestration with instance ID {instance_id} "
+                f"has status {instance.status}"
+            )
+        return self.purge([] if instance is None else [instance])
 
     def purge(self, instances: Iterable[Instance]) -> int:
         """Delete those instances that have finished; return how many."""
@@ -130,6 +142,10 @@ class InstanceCommands:
         with self._database.transaction():
             self._store.post([message])
         self._wake(instance_id)
+
+
+def _not_possible(operation: str, instance_id: str, status: RuntimeStatus) -> str:
+    return f"Cannot {operation} the orchestration instance {instance_id} because instance is in the {status} state."
 
 
 def check_json(text: str) -> str:

@@ -49,18 +49,18 @@ def find_instances(
     top: int | None = DEFAULT_PAGE,
     after: str = "",
 ) -> tuple[list[Instance], str]:
-    """Return up to `top` (None: all) instances, oldest first, and the token to go on after them ('' at the end).
+    """Return up to `top` (None: all) instances, by id as a table has them, and the token to go on after them ('' at the end).
 
     Raises InvalidRequestError for a token this function did not make.
     """
     clauses, values = _conditions(wanted)
     if after:
-        clauses.append("(created_at, instance_id) > (?, ?)")
-        values += _position(after)
+        clauses.append("instance_id > ?")
+        values.append(_position(after))
     limit = -1 if top is None else top + 1
     rows = database.rows(
         f"SELECT instance_id FROM instances WHERE {' AND '.join(clauses)} "  # noqa: S608 - constants
-        "ORDER BY created_at, instance_id LIMIT ?",
+        "ORDER BY instance_id LIMIT ?",
         (*values, limit),
     )
     found = [instance for (instance_id,) in rows if (instance := store.find(instance_id))]
@@ -71,9 +71,12 @@ def find_instances(
 
 def status_document(instance: Instance, *, show_input: bool = True) -> dict[str, Any]:
     """Describe an instance as the management API does; times to the second."""
+    parent = instance.parent
     return {
         "name": instance.name,
+        **({"version": instance.version} if instance.version else {}),
         "instanceId": instance.instance_id,
+        **({"parentInstanceId": parent["OrchestrationInstance"]["InstanceId"]} if parent else {}),
         "runtimeStatus": instance.status.value,
         "input": _value(instance.raw_input) if show_input else None,
         "customStatus": _value(instance.custom_status),
@@ -129,15 +132,14 @@ def _conditions(wanted: InstanceFilter) -> tuple[list[str], list[Any]]:
 
 
 def _token(last: Instance) -> str:
-    return base64.b64encode(json.dumps([last.created_at, last.instance_id]).encode()).decode()
+    return base64.b64encode(last.instance_id.encode()).decode()
 
 
-def _position(token: str) -> list[Any]:
+def _position(token: str) -> str:
     try:
-        created_at, instance_id = json.loads(base64.b64decode(token, validate=True))
+        return base64.b64decode(token, validate=True).decode()
     except (binascii.Error, ValueError) as error:
         raise InvalidRequestError("The continuation token is not valid.") from error
-    return [created_at, instance_id]
 
 
 def _value(text: str | None) -> Any:

@@ -8,15 +8,17 @@ from datetime import UTC, datetime
 
 from aiohttp import web
 
+from local.doors import refusal
 from local.functions_host.client_binding import MANAGEMENT_PREFIX, management_urls
 from local.functions_host.errors import (
     InstanceExistsError,
     InstanceFinishedError,
+    InstanceNotFinalError,
     InstanceNotFoundError,
+    InstanceStateError,
     InvalidRequestError,
     NotSupportedError,
     RequestError,
-    UnknownFunctionError,
 )
 from local.functions_host.history import RuntimeStatus
 from local.functions_host.instance_commands import InstanceCommands, check_json
@@ -31,11 +33,12 @@ from local.functions_host.storage.database import Database
 from local.functions_host.storage.orchestrations import OrchestrationStore
 
 _STATUS_CODES: dict[type[RequestError], int] = {
-    UnknownFunctionError: 400,
     InvalidRequestError: 400,
     InstanceNotFoundError: 404,
     InstanceExistsError: 409,
     InstanceFinishedError: 410,
+    InstanceNotFinalError: 412,
+    InstanceStateError: 500,
     NotSupportedError: 501,
 }
 _NEVER_HERE = {"ContinuedAsNew", "Canceled"}  # statuses the SDK knows and no instance of this host has
@@ -56,6 +59,16 @@ async def error_responses(
             "ExceptionType": type(error).__name__,
         }
         return web.json_response(document, status=_STATUS_CODES[type(error)])
+
+
+@web.middleware
+async def this_machine_alone(
+    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+) -> web.StreamResponse:
+    """Answer no web page of another site."""
+    if told := refusal(request.headers.get("Host"), request.headers.get("Origin")):
+        return web.Response(status=403, text=told)
+    return await handler(request)
 
 
 class ManagementApi:
@@ -162,8 +175,7 @@ class ManagementApi:
         return web.Response(status=202)
 
     async def _purge_one(self, request: web.Request) -> web.Response:
-        instance = self._store.find(request.match_info["id"])
-        return _purged(self._commands.purge([] if instance is None else [instance]))
+        return _purged(self._commands.purge_one(request.match_info["id"]))
 
     async def _purge_many(self, request: web.Request) -> web.Response:
         if "createdTimeFrom" not in request.query:

@@ -18,7 +18,7 @@ from local.functions_host.sdk_call import Answer, call_orchestrator
 from local.functions_host.storage.orchestrations import Instance, Turn
 from local.functions_host.walk import WalkResult, walk
 
-MAX_CUSTOM_STATUS_BYTES = 16 * 1024  # of UTF-16, as the extension counts
+MAX_CUSTOM_STATUS_KILOBYTES = 16  # whole ones, of UTF-16, as the extension counts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,8 +55,13 @@ def run_turn(turn: Turn, handle: Callable[[OrchestrationContext], str], now: flo
 
 
 def fail_turn(turn: Turn, reason: str, now: float) -> TurnOutcome:
-    """End the instance of `turn` as failed, without a call of its code."""
+    """End the instance of `turn` as failed, as if its code had raised; it is not called."""
     return _TurnRun(turn, now).failed(reason)
+
+
+def end_turn(turn: Turn, output: str, now: float) -> TurnOutcome:
+    """End the instance of `turn` as failed, with these words alone as its output."""
+    return _TurnRun(turn, now).ended(output)
 
 
 class _TurnRun:
@@ -76,9 +81,13 @@ class _TurnRun:
         self._instance = replace(self._instance, custom_status=_json_or_none(answer.custom_status))
         if answer.is_broken:
             return self.failed(str(answer.error), answer.exception)
-        if len((self._instance.custom_status or "").encode("utf-16-le")) > MAX_CUSTOM_STATUS_BYTES:
+        kilobytes = len((self._instance.custom_status or "").encode("utf-16-le")) // 1024
+        if kilobytes > MAX_CUSTOM_STATUS_KILOBYTES:
             self._instance = replace(self._instance, custom_status=None)
-            return self.failed("the custom status must not be larger than 16 KB of UTF-16 JSON")
+            return self.failed(
+                f"The UTF-16 size of the JSON-serialized payload must not exceed {MAX_CUSTOM_STATUS_KILOBYTES} KB. "
+                f"The current payload size is {kilobytes} KB."
+            )
         try:
             result = walk(json.loads(f"[{text}]"), answer.actions)
         except (NonDeterministicError, NotSupportedError) as error:
@@ -89,6 +98,9 @@ class _TurnRun:
     def failed(self, reason: str, failure: BaseException | None = None) -> TurnOutcome:
         text = f"Orchestrator function '{self._instance.name}' failed: {reason}"
         return replace(self._finished(RuntimeStatus.FAILED, json.dumps(text)), failure=failure)
+
+    def ended(self, output: str) -> TurnOutcome:
+        return self._finished(RuntimeStatus.FAILED, json.dumps(output))
 
     def _whole_history(self) -> str:
         new = json.dumps(self._events, separators=(",", ":"))[1:-1]

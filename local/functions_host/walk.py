@@ -9,6 +9,8 @@ exactly as in Azure is the point of this module. The rules:
   A task that an earlier action began is not repeated in a later `WhenAny`; the walk waits for the new ones alone.
 - A decision takes the next number the moment its action begins, and a decision in the history must be the one that
   the walk took under that number, else the code has changed: NonDeterministicError. (The SDK does not check.)
+- A timer beyond six days is made of timers of three days, and goes on until its time has come; one of up to six days ends
+  when it fires, be it up to a second early.
 - A retried call is attempt, timer, attempt, timer …, with one timer more after the last failure.
 - Event names ignore case; the latest waiter is served first; with no waiter an event is kept, in order of arrival.
 - While suspended, everything but resuming waits, and nothing is begun.
@@ -62,6 +64,10 @@ def walk(history: Sequence[Event], actions: Sequence[Action]) -> WalkResult:
         walker.receive(event)
     return walker.result()
 
+
+# Of the extension with Azure Storage; the SDK is told of both.
+LONGEST_TIMER = timedelta(days=6)
+TIMER_STEP = timedelta(days=3)
 
 _Settle: TypeAlias = Callable[[bool], None]
 _MATCHES: dict[int, type[Decision]] = {
@@ -240,12 +246,28 @@ class _Walker:
         self._open[number] = settle
 
     def _timer(self, fire_at: str, *, is_cancelled: bool) -> Await:
+        due = datetime.fromisoformat(fire_at)
+        if not is_cancelled and due - self._clock > LONGEST_TIMER:
+            return self._timer_in_steps(due)
         number = self._take_number()
         self._unmatched[number] = SetTimer(id=number, fire_at=fire_at, is_cancelled=is_cancelled)
         if is_cancelled:
             return DONE
         fired = Await()
         self._open[number] = lambda _succeeded: fired.finish()
+        return fired
+
+    def _timer_in_steps(self, due: datetime) -> Await:
+        fired = Await()
+
+        def step() -> None:
+            left = due - self._clock
+            if left <= timedelta():
+                fired.finish()
+            else:
+                self._timer_after(TIMER_STEP if left > LONGEST_TIMER else left).when_done(step)
+
+        step()
         return fired
 
     def _timer_after(self, delay: timedelta) -> Await:

@@ -13,15 +13,17 @@ from domain import names
 from domain.contracts import CollectedShard, EndedBatch, OpenShard, Pause
 from domain.direct.sending import LOST_ANSWER, NOT_SENT, SendBook
 from domain.errors import PassingError, PipelineError
-from domain.records import Collected, Ledger, PlannedShard
-from domain.service.outcomes import Outcome, ShardOutcome, Tally, Verdict, judge, judge_absent
+from domain.records import Again, Collected, Ledger, PlannedShard
+from domain.service.outcomes import NO_ANSWER, Outcome, ShardOutcome, Tally, Verdict, judge, judge_absent
+from domain.service.reach import reach_of_deployment, reach_of_operation
 from domain.service.regrouping import Regrouping, regroup
 from domain.service.request_lines import custom_id_of
 from domain.service.transports import remedy
-from domain.shards import shard_limits
+from domain.shards import answer_bytes, shard_limits
 from steps.collect.answer_checks import CheckedAnswers
 from steps.collect.answer_spool import AnswerSpool
 from steps.collect.result_sources import BatchResults
+from steps.containment import HARMLESS_BYTES, Contained
 from steps.service_files import delete_service_files
 from steps.shard_writer import ShardWriter
 
@@ -37,7 +39,22 @@ _encode = msgspec.json.Encoder().encode
 
 def collect(ended: EndedBatch, services: Services) -> CollectedShard:
     """Collect a shard, or finish what an earlier try began."""
-    return Collection(ended, services).run()
+    collection = Collection(ended, services)
+    if ended.shard.size + ended.shard.requests * answer_bytes() <= HARMLESS_BYTES:
+        return collection.run()
+    contained = Contained(
+        "collect_batch", ended.key, services, words="answers were collected", shard=ended.shard.shard
+    )
+    return contained.run(
+        ended, CollectedShard, collection.run, is_done=lambda collected: collected.again is None
+    )
+
+
+def _reach_of(why: Regrouping, shard: OpenShard) -> str:
+    """Tell how far the failure of a batch reaches: a full queue is the deployment's, anything else what it was asked for."""
+    if why.pause == "quota":
+        return reach_of_deployment(shard.engine, shard.model)
+    return reach_of_operation(shard.engine, shard.model, shard.url)
 
 
 class Collection:
@@ -51,7 +68,8 @@ class Collection:
         self._results: BatchResults | None = None  # of a shard that became a batch
         self._missing: list[str] = []  # custom_ids of the first requests without an answer
         self._missing_count = self._answered = 0
-        self._tally = Tally()
+        self._tally, self._again = Tally(), Again()
+        self._checked: CheckedAnswers | None = None
 
     def run(self) -> CollectedShard:
         """Collect the shard, or finish what an earlier try began."""
@@ -119,6 +137,7 @@ class Collection:
         self._store.ledgers.write(self._ended.key, self._shard.shard, ledger, etag)
         pause = Pause(
             model=self._shard.model,
+            reach=_reach_of(why, self._shard),
             kind=why.pause or "quota",
             message=f"{why.reason.code}: {why.reason.message} {remedy(why.reason.code)}".rstrip(),
         )
@@ -143,7 +162,7 @@ class Collection:
                 regrouped = found is None and regrouping is not None  # the batch failed, not the request
                 goes_on = self._goes_on(verdict, regrouped=regrouped)
                 if goes_on:
-                    children.add(line)
+                    children.add(self._request_again(line, verdict, answer))
                     children_attempt = max(children_attempt, self._shard.attempt + (not regrouped))
                 outcomes.write(_encode(self._outcome(custom_id, verdict, answer, passed_on=goes_on)) + b"\n")
             if answers.unrequested:
@@ -156,6 +175,8 @@ class Collection:
             tally=self._tally,
             children=[self._sent_on(child) for child in children.close()],
             children_attempt=children_attempt,
+            wide=sorted(self._checked.wide) if self._checked else [],
+            again=self._again,
         )
 
     def _note(self, custom_id: str, verdict: Verdict | None) -> None:
@@ -166,6 +187,10 @@ class Collection:
         self._missing_count += 1
         if len(self._missing) < SHOWN_IDS:
             self._missing.append(custom_id)
+
+    def _request_again(self, request: bytes, verdict: Verdict, answer: bytes) -> bytes:
+        """Give the request as it goes into a child."""
+        return self._checked.request_again(request, verdict, answer) if self._checked and answer else request
 
     def _goes_on(self, verdict: Verdict, *, regrouped: bool) -> bool:
         """Tell whether a request is tried again. What the deadline cut off was not tried yet."""
@@ -191,11 +216,14 @@ class Collection:
         return msgspec.structs.replace(child, engine=engine, model=model)
 
     def _judge(self) -> Callable[[bytes], Verdict | None]:
-        """Give the judge of answers: one that knows their schema, where the requests asked for one."""
+        """Give the judge of answers: one that knows the job spec, where that says more about them."""
         if not self._shard.structured:
             return judge
         plan = self._store.plans.read(self._ended.key)
-        return CheckedAnswers(plan.spec).judge if plan and plan.spec else judge
+        if plan is None or plan.spec is None:
+            return judge
+        self._checked = CheckedAnswers(plan.spec)
+        return self._checked.judge
 
     def _children_writer(self, *, halve: bool) -> ShardWriter:
         engine = "direct" if self._finishes_live else self._shard.engine
@@ -241,21 +269,25 @@ class Collection:
     def _outcome(self, custom_id: str, verdict: Verdict, answer: bytes, *, passed_on: bool) -> ShardOutcome:
         self._tally.input_tokens += verdict.input_tokens
         self._tally.output_tokens += verdict.output_tokens
+        is_kept = verdict.has_text or verdict.outcome is Outcome.OK
         if passed_on:
-            return ShardOutcome(custom_id=custom_id, passed_on=True)
+            is_kept = verdict.input_tokens + verdict.output_tokens > 0  # it was paid
+            self._again.requests += is_kept
+            self._again.input_tokens += verdict.input_tokens
+            self._again.output_tokens += verdict.output_tokens
+        kept = msgspec.Raw(answer) if is_kept else NO_ANSWER
+        if passed_on:
+            return ShardOutcome(custom_id=custom_id, passed_on=True, answer=kept)
         self._tally.count(verdict.outcome, flag=verdict.flag)
         attempts = 0 if self._ended.refused else self._shard.attempt - (verdict is NOT_SENT)
-        if verdict.outcome is Outcome.OK:
-            raw = msgspec.Raw(answer)
-            return ShardOutcome(
-                custom_id=custom_id, outcome=Outcome.OK, attempts=attempts, flag=verdict.flag, answer=raw
-            )
         return ShardOutcome(
             custom_id=custom_id,
             outcome=verdict.outcome,
             attempts=attempts,
             code=verdict.code,
             message=verdict.message,
+            flag=verdict.flag,
+            answer=kept,
         )
 
     def _read_answers(self, answers: AnswerSpool) -> None:

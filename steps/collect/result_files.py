@@ -10,6 +10,8 @@ from domain.errors import NotFoundError, PassingError
 from domain.service.request_lines import split_lines
 from steps.collect.answer_spool import AnswerSpool
 
+MOST_BROKEN_BYTES = 4_000_000  # of lines that are no answers, held in memory
+
 log = logging.getLogger(__name__)
 
 
@@ -29,12 +31,21 @@ class ResultFiles:
     def __init__(self, found: list[str], source: ResultSource) -> None:
         self._names, self._source = found, source
         self._sizes: dict[str, int] = {}  # bytes that have come, by file
-        self._broken: dict[str, str] = {}  # what is wrong with a line of a file
+        self._broken: dict[str, list[bytes]] = {}  # lines that are no answers, by file
+        self._faults: dict[str, str] = {}  # what is wrong with the first of them
+        self._broken_bytes = 0
 
     def read_into(self, answers: AnswerSpool) -> None:
         """Read all answers. Raises PassingError for a file that cannot be read to its end, or is not there."""
         for name in self._names:
             self._sizes[name] = self._read(name, answers)
+        for name, lines in self._broken.items():
+            if (
+                self._size_of(name) == self._sizes[name]
+            ):  # the file is like that: reading it again changes nothing
+                del self._faults[name]
+                kept = sum(map(answers.add_unreadable, lines))
+                log.warning("%d lines of %s are no answers; %d are kept as texts", len(lines), name, kept)
 
     def _read(self, name: str, answers: AnswerSpool) -> int:
         """Read one file; gives its size in bytes."""
@@ -58,16 +69,22 @@ class ResultFiles:
         try:
             answers.add(line)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            if name not in self._broken:
-                log.warning("a line of %s is no answer: %s", name, error)
-            self._broken.setdefault(name, str(error))
+            self._note_broken(name, line, str(error))
+
+    def _note_broken(self, name: str, line: bytes, error: str) -> None:
+        """Keep a line until it is known whether its file came whole. Raises PassingError for what is no result file at all."""
+        self._faults.setdefault(name, error)
+        self._broken.setdefault(name, []).append(line)
+        self._broken_bytes += len(line)
+        if self._broken_bytes > MOST_BROKEN_BYTES:
+            raise PassingError(f"lines of {name} are no answers ({error})", code="broken_result")
 
     def check_whole(self) -> None:
         """Make sure that what is not there was never there. Raises PassingError for files to be read again.
 
         A download may end early, even at the end of a line, and something else may have answered in the service's place.
         """
-        for name, error in self._broken.items():
+        for name, error in self._faults.items():
             raise PassingError(f"a line of {name} is no answer ({error})", code="broken_result")
         for name, size in self._sizes.items():
             told = self._size_of(name)

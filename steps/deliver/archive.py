@@ -6,8 +6,9 @@ from adapters.services import Services
 from adapters.storage.blobs import COPY_WAIT_SECONDS, Container
 from adapters.work.claims import Claims
 from domain.contracts import FileWork
-from domain.errors import ConflictError, NotFoundError, PassingError
+from domain.errors import BlockedError, NotFoundError, PassingError
 from domain.results.output_paths import output_paths
+from steps.deliver.removal import remove_input
 
 log = logging.getLogger(__name__)
 
@@ -29,20 +30,23 @@ def archive(work: FileWork, services: Services) -> None:
         raise PassingError(
             f"{name}: the copy is being made.", code="copy_pending", retry_after=COPY_WAIT_SECONDS
         )
-    try:
-        storage.input.delete(plan.path, if_etag=plan.etag)
-    except NotFoundError:
-        log.info("%s was deleted while it was being worked on", plan.path)
-    except ConflictError:
-        log.info(
-            "%s was replaced while it was being worked on; the new version is a file of its own", plan.path
-        )
-    store.drop_file(work.key)
+    kept = remove_input(work.key, plan.path, plan.etag, plan.size, services)
+    if kept is None:
+        store.drop_file(work.key)
+        return
+    # The claim stays for as long as the file does: without it the file would be taken, and paid, again.
+    if store.claims.finish(work.key, code=kept.code, reason=kept.reason, at=services.clock()):
+        log.error("%s stays in the input container. %s", plan.path, kept.reason)
+    store.drop_all_but_claim(work.key)
 
 
 def _copied(claims: Claims, key: str, target: Container, name: str, etag: str) -> bool:
     """Tell whether the archived copy is complete; begin it unless that was done."""
     try:
         return claims.copy_input(key, target, name, etag) == "success"
-    except (ConflictError, NotFoundError):  # an earlier try's copy is under way, or its work was all but done
-        return target.entry(name).copy_status == "success"
+    except (BlockedError, NotFoundError) as error:
+        # An earlier try's copy is kept as it is by a policy, or its work was all but done.
+        try:
+            return target.entry(name).copy_status == "success"
+        except NotFoundError:
+            raise error from None

@@ -49,6 +49,13 @@ class CollectedOutcomes:
         return [ledger.collected.tally for ledger in self.ledgers.values() if ledger.collected]
 
     @property
+    def wide(self) -> set[str]:
+        """The properties of structured answers with whole numbers beyond 64 bits."""
+        return {
+            name for ledger in self.ledgers.values() if ledger.collected for name in ledger.collected.wide
+        }
+
+    @property
     def tokens(self) -> tuple[int, int]:
         """Tokens in and out of all attempts: an answer that was thrown away for a better one was paid all the same."""
         return sum(tally.input_tokens for tally in self.tallies), sum(

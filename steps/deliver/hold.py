@@ -1,13 +1,17 @@
-"""Set a file aside: it stays where it is, with all records about it, and a later snapshot goes on with it."""
+"""Set a file aside: it stays where it is, with all records about it, and a later snapshot goes on with it. Or release it."""
 
 import logging
 
 import msgspec
 
 from adapters.services import Services
+from adapters.version import app_version
 from domain.contracts import FileWork
+from domain.settings import Settings
 
 HOLD_SECONDS = 6 * 3600.0
+# A time that is over; 0 would say that the file was not set aside.
+RELEASED = 1.0
 
 log = logging.getLogger(__name__)
 
@@ -24,6 +28,25 @@ def hold(work: FileWork, services: Services) -> None:
         claim,
         held_until=services.clock() + HOLD_SECONDS,
         held_for=work.reason or "",
-        held_by=services.settings.digest if work.needs_settings else "",
+        held_by=_held_by(work, services.settings),
     )
     claims.replace(work.key, held, etag)
+
+
+def release(key: str, services: Services) -> bool:
+    """Let the next snapshot take a file that is set aside, whatever it was for; False where none of that key is."""
+    claims = services.work.claims
+    found = claims.read(key)
+    if found is None or not found[0].held_until or found[0].done_at:
+        return False
+    claim, etag = found
+    services.work.attempts.forget(key)
+    log.warning("%s is released", claim.path)
+    return claims.replace(key, msgspec.structs.replace(claim, held_until=RELEASED, held_by=""), etag)
+
+
+def _held_by(work: FileWork, settings: Settings) -> str:
+    """Give what holds a file, so that it is free as soon as that is another: settings, or the version of the app."""
+    if work.needs_version:
+        return app_version()
+    return settings.digest if work.needs_settings else ""

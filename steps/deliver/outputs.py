@@ -5,20 +5,30 @@ check that every line of the input has exactly one outcome.
 Why: docs/decisions/0003-few-activities-per-file.md
 """
 
+import logging
+
 import msgspec
 
 from adapters.services import Services
 from adapters.storage.blobs import Container, LazyWriter
 from domain import names
 from domain.contracts import FileWork, WrittenOutputs
-from domain.errors import NotFoundError, PipelineError
+from domain.errors import NotFoundError, PassingError, PipelineError
 from domain.records import Plan
+from domain.results import error_records
+from domain.results.error_codes import ErrorCodes
 from domain.results.metadata import Metadata, file_metadata
 from domain.results.output_paths import OutputPaths, output_paths
 from domain.service.outcomes import Tally
+from steps.containment import HARMLESS_BYTES, Contained
 from steps.deliver.collected_outcomes import CollectedOutcomes
 from steps.deliver.request_records import RequestRecords
 from steps.deliver.table_records import TableRecords
+from steps.likeness import Likeness, input_file, likeness
+
+_STATES = {Likeness.SAME: "rewritten", Likeness.GROWN: "grown", Likeness.OTHER: "replaced"}
+
+log = logging.getLogger(__name__)
 
 
 class _Earlier(msgspec.Struct):
@@ -34,7 +44,12 @@ def write(work: FileWork, services: Services) -> WrittenOutputs:
     if plan is None:
         return WrittenOutputs(gone=True)
     delivery = Delivery(work.key, plan, services)
-    return delivery.rejected() if plan.rejected else delivery.processed()
+    if plan.rejected:
+        return delivery.rejected()
+    if plan.spec is None and plan.size <= HARMLESS_BYTES:
+        return delivery.processed()
+    contained = Contained("write_outputs", work.key, services, words="its outputs were written")
+    return contained.run(work, WrittenOutputs, delivery.processed)
 
 
 class Delivery:
@@ -42,7 +57,7 @@ class Delivery:
 
     def __init__(self, key: str, plan: Plan, services: Services) -> None:
         self._key, self._plan = key, plan
-        self._storage, self._store = services.storage, services.work
+        self._services, self._storage, self._store = services, services.storage, services.work
         self._paths: OutputPaths = output_paths(services.settings, key, plan)
         self._collected = CollectedOutcomes(key, plan, services.work)
         self._prices = services.settings.price_list
@@ -50,10 +65,13 @@ class Delivery:
     def rejected(self) -> WrittenOutputs:
         """Write the errors of a file that was refused as a whole."""
         with self._storage.error.writer(self._paths.errors) as errors:
+            codes = ErrorCodes()
             for line in self._store.blobs.lines(names.invalid_lines(self._key)):
                 errors.write(line + b"\n")
+                codes.count(error_records.reason_of(line)[0])
         tally = Tally(invalid=self._plan.requests)
         metadata = self._metadata("rejected", tally)
+        metadata.error_codes = codes.by_number()
         metadata.errors, metadata.archived_input = self._paths.errors, self._paths.rejected_input
         self._write_metadata(self._storage.error, self._paths.error_metadata, metadata)
         return WrittenOutputs(tally=tally, rejected=True)
@@ -64,10 +82,12 @@ class Delivery:
         results = self._storage.processed.lazy_writer(paths.results)
         errors = self._storage.error.lazy_writer(paths.errors)
         retry = self._storage.error.lazy_writer(paths.retry)
-        tally = self._records(results=results, errors=errors, retry=retry).write(self._collected)
+        records = self._records(results=results, errors=errors, retry=retry)
+        tally = records.write(self._collected)
         self._check_sum(tally)
         tally.input_tokens, tally.output_tokens = self._collected.tokens
         metadata = self._metadata("completed_with_errors" if tally.errors else "completed", tally)
+        metadata.error_codes = records.error_codes.by_number()
         metadata.results, metadata.errors, metadata.retry = results.close(), errors.close(), retry.close()
         metadata.archived_input = paths.archive
         self._write_metadata(self._storage.processed, paths.processed_metadata, metadata)
@@ -79,7 +99,7 @@ class Delivery:
         if self._plan.spec is None:
             return RequestRecords(self._key, self._plan, store=self._store, **sinks)
         source = self._store.blobs.source(names.frozen_input(self._key), self._plan.size)
-        return TableRecords(self._plan, source, **sinks)
+        return TableRecords(self._plan, source, **sinks, prices=self._prices)
 
     def _check_sum(self, tally: Tally) -> None:
         if tally.total != self._plan.requests:
@@ -99,11 +119,20 @@ class Delivery:
         )
 
     def _input_state(self) -> str:
+        """Say what has become of the input file. Whatever storage has against that question, the answers are delivered."""
         try:
             entry = self._storage.input.entry(self._plan.path)
+            if entry.etag == self._plan.etag:
+                return "present"
+            like = likeness(self._key, self._plan.size, input_file(entry), self._services)
         except NotFoundError:
             return self._state_before_archiving() or "deleted"
-        return "present" if entry.etag == self._plan.etag else "replaced"
+        except PassingError:
+            raise
+        except PipelineError as error:
+            log.warning("%s: what has become of it is not known: %s", self._plan.path, error)
+            return "unknown"
+        return _STATES[like]
 
     def _state_before_archiving(self) -> str | None:
         """Read what an earlier try has seen: the input may be gone because it was archived after that."""
@@ -116,4 +145,5 @@ class Delivery:
             return None
 
     def _write_metadata(self, container: Container, name: str, metadata: Metadata) -> None:
+        metadata.tell_compat()
         container.write(name, msgspec.json.format(msgspec.json.encode(metadata), indent=2) + b"\n")

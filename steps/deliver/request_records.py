@@ -6,6 +6,7 @@ from domain import names
 from domain.errors import PipelineError
 from domain.records import Plan
 from domain.results import error_records
+from domain.results.error_codes import ErrorCodes
 from domain.service.outcomes import Outcome, ShardOutcome, Tally
 from domain.service.request_lines import UTF8_BOM, custom_id_of
 from steps.deliver.collected_outcomes import CollectedOutcomes
@@ -27,6 +28,7 @@ class RequestRecords:
         self._key, self._plan, self._store = key, plan, store
         self._results, self._errors, self._retry = results, errors, retry
         self._tally = Tally()
+        self.error_codes = ErrorCodes()
 
     def write(self, collected: CollectedOutcomes) -> Tally:
         """Write all records; gives the counts per outcome."""
@@ -53,6 +55,7 @@ class RequestRecords:
             if number == number_of_invalid:
                 self._errors.write(record + b"\n")
                 self._tally.count(Outcome.INVALID)
+                self.error_codes.count(error_records.reason_of(record)[0])
                 number_of_invalid, record = next(invalid, (0, b""))
             elif line.strip():
                 self._write(self._matching(next(outcomes, None), line, number), line, number)
@@ -62,6 +65,7 @@ class RequestRecords:
             self._write_result(ended)
             return
         self._tally.count(ended.outcome or Outcome.MISSING)
+        self.error_codes.count(ended.code)
         self._errors.write(error_records.of_outcome(self._plan.path, number, line, ended))
         self._retry.write(line + b"\n")
 

@@ -10,8 +10,12 @@ from domain import names
 from domain.errors import PipelineError
 from domain.records import Plan
 from domain.results import error_records
+from domain.results.error_codes import ErrorCodes
+from domain.results.extras import Ended
 from domain.service.outcomes import Outcome, ShardOutcome, Tally
+from domain.service.plain_answers import NULL, RowAnswer
 from domain.spec.request_template import RequestTemplate
+from domain.tokens import Prices
 from formats.file_types import BINARY
 from formats.reading import Table
 from formats.rows import BadRow, Row
@@ -20,30 +24,45 @@ from steps.deliver.collected_outcomes import CollectedOutcomes
 from steps.deliver.table_outputs import TableOutputs
 from steps.table_rows import columns_needed, open_rows, type_of_table
 
+NO_ANSWER = RowAnswer(NULL, None, NULL)
+
 
 class TableRecords:
     """Writes the records of one table. Raises PipelineError when a row has no outcome, or another row's."""
 
     def __init__(
-        self, plan: Plan, source: Source, *, results: LazyWriter, errors: LazyWriter, retry: LazyWriter
+        self,
+        plan: Plan,
+        source: Source,
+        *,
+        results: LazyWriter,
+        errors: LazyWriter,
+        retry: LazyWriter,
+        prices: Prices,
     ) -> None:
         assert plan.spec is not None
         self._plan, self._spec, self._source = plan, plan.spec, source
         self._sinks = {"results": results, "errors": errors, "retry": retry}
-        self._tally = Tally()
+        self._tally, self._prices = Tally(), prices
+        self.error_codes = ErrorCodes()
 
     def write(self, collected: CollectedOutcomes) -> Tally:
         """Write all records; gives the counts per outcome. The input is read again only where it is needed."""
         if collected.have_errors or self._spec.output.columns:
             table = self._open(self._wanted(collected))
-            outputs = TableOutputs(self._plan, self._source, table, **self._sinks)
+            outputs = self._outputs(table, collected)
             self._join(table, collected, outputs)
         else:
-            outputs = TableOutputs(self._plan, self._source, None, **self._sinks)
+            outputs = self._outputs(None, collected)
             for ended in collected.outcomes():
                 self._write_result(names.row_of(ended.custom_id), ended, {}, outputs)
         outputs.close()
         return self._tally
+
+    def _outputs(self, table: Table | None, collected: CollectedOutcomes) -> TableOutputs:
+        return TableOutputs(
+            self._plan, self._source, table, **self._sinks, wide=collected.wide, prices=self._prices
+        )
 
     def _open(self, wanted: Collection[str] | None) -> Table:
         """Open the table. JSON rows are gone through once before, where columns of them need types."""
@@ -87,6 +106,12 @@ class TableRecords:
         """Write a row that never became a request; one that could be read is worth a try with a better template."""
         self._tally.count(Outcome.INVALID)
         outputs.errors.write(record + b"\n")
+        code, message = error_records.reason_of(record)
+        self.error_codes.count(code)
+        if outputs.takes_failed:
+            values = item.values if isinstance(item, Row) else {}
+            ended = Ended(Outcome.INVALID, code, message)
+            outputs.result(item.number, f"{names.ROW_PREFIX}{item.number}", NO_ANSWER, values, ended)
         if isinstance(item, Row):
             outputs.retry(item)
 
@@ -103,7 +128,17 @@ class TableRecords:
         request = template.request(item.number, item.values)
         record = error_records.of_row_outcome(self._plan.path, item.number, item.line, request, ended)
         outputs.errors.write(record)
+        self.error_codes.count(ended.code)
+        if outputs.takes_failed:
+            self._write_failed(item, ended, outputs)
         outputs.retry(item)
+
+    def _write_failed(self, item: Row, ended: ShardOutcome, outputs: TableOutputs) -> None:
+        """Write a failed row in its place among the results: without an answer, with what it used and why."""
+        came = bytes(ended.answer)
+        usage = self._spec.target.read_answer(came).usage if came else NULL
+        why = Ended(ended.outcome or Outcome.MISSING, ended.code or "unknown", ended.message)
+        outputs.result(item.number, ended.custom_id, NO_ANSWER._replace(usage=usage), item.values, why)
 
     def _write_result(
         self, number: int, ended: ShardOutcome, values: dict[str, Any], outputs: TableOutputs

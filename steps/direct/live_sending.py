@@ -286,7 +286,7 @@ class Sending:
         status = answer.status
         if status == 200 or len(call.rows) == 1:
             try:
-                lines = answer_lines(call, status, answer.body, answer.request_id)
+                lines = answer_lines(call, status, answer.body, answer.request_id, answer.marks)
             except msgspec.DecodeError as error:
                 log.warning("%s-%d: %s", self._about, call.rows[0], error)
                 lines = {}

@@ -18,6 +18,7 @@ from domain.direct.throttle import Limits, Throttle
 from domain.errors import ConflictError
 from domain.records import Ledger, SendingRecord
 from domain.service.endpoints import BY_URL
+from domain.service.reach import reach_of_operation
 from steps.direct.live_sending import Sending
 
 # It begins no calls after that, unless answers are slow: other shards of the deployment want their turn.
@@ -65,9 +66,15 @@ class Slice:
             begun_at=self._note_pause(ledger, etag) if paused else self._begun_at(ledger),
             done=self._shard.requests - len(left),
             ended=not left or send_log.is_full,
-            paused=Pause(model=self._shard.model, kind="configuration", message=paused) if paused else None,
+            paused=self._pause(paused) if paused else None,
             throttle=self._throttle,
         )
+
+    def _pause(self, message: str) -> Pause:
+        """Say that what was asked for is refused: this of this deployment, and no batch."""
+        shard = self._shard
+        reach = reach_of_operation("direct", shard.model, shard.url)
+        return Pause(model=shard.model, kind="configuration", message=message, reach=reach)
 
     @property
     def _most_tries(self) -> int:

@@ -9,13 +9,16 @@ from adapters.services import Services
 from adapters.storage.blobs import Container
 from domain import names
 from domain.records import InputFile
+from steps.intake.refusals import Refusals
 from steps.threads import pool
 
 CLOCKS_APART_SECONDS = 5.0  # storage tells times in whole seconds, by its own clock
 LOOKS_AT_ONCE = 8
 
 
-def first_versions(files: Sequence[InputFile], snapshot_id: str, services: Services) -> list[InputFile]:
+def first_versions(
+    files: Sequence[InputFile], snapshot_id: str, services: Services, refusals: Refusals
+) -> list[InputFile]:
     """Leave out files of which this snapshot has had another version: a later snapshot takes them.
 
     The other version was claimed before this one was written, and has its claim still, or its outputs already. What was
@@ -31,7 +34,11 @@ def first_versions(files: Sequence[InputFile], snapshot_id: str, services: Servi
     claimed = {found.claim.path for found in services.work.claims.all() if found.claim.timestamp == timestamp}
 
     def is_repeated(file: InputFile) -> bool:
-        return file.path in claimed or _has_outputs(file, timestamp, services)
+        if file.path in claimed:
+            return True
+        key = names.file_key(file.path, file.etag)
+        has_outputs = refusals.attempt(key, file.path, lambda: _has_outputs(file, timestamp, services))
+        return has_outputs is not False
 
     with pool(LOOKS_AT_ONCE) as looking:
         repeated = {

@@ -4,92 +4,148 @@ import random
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+import msgspec
+
 from adapters.services import Services
-from adapters.work.claims import Claimed
+from adapters.version import app_version
+from adapters.work.claims import Claimed, Records
 from domain import names
-from domain.errors import JobSpecError
+from domain.errors import JobSpecError, PassingError
 from domain.records import Claim, InputFile, SpecBlob
 from domain.settings import Settings
 from steps.intake.liveness import IsAlive
-from steps.job_specs import JobSpecs
+from steps.intake.standing import StandingFile, sort_out
+from steps.job_specs import JobSpecs, ListedSpec
+from steps.likeness import input_file
+from steps.recent import Recent
 from steps.threads import in_thread
 
 MAX_OWNERS_ASKED = 50  # one status call each; a different sample every time, so that all are asked in the end
 
+_strays = Recent(1000)  # that this process has had tidied up
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WaitingFile:
-    """A file whose job spec cannot be followed."""
+    """A file whose job spec cannot be followed; or could not be read this time, which passes by itself."""
 
     path: str
     spec: SpecBlob
-    error: JobSpecError
+    error: JobSpecError | PassingError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Survey:
     """`mine`: claims of the asking snapshot itself, from before a crash. `waiting`, by spec: not to be taken yet.
 
-    `strays`: there are records about no file.
+    `standing`: not to be taken for another reason.
     """
 
     unclaimed: list[InputFile]
     orphaned: list[Claimed]
     mine: list[Claimed]
     waiting: list[WaitingFile]
-    specs: JobSpecs
-    strays: bool = False
+    standing: list[StandingFile]
+    look: "Look"
 
     @property
     def anything(self) -> bool:
-        """Whether there is something to take, or to tidy up."""
-        return bool(self.unclaimed or self.orphaned or self.mine or self.strays)
+        """Whether there is something to take."""
+        return bool(self.unclaimed or self.orphaned or self.mine)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """One look at storage: the input files, the job specs among them, and the records about files."""
+
+    inputs: list[InputFile]
+    specs: JobSpecs
+    records: Records
+
+    @property
+    def done(self) -> list[Claimed]:
+        """Claims on files that are done and whose input could not be removed."""
+        return [found for found in self.records.claims if found.claim.done_at]
+
+    @property
+    def unfinished(self) -> list[Claimed]:
+        """Claims on files that are to be worked on."""
+        return [found for found in self.records.claims if not found.claim.done_at]
 
 
 async def survey(services: Services, is_alive: IsAlive, *, snapshot_id: str) -> Survey:
     """Look through input and claims once; one storage call per 5,000 blobs, whatever is being worked on."""
+    seen = await in_thread(look, services)
     now = services.clock()
-    claims, strays = await in_thread(services.work.claims.survey)
-    inputs, specs = await in_thread(list_inputs, services)
-    claimed = {found.key for found in claims}
     others = [
         found
-        for found in claims
-        if found.claim.snapshot_id != snapshot_id and not is_held(found.claim, services.settings, now)
+        for found in seen.unfinished
+        if found.claim.snapshot_id != snapshot_id
+        and not is_held(found.claim, services.settings, now)
+        and not is_refused(found.key, seen.records, now)
     ]
-    dead = await _dead_owners({found.claim.snapshot_id for found in others}, is_alive)
-    unclaimed = [file for file in inputs if names.file_key(file.path, file.etag) not in claimed]
-    waiting = await in_thread(waiting_files, unclaimed, specs)
+    # A file that was set aside has left its snapshot, alive or not: once it is free, it is anyone's.
+    dead = await _dead_owners(
+        {found.claim.snapshot_id for found in others if not found.claim.held_until}, is_alive
+    )
+    found = await in_thread(sort_out, seen.inputs, seen.records, services)
+    waiting = await in_thread(waiting_files, found.takeable, seen.specs)
     wait = {file.path for file in waiting}
     return Survey(
-        unclaimed=[file for file in unclaimed if file.path not in wait],
-        orphaned=[found for found in others if found.claim.snapshot_id in dead],
-        mine=[found for found in claims if found.claim.snapshot_id == snapshot_id],
+        unclaimed=[file for file in found.takeable if file.path not in wait],
+        orphaned=[
+            claimed for claimed in others if claimed.claim.held_until > 0 or claimed.claim.snapshot_id in dead
+        ],
+        mine=[found for found in seen.unfinished if found.claim.snapshot_id == snapshot_id],
         waiting=waiting,
-        specs=specs,
-        strays=bool(strays),
+        standing=found.standing,
+        look=seen,
     )
 
 
+def look(services: Services) -> Look:
+    """Look through records and inputs, in this order: what is finished in between has left its place in neither."""
+    records = services.work.claims.survey()
+    inputs, specs = list_inputs(services)
+    for file in inputs:
+        key = names.file_key(file.path, file.etag)
+        if nameless := records.unreadable.pop(key, None):
+            # Its file says what the claim does not.
+            claim = msgspec.structs.replace(nameless.claim, path=file.path, etag=file.etag)
+            records.claims.append(nameless._replace(claim=claim))
+    return Look(inputs=inputs, specs=specs, records=records)
+
+
+def has_new_strays(found: Survey) -> bool:
+    """Tell whether there is something to tidy up. What could not be tidied up does not count again and again."""
+    new = [key for key in found.look.records.strays if key not in _strays]
+    for key in new:
+        _strays.add(key)
+    return bool(new)
+
+
+def is_refused(key: str, records: Records, now: float) -> bool:
+    """Tell whether storage has refused a file, and is not to be asked again yet."""
+    refusal = records.refusals.get(key)
+    return refusal is not None and refusal.next_at > now
+
+
 def is_held(claim: Claim, settings: Settings, now: float) -> bool:
-    """Tell whether a file is still set aside; one that waits for other settings is not when they have changed."""
-    return claim.held_until > now and claim.held_by in ("", settings.digest)
+    """Tell whether a file is still set aside.
+
+    One that waits for other settings, or for another version of the app, is not when they have changed.
+    """
+    return claim.held_until > now and claim.held_by in ("", settings.digest, app_version())
 
 
 def list_inputs(services: Services) -> tuple[list[InputFile], JobSpecs]:
     """List the input files, oldest first: those that waited longest are taken first. And the job specs among them."""
     storage, settings = services.storage, services.settings
     blobs = list(storage.input.list(names.prefix_of(settings.input_directory), metadata=True))
-    etags = {blob.name: blob.etag for blob in blobs if names.is_job_spec(blob.name)}
-    specs = JobSpecs(storage.input, etags, settings.spec_defaults)
+    listed = {blob.name: ListedSpec(blob.etag, blob.size) for blob in blobs if names.is_job_spec(blob.name)}
+    specs = JobSpecs(storage.input, listed, settings.spec_defaults)
     found = [
-        InputFile(
-            path=blob.name,
-            etag=blob.etag,
-            size=blob.size,
-            modified=blob.modified,
-            spec=specs.governing(blob.name),
-        )
+        msgspec.structs.replace(input_file(blob), spec=specs.governing(blob.name))
         for blob in blobs
         if names.is_input(blob.name, blob.size, blob.metadata)
     ]
@@ -114,4 +170,4 @@ def waiting_files(files: Iterable[InputFile], specs: JobSpecs) -> list[WaitingFi
 
 async def _dead_owners(owners: set[str], is_alive: IsAlive) -> set[str]:
     asked = random.sample(sorted(owners), min(len(owners), MAX_OWNERS_ASKED))
-    return {owner for owner in asked if not await is_alive(owner)}
+    return {owner for owner in asked if not (owner and await is_alive(owner))}

@@ -10,8 +10,9 @@ from domain.records import Claim, InputFile
 from domain.settings import Settings
 from steps.intake.first_versions import first_versions
 from steps.intake.liveness import TaskHub, alive_in
+from steps.intake.refusals import Refusals
 from steps.intake.survey import Survey, survey
-from steps.intake.waiting_note import tell_waiting
+from steps.intake.tidying import tell, tidy
 from steps.job_specs import JobSpecs
 from steps.threads import in_thread, pool
 
@@ -23,23 +24,29 @@ async def take_files(request: SnapshotRequest, services: Services, hub: TaskHub)
     """Take what waits. A repetition finds its own claims and comes to the same files."""
     await in_thread(lambda: services.work)  # opening blocks
     found = await survey(services, alive_in(hub, services), snapshot_id=request.snapshot_id)
-    await in_thread(tell_waiting, found, services)
+    await in_thread(tell, found, services)
+    await in_thread(tidy, found.look, services)
     return await in_thread(take, found, request.snapshot_id, services)
 
 
 def take(found: Survey, snapshot_id: str, services: Services) -> TakenFiles:
     """Claim what was found and write the manifest."""
     store = services.work
-    unclaimed = first_versions(found.unclaimed, snapshot_id, services)
+    refusals = Refusals(found.look, services)
+    unclaimed = first_versions(found.unclaimed, snapshot_id, services, refusals)
     dead = {orphan.claim.snapshot_id for orphan in found.orphaned}
     if dead:
         store.shares.drop(dead)  # what they held comes to us, as batches of the files taken over
     with pool(CLAIMS_AT_ONCE) as claiming:
-        new = claiming.map(lambda file: _claim(file, snapshot_id, services), unclaimed)
-        won = claiming.map(lambda claimed: _take_over(claimed, snapshot_id, store.claims), found.orphaned)
+        new = claiming.map(lambda file: _claim(file, snapshot_id, services, refusals), unclaimed)
+        won = claiming.map(
+            lambda claimed: _take_over(claimed, snapshot_id, store.claims, refusals), found.orphaned
+        )
         taken_over = [claimed for claimed, is_ours in zip(found.orphaned, won, strict=True) if is_ours]
-        files = [_listed(claimed, found.specs) for claimed in (*found.mine, *taken_over)]
+        files = [_listed(claimed, found.look.specs) for claimed in (*found.mine, *taken_over)]
         files += filter(None, new)
+    if refusals.passing:
+        raise refusals.passing  # the repetition finds what was claimed
     pages = list(_pages(files))
     for number, page in enumerate(pages):
         store.snapshots.write_page(snapshot_id, number, page)
@@ -58,20 +65,36 @@ def snapshot_settings(settings: Settings) -> SnapshotSettings:
     )
 
 
-def _claim(file: InputFile, snapshot_id: str, services: Services) -> ListedFile | None:
+def _claim(file: InputFile, snapshot_id: str, services: Services, refusals: Refusals) -> ListedFile | None:
     key = names.file_key(file.path, file.etag)
     claim = Claim(
-        snapshot_id=snapshot_id, timestamp=names.timestamp_of(snapshot_id), path=file.path, etag=file.etag
+        snapshot_id=snapshot_id,
+        timestamp=names.timestamp_of(snapshot_id),
+        path=file.path,
+        etag=file.etag,
+        content_md5=file.content_md5,
     )
-    won = services.work.claims.take(services.storage.input, file, key, claim)
-    return ListedFile(key=key, path=file.path, size=file.size, fresh=True, spec=file.spec) if won else None
+
+    def take() -> ListedFile | None:
+        if services.work.claims.take(services.storage.input, file, key, claim):
+            return ListedFile(key=key, path=file.path, size=file.size, fresh=True, spec=file.spec)
+        refusals.look_again(file)
+        return None
+
+    return refusals.attempt(key, file.path, take)
 
 
-def _take_over(claimed: Claimed, snapshot_id: str, claims: Claims) -> bool:
+def _take_over(claimed: Claimed, snapshot_id: str, claims: Claims, refusals: Refusals) -> bool | None:
     """Become the owner of a dead snapshot's file; it keeps the timestamp that names its output folders."""
     old = claimed.claim
-    claim = Claim(snapshot_id=snapshot_id, timestamp=old.timestamp, path=old.path, etag=old.etag)
-    return claims.replace(claimed.key, claim, claimed.etag)
+    claim = Claim(
+        snapshot_id=snapshot_id,
+        timestamp=old.timestamp or names.timestamp_of(snapshot_id),
+        path=old.path,
+        etag=old.etag,
+        content_md5=old.content_md5,
+    )
+    return refusals.attempt(claimed.key, old.path, lambda: claims.replace(claimed.key, claim, claimed.etag))
 
 
 def _listed(claimed: Claimed, specs: JobSpecs) -> ListedFile:

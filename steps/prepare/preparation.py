@@ -9,18 +9,21 @@ from adapters.work.store import WorkStore
 from domain import names
 from domain.contracts import FileWork, PreparedFile
 from domain.errors import InputFileError, JobSpecError, NotFoundError
-from domain.records import Claim, Ledger, Plan
+from domain.records import Ledger, Plan
 from domain.settings import Settings
 from domain.shards import ended_requests, open_shards
 from domain.spec.job_spec import JobSpec, default_spec
 from formats.file_types import SUFFIXES, Format, file_type
 from formats.ready_made import LinesHold, look_at_lines
+from steps.containment import HARMLESS_BYTES, Contained
 from steps.job_specs import read_spec
 from steps.prepare.ready_made import RequestPreparation
+from steps.prepare.settling import settle
 from steps.prepare.table import TablePreparation
 from steps.service_files import delete_leftovers
 
 _LINES = frozenset({Format.JSON, Format.JSONL})  # formats whose lines may be batch requests
+_TEXTS = frozenset(Format) - {Format.PARQUET, Format.ARROW}
 
 
 def prepare(work: FileWork, services: Services) -> PreparedFile:
@@ -44,6 +47,26 @@ def _prepare(work: FileWork, services: Services) -> PreparedFile:
         return _go_on(plan, store.ledgers.of_shards(work.key, plan.shards), settings)
     if unready := _unready(work, frozen, services):
         return unready
+    if _is_harmless(work, frozen):
+        return _planned(work, frozen, services)
+    contained = Contained("prepare_file", work.key, services, words="it was prepared")
+    return contained.run(
+        work,
+        PreparedFile,
+        lambda: _planned(work, frozen, services),
+        is_done=lambda prepared: prepared.held is None and not prepared.gone,
+    )
+
+
+def _is_harmless(work: FileWork, frozen: FrozenInput) -> bool:
+    """Tell whether a file is too small and too simple to do harm: text that is not packed, without templates of its own."""
+    known = file_type(frozen.claim.path)
+    is_text = known is None or (known.format in _TEXTS and not known.gzipped)
+    return is_text and work.spec is None and frozen.size <= HARMLESS_BYTES
+
+
+def _planned(work: FileWork, frozen: FrozenInput, services: Services) -> PreparedFile:
+    store, settings = services.work, services.settings
     try:
         plan = _make_plan(work, frozen, services)
     except JobSpecError as error:
@@ -63,9 +86,7 @@ def _unready(work: FileWork, frozen: FrozenInput, services: Services) -> Prepare
         # The file itself is untouched in the input container: the next sweep takes it.
         services.work.drop_file(work.key)
         return PreparedFile(gone=True)
-    if frozen.size == 0 and (wait := _writing_seconds(frozen.claim, services)) is not None:
-        return _wait_for_content(work, services.work, wait)
-    return None
+    return settle(work, frozen, services)
 
 
 def _is_still_ours(work: FileWork, store: WorkStore) -> bool:
@@ -88,29 +109,6 @@ def _go_on(plan: Plan, ledgers: Mapping[str, Ledger], settings: Settings) -> Pre
         shards=open_shards(plan, ledgers),
         cost=0.0 if ledgers else plan.estimate.cost(settings.price_list, plan.model) or 0.0,
     )
-
-
-def _writing_seconds(claim: Claim, services: Services) -> float | None:
-    """Say how long an empty file may still be filled by its writer; 0: it is another version already; None: no more.
-
-    Writers on hierarchical accounts create a file first, with 0 bytes, and flush its content later.
-    """
-    try:
-        entry = services.storage.input.entry(claim.path)
-    except NotFoundError:
-        return None
-    if entry.etag != claim.etag:
-        return 0.0
-    left = entry.modified + services.settings.snapshot_window_seconds - services.clock()
-    return left if left > 0 else None
-
-
-def _wait_for_content(work: FileWork, store: WorkStore, wait: float) -> PreparedFile:
-    if wait > 0:
-        return PreparedFile(wait_seconds=wait)
-    # Content has come: the file has a new ETag, an event of its own, and a later snapshot.
-    store.drop_file(work.key)
-    return PreparedFile(gone=True)
 
 
 def _make_plan(work: FileWork, frozen: FrozenInput, services: Services) -> Plan:

@@ -31,9 +31,9 @@ class FileTransport(ABC):
     def __init__(self, work: ShardWork, session: LedgerSession, services: Services) -> None:
         self._work, self._shard, self._session = work, work.shard, session
         self._api, self._blobs, self._settings = services.batch_api, services.work.blobs, services.settings
-        self._urls, self._prefix, self._clock = (
+        self._urls, self._prefixes, self._clock = (
             services.storage.work_urls,
-            services.file_prefix,
+            services.known_file_prefixes,
             services.clock,
         )
 
@@ -71,14 +71,20 @@ class FileTransport(ABC):
             return known[:2]
 
     def _known_file(self) -> tuple[str, str, str] | None:
-        """Find the shard's file in the service."""
+        """Find the shard's file in the service, by any name that this app has given it."""
         with looking():
-            return next(self._api.files_named(self._filename), None)
+            return next(
+                (file for name in map(self._name, self._prefixes) for file in self._api.files_named(name)),
+                None,
+            )
 
     @property
     def _filename(self) -> str:
+        return self._name(self._prefixes[0])
+
+    def _name(self, prefix: str) -> str:
         submission = self._session.ledger.submission
-        return names.service_filename(self._prefix, self._work.key, self._shard.shard, submission)
+        return names.service_filename(prefix, self._work.key, self._shard.shard, submission)
 
     @abstractmethod
     def _send(self) -> tuple[str, str]:

@@ -22,8 +22,9 @@ from domain.errors import (
     QuotaFullError,
     RefusedError,
 )
-from domain.records import BatchRecord, Ledger, Refusal
+from domain.records import BatchRecord, BatchRefusal, Ledger
 from domain.service.batch_states import BatchState, BatchView
+from domain.service.reach import WHOLE_RESOURCE, reach_of_deployment, reach_of_operation
 from domain.service.transports import AUTO, Choice, TransportName, choose
 from domain.settings import Settings
 from steps.looking import looking
@@ -38,9 +39,10 @@ CONFLICT_WAIT_SECONDS = 2.0
 LONGEST_LOOK_SECONDS = 5.0  # between looks for a batch that is in doubt
 REFUSED_DOUBT_SECONDS = 15.0  # the answer was the service's own: what an earlier call did shows soon
 FILE_QUOTA_CODE = "quotaExceeded"
-DEPLOYMENT_CODES = frozenset(
-    {"model_not_found", "DeploymentNotFound", "OperationNotSupported", "token_limit_exceeded"}
-)
+# What these are about is the deployment, whatever it was asked for.
+DEPLOYMENT_CODES = frozenset({"model_not_found", "DeploymentNotFound", "token_limit_exceeded"})
+# What these are about is what the deployment was asked for.
+OPERATION_CODES = frozenset({"OperationNotSupported"})
 
 log = logging.getLogger(__name__)
 
@@ -57,6 +59,7 @@ class Submission:
         self._work, self._shard, self._services = work, work.shard, services
         self._api, self._clock = services.batch_api, services.clock
         self._wanted = services.settings.transport
+        self._creating = False
         self._choice = self._choose(services.settings, services.storage.work_urls)
         self._session = LedgerSession(work, services.work, self._choice, now=self._clock())
         self._transports: dict[TransportName, Transport] = {
@@ -176,6 +179,7 @@ class Submission:
         ledger.create_intended_at = self._clock()
         ledger.create_in_doubt_until = ledger.create_intended_at + LostAnswerError.longest_doubt_seconds
         self._session.write()
+        self._creating = True
         try:
             created = self._transport.create(marks(self._work.key, self._shard.shard, self._work.snapshot_id))
         except PipelineError as error:
@@ -191,7 +195,7 @@ class Submission:
         doubt_seconds = _doubt_seconds(error)
         ledger.create_in_doubt_until = self._clock() + doubt_seconds
         if isinstance(error, RefusedError):
-            ledger.refusal = Refusal(code=error.code, message=str(error))
+            ledger.refusal = BatchRefusal(code=error.code, message=str(error))
         self._session.write()
         if ledger.refusal is None:
             raise error
@@ -220,14 +224,40 @@ class Submission:
         return Submitted(batch_id=batch.batch_id, submitted_at=batch.submitted_at)
 
     def _paused(self, error: QuotaFullError | ConfigurationError) -> Submitted:
-        model = self._shard.model if error.code in DEPLOYMENT_CODES else None
         is_full = isinstance(error, QuotaFullError)
         # Anything else is for a person to set right.
         level = logging.INFO if is_full else logging.WARNING
         log.log(level, "%s/%s waits: %s", self._work.key, self._shard.shard, error)
+        reach = self._reach_of(error)
         return Submitted(
-            paused=Pause(model=model, kind="quota" if is_full else "configuration", message=str(error))
+            paused=Pause(
+                model=None if reach == WHOLE_RESOURCE else self._shard.model,
+                kind="quota" if is_full else "configuration",
+                message=str(error),
+                reach=reach,
+            )
         )
+
+    def _reach_of(self, error: QuotaFullError | ConfigurationError) -> str:
+        """Tell how far a refusal reaches. Uploads are the same for all deployments, a creation is one deployment's."""
+        shard = self._shard
+        if error.code in DEPLOYMENT_CODES:
+            return reach_of_deployment(shard.engine, shard.model)
+        if error.code in OPERATION_CODES:
+            return reach_of_operation(shard.engine, shard.model, shard.url)
+        if isinstance(error, QuotaFullError) or not self._creating or self._refuses_all():
+            return WHOLE_RESOURCE
+        return reach_of_operation(shard.engine, shard.model, shard.url)
+
+    def _refuses_all(self) -> bool:
+        """Ask the resource for something that no deployment is needed for: whether it takes us at all."""
+        try:
+            next(self._api.batches(pages=1), None)
+        except ConfigurationError:
+            return True
+        except PipelineError:
+            log.info("whether the resource refuses all cannot be told now")
+        return False
 
 
 def _doubt_seconds(error: PipelineError) -> float:

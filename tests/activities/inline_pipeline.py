@@ -25,6 +25,7 @@ import msgspec
 
 from adapters.openai.batch_api import BatchApi
 from adapters.openai.live_api import LiveAnswer, LiveApi
+from adapters.own_process import OwnProcess
 from adapters.services import Services, services_of
 from adapters.storage.append_blob import AppendBlob
 from adapters.storage.blobs import BlobEntry, Container
@@ -47,8 +48,10 @@ from domain.flow.state import Call
 from domain.settings import Settings
 from local.azure_openai import RunningService
 from local.functions_host.client_binding import client_binding
+from steps.answering import answering
 from steps.direct.slices import Slice
 from steps.intake import take
+from steps.own_process import STEPS
 from tests.conftest import Containers
 
 LOOK_SECONDS = 0.02  # between looks at a batch that is being worked on; the flow's own clock is set forward
@@ -265,7 +268,7 @@ def fused(bare: Services, fuse: Fuse) -> FusedServices:
         async with bare.open_live() as api:
             yield FusedLive(api, fuse)
 
-    return FusedServices(
+    services = FusedServices(
         settings=bare.settings,
         open_storage=lambda: replace(
             storage,
@@ -277,8 +280,23 @@ def fused(bare: Services, fuse: Fuse) -> FusedServices:
         open_batch_api=lambda: FusedApi(bare.batch_api, fuse),
         open_live=open_live,
         clock=bare.clock,
+        own_process=lambda: SameProcess(services),
         fuse=fuse,
     )
+    return services
+
+
+class SameProcess(OwnProcess):
+    """In place of a process of its own: the same steps and effects, with everything over the wire, and as mortal."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = replace(services, own_process=None)
+
+    def run(self, activity: str, work: object, limit_seconds: float = 0.0) -> Any:
+        del limit_seconds
+        kind, step = STEPS[activity]
+        wire = json.loads(json.dumps(work))
+        return json.loads(json.dumps(answering(lambda: step(from_wire(wire, kind), self._services))))
 
 
 class InlinePipeline:

@@ -63,7 +63,7 @@ def test_answers_to_requests_that_nobody_asked_are_left_out(pipeline: InlinePipe
 
 
 def answers(*custom_ids: str) -> bytes:
-    response = {"status_code": 200, "body": {"choices": []}}
+    response = {"status_code": 200, "body": {"choices": [{"message": {"content": "Hi"}}]}}
     lines = ({"custom_id": custom_id, "response": response, "error": None} for custom_id in custom_ids)
     return b"".join(json.dumps(line).encode() + b"\n" for line in lines)
 

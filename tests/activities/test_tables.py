@@ -124,7 +124,7 @@ def test_completions_are_a_column_of_texts(
     assert pipeline.run().tally.ok == 5
     content = only(pipeline, f"a_output.{form}")
     found = pl.read_parquet(content).to_dicts() if form == "parquet" else records(content)
-    assert list(found[0]) == ["file", "row", "completions", "custom_id", "finish_reason", "usage"]
+    assert list(found[0])[:6] == ["file", "row", "completions", "custom_id", "finish_reason", "usage"]
     assert all(f"Sum up: Line one of {record['row']}" in record["completions"] for record in found)
     assert {record["finish_reason"] for record in found} == {"stop"}
     assert all(record["usage"]["completion_tokens"] > 0 for record in found)
@@ -162,6 +162,9 @@ def test_structured_answers_become_columns_of_a_parquet_that_everybody_reads(
         "custom_id",
         "finish_reason",
         "usage",
+        "message",
+        "logprobs",
+        "marks",
     ]
     assert frame["row"].tolist() == [0, 1, 2, 3, 4]
     assert frame["score"].tolist() == [0, 1, 2, 3, 4]
@@ -181,7 +184,8 @@ def test_an_answer_that_does_not_fit_its_schema_is_tried_again_and_then_told(
         ]
     )
     pipeline = make_pipeline(MAX_ATTEMPTS="2")
-    pipeline.drop("_batch.json", json.dumps(STRUCTURED | {"output": {}}).encode())
+    spec = STRUCTURED | {"output": {}, "on_truncated": "retry"}
+    pipeline.drop("_batch.json", json.dumps(spec).encode())
     pipeline.drop("a.csv", csv_of(ROWS))
     report = pipeline.run()
     assert (report.tally.ok, report.tally.invalid_output) == (4, 1)
@@ -190,7 +194,7 @@ def test_an_answer_that_does_not_fit_its_schema_is_tried_again_and_then_told(
         3,
         8,
         "invalid_output",
-        "invalid_output",
+        "truncated",
         2,
     )
     assert error["request"]["custom_id"] == "row-3"

@@ -28,7 +28,8 @@ def test_each_setting_of_the_connection_is_read_under_its_former_name(name: str)
 
 
 def test_settings_of_former_names_are_the_same_settings() -> None:
-    given = {name: f"the {name}" for name in OF_CONNECTION}
+    given = {name: f"https://{name.lower().replace('_', '-')}.example" for name in OF_CONNECTION}
+    given[DATA] = "AccountName=former;AccountKey=c2VjcmV0"
     env, _ = current_names(ENDPOINT | {former(name): value for name, value in given.items()})
 
     assert Settings.from_env(env) == Settings.from_env(ENDPOINT | given)

@@ -64,6 +64,8 @@ class Delivery:
 class Pipeline:
     """Containers, the simulated service and the hosts that work on them."""
 
+    limit_seconds: float = LIMIT_SECONDS
+
     def __init__(self, containers: Containers, service: RunningService, hosts: list[RunningHost]) -> None:
         self.containers, self.service, self.hosts = containers, service, hosts
         self.dropped: dict[Version, bytes] = {}
@@ -79,12 +81,12 @@ class Pipeline:
 
     def wait_until(self, condition: Callable[[], Any]) -> None:
         """Wait for a condition; fails with what is left and what the hosts said when it never comes true."""
-        deadline = time.monotonic() + LIMIT_SECONDS
+        deadline = time.monotonic() + self.limit_seconds
         while not condition():
             if time.monotonic() > deadline:
                 logs = "\n".join(host.log[-3000:] for host in self.hosts)
                 left = {"input": self.containers.waiting(), "work": self.containers.notes()}
-                raise AssertionError(f"Not within {LIMIT_SECONDS} s. {left}\n{logs}")
+                raise AssertionError(f"Not within {self.limit_seconds:g} s. {left}\n{logs}")
             time.sleep(0.05)
 
     def wait_until_taken(self, version: Version) -> None:

@@ -27,9 +27,11 @@ def post_event(pipeline: Pipeline, azurite: Azurite) -> PostEvent:
     def post(path: str) -> None:
         container = pipeline.containers.settings["INPUT_CONTAINER"]
         url = f"http://127.0.0.1:{azurite.blob_port}/{ACCOUNT_NAME}/{container}/{path}"
+        etags = (version.etag for version in reversed(pipeline.dropped) if version.path == path)
+        data = {"url": url, "blobType": "BlockBlob", "eTag": next(etags, "0x1")}
         response = pipeline.host.post(
             "/runtime/webhooks/blobs?functionName=Host.Functions.blob_arrived",
-            json=[{"eventType": "Microsoft.Storage.BlobCreated", "data": {"url": url}}],
+            json=[{"eventType": "Microsoft.Storage.BlobCreated", "data": data}],
             headers={"aeg-event-type": "Notification"},
         )
         assert response.status_code == 202, response.text

@@ -1,10 +1,8 @@
-"""Bicep files, read by a parser of the language: what they declare, what their resources say, which names they use.
+"""Bicep files, read by a parser of the language: what they declare, and what their resources say.
 
-There is no compiler outside Microsoft's own tools, so a name that nobody declares and a parameter that nobody passes are
-looked for here.
+The compiler says whether they are right (test_templates.py), but is not everywhere.
 """
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -65,26 +63,6 @@ class BicepFile:
         """Name the parameters without a default."""
         return {name for name, declared in self.of_kind("param").items() if declared.value is None}
 
-    def used_names(self) -> set[str]:
-        """Name everything that expressions refer to."""
-        return {
-            _text(node) for node in _walk(self.root) if node.type == "identifier" and not _names_itself(node)
-        }
-
-    def loop_names(self) -> set[str]:
-        """Name what loops call their items."""
-        return set(re.findall(r"\[for (\w+) in ", self.text))
-
-    def called_functions(self) -> set[str]:
-        """Name the functions that are called, decorators left out."""
-        called = [node for node in _walk(self.root) if node.type == "call_expression"]
-        return {
-            _text(function)
-            for node in called
-            if node.parent is None or node.parent.type != "decorator"
-            if (function := node.child_by_field_name("function"))
-        }
-
 
 def _declaration(node: Node) -> Declaration:
     named = node.named_children
@@ -117,17 +95,6 @@ def _value(node: Node) -> Any:
     elif node.type == "number":
         value = int(text)
     return value
-
-
-def _names_itself(node: Node) -> bool:
-    """Tell a key, a declared name or a function's name from a reference."""
-    parent = node.parent
-    assert parent is not None
-    if parent.type == "call_expression":
-        return parent.child_by_field_name("function") == node
-    if parent.type in {*_DECLARATIONS, "object_property", "target_scope_assignment"}:
-        return next(child for child in parent.named_children if child.type == "identifier") == node
-    return False
 
 
 def _walk(node: Node) -> Iterator[Node]:

@@ -4,10 +4,12 @@ from typing import Any
 
 import pytest
 
-from domain.contracts import SnapshotSettings, TakenFiles, to_wire
+from domain.contracts import Answer, Pause, SnapshotSettings, Submitted, TakenFiles, to_wire
+from domain.flow import flow as flows
 from domain.flow.flow import Flow
 from domain.flow.progress import summed
 from domain.flow.state import Call
+from domain.flow.steps import pause as pausing
 from orchestrators import run_files
 from tests.domain.flow.world import Mood, World
 from tests.orchestrators.virtual_engine import BEGIN, VirtualEngine
@@ -15,6 +17,13 @@ from tests.orchestrators.virtual_engine import BEGIN, VirtualEngine
 HANDLES = {"run_files": run_files.run_files.build().get_user_function()}
 SNAPSHOT = "snapshot-20261127T120000.000Z"
 MOST_EVENTS = 1000
+UNDEPLOYED = "undeployed"
+NOT_DEPLOYED = Pause(
+    model=UNDEPLOYED,
+    kind="configuration",
+    message="No such deployment.",
+    reach=f"{UNDEPLOYED} /v1",
+)
 
 
 class Run:
@@ -29,9 +38,10 @@ class Run:
         seconds: float = 0.2,
         slow: dict[tuple[str, str], float] | None = None,
         dies: frozenset[tuple[str, str]] = frozenset(),
+        undeployed: frozenset[str] = frozenset(),
     ) -> None:
         self.world = World(mood or Mood(longest_hours=0.05), files=files, most_shards=1, seed=1)
-        self.seconds, self.slow, self.dies = seconds, slow or {}, dies
+        self.seconds, self.slow, self.dies, self.undeployed = seconds, slow or {}, dies, undeployed
         self.ended_at: dict[str, float] = {}
         self.engine = VirtualEngine(HANDLES, self.carry_out)
         taken = TakenFiles(
@@ -47,7 +57,12 @@ class Run:
         seconds = self.slow.get((name, key), self.seconds)
         if (name, key) in self.dies:
             return seconds, RuntimeError("The worker died.")
+        if name == "submit_batch" and given["shard"]["model"] == UNDEPLOYED:
+            return seconds, to_wire(Answer(ok=to_wire(Submitted(paused=NOT_DEPLOYED))))
         answer = self.world.answer(Call(name, given, key), now)
+        if name == "prepare_file" and key in self.undeployed:
+            for shard in answer["ok"]["shards"]:
+                shard["model"] = UNDEPLOYED
         if name == "archive_input":
             self.ended_at[key] = now + seconds
         return seconds, answer
@@ -114,6 +129,29 @@ def test_calls_that_fail_below_their_activity_cost_their_file_alone(alone: Run) 
     assert beside.last_of() <= 1.3 * alone.last_of()
 
 
+@pytest.mark.parametrize("bad", [3, 100])
+def test_a_wrong_deployment_of_some_files_keeps_no_other_file_waiting(bad: int) -> None:
+    """Not even where its files came first, and are more than may wait ahead of the submissions."""
+    undeployed = frozenset(f"key-{number}" for number in range(bad))
+    hour = SnapshotSettings(micro_batch_size=10, deadline_seconds=3600.0)
+    good = Run(FILES, settings=hour)
+    beside = Run(FILES, settings=hour, undeployed=undeployed)
+    assert (beside.report["done"], beside.report["held"]) == (FILES - bad, bad)
+    assert beside.last_of(*undeployed) <= 1.3 * good.last_of(*undeployed)
+
+
+def test_files_of_a_wrong_deployment_are_set_aside_where_they_are_too_many(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(pausing, "MOST_MISCONFIGURED", 5)
+    monkeypatch.setattr(flows, "WAITING_SHARDS", 15)
+    hour = SnapshotSettings(micro_batch_size=10, deadline_seconds=3600.0)
+    run = Run(60, settings=hour, undeployed=frozenset(f"key-{number}" for number in range(55)))
+    assert (run.report["done"], run.report["held"]) == (5, 55)
+    # Those behind them need not wait until the first are given up.
+    assert run.last_of() < 3600.0
+
+
 def test_parts_are_told_so_that_the_progress_can_be_summed_up() -> None:
     run = Run(FILES, slow={("prepare_file", "key-3"): 1800.0})
     assert run.engine.status(f"{SNAPSHOT}-files") == {"parts": ["-1", "-2"]}
@@ -130,8 +168,9 @@ def test_a_budget_is_not_shared_by_parts() -> None:
     assert set(run.engine.instances) == {f"{SNAPSHOT}-files"}
 
 
-def test_an_instance_of_an_older_version_ends_at_once_and_says_what_comes_next() -> None:
-    engine = VirtualEngine(HANDLES, lambda *_: (0.0, None), version="1.0")
+@pytest.mark.parametrize("version", ["", "1.0"])  # the first comes as None
+def test_an_instance_of_an_older_version_ends_at_once_and_says_what_comes_next(version: str) -> None:
+    engine = VirtualEngine(HANDLES, lambda *_: (0.0, None), version=version)
     engine.start("run_files", {}, "old")
     engine.run()
     assert engine.instances["old"].instance.status.name == "FAILED"

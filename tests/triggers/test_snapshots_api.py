@@ -13,6 +13,7 @@ import pytest
 from adapters.services import services
 from local.azurite.server import ACCOUNT_KEY
 from local.functions_host.client_binding import client_binding
+from tests.conftest import Containers
 from triggers import snapshots_api
 
 ADDRESS = "http://127.0.0.1/api/snapshots"
@@ -73,6 +74,24 @@ def test_what_is_told_holds_no_secret(function: Any, method: str, monkeypatch: p
     assert "key-of-the-service" not in body["error"]
 
 
+@pytest.mark.parametrize(
+    ("own", "expected"),
+    [("", "/api/snapshots"), ("app.example.net", "https://app.example.net/api/snapshots")],
+)
+def test_the_address_of_a_snapshot_is_none_that_a_caller_made_up(
+    own: str, expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def started(*_: Any) -> bool:
+        return True
+
+    monkeypatch.setenv("WEBSITE_HOSTNAME", own)
+    monkeypatch.setattr(snapshots_api, "services", lambda: SimpleNamespace(storage=None))
+    monkeypatch.setattr(snapshots_api, "start_snapshot", started)
+    response = answer(snapshots_api.run_snapshot, "POST", "https://evil.example/api/snapshots?code=key")
+    body = msgspec.json.decode(response.get_body())
+    assert body["status_url"] == response.headers["Location"] == f"{expected}/{body['id']}"
+
+
 @pytest.mark.parametrize("query", ["", "/", "?code=key-of-the-function", "/?code=key-of-the-function&a=/b"])
 def test_the_address_of_a_snapshot_leads_to_it_and_holds_no_key(
     query: str, monkeypatch: pytest.MonkeyPatch
@@ -104,3 +123,15 @@ def test_a_task_hub_that_does_not_answer_is_told_to_the_caller(monkeypatch: pyte
             503,
             {"error": "The task hub does not answer.", "code": "task_hub"},
         )
+
+
+@pytest.mark.parametrize("key", ["", "../../etc", "0" * 20, "G" * 20])
+def test_only_the_key_of_a_file_that_is_set_aside_can_be_released(
+    key: str, containers: Containers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATA", containers.connection_string)
+    monkeypatch.setenv("AZURE_OPENAI_ENDPOINT", "http://127.0.0.1:9")
+    for room, name in zip(("INPUT", "PROCESSED", "ERROR", "WORK"), containers.names, strict=True):
+        monkeypatch.setenv(f"{room}_CONTAINER", name)
+    status, body = call(snapshots_api.release_file, "POST", {"key": key})
+    assert (status, body["key"]) == (404, key)

@@ -5,10 +5,11 @@ from typing import Any
 
 from domain.contracts import CollectedShard, EndedBatch, Fault, from_wire, to_wire
 from domain.flow.flow import Flow
-from domain.flow.pacing import FAULT_LONGEST_SECONDS, WHOLE_RESOURCE, later
+from domain.flow.pacing import FAULT_LONGEST_SECONDS, later
 from domain.flow.state import Call, ShardState, ShardStep
 from domain.flow.step import Due, Step, within_places
 from domain.flow.steps.pause import pause
+from domain.service.reach import WHOLE_RESOURCE
 from domain.shards import answer_bytes
 
 # Before live calls that failed on the service's side are made again; doubling with each attempt.
@@ -57,7 +58,7 @@ class Collect(Step[ShardState]):
         s.move(ShardStep.LEFT)
         flow.shards.remove(s)
         # Its files in the service are deleted, and files have a quota too.
-        flow.pauses.room_made(WHOLE_RESOURCE, now)
+        flow.pauses.room_made([WHOLE_RESOURCE], now)
         flow.file(call.key).ended += collected.tally.total
         flow.shards += [_child(s.key, child, now) for child in collected.children]
 

@@ -22,6 +22,7 @@ class Hold(FileCall):
             fresh=file.fresh,
             reason=file.hold_reason,
             needs_settings=file.needs_settings,
+            needs_version=file.needs_version,
         )
 
     def answered(self, flow: Flow, call: Call, ok: Any, now: float) -> None:

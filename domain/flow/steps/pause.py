@@ -2,14 +2,38 @@
 
 from domain.contracts import Pause
 from domain.flow.flow import Flow
+from domain.flow.pacing import later
 from domain.flow.state import ShardState
+
+# So many shards may wait for a person to set something right; the files of more are set aside, until settings change.
+MOST_MISCONFIGURED = 200
 
 
 def pause(flow: Flow, s: ShardState, why: Pause, now: float) -> None:
     """Put a shard back to the end of the queue; set its file aside when the pause has lasted beyond the deadline."""
-    since = min(flow.pauses.begin(why, now).since, s.failing_since or now)
+    known = flow.pauses.begin(why, now)
+    since = min(known.since, s.failing_since or now)
+    if flow.pauses.over_at(s.reaches) <= now:
+        # It has been refused all the same, so it waits by itself: nothing may spin.
+        s.not_before = later(now, known.delay)
     if now - since >= flow.settings.deadline_seconds:
         flow.drop(s, why.message)
-    else:
-        flow.shards.remove(s)
-        flow.shards.append(s)
+        return
+    flow.shards.remove(s)
+    flow.shards.append(s)
+    if why.kind == "configuration":
+        for surplus in _stopped_alike(flow, s)[MOST_MISCONFIGURED:]:
+            flow.drop(surplus, why.message, needs_settings=True)
+
+
+def _stopped_alike(flow: Flow, s: ShardState) -> list[ShardState]:
+    """Give the shards that the same refusals stop, and that no call is under way for; without a batch that they had."""
+    busy = flow.busy()
+    return [
+        other
+        for other in flow.shards
+        if other.step is s.step
+        and other.reaches == s.reaches
+        and other.identity not in busy
+        and not other.failing_since
+    ]

@@ -10,6 +10,7 @@ from domain.flow.step import Due, Step
 from domain.flow.steps.cancel import PATIENCE_POLLS
 from domain.flow.steps.share import agreed, share_at_poll
 from domain.service.batch_states import KNOWN
+from domain.service.reach import reaches_to
 from domain.tokens import quota_tokens
 
 # A batch may be hidden for a while: just made, or behind a node that lags. It is gone when so many lists in a row, over so
@@ -113,7 +114,7 @@ def _is_given_up(s: ShardState) -> bool:
 
 def make_room(flow: Flow, shard: OpenShard, now: float) -> None:
     """Count an ended batch out of its deployment's queue."""
-    flow.pauses.room_made(shard.model, now)
+    flow.pauses.room_made(reaches_to("batch", shard.model, shard.url), now)
     gauge = flow.gauges.get(shard.model)
     if gauge:
         gauge.enqueued = max(0, gauge.enqueued - quota_tokens(shard.size))

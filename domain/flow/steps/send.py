@@ -32,21 +32,22 @@ class Send(Step[ShardState]):
             if s.identity not in busy:
                 throttle = flow.throttles.get(s.shard.model)
                 at_pace = min(throttle.next_slice_at, flow.overdue_at(s)) if throttle else 0.0
-                yield Due(max(s.not_before, at_pace, flow.pauses.over_at(s.shard.model)), s)
+                yield Due(max(s.not_before, at_pace, flow.pauses.over_at(s.reaches)), s)
 
     def calls(self, flow: Flow, ready: list[ShardState], now: float) -> Iterator[Call]:
         """Give slices for each deployment in turn; the shards with the least left first, so that none waits for a large one."""
-        by_model: dict[str, list[ShardState]] = {}
+        alike: dict[tuple[str, ...], list[ShardState]] = {}
         for s in sorted(ready, key=_left):
-            by_model.setdefault(s.shard.model, []).append(s)
-        for model, shards in by_model.items():
-            yield from self._team(flow, model, shards, now)
+            alike.setdefault(s.reaches, []).append(s)
+        for shards in alike.values():
+            yield from self._team(flow, shards, now)
 
-    def _team(self, flow: Flow, model: str, ready: list[ShardState], now: float) -> Iterator[Call]:
+    def _team(self, flow: Flow, ready: list[ShardState], now: float) -> Iterator[Call]:
+        model = ready[0].shard.model
         throttle = flow.throttles.get(model, Throttle())
         under_way = [call for call in flow.calls_of(self.activity) if call.input["shard"]["model"] == model]
         free = throttle.width - sum(call.input["throttle"]["width"] for call in under_way)
-        narrow = flow.pauses.width(model, now, places(flow, under_way, now) + len(under_way))
+        narrow = flow.pauses.width(ready[0].reaches, now, places(flow, under_way, now) + len(under_way))
         most = min(int(free), narrow - len(under_way))
         team = list(
             take_within(
@@ -73,7 +74,7 @@ class Send(Step[ShardState]):
             pause(flow, s, sent.paused, now)
             return
         if moved:
-            flow.pauses.succeeded(s.shard.model, now, flow.settings.micro_batch_size)
+            flow.pauses.succeeded(s.reaches, now, flow.settings.micro_batch_size)
         if sent.ended or flow.is_overdue(s, now):
             s.move(ShardStep.COLLECT)
             s.status = "completed" if sent.ended else "cancelled"

@@ -88,7 +88,7 @@ def _on_their_way(flow: Flow, now: float) -> set[tuple[str, str]]:
     begun = {
         s.identity
         for s in flow.shards_in(ShardStep.SUBMIT)
-        if s.begun and flow.pauses.over_at(s.shard.model) <= now
+        if s.begun and flow.pauses.over_at(s.reaches) <= now
     }
     return begun | {(call.key, call.shard) for call in flow.calls_of("submit_batch")}
 

@@ -26,7 +26,7 @@ class Submit(Step[ShardState]):
         busy = flow.busy()
         for s in flow.shards_in(ShardStep.SUBMIT):
             if s.identity not in busy:
-                yield Due(max(s.not_before, flow.pauses.over_at(s.shard.model)), s)
+                yield Due(max(s.not_before, flow.pauses.over_at(s.reaches)), s)
 
     def calls(self, flow: Flow, ready: list[ShardState], now: float) -> Iterator[Call]:
         """Give the calls for those begun before, then for each file in turn; as many as may be alive."""
@@ -61,7 +61,7 @@ class Submit(Step[ShardState]):
             if room <= 0:
                 return
             model = s.shard.model
-            if model in full or taken[model] >= flow.pauses.width(model, now, taken[model] + room):
+            if model in full or taken[model] >= flow.pauses.width(s.reaches, now, taken[model] + room):
                 continue
             if not s.begun and fresh <= 0:
                 # Those that are begun come first, and have their places.
@@ -95,7 +95,7 @@ class Submit(Step[ShardState]):
         s.move(ShardStep.ACTIVE)
         s.batch_id, s.submitted_at = submitted.batch_id, submitted.submitted_at or now
         flow.poll.after_submission(now, flow.settings)
-        flow.pauses.succeeded(s.shard.model, now, flow.settings.micro_batch_size)
+        flow.pauses.succeeded(s.reaches, now, flow.settings.micro_batch_size)
         known = flow.gauges.get(s.shard.model)
         # Answers may overtake each other; the one about the later batch counts the earlier ones in.
         is_latest = known is None or known.at <= s.submitted_at

@@ -15,7 +15,7 @@ class BlobWork:
     container: str
     name: str
     etag: str | None
-    """None if the event did not tell; then whatever the blob holds is current."""
+    """None if the event did not tell; then no version is the one that was meant."""
     tries: int = 0
     """Calls that failed."""
 

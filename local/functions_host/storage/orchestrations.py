@@ -14,6 +14,7 @@ from typing import Any
 from local.functions_host.history import Event, EventType, RuntimeStatus
 from local.functions_host.storage.database import Database
 
+_BOOKENDS = (EventType.ORCHESTRATOR_STARTED, EventType.ORCHESTRATOR_COMPLETED)
 _COLUMNS = (
     "instance_id, execution_id, name, version, status, raw_input, output, custom_status, "
     "created_at, updated_at, parent"
@@ -119,9 +120,10 @@ class OrchestrationStore:
         return list(json.loads(f"[{','.join(self._past_turns(instance_id))}]"))
 
     def append_history(self, turn: Turn, events: Iterable[Event]) -> None:
-        """Keep the events of one turn; in every later turn they count as played."""
+        """Keep the events of one turn; in every later turn those that came from outside count as played."""
         played = [
-            {**event, "IsPlayed": event["EventType"] != EventType.ORCHESTRATOR_STARTED} for event in events
+            {**event, "IsPlayed": event["EventId"] == -1 and event["EventType"] not in _BOOKENDS}
+            for event in events
         ]
         text = _compact(played)[1:-1]
         self._database.run(

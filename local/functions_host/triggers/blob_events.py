@@ -1,6 +1,7 @@
 """Blob functions with the source EventGrid: the webhook that Event Grid, or a person in its place, posts to.
 
-As in Azure there are no receipts and no path filter: an event that comes twice calls the function twice.
+As in Azure there are no receipts and no path filter: an event that comes twice calls the function twice. One whose `eTag` is
+not that of the blob as it is now calls nothing: the blob is gone, or has changed and another event is on its way.
 """
 
 import json
@@ -47,9 +48,11 @@ class BlobEvents:
                 "events for %r are lost: there is no blob function of that name with source EventGrid", name
             )
             return web.Response(status=202)
+        for event in events:
+            _text(event, "blobType")  # the extension chooses its client by it, and fails without
         blobs = [(*_blob_of(_text(event, "url")), event["data"].get("eTag")) for event in events]
         works = [self._store.take_event(name, container, blob, etag) for container, blob, etag in blobs]
-        self._queue.add(works)
+        self._queue.add(works, is_fresh=False)
         return web.Response(status=202)
 
 

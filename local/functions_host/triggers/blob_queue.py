@@ -98,4 +98,9 @@ class BlobQueue:
                 _log.warning("%s/%s cannot be looked up: %s", work.container, work.name, error)
                 await asyncio.sleep(RETRY_SECONDS)
             else:
-                return work.etag is None or properties.etag.strip('"') == work.etag
+                if properties.etag.strip('"') == work.etag:
+                    return True
+                _log.info(
+                    "%s/%s is another version now, %s is not called", work.container, work.name, function.name
+                )
+                return False

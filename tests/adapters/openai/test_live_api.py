@@ -143,6 +143,23 @@ def test_a_call_that_could_not_be_written_is_not_in_doubt(unused_port: int) -> N
     assert not isinstance(caught.value, LostAnswerError)
 
 
+@pytest.mark.parametrize(
+    ("content", "body", "marks"),
+    [
+        (rb'{"a": "\ud83d"}', {"a": "\ufffd"}, ("half_character",)),
+        (b'{"a": NaN}', {"a": "NaN"}, ("not_a_number",)),
+        (b'{"a": "\xff"}', {"a": "\ufffd"}, ("invalid_utf8",)),
+        (b'{"a":\n-1e400}', {"a": "-1e400"}, ("number_out_of_range",)),
+    ],
+)
+def test_an_answer_that_strict_readers_refuse_is_not_lost(
+    content: bytes, body: dict[str, str], marks: tuple[str, ...]
+) -> None:
+    answer = answered(httpx2.Response(200, content=content))
+    assert (json.loads(answer.body), answer.marks) == (body, marks)
+    assert b"\n" not in answer.body
+
+
 def test_an_answer_comes_on_one_line() -> None:
     content = json.dumps({"data": [1.5, "a\nb"]}, indent=2).encode()
     answer = answered(httpx2.Response(200, content=content))

@@ -1,28 +1,25 @@
 """Containers and blobs, against a real storage server: conditions, streams, odd names, and whose errors they are."""
 
+import traceback
 from collections.abc import Callable
 from contextlib import closing
 
 import msgspec
 import pytest
-from azure.core.exceptions import (
-    ClientAuthenticationError,
-    HttpResponseError,
-    ResourceExistsError,
-    ResourceModifiedError,
-    ResourceNotFoundError,
-    ServiceRequestError,
-)
+from azure.core.exceptions import AzureError, HttpResponseError, ServiceRequestError, ServiceResponseError
 
 import adapters.storage.blobs
 from adapters.storage.blobs import Container, Storage, open_storage
 from adapters.storage.errors import translated
 from domain.errors import (
+    BlockedError,
     ConfigurationError,
     ConflictError,
+    MissingContainerError,
     NotFoundError,
     PassingError,
     PipelineError,
+    RefusedError,
     SettingsError,
 )
 from domain.settings import Settings
@@ -232,7 +229,7 @@ def test_missing_containers_are_made_where_the_account_is_a_local_one(settings: 
 
 def test_a_connection_string_that_is_none_is_told_without_showing_it(settings: Settings) -> None:
     with pytest.raises(SettingsError) as caught:
-        open_storage(msgspec.structs.replace(settings, storage="AccountKey hunter2"))
+        open_storage(msgspec.structs.replace(settings, data="AccountKey hunter2"))
     assert "hunter2" not in str(caught.value)
 
 
@@ -250,35 +247,71 @@ def test_missing_containers_elsewhere_are_named(storage: Storage) -> None:
         elsewhere.ready()
 
 
-def response_error(status: int) -> HttpResponseError:
+def told_by_storage(status: int, code: str) -> HttpResponseError:
+    """What the SDK raises for an answer with storage's code in its head."""
     error = HttpResponseError("It failed.\nwith details")
-    error.status_code = status
+    error.status_code, error.error_code = status, code  # type: ignore[attr-defined] # the storage SDK's own
     return error
 
 
 @pytest.mark.parametrize(
-    ("foreign", "ours"),
+    ("status", "code", "ours"),
     [
-        (ResourceNotFoundError("x"), NotFoundError),
-        (ResourceExistsError("x"), ConflictError),
-        (ResourceModifiedError("x"), ConflictError),
-        (response_error(409), ConflictError),
-        (response_error(412), ConflictError),
-        (ClientAuthenticationError("x"), ConfigurationError),
-        (response_error(401), ConfigurationError),
-        (response_error(403), ConfigurationError),
-        (response_error(500), PassingError),
-        (response_error(503), PassingError),
-        (ServiceRequestError("no connection"), PassingError),
+        (404, "BlobNotFound", NotFoundError),
+        (404, "PathNotFound", NotFoundError),
+        (404, "ContainerNotFound", MissingContainerError),
+        (404, "FilesystemNotFound", MissingContainerError),
+        (409, "ContainerBeingDeleted", MissingContainerError),
+        (404, "", PassingError),
+        (412, "ConditionNotMet", ConflictError),
+        (412, "TargetConditionNotMet", ConflictError),
+        (412, "AppendPositionConditionNotMet", ConflictError),
+        (409, "BlobAlreadyExists", ConflictError),
+        (409, "PathAlreadyExists", ConflictError),
+        (412, "LeaseIdMissing", BlockedError),
+        (409, "LeaseAlreadyPresent", BlockedError),
+        (409, "BlobArchived", BlockedError),
+        (409, "BlobImmutableDueToPolicy", BlockedError),
+        (409, "BlobImmutableDueToLegalHold", BlockedError),
+        (409, "SnapshotsPresent", BlockedError),
+        (409, "SomethingThatComesLater", BlockedError),
+        (412, "SomethingThatComesLater", BlockedError),
+        (409, "PendingCopyOperation", PassingError),
+        (409, "", PassingError),
+        (412, "", PassingError),
+        (400, "InvalidMetadata", RefusedError),
+        (414, "RequestUriTooLong", RefusedError),
+        (400, "", PassingError),
+        (401, "", ConfigurationError),
+        (403, "AuthorizationPermissionMismatch", ConfigurationError),
+        (403, "", ConfigurationError),
+        (408, "OperationTimedOut", PassingError),
+        (429, "TooManyRequests", PassingError),
+        (500, "InternalError", PassingError),
+        (500, "", PassingError),
+        (503, "ServerBusy", PassingError),
     ],
 )
-def test_every_error_of_the_sdk_becomes_one_of_ours(foreign: Exception, ours: type[PipelineError]) -> None:
+def test_storages_own_code_decides_what_an_answer_means(
+    status: int, code: str, ours: type[PipelineError]
+) -> None:
     with pytest.raises(PipelineError) as caught, translated("work/a"):
-        raise foreign
+        raise told_by_storage(status, code)
     assert type(caught.value) is ours
     assert "work/a" in str(caught.value)
     assert "\n" not in str(caught.value)
-    assert caught.value.__cause__ is foreign
+    assert not code or caught.value.code == code
+
+
+@pytest.mark.parametrize("foreign", [ServiceRequestError, ServiceResponseError, HttpResponseError])
+def test_no_signature_passes_on_in_an_error_or_its_traceback(foreign: type[AzureError]) -> None:
+    """`requests` tells the URL of a call that failed, and that holds what a connection string is signed with."""
+    url = "/container/blob?sv=2026-06-06&sig=c2VjcmV0%2Bc2VjcmV0%3D&se=2027"
+    with pytest.raises(PassingError) as caught, translated("work/a"):
+        raise foreign(f"HTTPSConnectionPool: Max retries exceeded with url: {url} (caused by x)")
+    told = "".join(traceback.format_exception(caught.value))
+    assert "Max retries" in told
+    assert "c2VjcmV0" not in told
 
 
 def test_a_wrong_key_is_a_matter_of_configuration_and_is_not_shown(settings: Settings) -> None:
@@ -287,7 +320,7 @@ def test_a_wrong_key_is_a_matter_of_configuration_and_is_not_shown(settings: Set
     parts["AccountKey"] = "c2VjcmV0c2VjcmV0"
     wrong = ";".join(f"{name}={value}" for name, value in parts.items())
     with (
-        closing(open_storage(msgspec.structs.replace(settings, storage=wrong))) as storage,
+        closing(open_storage(msgspec.structs.replace(settings, data=wrong))) as storage,
         pytest.raises(ConfigurationError) as caught,
     ):
         storage.work.write("a", b"")

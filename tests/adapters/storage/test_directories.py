@@ -13,7 +13,7 @@ from adapters.storage.blobs import Storage, open_storage
 from adapters.storage.connection import Connection
 from adapters.work.store import WorkStore
 from domain.contracts import ListedFile
-from domain.errors import NotFoundError
+from domain.errors import MissingContainerError
 from domain.settings import Settings
 from tests.hierarchical_account import HierarchicalAccount
 
@@ -22,7 +22,7 @@ Kind = Literal["auto", "flat", "hierarchical"]
 
 @pytest.fixture
 def settings(settings: Settings, hierarchical_account: HierarchicalAccount) -> Settings:
-    return msgspec.structs.replace(settings, storage=hierarchical_account.connection_string)
+    return msgspec.structs.replace(settings, data=hierarchical_account.connection_string)
 
 
 @pytest.fixture
@@ -79,7 +79,7 @@ def test_a_question_that_got_no_answer_is_asked_again(
 ) -> None:
     hierarchical_account.may_ask = False
     storage.work._client.delete_container()
-    with pytest.raises(NotFoundError):
+    with pytest.raises(MissingContainerError):
         list(storage.work.list())
     storage.work.create()
     assert storage.work._directories.exist

@@ -63,7 +63,7 @@ def test_a_plain_url_is_the_one_the_sdk_gives(storage: Storage) -> None:
 
 def test_a_shared_access_signature_is_never_handed_out(settings: Settings) -> None:
     given = "BlobEndpoint=https://account.blob.core.windows.net/;SharedAccessSignature=sv=2020&sig=secret"
-    with closing(open_storage(msgspec.structs.replace(settings, storage=given))) as storage:
+    with closing(open_storage(msgspec.structs.replace(settings, data=given))) as storage:
         urls = storage.work_urls
         assert not urls.can_sign
         assert "secret" not in urls.plain("a")

@@ -11,7 +11,7 @@ from domain.service.outcomes import judge
 
 ROWS = 6
 rows = st.lists(st.integers(0, ROWS - 1), unique=True, max_size=ROWS)
-answer = b'{"custom_id":"a","response":{"status_code":200,"request_id":"","body":{}},"error":null}'
+answer = b'{"custom_id":"a","response":{"status_code":200,"request_id":"","body":{"data":[{"embedding":[1]}]}},"error":null}'
 some_records = st.lists(
     st.one_of(
         st.builds(SendRecord, by=st.sampled_from(["x", "y"]), intended=rows),

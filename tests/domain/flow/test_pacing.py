@@ -22,6 +22,7 @@ from domain.flow.pacing import (
 SETTINGS = SnapshotSettings(poll_min_seconds=60.0, poll_max_seconds=900.0)
 NOW = 1000.0
 PASSING = Fault(code="mishap", message="No.")
+GPT, OTHER = ("*", "gpt"), ("*", "other")
 QUOTA = Pause(model="gpt", kind="quota", message="Full.")
 
 
@@ -115,7 +116,7 @@ def test_what_is_waited_for_is_said_until_all_may_pass() -> None:
     pauses = Pauses()
     pauses.begin(QUOTA, NOW)
     assert pauses.messages() == ["Full."]
-    pauses.succeeded("gpt", NOW, 2)
+    pauses.succeeded(GPT, NOW, 2)
     assert pauses.messages() == []
 
 
@@ -127,12 +128,12 @@ def test_several_refusals_of_one_round_are_one_refusal() -> None:
 def test_after_a_pause_one_shard_tries_and_each_success_lets_twice_as_many_through() -> None:
     pauses = Pauses()
     until = pauses.begin(QUOTA, NOW).until
-    assert pauses.width("gpt", NOW, 10) == 0
-    assert pauses.width("other", NOW, 10) == 10
+    assert pauses.width(GPT, NOW, 10) == 0
+    assert pauses.width(OTHER, NOW, 10) == 10
     widths = []
     for _ in range(5):
-        widths.append(pauses.width("gpt", until, 10))
-        pauses.succeeded("gpt", until, 10)
+        widths.append(pauses.width(GPT, until, 10))
+        pauses.succeeded(GPT, until, 10)
     assert widths == [1, 2, 4, 8, 10]
     assert pauses.messages() == []
 
@@ -140,28 +141,28 @@ def test_after_a_pause_one_shard_tries_and_each_success_lets_twice_as_many_throu
 def test_a_pause_is_as_old_as_the_last_success_in_it() -> None:
     pauses = Pauses()
     pauses.begin(QUOTA, NOW)
-    pauses.succeeded("gpt", NOW + 100, 10)
+    pauses.succeeded(GPT, NOW + 100, 10)
     assert pauses.begin(QUOTA, NOW + 200).since == NOW + 100
-    assert pauses.width("gpt", NOW + 250, 10) == 1
+    assert pauses.width(GPT, NOW + 250, 10) == 1
 
 
 def test_room_that_is_made_ends_a_wait_for_quota_but_not_for_a_setting() -> None:
     pauses = Pauses()
     pauses.begin(QUOTA, NOW)
     pauses.begin(Pause(model="other", kind="configuration", message="No such deployment."), NOW)
-    for model in ("gpt", "other", "third"):
-        pauses.room_made(model, NOW + 1)
-    assert pauses.width("gpt", NOW + 1, 10) == 1
-    assert pauses.width("other", NOW + 1, 10) == 0
+    for reaches in (GPT, OTHER, ("*", "third")):
+        pauses.room_made(reaches, NOW + 1)
+    assert pauses.width(GPT, NOW + 1, 10) == 1
+    assert pauses.width(OTHER, NOW + 1, 10) == 0
 
 
 def test_a_missing_role_pauses_every_deployment() -> None:
     pauses = Pauses()
     pauses.begin(Pause(model=None, kind="configuration", message="No role."), NOW)
-    assert pauses.width("gpt", NOW, 10) == pauses.width("other", NOW, 10) == 0
-    assert pauses.over_at("gpt") == pauses.over_at("other") == NOW + PAUSE_FIRST_SECONDS
-    pauses.succeeded("gpt", NOW + 10, 1)
-    assert pauses.width("other", NOW + 10, 10) == 10
+    assert pauses.width(GPT, NOW, 10) == pauses.width(OTHER, NOW, 10) == 0
+    assert pauses.over_at(GPT) == pauses.over_at(OTHER) == NOW + PAUSE_FIRST_SECONDS
+    pauses.succeeded(GPT, NOW + 10, 1)
+    assert pauses.width(OTHER, NOW + 10, 10) == 10
 
 
 steps = st.tuples(
@@ -180,9 +181,12 @@ def test_a_pause_never_lasts_longer_than_its_limit_and_never_lets_too_many_throu
             pause = pauses.begin(Pause(model=model, kind="quota", message="Full."), now)
             assert pause.since <= now < pause.until <= now + PAUSE_LONGEST_SECONDS
         elif what == "succeeded":
-            pauses.succeeded(model or "a", now, widest)
+            pauses.succeeded(["*", model or "a"], now, widest)
         else:
-            pauses.room_made(model or "a", now)
-        assert all(0 <= pauses.width(name, now, widest) <= widest for name in "ab")
-        assert all(pauses.over_at(name) <= now + PAUSE_LONGEST_SECONDS for name in "ab")
-        assert all((pauses.width(name, now, widest) == 0) == (pauses.over_at(name) > now) for name in "ab")
+            pauses.room_made(["*", model or "a"], now)
+        assert all(0 <= pauses.width(("*", name), now, widest) <= widest for name in "ab")
+        assert all(pauses.over_at(("*", name)) <= now + PAUSE_LONGEST_SECONDS for name in "ab")
+        assert all(
+            (pauses.width(("*", name), now, widest) == 0) == (pauses.over_at(("*", name)) > now)
+            for name in "ab"
+        )

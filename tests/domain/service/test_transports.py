@@ -63,7 +63,7 @@ def test_only_blobs_may_be_larger_than_files() -> None:
 
 
 def test_the_setting_offers_these_ways_and_no_other() -> None:
-    base = {"DATA": "x", "AZURE_OPENAI_ENDPOINT": "https://e"}
+    base = {"DATA": "UseDevelopmentStorage=true", "AZURE_OPENAI_ENDPOINT": "https://e"}
     for wanted in (AUTO, *TransportName):
         assert Settings.from_env({**base, "TRANSPORT": wanted}).transport == wanted
 

@@ -198,7 +198,7 @@ def test_all_mistakes_come_at_once() -> None:
         "parameters.stream": "not a parameter: answers come back as a whole",
         "parameters.response_format.json_schema.name": "missing",
         "parameters.response_format.json_schema.schema.properties.a.type": 'no valid JSON Schema: "objekt"',
-        "output.format": "found 'parqet'. Allowed: jsonl, parquet. Did you mean parquet?",
+        "output.format": "found 'parqet'. Allowed: jsonl, parquet, csv, xlsx. Did you mean parquet?",
         "output.columns[1]": "'a' is named twice",
         "output.columns[2]": "found 1, expected the name of a column",
         "engine": "found true (put it in quotes if it is meant as text). Allowed: auto, batch, direct.",

@@ -113,7 +113,7 @@ def test_the_page_names_the_limits(limit: int) -> None:
         {"messages": [{"role": "user", "content": [{"image_url": {"detail": "low"}}]}]},
         {"parameters": {"model": "x"}},
         {"parameters": []},
-        {"output": {"format": "csv"}},
+        {"output": {"format": "xls"}},
         {"output": {"columns": "all"}},
         {"engine": "fast"},
         {"inputs_per_request": 0},

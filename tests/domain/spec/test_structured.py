@@ -64,6 +64,8 @@ def test_columns_are_the_properties_in_their_order() -> None:
         ('{"label": "good", "scores": [1, 2.5]}', None),
         ('{"label": "so so"}', 'The answer does not fit the schema at $.label: "so so" is not one of'),
         ('{"label": "bad", "scores": [1, "x"]}', '$.scores[1]: "x" is not of type "number"'),
+        (r'{"label": "good", "scores": [1]}', None),
+        (r'{"label": "good\ud83d"}', '"good\ufffd" is not one of'),
         ("{}", 'at $: "label" is a required property'),
         ('{"label": "bad", "more": 1}', "at $: Additional properties are not allowed"),
         ("[]", 'at $: [] is not of type "object"'),

@@ -132,7 +132,7 @@ class RunningHost:
     def history(self, instance_id: str) -> list[dict[str, Any]]:
         """Events so far. A turn is stored whole: with an event come all decisions that it led to."""
         status = self.instance(instance_id, "?showHistory=true&showHistoryOutput=true")
-        return list(status["historyEvents"]) if status else []
+        return list((status or {}).get("historyEvents") or [])
 
     def event_types(self, instance_id: str) -> list[str]:
         return [event["EventType"] for event in self.history(instance_id)]

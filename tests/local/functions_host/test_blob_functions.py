@@ -60,12 +60,15 @@ def upload(containers: Containers, name: str, content: bytes = b"x") -> None:
     containers.service.get_blob_client(containers.input, name).upload_blob(content, overwrite=True)
 
 
-def event(containers: Containers, name: str) -> dict[str, Any]:
-    url = containers.service.get_blob_client(containers.input, name).url
+def event(containers: Containers, name: str, **changes: Any) -> dict[str, Any]:
+    """Write a blob, and tell of it as Event Grid does."""
+    upload(containers, name)
+    blob = containers.service.get_blob_client(containers.input, name)
+    etag = str(blob.get_blob_properties().etag).strip('"')
     return {
         "eventType": "Microsoft.Storage.BlobCreated",
         "subject": name,
-        "data": {"url": url, "blobType": "BlockBlob"},
+        "data": {"url": blob.url, "blobType": "BlockBlob", "eTag": etag} | changes,
     }
 
 
@@ -171,15 +174,15 @@ def test_every_event_calls_the_function_even_the_same_one_again(
     blobs: RunningHost, containers: Containers, calls: Calls
 ) -> None:
     blobs.start()
-    one, two = event(containers, "any/where.txt"), event(containers, "%7Bodd%7D name.txt")
+    one, two = event(containers, "any/where.txt"), event(containers, "{odd} name %25.txt")
     assert post_events(blobs, one, two).status_code == 202
     assert post_events(blobs, one).status_code == 202
     blobs.wait_for(lambda: len(calls()) == 3)
 
     assert sorted(calls()) == [
-        ("evented", "%7Bodd%7D name.txt"),
         ("evented", "any/where.txt"),
         ("evented", "any/where.txt"),
+        ("evented", "{odd} name %25.txt"),
     ]
 
 
@@ -194,7 +197,7 @@ def test_the_webhook_answers_event_grids_handshake(webhook: RunningHost) -> None
 def test_events_for_no_function_with_that_source_are_accepted_and_lost_as_in_azure(
     webhook: RunningHost, function: str
 ) -> None:
-    gone = {"data": {"url": "http://127.0.0.1:10000/devstoreaccount1/nowhere/a.txt"}}
+    gone = {"data": {"url": "http://127.0.0.1:10000/devstoreaccount1/nowhere/a.txt", "blobType": "BlockBlob"}}
 
     assert post_events(webhook, gone, function=function).status_code == 202
     assert f"events for '{function}' are lost" in webhook.log
@@ -206,7 +209,8 @@ def test_events_for_no_function_with_that_source_are_accepted_and_lost_as_in_azu
         ("no json", "Notification"),
         ("[]", "Notification"),
         ('[{"data": {}}]', "Notification"),
-        ('[{"data": {"url": "nothing"}}]', "Notification"),
+        ('[{"data": {"url": "nothing", "blobType": "BlockBlob"}}]', "Notification"),
+        ('[{"data": {"url": "http://127.0.0.1:10000/devstoreaccount1/nowhere/a.txt"}}]', "Notification"),
         ("[{}]", "Notification"),
         ('[{"data": {}}]', ""),
     ],
@@ -225,18 +229,18 @@ def test_an_event_taken_before_a_kill_calls_the_function_after_it(
     blobs: RunningHost, containers: Containers, calls: Calls
 ) -> None:
     blobs.start()
-    post_events(blobs, event(containers, "never-there.txt"))
+    post_events(blobs, event(containers, "before.txt"))
     blobs.wait_for(calls)
     blobs.stop()
+    there = event(containers, "there.txt")["data"]["eTag"]
     # As if killed right after the answer.
     with closing(sqlite3.connect(blobs.state / STATE_FILE)) as connection:
         for name in ("there.txt", "gone.txt"):
             connection.execute(
-                "INSERT INTO blob_queue (function, container, name) VALUES (?,?,?)",
-                ("evented", containers.input, name),
+                "INSERT INTO blob_queue (function, container, name, etag) VALUES (?,?,?,?)",
+                ("evented", containers.input, name, there),
             )
         connection.commit()
-    upload(containers, "there.txt")
     with pytest.raises(ResourceNotFoundError):
         containers.service.get_blob_client(containers.input, "gone.txt").get_blob_properties()
     blobs.start()

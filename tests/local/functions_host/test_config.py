@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from local.functions_host.config import (
     HostConfig,
+    VersionFailure,
     VersionMatch,
     apply_local_settings,
     parse_timespan,
@@ -42,6 +43,7 @@ def test_every_effective_key_arrives(tmp_path: Path) -> None:
                     "hubName": "%HUB%",
                     "defaultVersion": "1.0",
                     "versionMatchStrategy": "CurrentOrOlder",
+                    "versionFailureStrategy": "Fail",
                     "maxConcurrentActivityFunctions": 5,
                     "maxConcurrentOrchestratorFunctions": 6,
                 },
@@ -54,6 +56,7 @@ def test_every_effective_key_arrives(tmp_path: Path) -> None:
         task_hub="MyHub",
         default_version="1.0",
         version_match=VersionMatch.CURRENT_OR_OLDER,
+        version_failure=VersionFailure.FAIL,
         route_prefix="v1",
         function_timeout_seconds=300.0,
         max_concurrent_activities=5,
@@ -62,6 +65,31 @@ def test_every_effective_key_arrives(tmp_path: Path) -> None:
         poison_threshold=3,
         log_level="WARNING",
     )
+
+
+def test_the_environment_wins_over_the_file_whatever_its_case(tmp_path: Path) -> None:
+    durable = "AzureFunctionsJobHost__extensions__durableTask__"
+    overrides = {
+        f"{durable}hubName": "Other",
+        f"{durable.lower()}versionfailurestrategy": "Fail",
+        f"{durable}maxConcurrentActivityFunctions": "3",
+        "AzureFunctionsJobHost__functionTimeout": "00:01:00",
+    }
+    document = {"functionTimeout": "00:05:00", "extensions": {"durableTask": {"hubName": "MyHub"}}}
+    config = read(tmp_path, document, **overrides)
+
+    assert config == HostConfig(
+        task_hub="Other",
+        version_failure=VersionFailure.FAIL,
+        max_concurrent_activities=3,
+        function_timeout_seconds=60.0,
+    )
+
+
+@pytest.mark.parametrize("name", ["b1", "1abc", "with-hyphen", "x" * 46, "\u00e4hub"])
+def test_a_hub_name_that_storage_cannot_take_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(ConfigError, match="length between 3 and 45"):
+        read(tmp_path, {"extensions": {"durableTask": {"hubName": name}}})
 
 
 def test_keys_that_mean_nothing_here_are_named(tmp_path: Path) -> None:
@@ -80,6 +108,7 @@ def test_keys_that_mean_nothing_here_are_named(tmp_path: Path) -> None:
         ({"extensions": {"durableTask": {"hubName": 1}}}, "hubName must be a string"),
         ({"extensions": {"durableTask": {"maxConcurrentActivityFunctions": 0}}}, "must be a positive number"),
         ({"extensions": {"durableTask": {"versionMatchStrategy": "Newest"}}}, "must be one of None, Strict"),
+        ({"extensions": {"durableTask": {"versionFailureStrategy": "Wait"}}}, "must be one of Reject, Fail"),
         ({"logging": {"logLevel": {"default": "Loud"}}}, "'Loud' is not a log level"),
         ({"customHandler": {"description": {}, "enableForwardingHttpRequest": True}}, "customHandler"),
         ({"retry": {"strategy": "fixedDelay"}}, "retry.strategy is not supported by this host"),

@@ -122,7 +122,7 @@ def test_an_orchestrator_that_was_changed_in_flight_fails_loudly(changed: Runnin
 def test_an_orchestrator_that_is_gone_fails_its_instances(changed: RunningHost) -> None:
     changed.raise_event("renamed", "first", 1)
 
-    assert "there is no orchestrator function named 'two_steps'" in changed.outcome("renamed")["output"]
+    assert "The function 'two_steps' doesn't exist" in changed.outcome("renamed")["output"]
 
 
 def test_an_orchestrator_that_was_left_alone_goes_on(changed: RunningHost) -> None:

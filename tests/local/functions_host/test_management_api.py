@@ -62,13 +62,6 @@ async def test_an_unknown_instance_gives_a_falsy_status(client: df.DurableOrches
     assert not await client.get_status("nobody")
 
 
-async def test_an_unknown_orchestrator_is_refused_with_the_known_ones(
-    client: df.DurableOrchestrationClient,
-) -> None:
-    with pytest.raises(Exception, match=r"'nothing' doesn't exist.* 'fan_out'"):
-        await client.start_new("nothing")
-
-
 @pytest.mark.parametrize("instance_id", ["@entity", "a%23b", "a%5Cb", "a%0Ab", "x" * 257])
 async def test_bad_instance_ids_are_refused(client: df.DurableOrchestrationClient, instance_id: str) -> None:
     with pytest.raises(Exception, match="Instance IDs"):
@@ -158,7 +151,8 @@ async def test_a_purged_instance_is_gone(client: df.DurableOrchestrationClient) 
 async def test_a_running_instance_is_not_purged(client: df.DurableOrchestrationClient) -> None:
     await client.start_new("approval", "young")
 
-    assert (await client.purge_instance_history("young")).instances_deleted == 0
+    with pytest.raises(Exception, match="unexpected status code 412"):
+        await client.purge_instance_history("young")
     assert await client.get_status("young")
 
 

@@ -11,7 +11,7 @@ from local.functions_host import history
 from local.functions_host.commit import TurnCommit
 from local.functions_host.decisions import ScheduleActivity, SetTimer
 from local.functions_host.errors import StateError
-from local.functions_host.history import Event, RuntimeStatus
+from local.functions_host.history import Event, EventType, RuntimeStatus
 from local.functions_host.storage.database import Database
 from local.functions_host.storage.orchestrations import Instance, Message, OrchestrationStore, Turn
 from local.functions_host.turn import TurnOutcome
@@ -92,13 +92,21 @@ def test_a_turn_that_is_not_written_is_there_again(store: OrchestrationStore, co
     assert store.next_turn("i", NOW) == turn
 
 
-def test_past_events_count_as_played_but_for_the_openings_of_turns(
+def test_past_events_count_as_played_but_for_decisions_and_the_bookends_of_turns(
     store: OrchestrationStore, commit: TurnCommit
 ) -> None:
     turn = started(store, commit)
-    commit.write(turn, outcome(turn, history.orchestrator_started(NOW)), NOW)
+    events = (
+        history.orchestrator_started(NOW),
+        history.task_failed(NOW, 0, "reason", "details"),
+        history.task_scheduled(NOW, 1, "work"),
+        history.timer_created(NOW, 2, history.wire_time(NOW)),
+        history.orchestrator_completed(NOW),
+    )
+    commit.write(turn, outcome(turn, *events), NOW)
 
-    assert [event["IsPlayed"] for event in store.history("i")] == [True, False]
+    played = {event["EventType"] for event in store.history("i") if event["IsPlayed"]}
+    assert played == {EventType.TASK_FAILED, EventType.EXECUTION_STARTED}
 
 
 def test_an_error_in_the_middle_of_a_turn_leaves_nothing_behind(

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from local.functions_host import history
+from local.functions_host.commit import fires_at
 from local.functions_host.decisions import (
     Action,
     ActionType,
@@ -19,6 +20,7 @@ from local.functions_host.errors import NonDeterministicError, NotSupportedError
 from local.functions_host.history import Event
 from local.functions_host.walk import WalkResult, walk
 
+DAY = 86_400
 NOW = 1_800_000_000.0
 START = [
     history.orchestrator_started(NOW),
@@ -147,6 +149,26 @@ def test_duplicate_completions_are_ignored() -> None:
     past = [*START, *recorded(begun), completed(0), completed(0), failed(0), completed(7)]
 
     assert ids(walk(past, actions)) == [1]
+
+
+def test_a_timer_beyond_six_days_goes_on_in_steps_until_its_time_has_come() -> None:
+    due = NOW + 8.5 * DAY
+    long = {"actionType": ActionType.CREATE_TIMER, "fireAt": history.wire_time(due), "isCanceled": False}
+    events, moment, steps = list(START), NOW, []
+    while not (result := walk(events, [long])).is_finished:
+        [decision] = result.decisions
+        assert isinstance(decision, SetTimer)
+        steps.append(history.moment_of(decision.fire_at) - moment)
+        moment = max(moment, fires_at(decision.fire_at, moment + 0.01)) + 0.3
+        events += [
+            history.timer_created(moment, decision.id, decision.fire_at),
+            history.orchestrator_started(moment),
+            history.timer_fired(moment, decision.id, decision.fire_at),
+        ]
+
+    assert steps[:2] == [3 * DAY, pytest.approx(5.5 * DAY, abs=1)]
+    assert all(step < 1 for step in steps[2:])
+    assert moment >= due
 
 
 def test_a_retried_call_takes_numbers_for_attempts_and_timers_and_one_timer_more() -> None:

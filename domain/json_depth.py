@@ -1,0 +1,53 @@
+"""How deeply JSON may be nested: one number of the app's own, the same on every version of Python.
+
+The decoders stop where the interpreter's stack does, which is at another depth on each of them, and on some depends on who calls.
+"""
+
+MAX_JSON_DEPTH = 500
+TOO_DEEP = f"The JSON is nested too deeply: more than {MAX_JSON_DEPTH} levels."
+
+_OTHERS = bytes(byte for byte in range(256) if byte not in b'"[]{}')
+_ONE_KIND = bytes.maketrans(b"{}", b"[]")
+
+
+def is_too_deep(text: bytes) -> bool:
+    """Tell whether JSON, also broken JSON, has more than MAX_JSON_DEPTH arrays and objects within one another."""
+    if text.count(b"[") + text.count(b"{") <= MAX_JSON_DEPTH:
+        return False
+    brackets = _brackets_outside_strings(text)
+    for _ in range(MAX_JSON_DEPTH):
+        # What holds nothing goes: with each round the innermost level.
+        left = brackets.replace(b"[]", b"")
+        if len(left) == len(brackets):
+            return _unbalanced_depth(left) > MAX_JSON_DEPTH
+        brackets = left
+    return bool(brackets)
+
+
+def is_balanced(text: bytes) -> bool:
+    """Tell whether a text that should be JSON has come to its end: every array and object in it is closed again."""
+    brackets = _brackets_outside_strings(text)
+    for _ in range(MAX_JSON_DEPTH):
+        left = brackets.replace(b"[]", b"")
+        if len(left) == len(brackets):
+            return not left
+        brackets = left
+    return not brackets
+
+
+def _brackets_outside_strings(text: bytes) -> bytes:
+    if b"\\" in text:
+        text = text.replace(b"\\\\", b"").replace(b'\\"', b"")
+    # Two quotes side by side are a string without brackets, or the end of one string and the beginning of the next.
+    bare = text.translate(_ONE_KIND, _OTHERS).replace(b'""', b"")
+    return b"".join(bare.split(b'"')[::2])
+
+
+def _unbalanced_depth(brackets: bytes) -> int:
+    depth = deepest = 0
+    for bracket in brackets:
+        depth += 1 if bracket == ord("[") else -1
+        deepest = max(deepest, depth)
+        if depth < 0 or deepest > MAX_JSON_DEPTH:
+            break
+    return deepest
