@@ -3,13 +3,14 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint types lock lock-check check genuine mutate bench refusals chaos clean
+.PHONY: help setup demo test lint types lock lock-check check genuine mutate bench refusals answers chaos clean
 
 VENV_PYTHON := .venv/bin/python
 PIP_INSTALL := $(VENV_PYTHON) -m pip install -qq --disable-pip-version-check --no-input
 PYTEST_ARGS ?=
 PYTEST_WORKERS ?= 2 # each has an Azurite of its own
 CHAOS_ARGS ?=
+ANSWERS_ARGS ?=
 ROOM ?= domain/service
 KEEP ?=
 
@@ -61,6 +62,9 @@ bench: setup benchmarks/__main__.py ## Measure speed, memory and calls against t
 
 refusals: setup ## Let storage refuse each kind of call of a job, in each way; count what is lost and paid (REFUSALS_ARGS="LeaseIdMissing cut")
 	@$(VENV_PYTHON) -m tests.activities.refusal_course $(REFUSALS_ARGS)
+
+answers: setup ## Spoil the answer to each kind of call to the service, in each way; count what is lost and paid (ANSWERS_ARGS="create_batch live")
+	@$(VENV_PYTHON) -m tests.activities.service_walk $(ANSWERS_ARGS)
 
 chaos: setup ## Kill hosts, wipe their memory, let the service misbehave, count every request (CHAOS_ARGS="--seed 8")
 	@$(VENV_PYTHON) -m benchmarks.chaos $(CHAOS_ARGS)

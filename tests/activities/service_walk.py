@@ -1,4 +1,4 @@
-"""Every call of a job, spoilt in every way, and the balance at its end: `python -m tests.activities.service_walk`.
+"""Every call of a job, spoilt in every way, and the balance at its end: `make answers`.
 
 A proxy between the app and the simulated service answers in the service's place: before the call's effect, which then never
 happens, or after it. Each cell of the walk is a job of its own, over containers and a service that know nothing.
@@ -28,7 +28,9 @@ TIMEOUT_SECONDS = 2.0  # of a call to the service
 EVERY_CALL = "every call"
 
 EFFECTS = frozenset({"upload", "import", "create_batch", "cancel_batch", "delete_file", "live"})
-# Half a result file may be all there is as far as one call can tell; elsewhere half of a JSON object is none.
+# Of a live call these are odd answers, which are kept as they came.
+ODD_ANSWERS = frozenset({"200 other"})
+# Calls whose answers are cut as well; half of an effect's answer is a body like others that say nothing.
 CUTS_OF = frozenset({"content", "get_batch", "list_batches", "list_files", "get_file"})
 
 
@@ -42,16 +44,17 @@ class Job(NamedTuple):
 
 _CONTENT = b"".join(request(f"row-{number}", f"text {number}") for number in range(ROWS))
 _BATCHES = Job({"MAX_REQUESTS_PER_SHARD": "2"}, {}, _CONTENT)
+_IMPORTS = _BATCHES._replace(
+    settings={"TRANSPORT": "import", "AZURE_OPENAI_API_VERSION": "2025-04-01-preview"}
+)
 _ENDLESS = {"batches": [{"duration_seconds": 1e8}]}
 _LOST_UPLOAD = {"calls": [{"operation": "upload", "nth": 1, "connection": "lost"}]}
 
 JOBS: dict[str, Job] = {
     "upload": _BATCHES,
-    "import": _BATCHES._replace(
-        settings={"TRANSPORT": "import", "AZURE_OPENAI_API_VERSION": "2025-04-01-preview"}
-    ),
+    "import": _IMPORTS,
     "list_files": _BATCHES._replace(plan=_LOST_UPLOAD),
-    "get_file": _BATCHES,
+    "get_file": _IMPORTS,
     "create_batch": _BATCHES,
     "list_batches": _BATCHES,
     "get_batch": _BATCHES._replace(settings={}),
@@ -95,6 +98,8 @@ def cells(operations: Iterable[str] = JOBS) -> Iterator[Cell]:
     for operation in operations:
         for fault in FAULTS:
             if fault in CUT and operation not in CUTS_OF:
+                continue
+            if operation == "live" and fault in ODD_ANSWERS:
                 continue
             if fault not in CUT and not _is_refusal(operation, fault):
                 yield Cell(operation, fault, after=False)

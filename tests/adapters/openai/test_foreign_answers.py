@@ -11,6 +11,7 @@ from adapters.openai.live_api import open_live_api
 from domain.errors import ConfigurationError, LostAnswerError, PassingError, PipelineError
 from local.azure_openai import RunningService
 from tests import fault_proxy
+from tests.activities.service_walk import ODD_ANSWERS
 from tests.adapters.conftest import MakeApi
 from tests.adapters.openai.test_batch_api import EFFECTS, LOOKS, Known
 from tests.fault_proxy import CUT, FOREIGN, FaultProxy
@@ -115,7 +116,7 @@ def test_a_list_that_does_not_say_whether_there_is_more_is_read_to_its_end(
     assert len(asked) == (4 if paging == "plain" else 2)
 
 
-@pytest.mark.parametrize("name", [*FOREIGN, "200 half, promised", "200 half"])
+@pytest.mark.parametrize("name", [*sorted(FOREIGN.keys() - ODD_ANSWERS), "200 half, promised", "200 half"])
 def test_a_live_call_that_the_service_did_not_answer_itself_is_in_doubt_or_waits_for_people(
     service: RunningService, proxy: FaultProxy, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
