@@ -5,6 +5,8 @@ import logging
 from adapters.services import Services
 from domain.contracts import Cancelled, CancelRequest
 from domain.errors import NotFoundError, PassingError, RefusedError
+from domain.service.batch_states import BatchState
+from steps.looking import looking
 
 log = logging.getLogger(__name__)
 
@@ -16,6 +18,14 @@ def cancel(request: CancelRequest, services: Services) -> Cancelled:
     except NotFoundError as error:
         raise PassingError(str(error), code="batch_unseen") from error
     except RefusedError as error:
+        if _is_worked_on(request.batch_id, services):
+            raise PassingError(f"{error} It is being worked on.", code="cancel_refused") from error
         log.info("%s", error)
         return Cancelled(refused=True)
     return Cancelled()
+
+
+def _is_worked_on(batch_id: str, services: Services) -> bool:
+    """Tell whether there is something to cancel, whatever was said: a gateway may have made the call, or made it twice."""
+    with looking():
+        return services.batch_api.batch(batch_id).status in (BatchState.VALIDATING, BatchState.IN_PROGRESS)

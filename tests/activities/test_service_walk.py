@@ -9,7 +9,7 @@ from tests.fault_proxy import CUT, FAULTS
 
 SLOW = {"hang"}  # each call takes its time-out
 OTHERS = ("import", "cancel_batch", "live")  # in jobs of their own
-SOME = ("200 html", "200 {}", "302", "404 html", "409 html", "429 own", "503 empty", "reset")
+SOME = ("200 html", "200 {}", "302", "404 html", "409 html", "409 own", "429 own", "503 empty", "reset")
 
 
 @pytest.fixture
