@@ -1,14 +1,17 @@
-# The way in: `make setup`, then `make demo` or `make test`. Needs only Python 3.11 or 3.12 (with venv) and make.
+# The way in: `make setup`, then `make demo` or `make test`. Needs only Python 3.11 to 3.14 (with venv) and make.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test lint types lock lock-check check genuine mutate bench refusals answers chaos clean
 
+# Of these, the first that will do becomes that of .venv; another one: make clean, then make setup PYTHON=python3.13.
+PYTHON ?= python3 python3.14 python3.13 python3.12 python3.11
 VENV_PYTHON := .venv/bin/python
 PIP_INSTALL := $(VENV_PYTHON) -m pip install -qq --disable-pip-version-check --no-input
 PYTEST_ARGS ?=
-PYTEST_WORKERS ?= 2 # each has an Azurite of its own
+# Each has an Azurite of its own. One more than two cores: a few tests wait most of a minute for a deadline.
+PYTEST_WORKERS ?= 3
 CHAOS_ARGS ?=
 ANSWERS_ARGS ?=
 ROOM ?= domain/service
@@ -52,10 +55,10 @@ lock-check: .venv/.installed
 
 check: lint types test ## Run everything that has to be clean before a commit
 
-# Five minutes for domain/service on two cores, one for a single module. Other rooms than domain/ and formats/ have tests
+# Minutes for domain/service or domain/flow on two cores, one for a single module. Other rooms than domain/ and formats/ have tests
 # that start processes: too slow for it.
 mutate: setup ## Change a room of domain/ or formats/ in small ways and show what its tests miss (ROOM=domain/service)
-	@$(VENV_PYTHON) -m tests.mutation $(ROOM)
+	@$(VENV_PYTHON) -m tests.mutation $(ROOM) $(PYTEST_WORKERS)
 
 bench: setup benchmarks/__main__.py ## Measure speed, memory and calls against the budgets
 	@$(VENV_PYTHON) -m benchmarks
@@ -75,7 +78,7 @@ clean: ## Remove what setup, tests and demo made
 
 # Each stamp is written last, so an installation that was cut off is done again.
 
-.venv/.installed: requirements.in requirements.txt requirements-dev.txt
+.venv/.installed: requirements.in requirements.txt requirements-dev.txt requirements-worker.txt
 	@$(find_python); \
 	if ! $(VENV_PYTHON) -c 'import pip; $(is_supported)' 2>/dev/null; then \
 	  echo "Creating .venv with $$($$python --version) ..."; \
@@ -84,23 +87,24 @@ clean: ## Remove what setup, tests and demo made
 	@echo "Installing Python packages into .venv (a minute or two the first time) ..."
 	@$(PIP_INSTALL) --require-hashes --requirement requirements.txt
 	@$(PIP_INSTALL) --requirement requirements-dev.txt
+	@$(PIP_INSTALL) --no-deps --ignore-requires-python --require-hashes --requirement requirements-worker.txt
 	@touch $@
 
 .azurite/.installed: local/azurite/package.json local/azurite/install.py .venv/.installed
 	@$(VENV_PYTHON) -m local.azurite.install
 	@touch $@
 
-is_supported := import sys, ensurepip; assert sys.version_info[:2] in ((3, 11), (3, 12))
+is_supported := import sys, ensurepip; assert (3, 11) <= sys.version_info[:2] <= (3, 14)
 
 # Sets $python to the first that runs, is of a supported version and can make virtual environments.
 define find_python
 python=""; \
-for candidate in python3 python3.11 python3.12; do \
+for candidate in $(PYTHON); do \
   if $$candidate -c '$(is_supported)' >/dev/null 2>&1; then python=$$candidate; break; fi; \
 done; \
 if [ -z "$$python" ]; then \
-  echo "No Python 3.11 or 3.12 with the venv module was found." >&2; \
-  echo "Install one, for instance: apt-get install python3 python3-venv (Debian 12), python3.12-venv (Ubuntu 24.04)" >&2; \
+  echo "No Python 3.11 to 3.14 with the venv module was found (looked for: $(PYTHON))." >&2; \
+  echo "Install one, for instance: apt-get install python3 python3-venv (Debian 12 or 13, Ubuntu 24.04 or 26.04)" >&2; \
   exit 1; \
 fi
 endef

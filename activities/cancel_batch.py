@@ -1,6 +1,7 @@
 """Ask for a batch's cancellation."""
 
 import azure.durable_functions as df
+import azure.functions as func
 
 from adapters.services import services
 from domain.contracts import CancelRequest, from_wire
@@ -11,6 +12,6 @@ bp = df.Blueprint()
 
 
 @bp.activity_trigger(input_name="request")
-def cancel_batch(request: dict) -> dict:
+def cancel_batch(request: dict, context: func.Context) -> dict:
     """Answer Cancelled to a CancelRequest."""
-    return answering(lambda: cancel(from_wire(request, CancelRequest), services()))
+    return answering(lambda: cancel(from_wire(request, CancelRequest), services()), context)

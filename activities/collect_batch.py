@@ -1,6 +1,7 @@
 """Bring an ended batch home: an outcome beside each request of the shard."""
 
 import azure.durable_functions as df
+import azure.functions as func
 
 from adapters.services import services
 from domain.contracts import EndedBatch, from_wire
@@ -11,6 +12,6 @@ bp = df.Blueprint()
 
 
 @bp.activity_trigger(input_name="ended")
-def collect_batch(ended: dict) -> dict:
+def collect_batch(ended: dict, context: func.Context) -> dict:
     """Answer CollectedShard to a EndedBatch."""
-    return answering(lambda: collect(from_wire(ended, EndedBatch), services()))
+    return answering(lambda: collect(from_wire(ended, EndedBatch), services()), context)

@@ -1,6 +1,7 @@
 """Set a file aside: a later snapshot goes on with it."""
 
 import azure.durable_functions as df
+import azure.functions as func
 
 from adapters.services import services
 from domain.contracts import FileWork, from_wire
@@ -11,6 +12,6 @@ bp = df.Blueprint()
 
 
 @bp.activity_trigger(input_name="work")
-def hold_file(work: dict) -> dict:
+def hold_file(work: dict, context: func.Context) -> dict:
     """Answer None to a FileWork."""
-    return answering(lambda: hold(from_wire(work, FileWork), services()))
+    return answering(lambda: hold(from_wire(work, FileWork), services()), context)

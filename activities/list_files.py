@@ -1,6 +1,7 @@
 """Read a page of the list of files that a snapshot took."""
 
 import azure.durable_functions as df
+import azure.functions as func
 
 from adapters.services import services
 from domain.contracts import PageRequest, from_wire
@@ -11,6 +12,6 @@ bp = df.Blueprint()
 
 
 @bp.activity_trigger(input_name="request")
-def list_files(request: dict) -> dict:
+def list_files(request: dict, context: func.Context) -> dict:
     """Answer PageOfFiles to a PageRequest."""
-    return answering(lambda: page_of_files(from_wire(request, PageRequest), services()))
+    return answering(lambda: page_of_files(from_wire(request, PageRequest), services()), context)

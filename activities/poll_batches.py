@@ -1,6 +1,7 @@
 """Look at all active batches at once."""
 
 import azure.durable_functions as df
+import azure.functions as func
 
 from adapters.services import services
 from domain.contracts import PollRequest, from_wire
@@ -11,6 +12,6 @@ bp = df.Blueprint()
 
 
 @bp.activity_trigger(input_name="request")
-def poll_batches(request: dict) -> dict:
+def poll_batches(request: dict, context: func.Context) -> dict:
     """Answer PollAnswer to a PollRequest."""
-    return answering(lambda: poll(from_wire(request, PollRequest), services()))
+    return answering(lambda: poll(from_wire(request, PollRequest), services()), context)

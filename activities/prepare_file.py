@@ -1,6 +1,7 @@
 """Turn an input file into shards."""
 
 import azure.durable_functions as df
+import azure.functions as func
 
 from adapters.services import services
 from domain.contracts import FileWork, from_wire
@@ -11,6 +12,6 @@ bp = df.Blueprint()
 
 
 @bp.activity_trigger(input_name="work")
-def prepare_file(work: dict) -> dict:
+def prepare_file(work: dict, context: func.Context) -> dict:
     """Answer PreparedFile to a FileWork."""
-    return answering(lambda: prepare(from_wire(work, FileWork), services()))
+    return answering(lambda: prepare(from_wire(work, FileWork), services()), context)

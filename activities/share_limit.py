@@ -1,6 +1,7 @@
 """Agree with the other snapshots on how many batches this one may have at once."""
 
 import azure.durable_functions as df
+import azure.functions as func
 
 from adapters.services import services
 from domain.contracts import ShareRequest, from_wire
@@ -11,6 +12,6 @@ bp = df.Blueprint()
 
 
 @bp.activity_trigger(input_name="request")
-def share_limit(request: dict) -> dict:
+def share_limit(request: dict, context: func.Context) -> dict:
     """Answer Share to a ShareRequest."""
-    return answering(lambda: share(from_wire(request, ShareRequest), services()))
+    return answering(lambda: share(from_wire(request, ShareRequest), services()), context)

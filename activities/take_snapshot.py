@@ -7,7 +7,6 @@ from adapters.services import services
 from domain.contracts import SnapshotRequest, from_wire
 from steps.answering import answering_async
 from steps.intake.take import take_files
-from steps.threads import log_as
 
 bp = df.Blueprint()
 
@@ -16,5 +15,6 @@ bp = df.Blueprint()
 @bp.durable_client_input(client_name="client")
 async def take_snapshot(request: dict, client: df.DurableOrchestrationClient, context: func.Context) -> dict:
     """Answer TakenFiles to a SnapshotRequest."""
-    log_as(context)
-    return await answering_async(lambda: take_files(from_wire(request, SnapshotRequest), services(), client))
+    return await answering_async(
+        lambda: take_files(from_wire(request, SnapshotRequest), services(), client), context
+    )

@@ -1,6 +1,7 @@
 """Write what people came for: results, errors, the retry file and the metadata."""
 
 import azure.durable_functions as df
+import azure.functions as func
 
 from adapters.services import services
 from domain.contracts import FileWork, from_wire
@@ -11,6 +12,6 @@ bp = df.Blueprint()
 
 
 @bp.activity_trigger(input_name="work")
-def write_outputs(work: dict) -> dict:
+def write_outputs(work: dict, context: func.Context) -> dict:
     """Answer WrittenOutputs to a FileWork."""
-    return answering(lambda: write(from_wire(work, FileWork), services()))
+    return answering(lambda: write(from_wire(work, FileWork), services()), context)

@@ -1,6 +1,7 @@
 """Leave a summary of a finished snapshot."""
 
 import azure.durable_functions as df
+import azure.functions as func
 
 from adapters.services import services
 from domain.contracts import SnapshotReport, from_wire
@@ -11,6 +12,6 @@ bp = df.Blueprint()
 
 
 @bp.activity_trigger(input_name="report")
-def write_snapshot_report(report: dict) -> dict:
+def write_snapshot_report(report: dict, context: func.Context) -> dict:
     """Answer None to a SnapshotReport."""
-    return answering(lambda: write_report(from_wire(report, SnapshotReport), services()))
+    return answering(lambda: write_report(from_wire(report, SnapshotReport), services()), context)

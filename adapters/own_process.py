@@ -5,11 +5,12 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from threading import Lock, Thread
+from threading import Lock
 from typing import IO, Any, Self
 
 import msgspec
 
+from adapters.threads import pool
 from domain.errors import PassingError, PipelineError
 
 ROOT = Path(__file__).parents[1]
@@ -70,27 +71,21 @@ def _talk(process: subprocess.Popen[bytes], given: bytes, limit_seconds: float) 
     assert process.stdin
     assert process.stdout
     assert process.stderr
-    found: list[bytes] = []
-    readers = [
-        Thread(target=_pass_on, args=(process.stderr,), daemon=True),
-        Thread(target=lambda stream: found.append(stream.read()), args=(process.stdout,), daemon=True),
-    ]
-    for reader in readers:
-        reader.start()
-    try:
-        # A line, and no end: when this process dies, the pipe ends, and the other one as well.
-        process.stdin.write(given + b"\n")
-        process.stdin.flush()
-        process.wait(limit_seconds)
-    except BrokenPipeError:
-        process.wait()
-    except subprocess.TimeoutExpired as error:
-        process.kill()
-        raise OwnProcessError(f"It took longer than {limit_seconds / 60:g} minutes.") from error
-    finally:
-        for reader in readers:
-            reader.join()
-    return b"".join(found)
+    with pool(2) as readers:
+        said = readers.submit(_pass_on, process.stderr)
+        answer = readers.submit(process.stdout.read)
+        try:
+            # A line, and no end: when this process dies, the pipe ends, and the other one as well.
+            process.stdin.write(given + b"\n")
+            process.stdin.flush()
+            process.wait(limit_seconds)
+        except BrokenPipeError:
+            process.wait()
+        except subprocess.TimeoutExpired as error:
+            process.kill()
+            raise OwnProcessError(f"It took longer than {limit_seconds / 60:g} minutes.") from error
+    said.result()
+    return answer.result()
 
 
 def _pass_on(stream: IO[bytes]) -> None:

@@ -228,6 +228,7 @@ def app_settings(azurite: Azurite, service: RunningService) -> dict[str, str]:
         "POLL_MIN_SECONDS": "0.5",
         "POLL_MAX_SECONDS": "1",
         "SNAPSHOT_WINDOW_SECONDS": "1",
+        "PYTHON_THREADPOOL_THREAD_COUNT": "24",  # as deployed
         "SWEEP_SCHEDULE": "*/5 * * * * *",
     }
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from activities import prepare_file
 from adapters.services import Services
+from adapters.threads import Invocation
 from domain.contracts import FileWork
 from local.functions_host.cli import main
 from steps.answering import answering
@@ -36,7 +37,7 @@ def stumble(work: FileWork, services: Services) -> object:
     return prepare(work, services)
 
 
-def answering_unless_dead(step: Callable[[], object]) -> dict[str, Any]:
+def answering_unless_dead(step: Callable[[], object], invocation: Invocation) -> dict[str, Any]:
     """Answer as activities do. Raises WorkerDiedError for the file whose worker dies."""
     died: list[WorkerDiedError] = []
 
@@ -47,7 +48,7 @@ def answering_unless_dead(step: Callable[[], object]) -> dict[str, Any]:
             died.append(error)
             raise
 
-    answer = answering(noting_death)
+    answer = answering(noting_death, invocation)
     if died:
         raise died[0]
     return answer

@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import PurePosixPath
+from string import ascii_letters, digits
 
 JOB_SPEC_NAMES = ("_batch.yaml", "_batch.yml", "_batch.json")  # in one folder the first of them counts
 # A path segment of an ADLS Gen2 account has at most 255; the timestamp needs some of them.
@@ -19,6 +20,7 @@ MAX_FOLDERS_CHARS = 500  # a blob name has at most 1,024, and folder and file na
 KEY_CHARS = 20
 
 SNAPSHOT_PREFIX = "snapshot-"
+_OF_IDS = frozenset(ascii_letters + digits + "-_.")
 ROW_PREFIX = "row-"  # of the custom_id of a row's request
 
 
@@ -67,6 +69,11 @@ def takes_files_at(snapshot_id: str, window_seconds: float) -> float:
 def is_snapshot_id(text: str) -> bool:
     """Whether a text can be the id of a snapshot."""
     return text.startswith(SNAPSHOT_PREFIX) and takes_files_at(text, 0) > 0
+
+
+def is_instance_id(text: str) -> bool:
+    """Whether a text can be called by its name in the task hub's URLs: no slash, no dots that are folded away."""
+    return bool(text) and text[0].isalnum() and not set(text) - _OF_IDS
 
 
 def files_instance_id(snapshot_id: str, part: str = "") -> str:
@@ -235,9 +242,9 @@ def is_job_spec(path: str) -> bool:
     return path.rsplit("/", 1)[-1] in JOB_SPEC_NAMES
 
 
-def marks_directory(metadata: Mapping[str, str] | None, size: int | None) -> bool:
+def marks_directory(metadata: Mapping[str, str], size: int) -> bool:
     """Tell the blob that stands for a directory in listings of a hierarchical account. One with content is a file."""
-    return not size and (metadata or {}).get("hdi_isfolder", "").lower() == "true"
+    return not size and metadata.get("hdi_isfolder", "").lower() == "true"
 
 
 def is_addressable(path: str) -> bool:

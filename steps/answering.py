@@ -7,24 +7,38 @@ surprise is logged with its traceback and answered as one, and costs only the fi
 import logging
 import traceback
 from collections.abc import Awaitable, Callable
+from contextvars import copy_context
 from typing import Any
 
+from adapters.threads import Invocation, log_as
 from domain.contracts import Answer, Fault, to_wire
 from domain.errors import PassingError, PipelineError, SetAsideError, without_secrets
 
 log = logging.getLogger(__name__)
 
 
-def answering(step: Callable[[], object]) -> dict[str, Any]:
-    """Carry out a step and put its answer, or its fault, on the wire."""
+def answering(step: Callable[[], object], invocation: Invocation) -> dict[str, Any]:
+    """Carry out a step and put its answer, or its fault, on the wire. Its threads log as the invocation's."""
+    # In a context of its own: the worker's thread serves other invocations next.
+    return copy_context().run(_answering, step, invocation)
+
+
+def _answering(step: Callable[[], object], invocation: Invocation) -> dict[str, Any]:
+    log_as(invocation)
+    return answer_of(step)
+
+
+def answer_of(step: Callable[[], object]) -> dict[str, Any]:
+    """Do the same where no worker is whose log lines have an invocation."""
     try:
         return _ok(step())
     except Exception as error:  # noqa: BLE001 - the boundary: every surprise becomes an answer, none is lost
         return _fault(error)
 
 
-async def answering_async(step: Callable[[], Awaitable[object]]) -> dict[str, Any]:
-    """Do the same for a step that is awaited."""
+async def answering_async(step: Callable[[], Awaitable[object]], invocation: Invocation) -> dict[str, Any]:
+    """Do the same for a step that is awaited. The task, and with it the context, is the invocation's own."""
+    log_as(invocation)
     try:
         return _ok(await step())
     except Exception as error:  # noqa: BLE001 - as above

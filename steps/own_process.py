@@ -18,7 +18,7 @@ import msgspec
 
 from adapters.services import Services, services
 from domain.contracts import EndedBatch, FileWork, from_wire
-from steps.answering import answering
+from steps.answering import answer_of
 from steps.collect.collection import collect
 from steps.deliver.outputs import write
 from steps.prepare.preparation import prepare
@@ -41,7 +41,7 @@ def main() -> None:
     threading.Thread(target=_end_with_parent, args=(sys.stdin.fileno(),), daemon=True).start()
     ours = replace(services(), own_process=None)
     with answers:
-        answers.write(msgspec.json.encode(answering(lambda: step(from_wire(given, kind), ours))))
+        answers.write(msgspec.json.encode(answer_of(lambda: step(from_wire(given, kind), ours))))
 
 
 def _go_first_when_memory_runs_out() -> None:

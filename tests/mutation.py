@@ -2,7 +2,8 @@
 
 `make mutate ROOM=domain/service`, or one module of it: `make mutate ROOM=domain/flow/sharing.py`. mutmut makes the changes,
 in functions only: what stands at the top of a module stays as it is. Not shown: changes of texts for people, which a
-test could only repeat, and those that `equivalent_mutants.toml` gives a reason for.
+test could only repeat, and those that `equivalent_mutants.toml` gives a reason for. Whole lives of a snapshot are not
+played through for each change: what they alone would notice deserves a story that says it.
 """
 
 import os
@@ -29,14 +30,14 @@ class Change(NamedTuple):
     now: str
 
 
-def main(room: str) -> int:
+def main(room: str, workers: str = "2") -> int:
     """Run mutmut on a fresh copy of the tree; 1 when a change went unnoticed, or an excuse is no longer needed."""
     copy = COPIES / room.replace("/", "-")
     shutil.rmtree(copy, ignore_errors=True)
     _copy_tree(copy)
     with (copy / "pyproject.toml").open("a", encoding="utf-8") as file:
         file.write(_configuration(room))
-    _mutmut(copy, "run", show=True)
+    _mutmut(copy, "run", "--max-children", workers, show=True)
     unnoticed = _unnoticed(copy)
     excused = {change for change in _excused() if change.module.startswith(room)}
     return _report(unnoticed, excused)
@@ -56,7 +57,6 @@ def _configuration(room: str) -> str:
     top, is_module, path = room.partition("/")[0], room.endswith(".py"), Path(room)
     others = [path.name for path in ROOT.iterdir() if path.name[0] != "." and path.name != top]
     tests = Path("tests") / (path.with_name(f"test_{path.name}") if is_module else path)
-    # The steps of the flow are tested together, by the stories of the whole.
     while not (ROOT / tests).exists():
         tests = tests.parent
     return f"""
@@ -65,14 +65,14 @@ source_paths = ["{top}"]
 only_mutate = ["{room if is_module else f"{room}/*"}"]
 also_copy = {others}
 pytest_add_cli_args_test_selection = ["{tests}"]
-pytest_add_cli_args = ["-p", "no:cacheprovider"]
+pytest_add_cli_args = ["-p", "no:cacheprovider", "-m", "not lives"]
 timeout_multiplier = 3.0
 timeout_constant = 5.0
 """
 
 
 def _mutmut(copy: Path, *arguments: str, show: bool = False) -> str:
-    command = [str(Path(sys.executable).with_name("mutmut")), *arguments]
+    command = [sys.executable, str(Path(sys.executable).with_name("mutmut")), *arguments]
     environment = {**os.environ, "HYPOTHESIS_PROFILE": "mutation"}
     ran = subprocess.run(
         command, cwd=copy, env=environment, check=True, text=True, stdout=None if show else subprocess.PIPE
@@ -128,4 +128,4 @@ def _report(unnoticed: list[tuple[str, str, Change]], excused: set[Change]) -> i
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1].rstrip("/")))
+    sys.exit(main(sys.argv[1].rstrip("/"), *sys.argv[2:]))

@@ -37,6 +37,16 @@ REFUSALS = {
 CUT, LOST, GATEWAY = "cut", "lost", "gateway 404"
 FAULTS = (*REFUSALS, CUT, LOST, GATEWAY)
 
+_CHANGES = frozenset({"write", "copy", "block", "blocklist", "metadata", "delete"})
+_APPEARS = (
+    "write processed/",
+    "copy processed/",
+    "blocklist processed/",
+    "write error/",
+    "copy error/",
+    "blocklist error/",
+)
+
 
 @dataclass
 class Fault:
@@ -54,11 +64,16 @@ class Fault:
 
 @dataclass
 class StorageProxy:
-    """`kinds` counts the calls by what they do to what; see `kind_of`."""
+    """`kinds` counts the calls by what they do to what; see `kind_of`.
+
+    With `retention` a policy keeps each output as it was first written.
+    """
 
     azurite: Azurite
     port: int = 0
     fault: Fault | None = None
+    retention: bool = False
+    kept: set[str] = field(default_factory=set)
     kinds: Counter[str] = field(default_factory=Counter)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -67,10 +82,16 @@ class StorageProxy:
         url = f"http://127.0.0.1:{self.port}/{ACCOUNT_NAME}"
         return f"AccountName={ACCOUNT_NAME};AccountKey={ACCOUNT_KEY};BlobEndpoint={url};"
 
-    def meets(self, kind: str) -> str | None:
+    def meets(self, kind: str, target: str) -> str | None:
         """Count a call; gives the fault that it meets."""
         with self.lock:
             self.kinds[kind] += 1
+            if (
+                self.retention
+                and target.partition("?")[0] in self.kept
+                and kind.split(maxsplit=1)[0] in _CHANGES
+            ):
+                return "BlobImmutableDueToPolicy"
             if self.fault is None or self.fault.kind != kind or self.fault.is_over:
                 return None
             self.fault.met += 1
@@ -115,15 +136,16 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        met = self.proxy.meets(kind_of(self.command, self.path, self.headers))
+        kind = kind_of(self.command, self.path, self.headers)
+        met = self.proxy.meets(kind, self.path)
         if met == CUT:
             self._hang_up()
         elif met in REFUSALS:
             self._refuse(REFUSALS[met], met)
         elif met == GATEWAY:
             self._refuse(404, "")
-        else:
-            self._pass_on(body, hang_up=met == LOST)
+        elif self._pass_on(body, hang_up=met == LOST) and kind.startswith(_APPEARS):
+            self.proxy.kept.add(self.path.partition("?")[0])
 
     do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = _answer  # noqa: N815 - as the base class names them
 
@@ -145,7 +167,8 @@ class _Handler(BaseHTTPRequestHandler):
         if self.command != "HEAD":
             self.wfile.write(content)
 
-    def _pass_on(self, body: bytes, *, hang_up: bool) -> None:
+    def _pass_on(self, body: bytes, *, hang_up: bool) -> bool:
+        """Have Azurite answer; tells whether it did what was asked."""
         azurite = HTTPConnection("127.0.0.1", self.proxy.azurite.blob_port, timeout=60)
         try:
             azurite.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)
@@ -155,9 +178,10 @@ class _Handler(BaseHTTPRequestHandler):
             azurite.endheaders(body or None)
             answer = azurite.getresponse()
             content = answer.read()
+            is_done = answer.status < 300
             if hang_up:
                 self._hang_up()
-                return
+                return is_done
             self.send_response(answer.status)
             kept = [
                 (n, v) for n, v in answer.getheaders() if n.lower() not in {*HOP_BY_HOP, "content-length"}
@@ -168,6 +192,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header("Content-Length", length or "0")
             self.end_headers()
             self.wfile.write(content)
+            return is_done
         finally:
             azurite.close()
 

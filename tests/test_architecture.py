@@ -1,6 +1,7 @@
 """The shape of the tree: who may import whom, what is registered under which name, what an import costs."""
 
 import ast
+import asyncio
 import inspect
 import os
 import re
@@ -9,15 +10,16 @@ import sys
 from collections.abc import Iterator
 from graphlib import TopologicalSorter
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import pytest
+from azure_functions_runtime import handle_event
 from openai.types import Batch
 
 from domain.flow import machine
 from domain.service.batch_states import BatchState
 from domain.service.endpoints import ENDPOINTS
-from local.functions_host.functions import App, TriggerKind
+from local.functions_host.functions import App, AppFunction, TriggerKind
 from local.functions_host.loader import load_app
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -75,6 +77,21 @@ def test_imports_point_one_way(room: str) -> None:
 def test_nothing_deployed_imports_the_laptop_rooms() -> None:
     for _, module in all_modules(ROOMS):
         assert not imports_any(module, {"local", "tests", "benchmarks", "hypothesis", "pytest"}), module
+
+
+def test_nothing_deployed_imports_the_worker_that_runs_it() -> None:
+    """Which worker runs the app is the platform's choice; below Python 3.13 it is another one."""
+    for _, module in all_modules(ROOMS):
+        assert not imports_any(module, {"azure_functions_runtime", "azure_functions_worker", "proxy_worker"})
+
+
+def test_the_embedded_host_leaves_to_the_worker_what_is_the_workers() -> None:
+    """It imports no app, reads no signature, converts no value."""
+    for module in modules("local/functions_host"):
+        assert not imports_any(module, {"azure.functions", "azure.durable_functions", "azurefunctions"}), (
+            module
+        )
+        assert not imports_any(module, {"importlib", "inspect"}), module
 
 
 def test_the_laptop_rooms_import_nothing_of_the_pipeline() -> None:
@@ -217,15 +234,39 @@ def test_orchestrators_have_no_source_of_surprise() -> None:
 
 
 def test_functions_begin_no_threads_whose_log_lines_would_be_dropped() -> None:
-    """What runs in the worker's event loop takes its threads from `steps.threads`."""
-    others = {"threads.py", "live_sending.py"}  # the latter's loop is its own, and so are its threads
-    for _, module in all_modules(("steps", "activities", "triggers")):
-        used = {
-            node.attr if isinstance(node, ast.Attribute) else node.id
-            for node in ast.walk(ast.parse(module.read_text()))
-            if isinstance(node, ast.Attribute | ast.Name)
-        }
-        assert module.name in others or not used & {"to_thread", "ThreadPoolExecutor"}, module
+    """All take their threads from `adapters.threads`."""
+    ways = {"to_thread", "ThreadPoolExecutor", "run_in_executor", "Thread", "Timer", "start_new_thread"}
+    beginners = {
+        str(module.relative_to(REPOSITORY))
+        for _, module in all_modules(ROOMS)
+        for node in ast.walk(ast.parse(module.read_text()))
+        if isinstance(node, ast.Call)
+        if getattr(node.func, "attr", getattr(node.func, "id", "")) in ways
+    }
+    # The latter is what runs in a process of its own, whose lines the worker's process logs as the function's.
+    assert beginners == {"adapters/threads.py", "steps/own_process.py"}
+
+
+def test_every_function_tells_its_threads_whose_they_are(app: App) -> None:
+    """Orchestrators have no threads. All others hand the worker's context on, for whatever they may come to call."""
+    for function in app.functions:
+        if function.kind is not TriggerKind.ORCHESTRATOR:
+            assert indexed(function).requires_context, function.name
+    for _, module in all_modules(("triggers", "activities")):
+        shells = [node for node in ast.walk(ast.parse(module.read_text())) if _has_trigger(node)]
+        for shell in shells:
+            calls = {ast.unparse(node) for node in ast.walk(shell) if isinstance(node, ast.Call)}
+            is_handed_on = any(
+                call == "log_as(context)" or (call.startswith("answering") and call.endswith(", context)"))
+                for call in calls
+            )
+            assert is_handed_on, module
+
+
+def _has_trigger(node: ast.AST) -> bool:
+    return isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and any(
+        ast.unparse(decorator).startswith("bp.") for decorator in node.decorator_list
+    )
 
 
 def test_the_clock_is_handed_in() -> None:
@@ -242,16 +283,21 @@ def test_the_clock_is_handed_in() -> None:
 
 @pytest.fixture(scope="module")
 def app() -> App:
-    """The app, indexed by the embedded host: as strictly as by the worker in Azure, where one offender takes all down.
+    """The app, indexed by the genuine worker library: one offender, as `dict[str, Any]` on a parameter, takes all down.
 
     A fresh module: an app object can be indexed only once.
     """
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "path", [*sys.path])
         patch.delitem(sys.modules, "function_app", raising=False)
-        app = load_app(REPOSITORY, {})
+        app = asyncio.run(load_app(REPOSITORY, {}))
         del sys.modules["function_app"]  # others load apps of that name
         return app
+
+
+def indexed(function: AppFunction) -> Any:
+    """What the worker knows of a function."""
+    return handle_event._functions.get_function(function.metadata.function_id)
 
 
 def names(app: App, kind: TriggerKind) -> set[str]:
@@ -310,23 +356,11 @@ def test_every_orchestrator_in_the_room_is_registered(app: App) -> None:
     assert names(app, TriggerKind.ORCHESTRATOR) == written
 
 
-def test_parameters_are_the_bindings_and_their_annotations_plain_classes(app: App) -> None:
-    """`dict[str, Any]` on a parameter would leave the real host without any function."""
-    for function in app.functions:
-        bound = {binding["name"] for binding in function.bindings} - {"$return"}
-        parameters = set(inspect.signature(function.call).parameters)
-        assert parameters - {"context"} == bound - {"context"}, function.name
-        assert ("context" in parameters) == ("context" in bound or function.wants_context), function.name
-        for parameter, annotation in inspect.get_annotations(function.call, eval_str=True).items():
-            is_plain = isinstance(annotation, type) and not hasattr(annotation, "__origin__")
-            assert parameter == "return" or is_plain, f"{function.name}({parameter}: {annotation})"
-
-
 def test_functions_with_a_durable_client_are_coroutines(app: App) -> None:
     """The SDK awaits them; a plain function would be indexed, and then fail at every call."""
-    with_client = [function for function in app.functions if function.client_parameters]
+    with_client = [indexed(function) for function in app.functions if function.client_parameters]
     assert with_client
-    assert all(function.is_async for function in with_client)
+    assert all(inspect.iscoroutinefunction(function.func.client_function) for function in with_client)
 
 
 def test_the_explicit_run_is_all_that_is_left_without_continuous_mode() -> None:

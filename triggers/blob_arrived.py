@@ -10,10 +10,10 @@ import azure.functions as func
 from azurefunctions.extensions.bindings import blob
 
 from adapters.services import services, warm_up
+from adapters.threads import in_thread, log_as
 from domain import names
 from domain.contracts import SnapshotRequest
 from domain.settings import DATA, read_at_import
-from steps.threads import in_thread
 from triggers.starting import start_snapshot
 
 PATH = f"{read_at_import(os.environ, 'input_container')}/{names.prefix_of(read_at_import(os.environ, 'input_directory'))}{{name}}"
@@ -26,13 +26,16 @@ bp = df.Blueprint()
 
 @bp.blob_trigger(arg_name="arrived", path=PATH, connection=DATA, source=SOURCE)
 @bp.durable_client_input(client_name="client")
-async def blob_arrived(arrived: blob.BlobClient, client: df.DurableOrchestrationClient) -> None:
+async def blob_arrived(
+    arrived: blob.BlobClient, client: df.DurableOrchestrationClient, context: func.Context
+) -> None:
     """Start the window's snapshot; the first of a window's events does, the others find it there.
 
     The binding hands over a client, not the content: a blob of gigabytes costs as little as an empty one. Events that
     come late, twice or for a blob that is gone start at most a snapshot that finds nothing to take. A job spec counts as
     well: files may wait for it to be fixed.
     """
+    log_as(context)
     _let_go(arrived)  # which file it is does not matter; what waits does
     window_seconds = services().settings.snapshot_window_seconds
     start = names.window_start(datetime.fromtimestamp(time.time(), UTC), window_seconds)

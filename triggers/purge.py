@@ -7,10 +7,10 @@ import azure.durable_functions as df
 import azure.functions as func
 
 from adapters.services import services
+from adapters.threads import in_thread, log_as
 from adapters.work.snapshots import Snapshots
 from domain import names
 from steps.intake.liveness import IsAlive, alive_in
-from steps.threads import in_thread, log_as
 
 SCHEDULE = "0 30 3 * * *"  # every night
 BEGINNING = datetime(2020, 1, 1, tzinfo=UTC)  # older than anything; the task hub wants one

@@ -12,6 +12,7 @@ import msgspec
 from aiohttp import ClientError
 
 from adapters.services import services
+from adapters.threads import in_thread, log_as
 from domain import names
 from domain.addresses import is_loopback
 from domain.contracts import SnapshotRequest
@@ -20,7 +21,6 @@ from domain.flow.progress import summed
 from steps.deliver.hold import release
 from steps.intake.at_rest import files_at_rest
 from steps.intake.liveness import files_instances
-from steps.threads import in_thread, log_as
 from triggers.starting import start_snapshot
 
 LISTED_SNAPSHOTS = 20
@@ -47,8 +47,11 @@ async def run_snapshot(
 
 @bp.route(route="snapshots/{id}", methods=["GET"], auth_level=func.AuthLevel.FUNCTION)
 @bp.durable_client_input(client_name="client")
-async def get_snapshot(req: func.HttpRequest, client: df.DurableOrchestrationClient) -> func.HttpResponse:
+async def get_snapshot(
+    req: func.HttpRequest, client: df.DurableOrchestrationClient, context: func.Context
+) -> func.HttpResponse:
     """Tell where a snapshot stands; 404 for an unknown one."""
+    log_as(context)
     snapshot_id = req.route_params.get("id", "")
     try:
         told = await _describe(client, snapshot_id) if names.is_snapshot_id(snapshot_id) else None

@@ -8,6 +8,7 @@ import azure.durable_functions as df
 import azure.functions as func
 
 from adapters.services import Services, services
+from adapters.threads import in_thread, log_as
 from domain import names
 from domain.contracts import SnapshotRequest
 from domain.errors import PipelineError
@@ -15,7 +16,6 @@ from domain.settings import read_at_import
 from steps.intake.liveness import alive_in
 from steps.intake.survey import has_new_strays, survey
 from steps.intake.tidying import tell, tidy
-from steps.threads import in_thread, log_as
 from triggers.starting import start_snapshot
 
 bp = df.Blueprint()

@@ -17,6 +17,7 @@ from openai import AsyncAzureOpenAI, AsyncOpenAI
 
 from adapters.openai.errors import LIVE_KIND, from_status, retry_after, root_of, token_provider
 from adapters.openai.replies import foreign, own_error, says_come_back
+from adapters.threads import in_thread
 from domain.errors import ConfigurationError, LostAnswerError, PassingError
 from domain.service.answer_repair import is_strict, read_leniently
 
@@ -161,6 +162,6 @@ def _async_token_provider(scope: str) -> Any:
     provider = token_provider(scope)
 
     async def provide() -> str:
-        return await asyncio.to_thread(provider)
+        return await in_thread(provider)
 
     return provide

@@ -9,11 +9,10 @@ import logging
 import uuid
 from collections import deque
 from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import requests
 from azure.core import MatchConditions
@@ -30,9 +29,13 @@ from adapters.storage.connection import Connection
 from adapters.storage.directories import Directories
 from adapters.storage.errors import translated
 from adapters.storage.urls import BlobUrls, is_local, without_query
+from adapters.threads import pool
 from domain import names
-from domain.errors import ConfigurationError, ConflictError, NotFoundError, PassingError
+from domain.errors import BlockedError, ConfigurationError, ConflictError, NotFoundError, PassingError
 from domain.settings import Settings
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future, ThreadPoolExecutor
 
 BLOCK_BYTES = 4 * 1024 * 1024  # one read, one staged block: what a stream holds in memory at a time
 COPY_WAIT_SECONDS = 2.0  # after which it is worth asking again whether a copy is complete
@@ -68,8 +71,10 @@ class BlobEntry:
 class Container:
     """One container. Names are blob names as people write them; the SDK does the quoting."""
 
-    def __init__(self, client: ContainerClient, directories: Directories) -> None:
-        self._client, self._directories = client, directories
+    def __init__(
+        self, client: ContainerClient, directories: Directories, *, of_outputs: bool = False
+    ) -> None:
+        self._client, self._directories, self.of_outputs = client, directories, of_outputs
         self.name: str = client.container_name
 
     @property
@@ -104,8 +109,9 @@ class Container:
         with translated(f"{self.name}/{prefix}"):
             include = ["metadata"] if with_metadata else None
             for blob in self._client.list_blobs(name_starts_with=prefix or None, include=include):
-                if not names.marks_directory(blob.metadata, blob.size):
-                    yield _entry(blob)
+                entry = _entry(blob)
+                if not names.marks_directory(entry.metadata, entry.size):
+                    yield entry
 
     def entry(self, name: str) -> BlobEntry:
         """Look at one blob. Raises NotFoundError."""
@@ -162,10 +168,13 @@ class Container:
             conditions |= _only_if(if_etag)
         if metadata:
             conditions["metadata"] = metadata
-        with self._blob(name) as blob:
-            return str(
-                blob.upload_blob(content, content_settings=_content_settings(name), **conditions)["etag"]
-            ).strip('"')
+        settings = _content_settings(name)
+        try:
+            with self._blob(name) as blob:
+                etag = blob.upload_blob(content, content_settings=settings, **conditions)["etag"]
+        except BlockedError as error:
+            return self._standing(name, error).etag
+        return str(etag).strip('"')
 
     def writer(self, name: str) -> "BlobWriter":
         """Open a blob for streaming; it appears, replacing an older one, when the writer is closed without an error."""
@@ -245,6 +254,16 @@ class Container:
                     f"{self.name}: some blobs could not be deleted ({sorted(statuses)}).", code="delete"
                 )
 
+    def _standing(self, name: str, error: BlockedError) -> BlobEntry:
+        """Give the blob that a retention policy keeps as an earlier try has written it. Raises the error for any other.
+
+        Outputs are named by what they hold, so that a repetition writes the same again.
+        """
+        if self.of_outputs and error.code.startswith("BlobImmutable"):
+            with suppress(NotFoundError):
+                return self.entry(name)
+        raise error
+
     def url_of(self, name: str) -> str:
         """Give a blob's URL, quoted as the service wants it."""
         return str(self._client.get_blob_client(name).url)
@@ -286,20 +305,28 @@ class BlobWriter:
             self._stage()
         self._wait(0)
         self.abandon()
-        with self._container._blob(self._name) as blob:  # noqa: SLF001 - the writer is part of the container
+        with self._own_blob() as blob:
             blob.commit_block_list(self._blocks, content_settings=_content_settings(self._name))
 
     def _stage(self) -> None:
         self._wait(BLOCKS_UNDER_WAY - 1)
         block = base64.b64encode(f"{self._series}{len(self._blocks):06d}".encode()).decode()
-        self._sender = self._sender or ThreadPoolExecutor(BLOCKS_UNDER_WAY)
+        self._sender = self._sender or pool(BLOCKS_UNDER_WAY)
         self._sending.append(self._sender.submit(self._send, block, bytes(self._buffer)))
         self._blocks.append(BlobBlock(block))
         self._buffer.clear()
 
     def _send(self, block: str, content: bytes) -> None:
-        with self._container._blob(self._name) as blob:  # noqa: SLF001 - the writer is part of the container
+        with self._own_blob() as blob:
             blob.stage_block(block, content)
+
+    @contextmanager
+    def _own_blob(self) -> Iterator[BlobClient]:
+        try:
+            with self._container._blob(self._name) as blob:  # noqa: SLF001 - the writer is part of the container
+                yield blob
+        except BlockedError as error:
+            self._container._standing(self._name, error)  # noqa: SLF001 - as above
 
     def _wait(self, most: int) -> None:
         """Wait until at most so many blocks are under way. Raises what went wrong with one."""
@@ -388,15 +415,15 @@ def open_storage(settings: Settings) -> Storage:
         container=settings.work_container,
     )
 
-    def container(name: str) -> Container:
-        return Container(service.get_container_client(name), directories)
+    def container(name: str, *, of_outputs: bool = False) -> Container:
+        return Container(service.get_container_client(name), directories, of_outputs=of_outputs)
 
     url = str(service.url)
     return Storage(
         account_url=without_query(url),
         input=container(settings.input_container),
-        processed=container(settings.processed_container),
-        error=container(settings.error_container),
+        processed=container(settings.processed_container, of_outputs=True),
+        error=container(settings.error_container, of_outputs=True),
         work=container(settings.work_container),
         work_urls=BlobUrls(service, settings.work_container),
         former_file_prefix=names.service_file_prefix(url, settings.work_container) if "?" in url else None,
@@ -411,7 +438,9 @@ def _entry(blob: Any) -> BlobEntry:
         size=blob.size or 0,
         etag=str(blob.etag).strip('"'),
         modified=blob.last_modified.timestamp(),
-        metadata=dict(blob.metadata or {}),
+        metadata={
+            name: value or "" for name, value in (blob.metadata or {}).items()
+        },  # a listing has None for empty
         copy_status=blob.copy.status if blob.copy else None,
         content_md5=bytes(md5).hex() if md5 else "",
         appends=blob.blob_type == BlobType.APPENDBLOB,
@@ -436,8 +465,8 @@ def _streamed(download: StorageStreamDownloader[bytes], about: str) -> Iterator[
         if download.size <= BLOCK_BYTES:
             yield from chunks
             return
-        with ThreadPoolExecutor(1) as pool:
-            ahead = pool.submit(next, chunks, None)
+        with pool(1) as one_ahead:
+            ahead = one_ahead.submit(next, chunks, None)
             while (chunk := ahead.result()) is not None:
-                ahead = pool.submit(next, chunks, None)
+                ahead = one_ahead.submit(next, chunks, None)
                 yield chunk

@@ -82,10 +82,11 @@ class Containers:
         """Name what lies in `work/` about files."""
         return list(self._client("work").list_blob_names(name_starts_with="files/"))
 
-    def read(self, container: str) -> dict[str, bytes]:
-        """Read all blobs of a container."""
+    def read(self, container: str, *, prefix: str = "") -> dict[str, bytes]:
+        """Read the blobs of a container whose names begin so."""
         client = self._client(container)
-        return {name: client.download_blob(name).readall() for name in client.list_blob_names()}
+        names = client.list_blob_names(name_starts_with=prefix or None)
+        return {name: client.download_blob(name).readall() for name in names}
 
     def save(self, folder: Path) -> None:
         """Write the content of all containers into a folder, as evidence."""

@@ -103,6 +103,7 @@ def app_settings(trial: Trial, storage: Azurite, service: RunningService) -> dic
         "POLL_MIN_SECONDS": "0.3",
         "POLL_MAX_SECONDS": str(POLL_MAX_SECONDS),
         "SNAPSHOT_WINDOW_SECONDS": "1",
+        "PYTHON_THREADPOOL_THREAD_COUNT": "24",  # as deployed
         "SWEEP_SCHEDULE": "*/3 * * * * *",
         "DEADLINE_HOURS": f"{trial.deadline_seconds / 3600:.6f}",
         "MAX_REQUESTS_PER_SHARD": str(trial.rows),

@@ -65,7 +65,7 @@ def progress(flow: Flow, *, wake_at: float | None = None, parts: Sequence[str] =
     pauses = "; ".join([*flow.pauses.messages(), *([flow.poll.complaint] if flow.poll.complaint else [])])
     return {
         "files_total": flow.files_total,
-        "files_done": totals.done + totals.rejected + totals.held + totals.gone,
+        "files_done": totals.files,
         "files_rejected": totals.rejected,
         "files_held": totals.held,
         "active_batches": sum(s.step is ShardStep.ACTIVE for s in flow.shards),

@@ -59,15 +59,13 @@ def places(flow: Flow, calls: list[Call], now: float) -> int:
     return max(0, min(most - quick, 2 * most - len(calls)))
 
 
-def within_places(
-    flow: Flow, activity: str, calls: Iterable[Call], now: float, *, heaviest: int = MOVING_BYTES
-) -> Iterator[Call]:
+def within_places(flow: Flow, activity: str, calls: Iterable[Call], now: float) -> Iterator[Call]:
     """Give the first calls that there are places for, and that are not too heavy together."""
     under_way = flow.calls_of(activity)
     return take_within(
         calls,
         lambda call: call.weight,
         most=places(flow, under_way, now),
-        heaviest=heaviest,
+        heaviest=MOVING_BYTES,
         moving=[call.weight for call in under_way],
     )

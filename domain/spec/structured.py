@@ -151,7 +151,10 @@ class AnswerChecker:
     def _misfit(self, answer: object) -> str | None:
         if self._validator.is_valid(answer):
             return None
-        error = next(self._validator.iter_errors(answer))
+        try:
+            error = next(self._validator.iter_errors(answer))
+        except ValueError:  # it shows answers of 255 levels at most
+            return "The answer does not fit the schema, and is nested too deeply to be shown."
         where = "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in error.instance_path)
         return f"The answer does not fit the schema at ${where}: {_first_line(error)}"
 
@@ -173,11 +176,17 @@ def json_of(content: str) -> bytes:
 
 
 def _is_wide(value: object) -> bool:
-    if isinstance(value, dict):
-        return any(map(_is_wide, value.values()))
-    if isinstance(value, list):
-        return any(map(_is_wide, value))
-    return isinstance(value, int) and not -(2**63) <= value < 2**63
+    """Tell whether there is a whole number beyond 64 bits in a value, however deep."""
+    waiting = [value]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, dict):
+            waiting += part.values()
+        elif isinstance(part, list):
+            waiting += part
+        elif isinstance(part, int) and not -(2**63) <= part < 2**63:
+            return True
+    return False
 
 
 def _validator(schema: dict[str, Any]) -> "jsonschema_rs.Validator":

@@ -152,8 +152,12 @@ class RowRule(Rule, frozen=True, kw_only=True, forbid_unknown_fields=True):
     code: str = ""
 
     def __post_init__(self) -> None:
-        if self.effect == "odd" and self.answer not in ("", *odd_answers.NAMES):
+        if self.effect != "odd":
+            return
+        if self.answer not in ("", *odd_answers.NAMES):
             raise ValueError(f"answer: expected one of {', '.join(odd_answers.NAMES)}")
+        if not self.answer and not self.line and self.body is msgspec.UNSET:
+            raise ValueError("an odd answer needs `answer`, `body` or `line`")
 
 
 class QuotaRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

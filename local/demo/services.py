@@ -141,6 +141,7 @@ def app_settings(azurite: Azurite, service_port: int) -> dict[str, str]:
         "POLL_MIN_SECONDS": "0.5",
         "POLL_MAX_SECONDS": "2",
         "SNAPSHOT_WINDOW_SECONDS": "2",
+        "PYTHON_THREADPOOL_THREAD_COUNT": "24",  # as deployed
     }
 
 

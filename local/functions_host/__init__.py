@@ -2,9 +2,9 @@
 
     python -m local.functions_host [--app DIR] [--port 7071] [--state DIR] [--blob-poll-seconds 1] [--trace FILE]
 
-It loads the *unmodified* `function_app.py`, as strictly as the Python worker in Azure, and speaks the Durable
-extension's JSON protocol to the *real* `azure-functions-durable` 1.7, so the SDK's own behaviour, pitfalls included, is
-what one sees in Azure. Everything durable lies in one SQLite file below the state folder; a host that is killed at any
+Microsoft's own worker library, `azure-functions-runtime`, indexes and calls the *unmodified* app; the host speaks the
+Durable extension's JSON protocol through it to the *real* `azure-functions-durable` 1.7. So what worker and SDK refuse,
+convert and get wrong, pitfalls included, is what one sees in Azure. Everything durable lies in one SQLite file below the state folder; a host that is killed at any
 moment goes on where it was. It is for one machine and one app: it needs neither Core Tools nor .NET nor a storage
 account of its own.
 
@@ -21,7 +21,7 @@ Supported
 
 Refused by name
     at load         other triggers and bindings, entities, blob content (bytes, str, InputStream), retry policies of
-                    functions, ASGI and WSGI apps, route constraints and defaults, time-span schedules
+                    functions, HTTP streaming, route constraints and defaults, time-span schedules
     in a turn       entity calls and signals, call_http: the instance fails
     by request      entities, rewind, start-and-wait: 501
 
@@ -35,15 +35,14 @@ Other than in Azure
       from kills only.
     - A sync function that exceeds functionTimeout fails, but its thread goes on; Azure ends the process.
     - User code shares the host's process: a busy loop in an async function stops everything.
-    - Log lines of every thread are shown, and chatty SDKs are kept quiet. Azure shows what is logged by the function's own
-      thread or task, or by a thread that was told the invocation (`Context.thread_local_storage`), at level INFO and above.
-    - Each call of a blob function gets a new client; the worker keeps the clients of all blobs there have been.
+    - Log lines that a worker in Azure would lose, because they belong to no invocation, are shown, and say so; chatty SDKs
+      are kept quiet. Below Python 3.13 the worker in Azure is an older one, with the same rules for apps but for log lines.
 
 What the genuine engine was seen to do, and this host does as well, is held by tests/genuine.
 
 Modules, from the inside out: `walk` (what an execution decides; pure) with `decisions`, `awaits`, `history`, `failures`; `sdk_call`
 and `turn` (one call of an orchestrator, one turn); `commit` and `storage` (written at once); `turn_queue`,
 `activity_queue`, `alarms`, `trace` and `engine` (what runs when); `instance_commands`, `instance_queries`, `management_api`,
-`client_binding` (what clients see); `signatures`, `functions`, `loader` (the app); `converters`, `invoke` (calling it);
+`client_binding` (what clients see); `worker_messages`, `worker_log`, `worker` (the worker library); `functions`, `loader` (the app); `invoke` (calling it);
 `triggers`; `config`, `host`, `admin_api`, `logs`, `cli`.
 """

@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 
 from local.functions_host import history
+from local.functions_host.errors import WorkerError
 from local.functions_host.failures import activity_details
 from local.functions_host.functions import App
 from local.functions_host.history import Event
@@ -90,15 +91,17 @@ class ActivityQueue:
     async def _answer(self, task: ActivityTask) -> Event:
         function = self._app.activity(task.name)
         if function is None:  # Azure would let the instance wait for ever
-            return self._failure(task, LookupError(f"there is no activity function named {task.name!r}"))
+            return self._failure(
+                task, WorkerError(f"LookupError: there is no activity function named {task.name!r}")
+            )
         try:
             result = await self._invoker.call_activity(function, task.input)
-        except Exception as error:  # noqa: BLE001 - whatever the app raises is the activity's failure
+        except WorkerError as error:
             return self._failure(task, error)
         return history.task_completed(self._clock(), task.task_id, result)
 
-    def _failure(self, task: ActivityTask, error: Exception) -> Event:
-        message, trace = f" {type(error).__name__}: {error}", user_traceback(error)
+    def _failure(self, task: ActivityTask, error: WorkerError) -> Event:
+        message, trace = f" {error}", user_traceback(error)
         _log.warning("activity %s of %s failed:%s\n%s", task.name, task.instance_id, message, trace)
         return history.task_failed(
             self._clock(),

@@ -9,7 +9,7 @@ import socket
 import sys
 from pathlib import Path
 
-from local.functions_host.config import apply_local_settings, read_host_config
+from local.functions_host.config import HostConfig, apply_local_settings, read_host_config
 from local.functions_host.errors import ConfigError, HostError
 from local.functions_host.functions import AppFunction, TriggerKind
 from local.functions_host.host import Host, HostOptions
@@ -26,9 +26,12 @@ _log = host_logger("cli")
 def main(arguments: list[str] | None = None) -> int:
     """Run the host until it gets SIGINT or SIGTERM; return the exit code."""
     options = _parser().parse_args(arguments)
+    options.app = options.app.resolve()
+    options.state = (options.state or options.app / DEFAULT_STATE).resolve()
+    options.trace = options.trace and options.trace.resolve()
     configure_logging("INFO")
     try:
-        asyncio.run(_run(*_prepare(options)))
+        asyncio.run(_run(options, *_configure(options)))
     except HostError as error:
         cause = user_traceback(error.__cause__) if error.__cause__ else ""
         if "\n" in cause:  # lines of the app; without any, the error says everything
@@ -65,11 +68,9 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _prepare(options: argparse.Namespace) -> tuple[HostOptions, int]:
-    """Read everything that can be wrong before anything runs; also return the port."""
-    folder: Path = options.app.resolve()
-    state: Path = (options.state or folder / DEFAULT_STATE).resolve()
-    trace: Path | None = options.trace and options.trace.resolve()
+def _configure(options: argparse.Namespace) -> tuple[HostConfig, int]:
+    """Read the configuration of the app's folder, which becomes the current one; also return the port."""
+    folder: Path = options.app
     if not folder.is_dir():
         raise ConfigError(f"there is no folder {folder}")
     os.chdir(folder)  # as in Azure, where apps open their files by relative paths
@@ -78,20 +79,17 @@ def _prepare(options: argparse.Namespace) -> tuple[HostOptions, int]:
     logging.getLogger().setLevel(config.log_level)
     if config.without_effect:
         _log.info("host.json: no effect here: %s", ", ".join(config.without_effect))
-    host_options = HostOptions(
-        app=load_app(folder, os.environ),
-        app_folder=folder,
+    return config, next(port for port in (options.port, settings_port, DEFAULT_PORT) if port is not None)
+
+
+async def _run(arguments: argparse.Namespace, config: HostConfig, port: int) -> None:
+    options = HostOptions(
+        app=await load_app(arguments.app, os.environ),
         config=config,
-        state_file=state / STATE_FILE,
-        blob_poll_seconds=options.blob_poll_seconds,
-        trace_file=trace,
+        state_file=arguments.state / STATE_FILE,
+        blob_poll_seconds=arguments.blob_poll_seconds,
+        trace_file=arguments.trace,
     )
-    return host_options, next(
-        port for port in (options.port, settings_port, DEFAULT_PORT) if port is not None
-    )
-
-
-async def _run(options: HostOptions, port: int) -> None:
     host = Host(options, _listen(port))
     stopped = asyncio.Event()
     for signal_number in (signal.SIGINT, signal.SIGTERM):

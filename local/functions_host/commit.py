@@ -41,9 +41,12 @@ class TurnCommit:
         self._default_version = default_version
 
     def write(self, turn: Turn, outcome: TurnOutcome, now: float) -> Effects:
-        """Write an outcome and return what follows from it."""
+        """Write an outcome and return what follows from it: nothing if a child has taken the instance's place meanwhile."""
         effects = Effects()
         with self._database.transaction():
+            current = self._store.find(turn.instance.instance_id)
+            if current is None or current.execution_id != turn.instance.execution_id:
+                return effects
             self._store.consume(turn)
             if outcome.new_input is not None:
                 self._begin_next_execution(outcome, outcome.new_input, now, effects)

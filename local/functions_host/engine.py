@@ -1,7 +1,7 @@
 """The durable engine: takes messages to turns, turns to the store, and what follows from them to their places.
 
-The store is touched on the loop's thread only; the calls of orchestrators, which are long compared to everything
-else here, happen in threads.
+The store is touched on the loop's thread only; what comes before and after the call of an orchestrator, long compared to
+everything else here, happens in threads, the call itself in one of the worker's.
 """
 
 import asyncio
@@ -47,6 +47,7 @@ class Engine:
         self._app = app
         self.commit = TurnCommit(database, store, config.default_version)
         self._store = store
+        self._invoker = invoker
         self._config = config
         self._clock = clock
         self._trace = trace
@@ -102,7 +103,8 @@ class Engine:
             )
             return fail_turn(turn, reason, now)
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._threads, run_turn, turn, function.call, now)
+        handle = self._invoker.call_orchestrator(function, loop)
+        return await loop.run_in_executor(self._threads, run_turn, turn, handle, now)
 
     def _waits_for_its_version(self, turn: Turn) -> bool:
         """Tell whether the instance waits for another app, with its messages; so does the extension, again and again."""
@@ -144,8 +146,7 @@ def _log_outcome(turn: Turn, outcome: TurnOutcome) -> None:
     if not turn.history:
         _log.debug("%s %s started", instance.name, instance.instance_id)
     if instance.status is RuntimeStatus.FAILED:
-        cause = outcome.failure and (outcome.failure.__cause__ or outcome.failure)
-        trace = f"\n{user_traceback(cause)}" if cause else ""
+        trace = f"\n{user_traceback(outcome.failure)}" if outcome.failure else ""
         _log.error("%s %s: %s%s", instance.name, instance.instance_id, instance.output, trace)
     elif instance.status.is_final:
         level = logging.INFO if instance.parent is None else logging.DEBUG  # children may be thousands

@@ -12,6 +12,7 @@ RequestError                 a caller asked for something that cannot be; the te
 ├── InstanceStateError       the instance is paused already, or under way already
 ├── InstanceFinishedError    the instance has finished, or never can do what was asked
 └── NotSupportedError        Azure has it, this host does not
+WorkerError                  the worker could not call a function, or the function raised; the text is the worker's
 NonDeterministicError        the orchestrator's code no longer does what its history says
 """
 
@@ -66,6 +67,14 @@ class InstanceFinishedError(RequestError):
 
 class NotSupportedError(RequestError):
     """Azure can do what was asked, this host cannot."""
+
+
+class WorkerError(Exception):
+    """The worker's report of an error, most often one of the app's code: type and text, and the trace as text."""
+
+    def __init__(self, message: str, stack_trace: str = "") -> None:
+        self.stack_trace = stack_trace
+        super().__init__(message)
 
 
 class NonDeterministicError(Exception):

@@ -1,9 +1,11 @@
 """The functions of a loaded app, and what the host needs to know to call them."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
+
+from local.functions_host.worker_messages import RpcFunctionMetadata
 
 
 class TriggerKind(StrEnum):
@@ -20,22 +22,20 @@ class TriggerKind(StrEnum):
 class AppFunction:
     """One function of the app, checked and ready to be called."""
 
-    name: str
-    """The name it is registered under."""
+    metadata: RpcFunctionMetadata
+    """The worker's own words."""
     kind: TriggerKind
-    call: Callable[..., Any]
-    is_async: bool
     trigger: dict[str, Any]
     """The trigger's binding as in function.json, settings resolved."""
-    trigger_parameter: str
-    trigger_type: Any
-    """Annotation of the trigger's parameter; None without one."""
     client_parameters: tuple[str, ...] = ()
     """Parameters that get a durable client."""
-    wants_context: bool = False
-    """Whether there is an unbound parameter named `context`."""
     bindings: tuple[dict[str, Any], ...] = ()
     """All bindings as in function.json."""
+
+    @property
+    def name(self) -> str:
+        """The name it is registered under."""
+        return self.metadata.name
 
     @property
     def durable_name(self) -> str:

@@ -34,7 +34,6 @@ class HostOptions:
     """What a host is made of."""
 
     app: App
-    app_folder: Path
     config: HostConfig
     state_file: Path
     blob_poll_seconds: float
@@ -58,9 +57,7 @@ class Host:
         self._database = Database(options.state_file)
         self._invoker = Invoker(
             client_binding=client_binding(self.origin, config.task_hub),
-            app_folder=str(options.app_folder),
             timeout_seconds=config.function_timeout_seconds,
-            threads=config.max_concurrent_activities,
         )
         self._store = OrchestrationStore(self._database)
         self._trace = TurnTrace(options.trace_file) if options.trace_file else None

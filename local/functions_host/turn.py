@@ -8,8 +8,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from azure.functions import OrchestrationContext
-
 from local.functions_host import history
 from local.functions_host.decisions import ScheduleActivity, SetTimer, StartSubOrchestration
 from local.functions_host.errors import NonDeterministicError, NotSupportedError
@@ -49,7 +47,7 @@ class TurnOutcome:
     """Why the instance failed, for the log."""
 
 
-def run_turn(turn: Turn, handle: Callable[[OrchestrationContext], str], now: float) -> TurnOutcome:
+def run_turn(turn: Turn, handle: Callable[[str], str], now: float) -> TurnOutcome:
     """Run `turn` at the moment `now` (seconds since 1970)."""
     return _TurnRun(turn, now).run(handle)
 
@@ -72,7 +70,7 @@ class _TurnRun:
         self._events: list[Event] = [history.orchestrator_started(now), *turn.messages]
         self._next_id = 0
 
-    def run(self, handle: Callable[[OrchestrationContext], str]) -> TurnOutcome:
+    def run(self, handle: Callable[[str], str]) -> TurnOutcome:
         for message in self._turn.messages:
             if message["EventType"] == EventType.EXECUTION_TERMINATED:  # whatever the code would say to it
                 return self._finished(RuntimeStatus.TERMINATED, json.dumps(message["Input"]))
@@ -106,7 +104,7 @@ class _TurnRun:
         new = json.dumps(self._events, separators=(",", ":"))[1:-1]
         return f"{self._turn.history},{new}" if self._turn.history else new
 
-    def _call(self, handle: Callable[[OrchestrationContext], str], text: str) -> Answer:
+    def _call(self, handle: Callable[[str], str], text: str) -> Answer:
         parent = self._instance.parent
         return call_orchestrator(
             handle,

@@ -2,6 +2,7 @@
 
 import msgspec
 
+from domain.results.columns import MARKS
 from domain.service.asking_again import with_complaint, with_room
 from domain.service.bodies import FILTERED, MAX_ERROR_CHARS
 from domain.service.outcomes import Outcome, Verdict, judge
@@ -40,10 +41,7 @@ class CheckedAnswers:
         if answer.refusal is not None and (reason or self._spec.on_refused == "fail"):
             return _ended(verdict, reason, REFUSED, f"The model refused: {answer.refusal}")
         if verdict.flag == "filtered" and (reason or self._spec.on_filtered == "fail"):
-            marks = bytes(answer.more.get("marks", b"")).decode()
-            return _ended(
-                verdict, reason, FILTERED, f"The content filter cut the answer short. {marks}".rstrip()
-            )
+            return _ended(verdict, reason, FILTERED, _told_of_filter(answer))
         if verdict.flag == "truncated" and (reason or self._spec.on_truncated != "keep"):
             return self._cut(verdict, answer, reason)
         if reason is None:
@@ -95,4 +93,12 @@ def _ended(verdict: Verdict, reason: str | None, code: str, message: str) -> Ver
         code=code,
         message=message[:MAX_ERROR_CHARS],
         has_text=True,
+    )
+
+
+def _told_of_filter(answer: RowAnswer) -> str:
+    """Say that an answer was filtered, and which categories took it."""
+    marks = msgspec.json.decode(answer.more.get(MARKS, b"[]"), type=list[str])
+    return " ".join(
+        ["The content filter cut the answer short.", *(f"It is marked {mark!r}." for mark in marks)]
     )

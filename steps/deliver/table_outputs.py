@@ -137,7 +137,8 @@ class TableOutputs:
             return JsonLines(self._results_sink)
         columns = self._columns
         more = [*self._extra, *more_columns(columns.task)]
-        as_json = [*self._spec.target.more, *(columns.answered[name] for name in self._wide)]
+        wide = [column for name, column in columns.answered.items() if name in self._wide]
+        as_json = [*self._spec.target.more, *wide]
         records = self._open_parquet(more) if kind == "parquet" else self._open_spreadsheet(kind, more)
         return DecodedRecords(records, as_json)
 

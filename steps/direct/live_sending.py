@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from adapters.threads import in_thread
 from domain.direct.live_calls import CallMaker, LiveCall, answer_lines
 from domain.direct.sending import SendBook, SendRecord
 from domain.direct.throttle import Limits, Throttle
@@ -89,7 +90,7 @@ class Sending:
         """
         try:
             if self._rate:
-                self._throttle.learn(await asyncio.to_thread(self._rate.read))
+                self._throttle.learn(await in_thread(self._rate.read))
             while await self._turn():
                 pass
         except Exception as error:
@@ -103,12 +104,12 @@ class Sending:
         if not isinstance(error, ConflictError):
             unsure = [SendRecord(taken_back=[row for call in self._unsure for row in call.rows])]
             try:
-                await asyncio.to_thread(self._log.append, intended=[], facts=[*self._facts, *unsure])
+                await in_thread(self._log.append, intended=[], facts=[*self._facts, *unsure])
             except ConflictError:
                 log.warning("%s: another slice has begun meanwhile", self._about)
             else:
                 return
-        await asyncio.to_thread(self._log.add_facts, self._facts)
+        await in_thread(self._log.add_facts, self._facts)
 
     async def _turn(self) -> bool:
         """Do what can be done now and wait for the next thing to happen; False when nothing is left to do."""
@@ -145,7 +146,7 @@ class Sending:
         facts, self._facts, self._fact_bytes = self._facts, [], 0
         intended = [row for call in calls for row in call.rows]
         try:
-            await asyncio.to_thread(self._log.append, intended=intended, facts=facts)
+            await in_thread(self._log.append, intended=intended, facts=facts)
         except Exception as error:
             self._facts = facts + self._facts
             # Nothing is written of the calls when another sender was first; when storage failed, it is unknown.
@@ -173,13 +174,11 @@ class Sending:
         """Begin the calls whose turn it is, once they are counted where all who send to the deployment count theirs."""
         now = self._clock()
         while number := self._turns(now):
-            if self._rate is None or await asyncio.to_thread(
-                self._rate.write, self._throttle.spent(self._limits)
-            ):
+            if self._rate is None or await in_thread(self._rate.write, self._throttle.spent(self._limits)):
                 for call in [self._ready.popleft() for _ in range(number)]:
                     self._flying[asyncio.create_task(self._send(call))] = (call, now)
                 return
-            self._throttle.learn(await asyncio.to_thread(self._rate.read))
+            self._throttle.learn(await in_thread(self._rate.read))
             now = self._clock()
 
     def _turns(self, now: float) -> int:

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 
 from adapters.services import Services
 from adapters.storage.blobs import Container
+from adapters.threads import pool
 from domain import names
 from domain.records import InputFile
 from steps.intake.refusals import Refusals
-from steps.threads import pool
 
 CLOCKS_APART_SECONDS = 5.0  # storage tells times in whole seconds, by its own clock
 LOOKS_AT_ONCE = 8

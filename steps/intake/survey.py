@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import msgspec
 
 from adapters.services import Services
+from adapters.threads import in_thread
 from adapters.version import app_version
 from adapters.work.claims import Claimed, Records
 from domain import names
@@ -18,7 +19,6 @@ from steps.intake.standing import StandingFile, sort_out
 from steps.job_specs import JobSpecs, ListedSpec
 from steps.likeness import input_file
 from steps.recent import Recent
-from steps.threads import in_thread
 
 MAX_OWNERS_ASKED = 50  # one status call each; a different sample every time, so that all are asked in the end
 
@@ -170,4 +170,4 @@ def waiting_files(files: Iterable[InputFile], specs: JobSpecs) -> list[WaitingFi
 
 async def _dead_owners(owners: set[str], is_alive: IsAlive) -> set[str]:
     asked = random.sample(sorted(owners), min(len(owners), MAX_OWNERS_ASKED))
-    return {owner for owner in asked if not (owner and await is_alive(owner))}
+    return {owner for owner in asked if not (names.is_instance_id(owner) and await is_alive(owner))}

@@ -1,11 +1,15 @@
 """Take the files that are there now: claim each, and write down which ones this snapshot has."""
 
+import logging
 from collections.abc import Iterator
 
 from adapters.services import Services
+from adapters.threads import in_thread, pool
 from adapters.work.claims import Claimed, Claims
+from adapters.work.store import WorkStore
 from domain import names
 from domain.contracts import ListedFile, SnapshotRequest, SnapshotSettings, TakenFiles
+from domain.errors import PipelineError
 from domain.records import Claim, InputFile
 from domain.settings import Settings
 from steps.intake.first_versions import first_versions
@@ -14,7 +18,8 @@ from steps.intake.refusals import Refusals
 from steps.intake.survey import Survey, survey
 from steps.intake.tidying import tell, tidy
 from steps.job_specs import JobSpecs
-from steps.threads import in_thread, pool
+
+log = logging.getLogger(__name__)
 
 PAGE_FILES = 100  # files per page of the manifest
 CLAIMS_AT_ONCE = 8
@@ -36,7 +41,7 @@ def take(found: Survey, snapshot_id: str, services: Services) -> TakenFiles:
     unclaimed = first_versions(found.unclaimed, snapshot_id, services, refusals)
     dead = {orphan.claim.snapshot_id for orphan in found.orphaned}
     if dead:
-        store.shares.drop(dead)  # what they held comes to us, as batches of the files taken over
+        _drop_shares(dead, store)
     with pool(CLAIMS_AT_ONCE) as claiming:
         new = claiming.map(lambda file: _claim(file, snapshot_id, services, refusals), unclaimed)
         won = claiming.map(
@@ -51,6 +56,14 @@ def take(found: Survey, snapshot_id: str, services: Services) -> TakenFiles:
     for number, page in enumerate(pages):
         store.snapshots.write_page(snapshot_id, number, page)
     return TakenFiles(files=len(files), pages=len(pages), settings=snapshot_settings(services.settings))
+
+
+def _drop_shares(dead: set[str], store: WorkStore) -> None:
+    """Drop what dead snapshots held: it comes to us, as batches of the files taken over. What stays grows stale."""
+    try:
+        store.shares.drop(dead)
+    except PipelineError as error:
+        log.warning("what dead snapshots held counts for a while longer: %s", error)
 
 
 def snapshot_settings(settings: Settings) -> SnapshotSettings:

@@ -6,23 +6,27 @@ from contextlib import suppress
 from tests.activities.inline_pipeline import Blown, Fuse, InlinePipeline
 
 STEP = 4  # a walk takes every fourth effect, so that several workers may share the way
+_orders: dict[str, list[str]] = {}
 
 
-def walk(life: Callable[[Fuse], None], points: Callable[[Sequence[str]], Iterable[int]]) -> None:
+def walk(way: str, life: Callable[[Fuse], None], points: Callable[[Sequence[str]], Iterable[int]]) -> None:
     """Run `life` undisturbed, then again and again, each time with a fuse that blows after another of its effects.
 
     `life` builds its own world, and checks in the end that all is done. `points` chooses from the names of the effects
-    that the undisturbed life had, in their order; they are counted from 1.
+    that the undisturbed life had, in their order; they are counted from 1. Walks along the same `way` share that life.
     """
-    whole = Fuse()
-    life(whole)
-    chosen = list(points(whole.order))
-    assert chosen, f"No effect to die after: {whole.order}"
+    if way not in _orders:
+        whole = Fuse()
+        life(whole)
+        _orders[way] = whole.order
+    order = _orders[way]
+    chosen = list(points(order))
+    assert chosen, f"No effect to die after: {order}"
     for effect in chosen:
         try:
             life(Fuse(effect))
         except Exception as error:
-            error.add_note(f"It died after effect {effect} of {whole.order}.")
+            error.add_note(f"It died after effect {effect} of {order}.")
             raise
 
 

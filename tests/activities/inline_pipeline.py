@@ -7,6 +7,7 @@ before the next.
 
 import asyncio
 import importlib
+import inspect
 import itertools
 import json
 import random
@@ -48,7 +49,7 @@ from domain.flow.state import Call
 from domain.settings import Settings
 from local.azure_openai import RunningService
 from local.functions_host.client_binding import client_binding
-from steps.answering import answering
+from steps.answering import answer_of
 from steps.direct.slices import Slice
 from steps.intake import take
 from steps.own_process import STEPS
@@ -112,7 +113,7 @@ class FusedContainer(Container):
     """Streams write through it as well: what a writer opened by it commits is an effect."""
 
     def __init__(self, container: Container, fuse: Fuse) -> None:
-        super().__init__(container._client, container._directories)
+        super().__init__(container._client, container._directories, of_outputs=container.of_outputs)
         self._fuse = fuse
 
     def read(self, name: str) -> tuple[bytes, str]:
@@ -296,7 +297,7 @@ class SameProcess(OwnProcess):
         del limit_seconds
         kind, step = STEPS[activity]
         wire = json.loads(json.dumps(work))
-        return json.loads(json.dumps(answering(lambda: step(from_wire(wire, kind), self._services))))
+        return json.loads(json.dumps(answer_of(lambda: step(from_wire(wire, kind), self._services))))
 
 
 class InlinePipeline:
@@ -437,9 +438,9 @@ class Steps:
         activity = getattr(module, call.activity)._function.get_user_function()
         wire = json.loads(json.dumps(call.input))
         with patch.object(module, "services", lambda: self.services):
-            if not asyncio.iscoroutinefunction(activity):
-                return dict(activity(wire))
             context = SimpleNamespace(invocation_id="", thread_local_storage=threading.local())
+            if not inspect.iscoroutinefunction(activity):
+                return dict(activity(wire, context=context))
             with patch.object(take, "alive_in", lambda *_: _nobody_is_alive):
                 return dict(asyncio.run(activity(wire, client=NO_TASK_HUB, context=context)))
 

@@ -127,7 +127,12 @@ def _judged(
 
 
 def _is_told(fault: Fault, lines: list[str]) -> bool:
-    """Tell whether people were told. What was no answer of storage's and was over in the same step need not be."""
+    """Tell whether people were told.
+
+    What was no answer of storage's and was over in the same step need not be; nor a question that is asked in another way.
+    """
+    if fault.kind == "properties account":
+        return True
     if fault.name not in NOT_STORAGES:
         return any(fault.name in line for line in lines)
     return not fault.is_over or any(

@@ -46,7 +46,7 @@ def test_a_process_may_die_after_any_effect_and_the_next_one_after_any_other(
             pipeline.run()
             check(pipeline, service)
 
-    walk(life, every_fourth(first))
+    walk("twice", life, every_fourth(first))
 
 
 # --- the ways that are rarer, each with the task hub gone at once ----------------------------------------------------
@@ -69,7 +69,7 @@ WAYS: dict[str, tuple[dict[str, Any], dict[str, int]]] = {
 
 def test_a_walk_that_has_no_effect_to_die_after_is_a_failure() -> None:
     with pytest.raises(AssertionError, match="No effect to die after"):
-        walk(lambda _: None, every_fourth(1))
+        walk("nothing", lambda _: None, every_fourth(1))
 
 
 def test_a_walk_dies_after_each_effect_and_tells_which_one_did_harm() -> None:
@@ -83,9 +83,12 @@ def test_a_walk_dies_after_each_effect_and_tells_which_one_did_harm() -> None:
         assert fuse.order != list("abcdef")
 
     with pytest.raises(AssertionError) as found:
-        walk(life, every_fourth(2))
+        walk("letters", life, every_fourth(2))
     assert deaths == [None, 2, 6]
     assert "effect 6 of" in found.value.__notes__[0]
+    deaths.clear()
+    walk("letters", life, every_fourth(1))
+    assert deaths == [1, 5]
 
 
 def begin_way(name: str, pipeline: InlinePipeline, service: RunningService) -> None:
@@ -119,7 +122,7 @@ def test_the_task_hub_may_be_wiped_after_any_effect_on_any_way(
             pipeline.run()
             check_way(name, pipeline, service)
 
-    walk(life, of_its_own(first, "create"))
+    walk(name, life, of_its_own(first, "create"))
 
 
 # --- two that live at the same time ----------------------------------------------------------------------------------
@@ -140,7 +143,7 @@ def test_a_file_may_be_taken_over_and_finished_after_any_effect_of_one_that_live
             pipeline.run()
             check(pipeline, service)
 
-    walk(life, every_fourth(first))
+    walk("taken over", life, every_fourth(first))
 
 
 @pytest.mark.parametrize("effect", range(1, 13, 2))

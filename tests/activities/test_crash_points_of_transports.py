@@ -53,7 +53,7 @@ def test_a_process_may_die_after_any_effect_and_the_next_one_after_any_other(
             pipeline.run()
             check_transport(pipeline, service, transport)
 
-    walk(life, of_its_own(first, "import" if transport == "import" else "create"))
+    walk(transport, life, of_its_own(first, "import" if transport == "import" else "create"))
 
 
 def test_an_answer_that_is_lost_on_its_way_costs_nothing(

@@ -61,7 +61,7 @@ def test_a_process_may_die_after_any_effect(
             pipeline.run()
             check(pipeline, service)
 
-    walk(life, a_few_and_all_of_the_end)
+    walk("hierarchical", life, a_few_and_all_of_the_end)
 
 
 def test_a_file_that_is_still_being_written_waits_until_it_is_whole(

@@ -354,7 +354,7 @@ def test_a_process_may_die_after_any_effect_and_no_row_is_paid_twice(
             assert counts.get("missing", 0) < 12
             assert counts["ok"] <= paid
 
-    walk(life, every_fourth(first))
+    walk("live", life, every_fourth(first))
 
 
 def test_a_process_that_dies_while_refused_calls_wait_leaves_none_of_them_in_doubt(

@@ -435,3 +435,15 @@ def request(custom_id: str, text: str) -> bytes:
     body = {"model": "gpt-4o-mini-batch", "messages": [{"role": "user", "content": text}]}
     line = {"custom_id": custom_id, "method": "POST", "url": "/v1/chat/completions", "body": body}
     return json.dumps(line).encode() + b"\n"
+
+
+def test_a_number_in_a_property_that_no_schema_names_holds_no_file(
+    pipeline: InlinePipeline, service: RunningService
+) -> None:
+    schema = {"type": "object", "properties": {"note": {"type": "string"}}}
+    parameters = {
+        "response_format": {"type": "json_schema", "json_schema": {"name": "note", "schema": schema}}
+    }
+    text = '{"note": "a", "other": 123456789012345678901234567890}'
+    record, _ = run_rules(pipeline, service, chat(text), form="parquet", parameters=parameters)
+    assert (record["note"], record["chat"]) == ("a", text)

@@ -1,9 +1,11 @@
 """Storage that says no, to one file or to all: it is told, waited for, and costs nothing else."""
 
+import asyncio
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from azure.storage.blob import BlobClient, BlobLeaseClient
@@ -16,6 +18,7 @@ from domain.records import InputFile
 from local.azure_openai import RunningService
 from steps.intake.at_rest import files_at_rest
 from steps.intake.refusals import LONGEST_SECONDS
+from steps.intake.survey import has_new_strays, survey
 from tests.activities.conftest import MakePipeline
 from tests.activities.inline_pipeline import InlinePipeline
 from tests.activities.request_files import requests
@@ -43,6 +46,16 @@ def leased(container: Container, name: str = PATH) -> BlobLeaseClient:
 
 def rest(pipeline: InlinePipeline) -> dict[str, list[dict[str, Any]]]:
     return files_at_rest(pipeline.services)
+
+
+def starts_nothing(pipeline: InlinePipeline) -> bool:
+    """Tell whether a sweep would start no snapshot."""
+
+    async def is_alive(_: str) -> bool:
+        return False
+
+    found = asyncio.run(survey(pipeline.services, is_alive, snapshot_id="snapshot-x"))
+    return not (found.anything or has_new_strays(found))
 
 
 @contextmanager
@@ -83,6 +96,7 @@ def test_a_leased_file_is_done_once_and_goes_with_the_lease(
     assert (done["file"], done["code"]) == (path, "LeaseIdMissing")
     assert "done" in done["reason"]
     assert rest(pipeline)["waiting"] == rest(pipeline)["held"] == []
+    assert starts_nothing(pipeline)
     lease.break_lease(0)
     assert pipeline.run().files == 0
     assert pipeline.names(storage.input) == []
@@ -132,6 +146,7 @@ def test_a_file_in_the_archive_tier_is_told_and_taken_when_it_is_back(
     (waiting,) = rest(pipeline)["waiting"]
     assert (waiting["file"], waiting["code"]) == (PATH, "BlobArchived")
     assert "rehydrate" in waiting["reason"]
+    assert starts_nothing(pipeline)
     blob(pipeline.storage.input).set_standard_blob_tier("Hot")
     assert pipeline.run().done == 1
 
@@ -166,6 +181,7 @@ def test_a_file_that_fails_in_passing_again_and_again_costs_no_other_file_anythi
         assert pipeline.live(flow).done == 1
         for _ in range(SWEEPS):
             assert pipeline.begin().files_total == 0
+    assert starts_nothing(pipeline)
     assert asked.count("bad.jsonl") == 3
     (waiting,) = rest(pipeline)["waiting"]
     assert (waiting["file"], waiting["code"]) == ("bad.jsonl", "InternalError")
@@ -216,7 +232,7 @@ def test_a_leased_claim_of_a_dead_snapshot_holds_up_no_other_file(
 @pytest.mark.parametrize(
     "field", ["held_until", "done_at", "path", "etag", "snapshot", "timestamp", "held_for"]
 )
-@pytest.mark.parametrize("value", ["nonsense", "nan", "inf", "1e308", "%ff%fe", "../.."])
+@pytest.mark.parametrize("value", ["nonsense", "nan", "inf", "1e308", "%ff%fe", "../..", ""])
 def test_nonsense_in_a_claim_is_that_files_affair(
     pipeline: InlinePipeline, service: RunningService, field: str, value: str
 ) -> None:
@@ -232,6 +248,34 @@ def test_nonsense_in_a_claim_is_that_files_affair(
     assert service.counters()["batches_created"] == 2
 
 
+@pytest.mark.parametrize("owner", ["../..", "..", "a/b", "a?b", "a#b", "", "%2e%2e", "snapshot x"])
+def test_an_owner_that_can_be_none_is_not_asked_for(pipeline: InlinePipeline, owner: str) -> None:
+    """Its name would lead the call to the task hub elsewhere."""
+    pipeline.drop(PATH, requests("ab"))
+    pipeline.begin()
+    (found,) = pipeline.services.work.claims.all()
+    frozen = blob(pipeline.storage.work, names.frozen_input(found.key))
+    frozen.set_blob_metadata({**frozen.get_blob_properties().metadata, "snapshot": quote(owner, safe="")})
+
+    async def is_alive(_: str) -> bool:
+        raise AssertionError(owner)
+
+    seen = asyncio.run(survey(pipeline.services, is_alive, snapshot_id="snapshot-x"))
+    assert [claimed.key for claimed in seen.orphaned] == [found.key]
+
+
+def test_records_that_cannot_be_removed_stop_nothing(pipeline: InlinePipeline) -> None:
+    stray = names.plan("0" * 20)
+    for kept in (stray, "shares/snapshot-0000"):
+        pipeline.storage.work.write(kept, b"", metadata={"held": "1", "wanted": "0", "at": "1"})
+        leased(pipeline.storage.work, kept)
+    pipeline.drop(PATH, requests("ab"))
+    pipeline.begin()
+    assert pipeline.run().done == 1
+    starts_nothing(pipeline)  # the first look has it tidied up
+    assert starts_nothing(pipeline)
+
+
 def test_a_stray_claim_without_metadata_is_told_and_stops_nothing(
     pipeline: InlinePipeline, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -244,11 +288,15 @@ def test_a_stray_claim_without_metadata_is_told_and_stops_nothing(
         assert pipeline.run().files == 0
     (waiting,) = rest(pipeline)["waiting"]
     assert (waiting["file"], waiting["code"]) == (stray, "unreadable_claim")
+    assert starts_nothing(pipeline)
 
 
-def test_metadata_of_a_directory_on_a_file_with_content_hide_nothing(pipeline: InlinePipeline) -> None:
+@pytest.mark.parametrize("value", ["true", "", "TRUE ", "nonsense"])
+def test_metadata_of_a_directory_on_a_file_with_content_hide_nothing(
+    pipeline: InlinePipeline, value: str
+) -> None:
     pipeline.drop(PATH, requests("ab"))
-    blob(pipeline.storage.input).set_blob_metadata({"hdi_isfolder": "true"})
+    blob(pipeline.storage.input).set_blob_metadata({"hdi_isfolder": value, "other": ""})
     assert pipeline.run().done == 1
 
 

@@ -4,14 +4,19 @@ import logging
 import socket
 import subprocess
 import sys
+from contextvars import copy_context
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from azure_functions_runtime.bindings import context
 
 from adapters import own_process
 from adapters.own_process import OwnProcess, OwnProcessError
+from adapters.threads import log_as
 from benchmarks.rig import wait_until
 from domain.settings import Settings
+from local.functions_host.worker_log import Owner, current_owner
 
 WORK = {"snapshot_id": "s", "key": "k"}
 
@@ -53,6 +58,11 @@ def test_it_is_ended_when_it_takes_too_long(monkeypatch: pytest.MonkeyPatch) -> 
         process.run("prepare_file", WORK, limit_seconds=0.3)
 
 
+def run_as_invocation(process: OwnProcess) -> object:
+    log_as(SimpleNamespace(invocation_id="id", thread_local_storage=context._invocation_id_local))
+    return process.run("prepare_file", WORK)
+
+
 def test_an_answer_larger_than_a_pipe_comes_home_and_what_is_said_is_logged(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -61,9 +71,17 @@ def test_an_answer_larger_than_a_pipe_comes_home_and_what_is_said_is_logged(
         "import sys; sys.stdin.readline(); print('a word', file=sys.stderr); "
         "print(repr('x' * 300_000).replace(chr(39), chr(34)))",
     )
+    owners: list[Owner] = []
+
+    def see(_record: logging.LogRecord) -> bool:
+        owners.append(current_owner(loop_thread=None))
+        return True
+
+    monkeypatch.setattr(own_process.log, "filters", [see])
     with OwnProcess() as process, caplog.at_level(logging.WARNING):
-        assert process.run("prepare_file", WORK) == "x" * 300_000
+        assert copy_context().run(run_as_invocation, process) == "x" * 300_000
     assert "a word" in caplog.text
+    assert owners == [Owner("id", "id")]
 
 
 PARENT = """

@@ -54,7 +54,9 @@ def test_everything_that_reads_json_has_the_same_limit(levels: int) -> None:
     ("text", "deep"),
     [
         (b"[" * 100_000, True),
-        (b"[" * MAX_JSON_DEPTH, False),
+        (b"[" * MAX_JSON_DEPTH + b" " * 10_000, False),
+        (b"[" * (MAX_JSON_DEPTH + 1) + b" " * 1_000, True),
+        (b"[" * (MAX_JSON_DEPTH + 1) + b" " * 10_000, True),
         (b"]" * 100_000, False),
         (b'"' + b"[" * 100_000 + b'"', False),
         (b'"\\"' + b"[" * 100_000 + b'"', False),

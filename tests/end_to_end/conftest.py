@@ -14,10 +14,12 @@ from local.azurite import Azurite
 from tests.end_to_end.pipeline import APP, SIMULATOR_SETTINGS, Pipeline, app_settings
 from tests.local.functions_host.running_host import RunningHost
 
+HOST = "local.functions_host"
+
 
 class MakePipeline(Protocol):
     def __call__(
-        self, *, plan: dict[str, Any] | None = None, hosts: int = 1, **settings: str
+        self, *, plan: dict[str, Any] | None = None, hosts: int = 1, module: str = HOST, **settings: str
     ) -> Pipeline: ...
 
 
@@ -26,7 +28,9 @@ def make_pipeline(azurite: Azurite, tmp_path_factory: pytest.TempPathFactory) ->
     """Start storage, service and hosts that nobody else knows; `settings` are app settings in lower case."""
     with ExitStack() as stack:
 
-        def make(*, plan: dict[str, Any] | None = None, hosts: int = 1, **settings: str) -> Pipeline:
+        def make(
+            *, plan: dict[str, Any] | None = None, hosts: int = 1, module: str = HOST, **settings: str
+        ) -> Pipeline:
             service = stack.enter_context(
                 running_simulator(
                     plan=plan, storage_connection=azurite.connection_string, **SIMULATOR_SETTINGS
@@ -38,14 +42,18 @@ def make_pipeline(azurite: Azurite, tmp_path_factory: pytest.TempPathFactory) ->
             stack.callback(containers.delete)
             environment = app_settings(azurite, service, containers, settings)
             folders = [tmp_path_factory.mktemp("host") for _ in range(hosts)]
-            started = [start_host(stack, folder, environment) for folder in folders]
+            started = [start_host(stack, folder, environment, module) for folder in folders]
             return Pipeline(containers, service, started)
 
         yield make
 
 
-def start_host(stack: ExitStack, folder: Path, environment: dict[str, str]) -> RunningHost:
+def start_host(
+    stack: ExitStack, folder: Path, environment: dict[str, str], module: str = HOST
+) -> RunningHost:
     arguments = ("--blob-poll-seconds", "0.2")
-    host = RunningHost(app=APP, state=folder, environment=environment, arguments=arguments).start()
+    host = RunningHost(
+        app=APP, state=folder, environment=environment, arguments=arguments, module=module
+    ).start()
     stack.callback(host.stop)
     return host

@@ -37,6 +37,7 @@ def app_settings(
         "POLL_MIN_SECONDS": "0.2",
         "POLL_MAX_SECONDS": "0.4",
         "SNAPSHOT_WINDOW_SECONDS": "0.5",
+        "PYTHON_THREADPOOL_THREAD_COUNT": "24",  # as deployed
         "SWEEP_SCHEDULE": "*/2 * * * * *",
     }
     return settings | containers.settings | {name.upper(): value for name, value in changes.items()}
@@ -99,7 +100,8 @@ class Pipeline:
 
     def deliveries(self, path: str) -> list[Delivery]:
         """Give what came out of a path, in the order of the snapshots; each delivery once."""
-        processed, errors = self.containers.read("processed"), self.containers.read("error")
+        # Folders of results begin with the path. All of a container would be read again for each file of a test.
+        processed, errors = (self.containers.read(name, prefix=f"{path}_") for name in ("processed", "error"))
         documents = {
             document["snapshot"] + document["etag"]: document
             for name, content in [*processed.items(), *errors.items()]

@@ -61,5 +61,18 @@ def genuine_engine() -> GenuineEngine:
     with (UNPACKED / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         target = UNPACKED / "engine"
-        subprocess.run([sys.executable, packed / "unpack.py", target], check=True, capture_output=True)
+        if not _is_unpacked(packed, target):
+            subprocess.run([sys.executable, packed / "unpack.py", target], check=True, capture_output=True)
     return GenuineEngine(program=target / "RealEngine", bridge=target / "bridge.py")
+
+
+def _is_unpacked(packed: Path, target: Path) -> bool:
+    """Tell whether nothing is to be done: what runs must not be written again, as unpacking does each time."""
+    stamp, bridge = target / ".unpacked", target / "bridge.py"
+    size = (packed / "engine.tar.xz").stat().st_size
+    return (
+        stamp.is_file()
+        and stamp.read_text() == str(size)
+        and bridge.is_file()
+        and bridge.read_bytes() == (packed / "bridge.py").read_bytes()
+    )

@@ -15,6 +15,8 @@ from tests.local.functions_host.running_host import RunningHost
 
 BLOBS = Path(__file__).resolve().parents[1] / "local" / "functions_host" / "apps" / "blobs"
 POISON_THRESHOLD = 5
+# The trigger's own queue is asked once a minute after a lull.
+pytestmark = pytest.mark.timeout(600)
 
 Calls: TypeAlias = Callable[[str], Counter[str]]
 
@@ -122,7 +124,6 @@ def test_an_event_calls_each_time_it_comes_for_the_version_that_is_there(
 
 
 @pytest.mark.minutes
-@pytest.mark.timeout(600)
 def test_what_was_seen_is_not_seen_again_after_a_kill(
     hosts: Hosts, containers: Containers, record: Path, calls: Calls
 ) -> None:

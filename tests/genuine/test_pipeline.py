@@ -14,6 +14,9 @@ from tests.genuine.conftest import MakeStage
 from tests.genuine.hosts import DURABLE, Kind
 from tests.genuine.stage import NEVER, Stage
 
+# Time-outs of a minute are part of some stories, and a busy machine starts an engine in half of one.
+pytestmark = pytest.mark.timeout(600)
+
 # What the engine logs at level Information of its own steps, and its advice where tracing is not set up.
 NOISE = re.compile(
     r"info (DurableTask\.|Function\.(process_snapshot|run_files))|Distributed Tracing V2 is GA"
@@ -151,7 +154,6 @@ def test_what_is_asked_for_is_reported_and_forgotten_in_the_end(make_stage: Make
 
 
 @pytest.mark.minutes
-@pytest.mark.timeout(600)
 def test_a_host_that_is_killed_goes_on_as_the_next_version(make_stage: MakeStage) -> None:
     pipeline = make_stage(plan=SLOW_PLAN)
     hub = pipeline.hub()
@@ -200,7 +202,6 @@ def test_a_file_that_kills_its_worker_is_set_aside_and_the_others_are_done(
 
 
 @pytest.mark.minutes
-@pytest.mark.timeout(600)
 def test_a_snapshot_whose_messages_are_lost_is_given_up_and_its_batches_are_collected(
     make_stage: MakeStage,
 ) -> None:

@@ -12,8 +12,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from azure.functions import OrchestrationContext
-
 from activities import prepare_file
 from local.functions_host import turn
 from local.functions_host.cli import main
@@ -24,12 +22,12 @@ _numbers = itertools.count()
 _files: dict[str, Path] = {}
 
 
-def record(handle: Callable[[OrchestrationContext], str], **asked: Any) -> Answer:
+def record(handle: Callable[[str], str], **asked: Any) -> Answer:
     """Call an orchestrator as the host would, and keep request and answer."""
 
-    def keep(context: OrchestrationContext) -> str:
-        answer = handle(context)
-        request, told = json.loads(context.body), json.loads(answer)
+    def keep(body: str) -> str:
+        answer = handle(body)
+        request, told = json.loads(body), json.loads(answer)
         started = next(event for event in request["history"] if event["EventType"] == 0)
         execution = started["OrchestrationInstance"]["ExecutionId"]
         if execution not in _files:

@@ -18,6 +18,7 @@ from local.functions_host.commit import fires_at, start_message
 from local.functions_host.history import Event, RuntimeStatus
 from local.functions_host.storage.orchestrations import Instance, Turn
 from local.functions_host.turn import TurnOutcome, run_turn
+from tests.local.functions_host.called_directly import called_directly
 
 BEGIN = 1_790_000_000.0
 
@@ -100,7 +101,7 @@ class VirtualEngine:
             self.latest_stir = max(self.latest_stir, self.now - promised)
         so_far = json.dumps(execution.events)[1:-1]
         turn = Turn(instance=execution.instance, number=0, history=so_far, messages=messages, consumed=())
-        outcome = run_turn(turn, self._handles[execution.instance.name], self.now)
+        outcome = run_turn(turn, called_directly(self._handles[execution.instance.name]), self.now)
         execution.instance = outcome.instance
         execution.events += json.loads(json.dumps(outcome.events))
         self.longest_history = max(self.longest_history, len(execution.events))

@@ -2,6 +2,7 @@
 
 import asyncio
 import inspect
+import threading
 from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
@@ -28,13 +29,16 @@ def fresh_services() -> Iterator[None]:
     services.cache_clear()
 
 
+CONTEXT = SimpleNamespace(invocation_id="id", thread_local_storage=threading.local())
+
+
 def answer(
     function: Any, method: str, url: str = ADDRESS, route: dict[str, str] | None = None
 ) -> func.HttpResponse:
     """Call a function as the worker does, its durable client made by the SDK."""
     request = func.HttpRequest(method=method, url=url, route_params=route, body=b"")
     call_it = function._function.get_user_function()
-    given = {"req": request, "client": NO_TASK_HUB, "context": None}
+    given = {"req": request, "client": NO_TASK_HUB, "context": CONTEXT}
     wanted = {name: value for name, value in given.items() if name in inspect.signature(call_it).parameters}
     response: func.HttpResponse = asyncio.run(call_it(**wanted))
     return response

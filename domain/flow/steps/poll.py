@@ -44,19 +44,20 @@ class Poll(Step[Flow]):
         told = from_wire(ok, PollAnswer)
         if told.share:
             agreed(flow, told.share, now)
-        progress = False
-        for s in self._asked_for(flow, call):
-            progress = apply_news(flow, s, told.news.get(s.batch_id or ""), now) or progress
-        flow.poll.after_poll(now, flow.settings, progress=progress)
+        moved = [
+            apply_news(flow, s, told.news.get(s.batch_id or ""), now) for s in self._asked_for(flow, call)
+        ]
+        flow.poll.after_poll(now, flow.settings, progress=any(moved))
         flow.poll.complaint = told.complaint
 
     def failed(self, flow: Flow, call: Call, fault: Fault, now: float) -> None:
         """Look again later. A look that failed has seen nothing; only the wait for a cancellation has a limit by count."""
-        progress = False
-        for s in self._asked_for(flow, call):
-            if s.cancel_asked:
-                progress = apply_news(flow, s, None, now, looked=False) or progress
-        flow.poll.after_poll(now, flow.settings, progress=progress, fault=fault)
+        given_up = [
+            apply_news(flow, s, None, now, looked=False)
+            for s in self._asked_for(flow, call)
+            if s.cancel_asked
+        ]
+        flow.poll.after_poll(now, flow.settings, progress=any(given_up), fault=fault)
         flow.poll.complaint = fault.message
 
     def _asked_for(self, flow: Flow, call: Call) -> list[ShardState]:

@@ -1,7 +1,7 @@
 """Agree with the other snapshots on how many batches this one may have alive."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 from domain.contracts import Fault, Share, ShareRequest, from_wire, to_wire
 from domain.flow.flow import Flow
@@ -27,7 +27,7 @@ class AgreeOnShare(Step[Flow]):
     def calls(self, flow: Flow, ready: list[Flow], now: float) -> Iterator[Call]:
         """Ask."""
         del ready
-        yield Call(self.activity, to_wire(_request(flow, now)))
+        yield Call(self.activity, to_wire(_request(flow, use_of_places(flow, now))))
 
     def answered(self, flow: Flow, call: Call, ok: Any, now: float) -> None:
         """Go by what was agreed."""
@@ -52,16 +52,11 @@ def agreed(flow: Flow, share: Share, now: float) -> None:
 
 def share_at_poll(flow: Flow, now: float) -> ShareRequest | None:
     """Give what to ask for along with a look at the batches; None while what was agreed on suits all."""
-    told, active, wanted = flow.allowance, held_places(flow, now), wanted_places(flow, now)
     if flow.calls_of(AgreeOnShare.activity):
         return None
-    keeps_up = wanted > 0 or told.places > active or now - told.looked_at > _stale_seconds(flow) / STALE_POLLS
-    return _request(flow, now) if keeps_up else None
-
-
-def free_places(flow: Flow, now: float) -> int:
-    """Count the batches that may be begun beside those that are alive or on their way."""
-    return allowed_places(flow) - held_places(flow, now)
+    told, use = flow.allowance, use_of_places(flow, now)
+    is_old = now - told.looked_at > _stale_seconds(flow) / STALE_POLLS
+    return _request(flow, use) if use.wanted > 0 or told.places > use.held or is_old else None
 
 
 def allowed_places(flow: Flow) -> int:
@@ -69,18 +64,25 @@ def allowed_places(flow: Flow) -> int:
     return min(flow.allowance.places, flow.settings.max_active_batches)
 
 
-def held_places(flow: Flow, now: float) -> int:
-    """Count the places in use: batches, and shards on their way to one."""
-    on_their_way = _on_their_way(flow, now)
-    return sum(s.step is ShardStep.ACTIVE or s.identity in on_their_way for s in flow.shards)
+class UseOfPlaces(NamedTuple):
+    """How many places are in use, and how many more would be.
+
+    held: batches, and shards on their way to one. wanted: the batches that would be submitted if there were room; one for
+    each file that is not prepared yet.
+    """
+
+    held: int
+    wanted: int
 
 
-def wanted_places(flow: Flow, now: float) -> int:
-    """Count the batches that would be submitted if there were room: one for each file that is not prepared yet."""
+def use_of_places(flow: Flow, now: float) -> UseOfPlaces:
+    """Count the places in use, and those that are wanted besides."""
     on_their_way = _on_their_way(flow, now)
+    held = sum(s.step is ShardStep.ACTIVE or s.identity in on_their_way for s in flow.shards)
     ready = sum(s.step is ShardStep.SUBMIT and s.identity not in on_their_way for s in flow.shards)
     unprepared = sum(f.step is FileStep.PREPARE for f in flow.files)
-    return ready + unprepared + max(0, flow.files_total - flow.totals.files - len(flow.files))
+    not_admitted = max(0, flow.files_total - flow.totals.files - len(flow.files))
+    return UseOfPlaces(held, ready + unprepared + not_admitted)
 
 
 def _on_their_way(flow: Flow, now: float) -> set[tuple[str, str]]:
@@ -99,19 +101,19 @@ def _is_unsettled(flow: Flow, now: float) -> bool:
     A shard that was begun wants no further place; but its own may have been given back while its batch was alive, or before
     its batch failed as a whole.
     """
-    active, wanted, told = held_places(flow, now), wanted_places(flow, now), flow.allowance.places
-    if wanted > 0:
-        return told <= active
-    if told < active and any(s.begun for s in flow.shards_in(ShardStep.SUBMIT)):
+    use, told = use_of_places(flow, now), flow.allowance.places
+    if use.wanted > 0:
+        return told <= use.held
+    if told < use.held and any(s.begun for s in flow.shards_in(ShardStep.SUBMIT)):
         return True
-    return told > 0 and not active and any(s.step is ShardStep.SEND for s in flow.shards)
+    return told > 0 and not use.held and any(s.step is ShardStep.SEND for s in flow.shards)
 
 
-def _request(flow: Flow, now: float) -> ShareRequest:
+def _request(flow: Flow, use: UseOfPlaces) -> ShareRequest:
     return ShareRequest(
         snapshot_id=flow.snapshot_id + flow.part,
-        active=held_places(flow, now),
-        wanted=wanted_places(flow, now),
+        active=use.held,
+        wanted=use.wanted,
         limit=flow.settings.max_active_batches,
         reserve=flow.settings.micro_batch_size,
         stale_seconds=_stale_seconds(flow),

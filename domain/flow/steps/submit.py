@@ -8,9 +8,9 @@ from domain.contracts import Fault, ShardWork, Submitted, from_wire, to_wire
 from domain.flow.flow import Flow
 from domain.flow.pacing import QuotaGauge, later
 from domain.flow.state import Call, ShardState, ShardStep
-from domain.flow.step import Due, Step, places, within_places
+from domain.flow.step import Due, Step, within_places
 from domain.flow.steps.pause import pause
-from domain.flow.steps.share import allowed_places, free_places
+from domain.flow.steps.share import allowed_places, use_of_places
 from domain.flow.turns import round_robin
 from domain.tokens import quota_tokens
 
@@ -46,11 +46,10 @@ class Submit(Step[ShardState]):
         return Call(self.activity, to_wire(work), *s.identity, weight=s.shard.size)
 
     def _admissible(self, flow: Flow, shards: Iterable[ShardState], now: float) -> Iterator[ShardState]:
-        """Pick the shards that there are places for and that their deployments take, as far as we know."""
+        """Pick the shards that may be alive and that their deployments take, as far as we know."""
         under_way = flow.calls_of(self.activity)
-        alive = len(flow.shards_in(ShardStep.ACTIVE)) + len(under_way)
-        room = min(places(flow, under_way, now), allowed_places(flow) - alive)
-        fresh = free_places(flow, now)
+        room = allowed_places(flow) - len(flow.shards_in(ShardStep.ACTIVE)) - len(under_way)
+        fresh = allowed_places(flow) - use_of_places(flow, now).held
         taken: Counter[str] = Counter()
         tokens: Counter[str] = Counter()
         for call in under_way:
@@ -61,7 +60,7 @@ class Submit(Step[ShardState]):
             if room <= 0:
                 return
             model = s.shard.model
-            if model in full or taken[model] >= flow.pauses.width(s.reaches, now, taken[model] + room):
+            if model in full or taken[model] >= flow.pauses.width(s.reaches, now, taken[model] + 1):
                 continue
             if not s.begun and fresh <= 0:
                 # Those that are begun come first, and have their places.

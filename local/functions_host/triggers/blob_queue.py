@@ -1,6 +1,7 @@
 """Calling blob functions: a bounded number at once for each function, several tries, then the poison list."""
 
 import asyncio
+import json
 import time
 from collections.abc import Iterable
 
@@ -8,11 +9,12 @@ from azure.core.exceptions import AzureError, ResourceNotFoundError
 from azure.storage.blob import BlobServiceClient
 
 from local.functions_host.background import BackgroundTasks
-from local.functions_host.converters import blob_client
+from local.functions_host.errors import WorkerError
 from local.functions_host.functions import AppFunction
 from local.functions_host.invoke import Invoker
 from local.functions_host.logs import host_logger, user_traceback
 from local.functions_host.storage.blobs import BlobStore, BlobWork
+from local.functions_host.worker_messages import ModelBindingData, TypedData
 
 RETRY_SECONDS = 0.5
 _log = host_logger("blobs")
@@ -66,18 +68,15 @@ class BlobQueue:
                 work, is_fresh = self._store.count_failure(work), False
                 if work.tries >= self._poison_threshold:
                     _log.error("%s given up for %s/%s", work.function, work.container, work.name)
-                    self._store.give_up(work, repr(failure), time.time())
+                    self._store.give_up(work, str(failure), time.time())
                     return
                 await asyncio.sleep(RETRY_SECONDS)
             self._store.finish(work)
 
-    async def _call(self, function: AppFunction, work: BlobWork) -> Exception | None:
+    async def _call(self, function: AppFunction, work: BlobWork) -> WorkerError | None:
         try:
-            client = await self._invoker.in_thread(
-                blob_client, function.trigger_type, function.trigger["connection"], work.container, work.name
-            )
-            await self._invoker.call_trigger(function, client)
-        except Exception as error:  # noqa: BLE001 - whatever the app raises is a failed try
+            await self._invoker.call(function, _reference(function, work))
+        except WorkerError as error:
             _log.warning(
                 "%s failed for %s/%s (try %d)\n%s",
                 *(function.name, work.container, work.name, work.tries + 1, user_traceback(error)),
@@ -104,3 +103,15 @@ class BlobQueue:
                     "%s/%s is another version now, %s is not called", work.container, work.name, function.name
                 )
                 return False
+
+
+def _reference(function: AppFunction, work: BlobWork) -> TypedData:
+    """What the storage extension sends in place of a blob's content; the connection is the name of a setting."""
+    told = {
+        "Connection": function.trigger["connection"],
+        "ContainerName": work.container,
+        "BlobName": work.name,
+    }
+    return TypedData(
+        model_binding_data=ModelBindingData(source="AzureStorageBlobs", content=json.dumps(told))
+    )

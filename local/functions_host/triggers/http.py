@@ -2,15 +2,16 @@
 
 import re
 from collections.abc import Iterable
+from email.utils import formatdate
+from typing import Any
 
 from aiohttp import web
-from azure.functions.meta import Datum
 
-from local.functions_host.converters import decode, encode
-from local.functions_host.errors import AppLoadError
-from local.functions_host.functions import AppFunction, TriggerKind
+from local.functions_host.errors import AppLoadError, WorkerError
+from local.functions_host.functions import AppFunction
 from local.functions_host.invoke import Invoker
 from local.functions_host.logs import host_logger, user_traceback
+from local.functions_host.worker_messages import HttpRequest, Nullable, RpcHttp, RpcHttpCookie, TypedData
 
 _SEGMENT = re.compile(r"\{(?P<all>\*?)(?P<name>[A-Za-z_]\w*)\}")
 _log = host_logger("http")
@@ -61,9 +62,8 @@ class _HttpFunction:
 
     async def answer(self, request: web.Request) -> web.Response:
         try:
-            result = await self._invoker.call(self._function, await _decoded(request))
-            return _response(encode("http", result))
-        except Exception as error:  # noqa: BLE001 - the app's failure is the caller's 500
+            return _response(await self._invoker.call(self._function, await _value_of(request)))
+        except WorkerError as error:
             _log.error(
                 "%s %s: %s failed\n%s",
                 request.method,
@@ -74,26 +74,45 @@ class _HttpFunction:
             return web.Response(status=500)
 
 
-async def _decoded(request: web.Request) -> object:
-    value = {
-        "method": Datum(request.method, "string"),
-        "url": Datum(str(request.url), "string"),
-        "headers": {name.lower(): Datum(text, "string") for name, text in request.headers.items()},
-        "query": {name: Datum(text, "string") for name, text in request.query.items()},
-        "params": {name: Datum(text, "string") for name, text in request.match_info.items()},
-        "body": Datum(await request.read(), "bytes"),
-    }
-    return decode(TriggerKind.HTTP, value, "http")
+async def _value_of(request: web.Request) -> TypedData:
+    return TypedData(
+        http=HttpRequest(
+            method=request.method,
+            url=str(request.url),
+            headers={name.lower(): text for name, text in request.headers.items()},
+            query=dict(request.query),
+            params=dict(request.match_info),
+            body=TypedData(bytes=await request.read()),
+        )
+    )
 
 
-def _response(datum: Datum) -> web.Response:
-    if datum.type == "string":
-        return web.Response(text=datum.value)
-    value = datum.value
-    response = web.Response(status=int(value["status_code"].value), body=value["body"].value)
-    for name, text in value["headers"].items():
-        response.headers[name] = text.value
-    for cookies in value["cookies"] or ():
-        for morsel in cookies.values():
-            response.headers.add("Set-Cookie", morsel.OutputString())
+def _response(returned: TypedData | None) -> web.Response:
+    content = returned.content if returned else None
+    if not isinstance(content, RpcHttp):
+        return web.Response(body=content) if isinstance(content, bytes) else web.Response(text=content)
+    response = web.Response(status=int(content.status_code), body=content.body.content)
+    for name, text in content.headers.items():
+        response.headers[name] = text
+    for cookie in content.cookies or ():
+        response.headers.add("Set-Cookie", _cookie(cookie))
     return response
+
+
+def _cookie(cookie: RpcHttpCookie) -> str:
+    def given(value: Nullable | None) -> Any:
+        return value and value.value
+
+    expires = given(cookie.expires)
+    attributes = {
+        "Domain": given(cookie.domain),
+        "Path": given(cookie.path),
+        "Expires": expires and formatdate(expires.seconds, usegmt=True),
+        "Max-Age": given(cookie.max_age),
+        "SameSite": {1: "Lax", 2: "Strict", 3: "None"}.get(cookie.same_site),
+    }
+    flags = [
+        name for name, is_set in (("Secure", cookie.secure), ("HttpOnly", cookie.http_only)) if given(is_set)
+    ]
+    told = [f"{name}={value}" for name, value in attributes.items() if value not in (None, "")]
+    return "; ".join([f"{cookie.name}={cookie.value}", *told, *flags])

@@ -6,14 +6,14 @@ import time
 from collections.abc import Iterable
 
 from local.functions_host.background import BackgroundTasks
-from local.functions_host.converters import decode
-from local.functions_host.errors import AppLoadError
-from local.functions_host.functions import AppFunction, TriggerKind
+from local.functions_host.errors import AppLoadError, WorkerError
+from local.functions_host.functions import AppFunction
 from local.functions_host.history import wire_time
 from local.functions_host.invoke import Invoker
 from local.functions_host.logs import host_logger, user_traceback
 from local.functions_host.storage.timers import TimerStatus, TimerStore
 from local.functions_host.triggers.schedule import Schedule
+from local.functions_host.worker_messages import TypedData
 
 SHORTEST_MONITORED_SECONDS = 60.0  # Azure keeps no status of schedules that recur more often
 _LONGEST_SLEEP_SECONDS = 60.0  # a laptop that wakes up is at most this late
@@ -80,10 +80,10 @@ class _Timer:
         await self._run(is_past_due=False)
 
     async def _run(self, *, is_past_due: bool) -> None:
-        request = decode(TriggerKind.TIMER, json.dumps(self._request(is_past_due=is_past_due)), "json")
+        request = TypedData(json=json.dumps(self._request(is_past_due=is_past_due)))
         try:
-            await self._invoker.call_trigger(self._function, request)
-        except Exception as error:  # noqa: BLE001 - the schedule goes on whatever the app raises
+            await self._invoker.call(self._function, request)
+        except WorkerError as error:  # the schedule goes on
             _log.error("%s failed\n%s", self._function.name, user_traceback(error))
 
     def _request(self, *, is_past_due: bool) -> dict[str, object]:

@@ -2,12 +2,15 @@
 
 from dataclasses import fields
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.contracts import SnapshotSettings
 from tests.domain.flow.history import History, check_end
 from tests.domain.flow.world import Mood, World
+
+pytestmark = pytest.mark.lives
 
 SET_APART = ("longest_hours", "died")
 chances = st.sampled_from([0.0, 0.0, 0.1, 0.5])

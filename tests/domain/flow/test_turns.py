@@ -2,6 +2,7 @@
 
 from collections import Counter
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -31,10 +32,31 @@ def test_what_begins_weighs_no_more_than_allowed_unless_one_heavy_thing_is_alone
             assert all(beside + begun and sum(beside + begun) + size > HEAVIEST for size in free)
 
 
+@pytest.mark.parametrize(
+    ("moving", "sizes", "taken"),
+    [
+        ([], [400, 400, 101], [400, 400]),
+        ([400], [401, 400, 101], [400]),
+        # An eighth is light, and not held up by what is heavy.
+        ([800], [101, LIGHT, LIGHT], [LIGHT, LIGHT]),
+        ([LIGHT] * 7, [LIGHT, LIGHT, 101], [LIGHT, 101]),
+    ],
+)
+def test_heavy_and_light_ones_have_as_much_each_for_themselves(
+    moving: list[int], sizes: list[int], taken: list[int]
+) -> None:
+    assert list(take_within(sizes, int, most=9, heaviest=HEAVIEST, moving=moving)) == taken
+
+
 def test_a_small_file_is_not_behind_all_shards_of_a_large_one() -> None:
     waiting = [f"large/{n}" for n in range(5)] + ["small/0", "other/0", "other/1"]
     turns = round_robin(waiting, lambda shard: shard.partition("/")[0], Counter({"large": 1}))
     assert turns == ["small/0", "other/0", "large/0", "other/1", "large/1", "large/2", "large/3", "large/4"]
+
+
+def test_who_was_served_more_waits_until_the_others_have_had_as_much() -> None:
+    turns = round_robin(["a0", "a1", "b0", "b1", "b2"], lambda item: item[0], Counter({"a": 2}))
+    assert turns == ["b0", "b1", "a0", "b2", "a1"]
 
 
 @given(

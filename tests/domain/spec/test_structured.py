@@ -75,6 +75,7 @@ def test_columns_are_the_properties_in_their_order() -> None:
         ('{"label": "good"', "The answer is not JSON"),
         ('```json\n{"label": "good"}\n```', "The answer is not JSON"),
         ("[" * 100_000, "nested too deeply"),
+        ("[" * 600 + "]" * 600, "does not fit the schema, and is nested too deeply to be shown"),
         (None, "The answer has no text."),
         (3, "The answer has no text."),
     ],

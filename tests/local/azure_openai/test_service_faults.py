@@ -5,6 +5,7 @@ import json
 from collections import Counter
 from pathlib import Path
 from typing import Any
+from unittest.mock import ANY
 
 import httpx2
 import msgspec
@@ -209,6 +210,27 @@ def test_counts_shown_meanwhile_never_go_beyond_the_end() -> None:
             seen.append((batch.request_counts.completed, batch.request_counts.failed))
     assert seen[-1] == (30, 10)
     assert seen == sorted(seen)
+
+
+def test_a_row_is_answered_oddly_on_request(client: OpenAI, service: RunningService) -> None:
+    odd: dict[str, dict[str, Any]] = {
+        "a": {"answer": "tool_calls"},
+        "b": {"body": None},
+        "c": {"line": '{"custom_id":"@custom_id@"}'},
+    }
+    service.plan(rows=[{"custom_id": name, "effect": "odd", **how} for name, how in odd.items()])
+    batch = run(client, jsonl([chat_row(name) for name in odd]))
+    found = {line["custom_id"]: line for line in lines(client, batch.output_file_id)}
+    message = found["a"]["response"]["body"]["choices"][0]["message"]
+    assert message["tool_calls"][0]["function"]["name"] == "open_ticket"
+    assert found["b"]["response"] == {**found["a"]["response"], "body": None, "request_id": ANY}
+    assert found["c"] == {"custom_id": "c"}
+
+
+@pytest.mark.parametrize("rule", [{"answer": "of no such name"}, {}])
+def test_an_odd_answer_that_is_not_known_is_refused(rule: dict[str, str]) -> None:
+    with pytest.raises(msgspec.ValidationError, match="answer"):
+        msgspec.convert({"rows": [{"effect": "odd", **rule}]}, Plan)
 
 
 def test_rows_may_be_missing_double_or_cut_off(client: OpenAI, service: RunningService) -> None:

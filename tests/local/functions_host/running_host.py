@@ -27,6 +27,7 @@ class RunningHost:
     state: Path
     environment: dict[str, str] = field(default_factory=dict)
     arguments: tuple[str, ...] = ()
+    module: str = "local.functions_host"
     origin: str = ""
     _process: subprocess.Popen[bytes] | None = None
     _log_offset: int = 0
@@ -63,7 +64,7 @@ class RunningHost:
         """Start the host without waiting for anything."""
         self.state.mkdir(parents=True, exist_ok=True)
         self._log_offset = len(self.log)
-        host = [sys.executable, "-m", "local.functions_host", "--port", "0"]
+        host = [sys.executable, "-m", self.module, "--port", "0"]
         with (self.state / "log.txt").open("ab") as log:
             self._process = subprocess.Popen(
                 [*host, "--app", str(self.app), "--state", str(self.state), *self.arguments],

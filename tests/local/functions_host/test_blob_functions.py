@@ -143,7 +143,7 @@ def test_a_blob_whose_function_keeps_failing_is_given_up(
     assert calls().count(("scanned", "in/good.txt")) == 1
     [(function, container, name, _, error, _)] = rows(blobs, "blob_poison")
     assert (function, container, name) == ("scanned", containers.input, "in/bad.txt")
-    assert error == "ValueError('a bad blob')"
+    assert error == "ValueError: a bad blob"
     assert rows(blobs, "blob_queue") == []
 
 

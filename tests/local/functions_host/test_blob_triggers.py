@@ -1,5 +1,6 @@
 """Blob triggers before any blob: paths, sources, connections."""
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -62,13 +63,9 @@ def test_malformed_paths_are_refused(path: str) -> None:
 
 def blob_functions(trigger: dict[str, Any], **environment: str) -> BlobFunctions:
     function = AppFunction(
-        name="f",
+        metadata=SimpleNamespace(name="f"),  # type: ignore[arg-type]
         kind=TriggerKind.BLOB,
-        call=str,
-        is_async=False,
         trigger={"path": "in/{name}", "connection": "DATA", **trigger},
-        trigger_parameter="client",
-        trigger_type=None,
     )
     nothing: Any = None
     return BlobFunctions(

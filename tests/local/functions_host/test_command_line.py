@@ -60,7 +60,7 @@ def test_a_busy_host_ends_without_waiting_and_repeats_the_work_later(
 @pytest.mark.parametrize(
     ("code", "words"),
     [
-        ("def oops(:\n", ["function_app.py cannot be imported: SyntaxError", "def oops(:"]),
+        ("def oops(:\n", ["the app cannot be loaded: SyntaxError", "def oops(:"]),
         ("import json\njson.loads('[')\n", ["JSONDecodeError", "json.loads('[')"]),
         (
             HEAD

@@ -15,6 +15,7 @@ from local.functions_host.decisions import ScheduleActivity
 from local.functions_host.history import Event, EventType, RuntimeStatus
 from local.functions_host.storage.orchestrations import Instance, Turn
 from local.functions_host.turn import TurnOutcome, run_turn
+from tests.local.functions_host.called_directly import called_directly
 from tests.local.functions_host.conftest import APPS
 
 NOW = 1_800_000_000.0
@@ -29,7 +30,8 @@ def handles() -> dict[str, Any]:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return {
-        function.get_function_name(): function.get_user_function() for function in module.app.get_functions()
+        function.get_function_name(): called_directly(function.get_user_function())
+        for function in module.app.get_functions()
     }
 
 

@@ -1,6 +1,7 @@
 """HTTP functions behind real requests, and the host's own pages."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from aiohttp import web
@@ -70,6 +71,7 @@ def test_the_log_shows_the_apps_own_lines_of_a_failure(host: RunningHost) -> Non
 
     assert 'raise LookupError("nowhere")' in host.log
     assert "functions_host/invoke.py" not in host.log
+    assert "azure_functions_runtime" not in host.log
 
 
 @pytest.mark.parametrize(("method", "path", "status"), [("POST", "hello/you", 405), ("GET", "unknown", 404)])
@@ -77,6 +79,32 @@ def test_other_methods_and_routes_are_refused(host: RunningHost, method: str, pa
     send = host.get if method == "GET" else host.post
 
     assert send(f"/api/{path}").status_code == status
+
+
+def test_a_plain_function_with_a_durable_client_is_indexed_and_fails_at_every_call_as_in_azure(
+    make_host: MakeHost, tmp_path: Path
+) -> None:
+    (tmp_path / "function_app.py").write_text(
+        "import azure.durable_functions as df\nimport azure.functions as func\napp = df.DFApp()\n"
+        '@app.route(route="plain")\n@app.durable_client_input(client_name="client")\n'
+        'def plain(req: func.HttpRequest, client) -> func.HttpResponse: return func.HttpResponse("")\n'
+    )
+    host = make_host(tmp_path).start()
+
+    assert host.get("/api/plain").status_code == 500
+    assert "can't be used in 'await' expression" in host.log
+
+
+def test_cookies_keep_their_attributes(make_host: MakeHost, tmp_path: Path) -> None:
+    sent = "a=b; Domain=x.test; Path=/p; Expires=Wed, 21 Oct 2026 07:28:00 GMT; Max-Age=9; SameSite=Lax; Secure; HttpOnly"
+    (tmp_path / "function_app.py").write_text(
+        "import azure.functions as func\napp = func.FunctionApp()\n"
+        '@app.route(route="cookie")\ndef cookie(req: func.HttpRequest) -> func.HttpResponse:\n'
+        f'    return func.HttpResponse("", headers={{"Set-Cookie": {sent!r}}})\n'
+    )
+    told = make_host(tmp_path).start().get("/api/cookie").headers["Set-Cookie"]
+
+    assert told == sent.replace("Max-Age=9", "Max-Age=9.0")
 
 
 def test_the_host_tells_its_state_and_functions(host: RunningHost) -> None:
@@ -105,13 +133,9 @@ def test_the_route_prefix_comes_from_host_json(make_host: MakeHost, tmp_path: Pa
 @pytest.mark.parametrize("route", ["runs/{id:int}", "runs/{id?}", "runs/{id=1}", "runs/{", "runs/{**path}"])
 def test_route_templates_that_are_not_supported_are_refused(route: str) -> None:
     function = AppFunction(
-        name="f",
+        metadata=SimpleNamespace(name="f"),  # type: ignore[arg-type]
         kind=TriggerKind.HTTP,
-        call=str,
-        is_async=False,
         trigger={"route": route},
-        trigger_parameter="req",
-        trigger_type=None,
     )
     with pytest.raises(AppLoadError, match="this host supports"):
         add_http_routes(web.UrlDispatcher(), [function], prefix="api", invoker=None)  # type: ignore[arg-type]

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from local.functions_host import history
-from local.functions_host.commit import TurnCommit
+from local.functions_host.commit import Effects, TurnCommit
 from local.functions_host.decisions import ScheduleActivity, SetTimer
 from local.functions_host.errors import StateError
 from local.functions_host.history import Event, EventType, RuntimeStatus
@@ -120,6 +120,21 @@ def test_an_error_in_the_middle_of_a_turn_leaves_nothing_behind(
 
     assert store.open_activities() == []
     assert store.next_turn("i", NOW) == turn
+
+
+def test_a_turn_of_an_instance_whose_place_was_taken_meanwhile_is_dropped(
+    store: OrchestrationStore, commit: TurnCommit
+) -> None:
+    turn = started(store, commit)
+    child = instance(execution_id="e2", name="child")
+    commit.start(child, replaces=True)
+    call = ScheduleActivity(id=0, name="work", input="1")
+
+    assert commit.write(turn, outcome(turn, activities=(call,)), NOW) == Effects()
+    assert store.find("i") == child
+    upcoming = store.next_turn("i", NOW)
+    assert upcoming is not None
+    assert [event.get("Name") for event in upcoming.messages] == ["child"]
 
 
 def test_activities_are_kept_until_they_are_answered(store: OrchestrationStore, commit: TurnCommit) -> None:

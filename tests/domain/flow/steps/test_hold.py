@@ -1,0 +1,42 @@
+"""A file is set aside: with what it needs, and in any case."""
+
+import pytest
+
+from domain.flow.pacing import MAX_OTHER_TRIES
+from domain.flow.state import FileStep
+from tests.domain.flow.stories import NEVER, NOW, answer, begun, fail, file_at, flow_of
+
+
+@pytest.mark.parametrize(
+    "needs", [{}, {"needs_settings": True}, {"needs_version": True}], ids=["time", "settings", "version"]
+)
+def test_the_mark_says_why_and_what_may_help(needs: dict[str, bool]) -> None:
+    file = file_at(fresh=True)
+    file.hold("It is too dear.", **needs)
+    flow = flow_of(file)
+    (call,) = begun(flow, NOW)
+    expected = {"needs_settings": False, "needs_version": False} | needs
+    assert call.activity == "hold_file"
+    assert (
+        call.input
+        == {
+            "snapshot_id": "snapshot-1",
+            "key": "k",
+            "fresh": True,
+            "spec": None,
+            "reason": "It is too dear.",
+        }
+        | expected
+    )
+    answer(flow, call, NOW)
+    assert (flow.totals.held, flow.finished) == (1, True)
+
+
+def test_a_file_whose_mark_cannot_be_written_leaves_all_the_same() -> None:
+    flow, now = flow_of(file_at(FileStep.HOLD)), NOW
+    for _ in range(MAX_OTHER_TRIES):
+        assert not flow.finished
+        (call,) = begun(flow, now)
+        fail(flow, call, now, NEVER)
+        now += 3600
+    assert (flow.totals.held, flow.finished) == (1, True)
