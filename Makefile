@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint types lock lock-check check genuine mutate bench refusals chaos clean
+.PHONY: help setup demo test lint types lock lock-check check genuine mutate bench refusals answers chaos clean
 
 # Of these, the first that will do becomes that of .venv; another one: make clean, then make setup PYTHON=python3.13.
 PYTHON ?= python3 python3.14 python3.13 python3.12 python3.11
@@ -13,6 +13,7 @@ PYTEST_ARGS ?=
 # Each has an Azurite of its own. One more than two cores: a few tests wait most of a minute for a deadline.
 PYTEST_WORKERS ?= 3
 CHAOS_ARGS ?=
+ANSWERS_ARGS ?=
 ROOM ?= domain/service
 KEEP ?=
 
@@ -64,6 +65,9 @@ bench: setup benchmarks/__main__.py ## Measure speed, memory and calls against t
 
 refusals: setup ## Let storage refuse each kind of call of a job, in each way; count what is lost and paid (REFUSALS_ARGS="LeaseIdMissing cut")
 	@$(VENV_PYTHON) -m tests.activities.refusal_course $(REFUSALS_ARGS)
+
+answers: setup ## Spoil the answer to each kind of call to the service, in each way; count what is lost and paid (ANSWERS_ARGS="create_batch live")
+	@$(VENV_PYTHON) -m tests.activities.service_walk $(ANSWERS_ARGS)
 
 chaos: setup ## Kill hosts, wipe their memory, let the service misbehave, count every request (CHAOS_ARGS="--seed 8")
 	@$(VENV_PYTHON) -m benchmarks.chaos $(CHAOS_ARGS)

@@ -11,6 +11,7 @@ from functools import cache, cached_property
 from typing import TYPE_CHECKING, TypeAlias
 
 from adapters.malloc import give_memory_back
+from adapters.openai.known_batches import KnownBatches
 from adapters.own_process import OwnProcess
 from adapters.storage.blobs import Storage, open_storage
 from adapters.work.shard_cache import ShardCache
@@ -43,6 +44,7 @@ class Services:
     open_live: OpenLive
     clock: Callable[[], float] = time.time
     shard_cache: ShardCache = field(default_factory=ShardCache)
+    known_batches: KnownBatches = field(default_factory=KnownBatches)
     own_process: Callable[[], OwnProcess] | None = OwnProcess
 
     @cached_property

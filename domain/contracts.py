@@ -240,14 +240,18 @@ class BatchNews(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     output_file_id: str | None = None
     error_file_id: str | None = None
     done: int = 0  # requests the service has finished
-    lost: bool = False  # the service does not know this batch any more
+    lost: bool = False  # a list of all batches, read to its end, does not have it
 
 
 class PollAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """Answer of `poll_batches`: news by batch id, batches without news left out; what was agreed, where it was asked."""
+    """Answer of `poll_batches`: news by batch id, batches without news left out; what was agreed, where it was asked.
+
+    `complaint`: why some batches could not be looked at, for people.
+    """
 
     news: dict[str, BatchNews]
     share: Share | None = None
+    complaint: str = ""
 
 
 class CancelRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -273,6 +277,7 @@ class EndedBatch(msgspec.Struct, frozen=True, kw_only=True):
     error_file_id: str | None = None
     refused: Fault | None = None
     tries: int = 0  # times this step has failed before
+    done: int = 0  # requests that the batch had finished when it was last seen
     overdue: bool = False  # older than the deadline when it ended
 
 

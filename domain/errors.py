@@ -22,6 +22,9 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
+# The code of an error about an answer that is not the service's own.
+FOREIGN_ANSWER = "foreign_answer"
+
 
 class PipelineError(Exception):
     """Anything this pipeline raises on purpose. `code` is stable, the text is for people.
@@ -113,9 +116,14 @@ class LostAnswerError(PassingError):
     longest_doubt_seconds = 30.0
 
     def __init__(
-        self, message: str, *, code: str | None = None, doubt_seconds: float = longest_doubt_seconds
+        self,
+        message: str,
+        *,
+        code: str | None = None,
+        doubt_seconds: float = longest_doubt_seconds,
+        retry_after: float | None = None,
     ) -> None:
-        super().__init__(message, code=code)
+        super().__init__(message, code=code, retry_after=retry_after)
         self.doubt_seconds = doubt_seconds
 
 

@@ -4,6 +4,7 @@ All names derive from what they name, so that a repeated step meets its own trac
 """
 
 import hashlib
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import PurePosixPath
@@ -320,10 +321,22 @@ def _cut_folders(parent: str, key: str) -> str:
 # --- in the service --------------------------------------------------------------------------------------------------
 
 
+SERVICE_FILE_PREFIX = "batch-pipeline-"  # of any app's files
+_SERVICE_FILENAME = re.compile(
+    rf"{SERVICE_FILE_PREFIX}[0-9a-f]+-(?P<key>[0-9a-f]{{{KEY_CHARS}}})-(?P<shard>[0-9.]+)-[0-9]+\.jsonl"
+)
+
+
+def shard_of_service_filename(filename: str) -> tuple[str, str] | None:
+    """Give the file key and the shard in the name of a service file, whichever account it was made from; None for others."""
+    found = _SERVICE_FILENAME.fullmatch(filename)
+    return (found["key"], found["shard"]) if found else None
+
+
 def service_file_prefix(account_url: str, work_container: str) -> str:
     """Give the prefix that marks files as ours, and as this app's where several apps share a resource."""
     home = hashlib.sha256(f"{account_url.rstrip('/')}/{work_container}".encode()).hexdigest()[:8]
-    return f"batch-pipeline-{home}-"
+    return f"{SERVICE_FILE_PREFIX}{home}-"
 
 
 def key_of_service_filename(prefix: str, filename: str) -> str | None:

@@ -132,6 +132,13 @@ class Collected(msgspec.Struct, kw_only=True):
     again: Again = msgspec.field(default_factory=Again)
 
 
+class BatchRefusal(msgspec.Struct, frozen=True, kw_only=True):
+    """The service's no to a batch."""
+
+    code: str
+    message: str
+
+
 class Ledger(msgspec.Struct, kw_only=True):
     """A shard's money book: an intent before each effect, the id after it.
 
@@ -148,6 +155,9 @@ class Ledger(msgspec.Struct, kw_only=True):
     create_intended_at: float | None = None  # epoch seconds
     # Epoch seconds; a batch whose creation got no answer may show up till then.
     create_in_doubt_until: float | None = None
+    # Epoch seconds; when the service was searched for a batch of this shard that no ledger knows.
+    searched_at: float | None = None
+    refusal: BatchRefusal | None = None  # of the creation: it counts when no batch shows up after it
     batch: BatchRecord | None = None
     past_batches: list[BatchRecord] = []
     sending: SendingRecord | None = None  # instead of a batch

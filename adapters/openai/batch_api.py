@@ -4,21 +4,18 @@ Service rules: "How to use global batch" and the 2025-04-01-preview specificatio
 """
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from io import IOBase
+from itertools import islice
 from typing import Any, BinaryIO, NamedTuple, cast
 
+import httpx2
 import openai
 from openai import AzureOpenAI, OpenAI
 
-from adapters.openai.errors import asked_wait, root_of, token_provider, translated, without_signatures
-from domain.errors import (
-    ConfigurationError,
-    LostAnswerError,
-    NotFoundError,
-    RefusedError,
-    UnsupportedError,
-)
+from adapters.openai.errors import asked_wait, root_of, token_provider, translated
+from adapters.openai.replies import foreign, named_object, own_error, page_of, without_signatures
+from domain.errors import ConfigurationError, NotFoundError, RefusedError, UnsupportedError
 from domain.service.batch_states import BatchView, read_batch
 from domain.service.transports import WRITING_REMEDY
 
@@ -69,7 +66,8 @@ class BatchApi:
 
     def __init__(self, client: OpenAI, *, completion_window: str, expiry_seconds: int | None) -> None:
         self._client = client
-        self._once = client.with_options(max_retries=0)  # for what must not be done twice
+        # For what must not be done twice: neither by the SDK nor by following a redirect.
+        self._once = client.with_options(max_retries=0, http_client=_http(follow_redirects=False))
         self._window = completion_window
         self._expiry_seconds = expiry_seconds
         self.imports = Imports()
@@ -78,14 +76,15 @@ class BatchApi:
 
     def upload(self, filename: str, content: IOBase) -> tuple[str, str]:
         """Upload a batch input file; gives its id and its status. A repeated upload makes a second file."""
-        with translated(f"upload of {filename}", effect=True):
-            uploaded = self._once.files.create(
+        about = f"upload of {filename}"
+        with translated(about, effect=True):
+            answer = self._once.files.with_raw_response.create(
                 file=(filename, cast("BinaryIO", content)),
                 purpose="batch",
                 timeout=TRANSFER_TIMEOUT_SECONDS,
                 **self._expiry(),
             )
-            return uploaded.id, str(uploaded.status)
+        return _new_file(answer.http_response, about)
 
     def import_from(self, filename: str, content_url: str) -> tuple[str, str]:
         """Let the service fetch a batch input file; gives its id and its status, which is not `processed` yet.
@@ -98,17 +97,17 @@ class BatchApi:
         with translated(about, effect=True):
             try:
                 answer = self._once.post(
-                    "/files/import", cast_to=object, body=order, options={"timeout": CREATE_TIMEOUT_SECONDS}
+                    "/files/import",
+                    cast_to=httpx2.Response,
+                    body=order,
+                    options={"timeout": CREATE_TIMEOUT_SECONDS},
                 )
             except openai.APIStatusError as error:
                 if error.status_code not in _NO_SUCH_OPERATION:
                     raise
                 self.imports.unsupported = "the service knows no import in this api-version"
                 raise UnsupportedError(f"{about}: {self.imports.unsupported}.") from error
-        file = answer if isinstance(answer, dict) else {}
-        if not file.get("id"):
-            raise LostAnswerError(f"{about}: the answer names no file.", code="no_file_id")
-        return str(file["id"]), str(file.get("status"))
+        return _new_file(answer, about)
 
     def _expiry(self) -> dict[str, Any]:
         if not self._expiry_seconds:
@@ -117,60 +116,80 @@ class BatchApi:
 
     def file_status(self, file_id: str) -> str:
         """Give a file's status: `processed` when batches may use it. Raises NotFoundError."""
-        with translated(f"file {file_id}"):
-            return str(self._client.files.retrieve(file_id, timeout=CALL_TIMEOUT_SECONDS).status)
+        return str(self._file(file_id).get("status"))
 
     def file_size(self, file_id: str) -> int | None:
         """Give a file's size in bytes as the service tells it; None where it does not. Raises NotFoundError."""
-        with translated(f"file {file_id}"):
-            told: object = self._client.files.retrieve(file_id, timeout=CALL_TIMEOUT_SECONDS).bytes
-            return told if isinstance(told, int) and told > 0 else None
+        told = self._file(file_id).get("bytes")
+        return told if isinstance(told, int) and told > 0 else None
 
     def file_complaint(self, file_id: str) -> str:
         """Give what the service says about a file it could not use; empty where it says nothing."""
-        with translated(f"file {file_id}"):
-            file = self._client.files.retrieve(file_id, timeout=CALL_TIMEOUT_SECONDS)
-            return without_signatures(str(getattr(file, "status_details", None) or ""))
+        return without_signatures(str(self._file(file_id).get("status_details") or ""))
+
+    def _file(self, file_id: str) -> dict[str, Any]:
+        about = f"file {file_id}"
+        answer = self._get(f"/files/{file_id}", about)
+        return named_object(answer, about, kind="file", object_id=file_id)
+
+    def _get(self, path: str, about: str, query: dict[str, Any] | None = None) -> httpx2.Response:
+        options: Any = {"params": query or {}, "timeout": CALL_TIMEOUT_SECONDS}
+        with translated(about):
+            return self._client.get(path, cast_to=httpx2.Response, options=options)
 
     def files_named(self, prefix: str) -> Iterator[tuple[str, str, str]]:
-        """List id, status and name of the batch input files whose names start with `prefix`.
-
-        Goes on to a next page only when the service says there is one: Azure's list has no cursor fields, and paging
-        by the SDK's own rule would repeat the first page forever.
-        """
-        query: dict[str, Any] = {"purpose": "batch"}
-        while True:
-            with translated("list of files"):
-                page = self._client.get(
-                    "/files", cast_to=object, options={"params": query, "timeout": CALL_TIMEOUT_SECONDS}
-                )
-            files = _items(page)
-            for file in files:
+        """List id, status and name of the batch input files whose names start with `prefix`."""
+        for page in self._pages("/files", "list of files", {"purpose": "batch"}):
+            for file in page:
                 if str(file.get("filename")).startswith(prefix):
                     yield str(file["id"]), str(file.get("status")), str(file["filename"])
-            last = str(files[-1]["id"]) if files and _has_more(page) else None
-            if last is None or last == query.get("after"):
+
+    def _pages(self, path: str, about: str, query: dict[str, Any]) -> Iterator[list[dict[str, Any]]]:
+        """Give a list page by page, each item once, to its end.
+
+        Azure's list of files has no cursor fields and some versions know no paging. Where it is not said whether there is
+        more, the next page is asked for, until one has nothing new: the SDK's own rule would repeat the first one forever.
+        """
+        seen: set[str] = set()
+        while True:
+            items, has_more = page_of(self._get(path, about, query), about)
+            new = [item for item in items if item["id"] not in seen]
+            seen.update(str(item["id"]) for item in new)
+            yield new
+            if has_more is False or not new:
                 return
-            query["after"] = last
+            query = {**query, "after": items[-1]["id"]}
 
     def content(self, file_id: str) -> Iterator[bytes]:
-        """Stream a result file's bytes in pieces. Raises NotFoundError; PassingError when it breaks off in the middle."""
+        """Stream a result file's bytes in pieces.
+
+        Raises NotFoundError; PassingError when it breaks off in the middle, or is a page for people.
+        """
+        about = f"content of file {file_id}"
         with (
-            translated(f"content of file {file_id}"),
+            translated(about),
             self._client.files.with_streaming_response.content(
                 file_id, timeout=TRANSFER_TIMEOUT_SECONDS
             ) as response,
         ):
+            if "html" in response.headers.get("content-type", "").lower():
+                response.http_response.read()
+                raise foreign(response.http_response, about, effect=False)
             yield from response.iter_bytes(1024 * 1024)
 
     def delete_file(self, file_id: str) -> None:
         """Delete a file; one that is gone already counts as deleted."""
+        about = f"deletion of file {file_id}"
         try:
-            with translated(f"deletion of file {file_id}"):
-                # Raw, for the service may answer with an empty body, which the SDK cannot parse.
-                self._client.files.with_raw_response.delete(file_id, timeout=CALL_TIMEOUT_SECONDS)
+            with translated(about):
+                answer = self._client.delete(
+                    f"/files/{file_id}", cast_to=httpx2.Response, options={"timeout": CALL_TIMEOUT_SECONDS}
+                )
         except NotFoundError:
             log.debug("file %s was gone already", file_id)
+            return
+        if answer.content:  # the service may answer with an empty body
+            named_object(answer, about, kind="file", object_id=file_id)
 
     # --- batches -----------------------------------------------------------------------------------------------------
 
@@ -190,11 +209,13 @@ class BatchApi:
                 timeout=CREATE_TIMEOUT_SECONDS,
                 **more,
             )
-            batch = read_batch(answer.parse().model_dump(warnings=False))
-            headers = answer.headers
-            return CreatedBatch(
-                batch, _tokens(headers, "enqueued-tokens"), _tokens(headers, "maximum-enqueued-tokens")
-            )
+        batch = read_batch(named_object(answer.http_response, about, kind="batch", effect=True))
+        if batch.input_file_id not in (None, input_file_id):
+            raise foreign(answer.http_response, about, effect=True)
+        headers = answer.headers
+        return CreatedBatch(
+            batch, _tokens(headers, "enqueued-tokens"), _tokens(headers, "maximum-enqueued-tokens")
+        )
 
     def create_from_blob(self, input_blob: str, output_folder: str, endpoint: str) -> CreatedBatch:
         """Create a batch that reads a blob and writes into a folder, both given as URLs that hold no signature.
@@ -212,42 +233,42 @@ class BatchApi:
 
     def batch(self, batch_id: str) -> BatchView:
         """Look at one batch. Raises NotFoundError."""
-        with translated(f"batch {batch_id}"):
-            return read_batch(
-                self._client.batches.retrieve(batch_id, timeout=CALL_TIMEOUT_SECONDS).model_dump(
-                    warnings=False
-                )
-            )
+        about = f"batch {batch_id}"
+        return read_batch(
+            named_object(self._get(f"/batches/{batch_id}", about), about, kind="batch", object_id=batch_id)
+        )
 
     def cancel(self, batch_id: str) -> None:
         """Ask for a batch's cancellation. Raises RefusedError for one that has ended."""
-        with translated(f"cancellation of batch {batch_id}"):
+        about = f"cancellation of batch {batch_id}"
+        with translated(about):
             try:
-                self._once.batches.cancel(batch_id, timeout=CALL_TIMEOUT_SECONDS)
+                answer = self._once.post(
+                    f"/batches/{batch_id}/cancel",
+                    cast_to=httpx2.Response,
+                    options={"timeout": CALL_TIMEOUT_SECONDS},
+                )
             # Elsewhere a passing one; here there is nothing left to cancel.
             except openai.ConflictError as error:
-                raise RefusedError(f"cancellation of batch {batch_id}: {error}", code="conflict") from error
+                if not own_error(error):
+                    raise
+                raise RefusedError(f"{about}: {error}", code="conflict") from error
+        named_object(answer, about, kind="batch", object_id=batch_id)
 
     def batches(self, *, pages: int | None = None) -> Iterator[BatchView]:
         """List batches, newest first as far as the service keeps that order; `pages` bounds the calls."""
-        after, seen = None, 0
-        while pages is None or seen < pages:
-            query = {"limit": PAGE_SIZE} | ({"after": after} if after else {})
-            with translated("list of batches"):
-                page = self._client.get(
-                    "/batches", cast_to=object, options={"params": query, "timeout": CALL_TIMEOUT_SECONDS}
-                )
-            found = [read_batch(item) for item in _items(page)]
-            yield from found
-            seen += 1
-            last = found[-1].batch_id if found and _has_more(page) else None
-            if last is None or last == after:
-                return
-            after = last
+        for page in islice(self._pages("/batches", "list of batches", {"limit": PAGE_SIZE}), pages):
+            yield from map(read_batch, page)
 
     def close(self) -> None:
         """Close the connections."""
         self._client.close()
+        self._once.close()
+
+
+def _new_file(answer: httpx2.Response, about: str) -> tuple[str, str]:
+    file = named_object(answer, about, kind="file", effect=True)
+    return str(file["id"]), str(file.get("status"))
 
 
 def open_batch_api(
@@ -263,8 +284,7 @@ def open_batch_api(
     root = root_of(endpoint)
     expiry = expiry_days * 86_400 if expiry_days and honours_expiry(api_version) else None
     client: OpenAI
-    http = openai.DefaultHttpxClient(event_hooks={"response": [_keep_from_long_waits]})
-    common: dict[str, Any] = {"max_retries": 2, "http_client": http}
+    common: dict[str, Any] = {"max_retries": 2, "http_client": _http(follow_redirects=True)}
     if api_version == "v1":
         client = OpenAI(base_url=f"{root}/openai/v1/", api_key=api_key or token_provider(scope), **common)
     elif api_key:
@@ -277,6 +297,12 @@ def open_batch_api(
             **common,
         )
     return BatchApi(client, completion_window=completion_window, expiry_seconds=expiry)
+
+
+def _http(*, follow_redirects: bool) -> httpx2.Client:
+    return openai.DefaultHttpxClient(
+        event_hooks={"response": [_keep_from_long_waits]}, follow_redirects=follow_redirects
+    )
 
 
 def _keep_from_long_waits(response: Any) -> None:
@@ -293,13 +319,3 @@ def honours_expiry(api_version: str) -> bool:
 def _tokens(headers: Mapping[str, str], name: str) -> int | None:
     value = headers.get(f"deployment-{name}", "")
     return int(value) if value.isdecimal() else None
-
-
-def _items(page: object) -> list[dict[str, Any]]:
-    """Give the items of a list answer; one published sample wraps them in `value`."""
-    items: Iterable[Any] = (page.get("data") or page.get("value") or []) if isinstance(page, dict) else []
-    return [item for item in items if isinstance(item, dict)]
-
-
-def _has_more(page: object) -> bool:
-    return isinstance(page, dict) and page.get("has_more") is True

@@ -11,6 +11,7 @@ from functools import cache
 import openai
 from azure.core.exceptions import AzureError
 
+from adapters.openai.replies import described, own_error, without_signatures
 from domain.errors import (
     ConfigurationError,
     LostAnswerError,
@@ -33,7 +34,6 @@ BATCH_KIND = "is of a batch kind (GlobalBatch or DataZoneBatch)"
 LIVE_KIND = "takes live calls (no GlobalBatch or DataZoneBatch)"
 
 _QUOTA_CODES = frozenset({"token_limit_exceeded", "quotaExceeded"})
-_URL_QUERY = re.compile(r"(https?://[^\s?\"'<>]*)\?[^\s\"'<>]*")
 _NOT_READY = "Only files with status"  # a 400 for a file that is still being processed
 _CONFIGURATION_CODES = frozenset(
     {"model_not_found", "DeploymentNotFound", "OperationNotSupported", "PermissionDenied"}
@@ -86,25 +86,37 @@ def _transport_errors() -> tuple[type[Exception], ...]:
 def from_status(
     error: openai.APIStatusError, about: str, *, effect: bool, kind: str = BATCH_KIND
 ) -> PipelineError:
-    """Give the error for an answer that is one. `kind`: what the deployment has to be."""
+    """Give the error for an answer that is one. `kind`: what the deployment has to be.
+
+    A refusal counts only in the service's own words. What a gateway says of a call with an effect leaves it in doubt.
+    """
     status, (code, message) = error.status_code, reason_of(error)
-    text = f"{about}: {message}"
+    text, is_own = f"{about}: {message}", own_error(error)
     if code in _QUOTA_CODES:
         return QuotaFullError(text, code=code)
-    if status in (401, 403) or code in _CONFIGURATION_CODES or (status == 404 and effect):
-        return ConfigurationError(f"{text} {_remedy(status, kind)}", code=code)
-    if status == 404:
+    if status == 404 and not effect and is_own and not _is_about_the_path(code, message):
         return NotFoundError(text, code=code)
-    if effect and (status == 408 or status >= 500):
-        doubt = GATEWAY_DOUBT_SECONDS if status in (408, 502, 504) else ANSWERED_DOUBT_SECONDS
-        return LostAnswerError(text, code=f"http_{status}", doubt_seconds=doubt)
-    if status in (408, 409, 425, 429) or status >= 500 or _NOT_READY in message:
+    if status in (401, 403, 404) or code in _CONFIGURATION_CODES:
+        return ConfigurationError(f"{text} {_remedy(status, kind)}", code=code)
+    if effect and (status == 408 or status >= 500 or not is_own):
+        doubt = GATEWAY_DOUBT_SECONDS if status in (408, 502, 504) or not is_own else ANSWERED_DOUBT_SECONDS
+        return LostAnswerError(
+            text, code=f"http_{status}", doubt_seconds=doubt, retry_after=retry_after(error)
+        )
+    if status in (408, 409, 425, 429) or status >= 500 or _NOT_READY in message or not is_own:
         return PassingError(text, code=f"http_{status}", retry_after=retry_after(error))
     return RefusedError(text, code=code)
 
 
+def _is_about_the_path(code: str, message: str) -> bool:
+    """Tell the 404 for a path or an api-version that does not exist from that for a file or a batch."""
+    return code == "404" or message.strip().rstrip(".").lower() == "resource not found"
+
+
 def reason_of(error: openai.APIStatusError) -> tuple[str, str]:
     """Read code and message from either body the service uses: `{"error": {…}}` or `{"errors": {"data": […]}}`."""
+    if not own_error(error):
+        return f"http_{error.status_code}", f"Status {error.status_code}, and {described(error.response)}."
     body = error.body if isinstance(error.body, dict) else {}
     faults = read_faults(body.get("errors"))
     if faults:
@@ -113,11 +125,6 @@ def reason_of(error: openai.APIStatusError) -> tuple[str, str]:
     inner = wrapped if isinstance(wrapped, dict) else body
     code = inner.get("code") or inner.get("type") or f"http_{error.status_code}"
     return str(code), without_signatures(str(inner.get("message") or error.message))
-
-
-def without_signatures(text: str) -> str:
-    """Cut the queries out of URLs that the service repeats: they may be signatures."""
-    return _URL_QUERY.sub(r"\1?...", text)
 
 
 def _remedy(status: int, kind: str) -> str:

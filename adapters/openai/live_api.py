@@ -15,14 +15,8 @@ import msgspec
 import openai
 from openai import AsyncAzureOpenAI, AsyncOpenAI
 
-from adapters.openai.errors import (
-    LIVE_KIND,
-    from_status,
-    retry_after,
-    root_of,
-    token_provider,
-    without_signatures,
-)
+from adapters.openai.errors import LIVE_KIND, from_status, retry_after, root_of, token_provider
+from adapters.openai.replies import foreign, own_error, says_come_back
 from adapters.threads import in_thread
 from domain.errors import ConfigurationError, LostAnswerError, PassingError
 from domain.service.answer_repair import is_strict, read_leniently
@@ -31,8 +25,6 @@ CALL_TIMEOUT_SECONDS = 600.0  # the SDK's own; long answers of reasoning models 
 CONNECT_TIMEOUT_SECONDS = 10.0
 # A connection idle for longer may just be closed from the other side: an answer lost for nothing.
 IDLE_SECONDS = 2.0
-MAX_SHOWN_CHARS = 500  # of an error that is no JSON
-
 _NEVER_SENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.UnsupportedProtocol)
 
 log = logging.getLogger(__name__)
@@ -83,24 +75,35 @@ class LiveApi:
             cause = type(error.__cause__).__name__
             raise LostAnswerError(f"{about}: {error} ({cause})", code=cause) from error
         read = _one_line(response.content)
-        if read is None:
-            raise LostAnswerError(f"{about}: answered with status {response.status_code}, but not with JSON.")
+        if read is None or not _is_answer(read[0]):
+            raise foreign(response, about, effect=True)
         content, marks = read
         return LiveAnswer(response.status_code, content, _request_id(response), None, marks)
 
 
 def _refusal(error: openai.APIStatusError, about: str) -> LiveAnswer:
-    """Give an answer that is an error. Raises ConfigurationError for one that only the operator can fix."""
+    """Give an answer that is an error of the service.
+
+    Raises ConfigurationError for one that only the operator can fix, LostAnswerError for that of a gateway which may have
+    passed the call on.
+    """
     ours = from_status(error, about, effect=True, kind=LIVE_KIND)
     if isinstance(ours, ConfigurationError):
         raise ours from error
     read = _one_line(error.response.content)
-    if read is not None:
+    if read is not None and own_error(error):
         content = read[0]
+    elif says_come_back(error):
+        content = msgspec.json.encode({"error": {"code": "http_429", "message": str(ours)}})
     else:
-        shown = without_signatures(error.response.text[:MAX_SHOWN_CHARS]) or "The service gave no reason."
-        content = msgspec.json.encode({"error": {"code": f"http_{error.status_code}", "message": shown}})
+        raise foreign(error.response, about, effect=True) from error
     return LiveAnswer(error.status_code, content, _request_id(error.response), retry_after(error))
+
+
+def _is_answer(content: bytes) -> bool:
+    """Tell whether JSON may be what an endpoint answers. Whatever else it holds is kept: it may have been paid."""
+    body = msgspec.json.decode(content)
+    return isinstance(body, dict) and bool(body)
 
 
 def _one_line(content: bytes) -> tuple[bytes, tuple[str, ...]] | None:

@@ -59,7 +59,10 @@ class LiveCall(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CallMaker:
-    """Makes calls of rows. `line_of(row)` gives a row's request line; `is_alone(row)` forbids it to share a call."""
+    """Makes calls of rows. `line_of(row)` gives a row's request line; `is_alone(row)` forbids it to share a call.
+
+    Rows share a call only with those of the same `part_of(row)`.
+    """
 
     def __init__(
         self,
@@ -69,8 +72,9 @@ class CallMaker:
         model: str,
         endpoint: Endpoint,
         inputs_per_request: int,
+        part_of: Callable[[int], int] = lambda _: 0,
     ) -> None:
-        self._line_of, self._is_alone = line_of, is_alone
+        self._line_of, self._is_alone, self._part_of = line_of, is_alone, part_of
         self._model, self._endpoint = model, endpoint
         self._text_key = endpoint.text_key or ""
         self._most = inputs_per_request if endpoint.shares_calls else 1
@@ -88,12 +92,17 @@ class CallMaker:
             taken.append((rows.popleft(), other))
         return self._call(taken)
 
-    def single(self, row: int) -> LiveCall:
-        """Make a call of one row."""
-        return self._call([(row, self._read(row))])
+    def halves(self, call: LiveCall) -> list[LiveCall]:
+        """Make two calls of one that several rows share."""
+        middle = len(call.rows) // 2
+        halves = (call.rows[:middle], call.rows[middle:])
+        return [self._call([(row, self._read(row)) for row in rows]) for rows in halves]
 
-    def _key(self, row: int, line: _Line) -> bytes | None:
-        return None if self._most == 1 or self._is_alone(row) else _group_key(line.body, self._text_key)
+    def _key(self, row: int, line: _Line) -> tuple[int, bytes] | None:
+        if self._most == 1 or self._is_alone(row):
+            return None
+        key = _group_key(line.body, self._text_key)
+        return None if key is None else (self._part_of(row), key)
 
     def _read(self, row: int) -> _Line:
         return _decode_line(self._line_of(row))

@@ -4,6 +4,7 @@ The log is a stream of JSON lines. An intent comes before the calls it names, an
 and not done is taken back. A row with an intent and no answer is in doubt: it may have been answered, and paid.
 """
 
+from array import array
 from collections.abc import Iterable, Iterator
 
 import msgspec
@@ -30,14 +31,15 @@ MOST_INTENTS = 255  # per row, that are counted
 class SendRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One line of the log: what a slice begins with (`by` alone), an intent, intents taken back, or one answer.
 
-    `by` is a slice, unique. Rows are rows of the shard, from 0; those that are `alone` were refused together, and share no
-    call any more. `answer` has the shape of a line of a batch's output file.
+    `by` is a slice, unique. Rows are rows of the shard, from 0. Those of a `split` were refused together, and share calls with
+    others of their part only; those that are `alone` (in older logs) share none. `answer` has the shape of a line of a batch's output file.
     """
 
     by: str = ""
     intended: list[int] = []
     taken_back: list[int] = []
     alone: list[int] = []
+    split: list[list[int]] = []
     row: int | None = None
     answer: msgspec.Raw = NO_ANSWER
 
@@ -61,12 +63,14 @@ def records(lines: Iterable[bytes]) -> Iterator[SendRecord]:
 
 
 class SendBook:
-    """Who of a shard's rows was sent, who was answered. Three bytes per row."""
+    """Who of a shard's rows was sent, who was answered. Three bytes per row; seven once a shared call was refused."""
 
     def __init__(self, requests: int) -> None:
         self._open = bytearray(requests)  # intents that were neither answered nor taken back
         self._answered = bytearray(requests)
         self._alone = bytearray(requests)
+        self._parts: array[int] | None = None  # 0: the row may share a call with any other
+        self._last_part = 0
 
     def note(self, record: SendRecord) -> None:
         """Take a record in."""
@@ -79,8 +83,21 @@ class SendBook:
         for row in record.alone:
             if row < len(self._alone):
                 self._alone[row] = 1
+        for part in record.split:
+            self._note_part(part)
         if record.row is not None and record.row < len(self._answered):
             self._answered[record.row] = 1
+
+    def _note_part(self, rows: list[int]) -> None:
+        self._parts = self._parts or array("L", [0]) * len(self._open)
+        self._last_part += 1
+        for row in rows:
+            if row < len(self._parts):
+                self._parts[row] = self._last_part
+
+    def part(self, row: int) -> int:
+        """Give the part of a refused call that a row is in: it shares calls with rows of the same part. 0: of none."""
+        return self._parts[row] if self._parts else 0
 
     @property
     def answered(self) -> int:

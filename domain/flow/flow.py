@@ -29,6 +29,8 @@ from domain.flow.state import (
 # With so many shards to submit no file is admitted; a file comes with all of its shards.
 WAITING_SHARDS = 500
 RECENT_FILES = 12
+# Reasons for which a step failed that are counted apart; the rest count as one.
+MOST_REASONS = 8
 
 
 class Flow(msgspec.Struct, kw_only=True):
@@ -103,10 +105,16 @@ class Flow(msgspec.Struct, kw_only=True):
     # --- what changes it ---------------------------------------------------------------------------------------------
 
     def delay(self, item: FileState | ShardState, fault: Fault, now: float) -> bool:
-        """Note a fault and wait; False when the item has had its chances."""
+        """Note a fault and wait; False when the item has had its chances.
+
+        The wait grows with every fault in a row. Each reason has its own chances: a refusal after a day of bad connections is
+        the first one.
+        """
         item.tries += 1
         item.not_before = later(now, fault_delay(item.tries, fault))
-        return not exhausted(item.tries, fault)
+        reason = fault.code if fault.code in item.reasons or len(item.reasons) < MOST_REASONS else ""
+        item.reasons[reason] = item.reasons.get(reason, 0) + 1
+        return not exhausted(item.reasons[reason], fault)
 
     def delay_or_hold(self, file: FileState, fault: Fault, now: float) -> None:
         """Note a fault of a step that works on a file; set the file aside when it has had its chances."""

@@ -41,6 +41,7 @@ class PollClock(msgspec.Struct):
 
     interval: float = 0.0  # 0 before the first look
     next_at: float = 0.0
+    complaint: str = ""  # why the last look has not seen everything, for people
 
     def after_submission(self, now: float, settings: SnapshotSettings) -> None:
         """Look soon at a new batch, however patient the clock had become."""

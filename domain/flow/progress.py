@@ -62,7 +62,7 @@ def progress(flow: Flow, *, wake_at: float | None = None, parts: Sequence[str] =
         {"path": _short(file.path), "state": file.state, "requests": file.requests, "done": file.requests}
         for file in flow.recent
     ]
-    pauses = "; ".join(flow.pauses.messages())
+    pauses = "; ".join([*flow.pauses.messages(), *([flow.poll.complaint] if flow.poll.complaint else [])])
     return {
         "files_total": flow.files_total,
         "files_done": totals.files,

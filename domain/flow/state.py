@@ -74,6 +74,7 @@ class FileState(msgspec.Struct, kw_only=True, omit_defaults=True):
     ended: int = 0  # requests that have their outcome
     not_before: float = 0.0
     tries: int = 0
+    reasons: dict[str, int] = {}  # faults of this step, by code
     rejected: bool = False
     hold_reason: str | None = None
     needs_settings: bool = False
@@ -83,7 +84,7 @@ class FileState(msgspec.Struct, kw_only=True, omit_defaults=True):
         """Go to another step, where everything begins anew. Raises ForbiddenMoveError."""
         if step not in NEXT_OF_FILE[self.step]:
             raise ForbiddenMoveError(f"{self.path}: from {self.step} to {step}")
-        self.step, self.tries, self.not_before = step, 0, 0.0
+        self.step, self.tries, self.reasons, self.not_before = step, 0, {}, 0.0
 
     def hold(self, reason: str, *, needs_settings: bool = False, needs_version: bool = False) -> None:
         """Set the file aside, for a reason that people read, and until settings or the app change, where that may help."""
@@ -99,11 +100,13 @@ class ShardState(msgspec.Struct, kw_only=True, omit_defaults=True):
     step: ShardStep = ShardStep.SUBMIT
     not_before: float = 0.0
     tries: int = 0
+    reasons: dict[str, int] = {}  # faults of this step, by code
     batch_id: str | None = None
     submitted_at: float = 0.0
     status: str = "submitted"
     done: int = 0
     odd_polls: int = 0
+    lost_since: float = 0.0  # the service has not known the batch since then
     cancel_asked: bool = False
     cancel_refused: bool = False
     output_file_id: str | None = None
@@ -138,7 +141,7 @@ class ShardState(msgspec.Struct, kw_only=True, omit_defaults=True):
         """Go to another step, where everything begins anew. Raises ForbiddenMoveError."""
         if step not in NEXT_OF_SHARD[self.step]:
             raise ForbiddenMoveError(f"{self.key}/{self.shard.shard}: from {self.step} to {step}")
-        self.step, self.tries, self.not_before = step, 0, 0.0
+        self.step, self.tries, self.reasons, self.not_before = step, 0, {}, 0.0
 
 
 class Finished(msgspec.Struct, kw_only=True):

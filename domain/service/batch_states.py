@@ -1,5 +1,6 @@
 """What the service says about a batch, whatever the spelling of the day."""
 
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
@@ -21,6 +22,7 @@ class BatchState(StrEnum):
 
 ENDED = frozenset({BatchState.COMPLETED, BatchState.FAILED, BatchState.EXPIRED, BatchState.CANCELLED})
 KNOWN = frozenset(BatchState)
+LOST = "lost"  # our own word for a batch that the service does not know any more
 
 
 class ValidationFault(msgspec.Struct, frozen=True):
@@ -47,6 +49,8 @@ class BatchView(msgspec.Struct, frozen=True, kw_only=True):
     completed: int = 0
     failed: int = 0
     faults: list[ValidationFault] = []
+    metadata: dict[str, str] = {}
+    created_at: float | None = None  # epoch seconds; None where it is not told, or in no form that is known
 
     @property
     def known(self) -> bool:
@@ -57,6 +61,26 @@ class BatchView(msgspec.Struct, frozen=True, kw_only=True):
     def ended(self) -> bool:
         """Whether there is nothing more to wait for; a state that is not known ends when it shows result files."""
         return self.status in ENDED or (not self.known and bool(self.output_file_id or self.error_file_id))
+
+
+def untold_answers(seen: BatchView, *, answered: int, done_before: int) -> str | None:
+    """Say why result files that held answers to `answered` requests cannot be all; empty where they are all.
+
+    None: the batch tells too little for a judgement, and the files alone can show it. `answered` leaves out what was not
+    begun; `done_before`: the requests that the batch had finished when it was last seen.
+    """
+    if seen.total or seen.completed or seen.failed:
+        is_complete = seen.status == BatchState.COMPLETED
+        # Whether requests that were not begun before the end count as failed is told nowhere.
+        expected = seen.completed + (seen.failed if is_complete else 0)
+        if answered < expected:
+            return f"the batch has {expected}, its result files have {answered}"
+        return "" if is_complete else None
+    if not seen.output_file_id and not seen.output_blob and seen.status == BatchState.COMPLETED:
+        return "the batch is completed and names neither counts nor an output file"
+    if not (seen.output_file_id or seen.error_file_id or seen.output_blob) and done_before:
+        return f"the batch had finished {done_before} requests and names no result file"
+    return None
 
 
 def read_batch(batch: dict[str, Any]) -> BatchView:
@@ -76,6 +100,8 @@ def read_batch(batch: dict[str, Any]) -> BatchView:
         completed=_number(counts.get("completed")),
         failed=_number(counts.get("failed")),
         faults=read_faults(batch.get("errors")),
+        metadata=_texts(batch.get("metadata")),
+        created_at=_moment(batch.get("created_at")),
     )
 
 
@@ -95,6 +121,20 @@ def read_faults(errors: Any) -> list[ValidationFault]:
 def _status(status: Any) -> str:
     text = str(status or "unknown").strip().lower().replace(" ", "_")
     return {"canceled": "cancelled", "inprogress": "in_progress", "notstarted": "validating"}.get(text, text)
+
+
+def _texts(given: Any) -> dict[str, str]:
+    return {str(name): str(value) for name, value in given.items()} if isinstance(given, dict) else {}
+
+
+def _moment(told: Any) -> float | None:
+    """Read a time: epoch seconds, or ISO 8601 as one page shows it."""
+    if isinstance(told, int | float):
+        return float(told)
+    try:
+        return datetime.fromisoformat(str(told)).timestamp()
+    except (ValueError, OverflowError):
+        return None
 
 
 def _bare(url: Any) -> str | None:

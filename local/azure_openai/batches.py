@@ -100,7 +100,7 @@ class BatchStore:
     def end(self, batch: BatchRecord, status: str) -> None:
         """Give a batch its last status and free its tokens."""
         batch.enter(status, time.time())
-        batch.is_over = True
+        batch.is_over, batch.ended_at = True, time.time()
         self.active.pop(batch.id, None)
 
     def get(self, batch_id: str) -> BatchRecord:

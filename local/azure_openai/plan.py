@@ -127,6 +127,8 @@ class BatchRule(Rule, frozen=True, kw_only=True, forbid_unknown_fields=True):
     error_file: Literal["empty", "null", "blank"] | None = None  # in place of the setting
     # The output's id, or its blob, although there are results.
     withhold_output: Literal["null", "blank"] | None = None
+    # After its end it shows neither counts nor the ids of its files for so long (our clock).
+    unsettled_seconds: Annotated[float, Meta(ge=0)] = 0.0
     stuck_in: str = ""
     duration_seconds: Annotated[float, Meta(ge=0)] | None = None
     invalid: list[ErrorItem] | None = None
@@ -135,13 +137,14 @@ class BatchRule(Rule, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class RowRule(Rule, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What becomes of a row.
 
-    `error`: failed with `status` and `code`; `missing`: done, yet in neither file; `twice`: its line is in the output
+    `error`: failed with `status` and `code`; `missing`: in neither file and not counted; `swallowed`: counted as completed,
+    yet in neither file; `twice`: its line is in the output
     twice; `length` and `content_filter`: answered with 200, but cut off or withheld (`finish_reason`, or `incomplete`
     for responses); `odd`: answered with 200 as `answer` names it in `local.azure_openai.odd_answers`, else with `body`, else with
     `line` in place of the whole line, in which `@custom_id@` stands for the row's.
     """
 
-    effect: Literal["error", "missing", "twice", "length", "content_filter", "odd"]
+    effect: Literal["error", "missing", "swallowed", "twice", "length", "content_filter", "odd"]
     answer: str = ""
     body: Any = msgspec.UNSET
     line: str = ""

@@ -108,8 +108,10 @@ class Processor:
             body = error_body(rule.status, rule.code)
             errors.write(answer_line(row.custom_id, body, status=rule.status, request_id=request_id))
             return
-        tally.completed += 1
         if rule and rule.effect == "missing":
+            return
+        tally.completed += 1
+        if rule and rule.effect == "swallowed":
             return
         body = answer(row, created=self._now(), rule=rule)
         if rule and rule.effect == "odd":

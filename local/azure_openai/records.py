@@ -63,6 +63,7 @@ class BatchRecord(msgspec.Struct, kw_only=True):
     failures_ahead: int = 0  # of the rows still to be answered
     errors: list[ErrorItem] | None = None
     is_over: bool = False
+    ended_at: float = 0.0
 
     def enter(self, status: str, now: float) -> None:
         """Take a status on."""

@@ -43,6 +43,9 @@ def batch_object(batch: BatchRecord, settings: Settings) -> dict[str, Any]:
             "output_blob": batch.output_blob,
             "error_blob": batch.error_blob,
         }
+    if batch.rule and time.time() < batch.ended_at + batch.rule.unsettled_seconds:
+        shown["output_file_id"] = shown["error_file_id"] = None
+        shown["request_counts"] = {"total": None, "completed": None, "failed": None}
     if settings.batch_style == "blank" and batch.status == "validating":
         _blank(shown)
     if settings.batch_style == "iso":

@@ -12,7 +12,8 @@ from adapters.services import Services
 from domain import names
 from domain.contracts import CollectedShard, EndedBatch, OpenShard, Pause
 from domain.direct.sending import LOST_ANSWER, NOT_SENT, SendBook
-from domain.records import Again, BatchRecord, Collected, Ledger, PlannedShard
+from domain.errors import PassingError, PipelineError
+from domain.records import Again, Collected, Ledger, PlannedShard
 from domain.service.outcomes import NO_ANSWER, Outcome, ShardOutcome, Tally, Verdict, judge, judge_absent
 from domain.service.reach import reach_of_deployment, reach_of_operation
 from domain.service.regrouping import Regrouping, regroup
@@ -21,14 +22,16 @@ from domain.service.transports import remedy
 from domain.shards import answer_bytes, shard_limits
 from steps.collect.answer_checks import CheckedAnswers
 from steps.collect.answer_spool import AnswerSpool
-from steps.collect.result_files import with_output_file
-from steps.collect.result_sources import results_of
+from steps.collect.result_sources import BatchResults
 from steps.containment import HARMLESS_BYTES, Contained
 from steps.service_files import delete_service_files
 from steps.shard_writer import ShardWriter
 
 # Ends after which nothing is billed any more.
 ENDED_OVERDUE = frozenset({"cancelled", "expired", "completed"})
+
+MOST_DELETIONS = 10  # tries of this step, after which the service's files stay where they are
+SHOWN_IDS = 10  # of the requests that have no answer
 
 log = logging.getLogger(__name__)
 _encode = msgspec.json.Encoder().encode
@@ -59,11 +62,12 @@ class Collection:
 
     def __init__(self, ended: EndedBatch, services: Services) -> None:
         self._ended, self._shard = ended, ended.shard
-        self._store, self._api = services.work, services.batch_api
+        self._services, self._store, self._api = services, services.work, services.batch_api
         self._settings, self._clock = services.settings, services.clock
         self._book = SendBook(ended.shard.requests)  # of a shard that was sent live
-        self._urls = services.storage.work_urls
-        self._batch: BatchRecord | None = None
+        self._results: BatchResults | None = None  # of a shard that became a batch
+        self._missing: list[str] = []  # custom_ids of the first requests without an answer
+        self._missing_count = self._answered = 0
         self._tally, self._again = Tally(), Again()
         self._checked: CheckedAnswers | None = None
 
@@ -71,16 +75,16 @@ class Collection:
         """Collect the shard, or finish what an earlier try began."""
         ledger, etag = self._open_ledger()
         if ledger.collected is None:
-            self._batch = ledger.batch
-            if ledger.batch and ledger.batch.input_blob is None:
-                self._ended = with_output_file(self._ended, ledger.batch.batch_id, self._api)
-            regrouping = self._regrouping(ledger.batch)
-            if regrouping and regrouping.pause:
+            if ledger.batch:
+                self._results = BatchResults(self._ended, ledger.batch, self._services)
+                self._ended = self._results.look()
+            regrouping = self._regrouping()
+            if regrouping and regrouping.pause and not self._has_answers:
                 return self._submit_again(ledger, etag, regrouping)
             ledger.collected = self._collect(regrouping)
             self._close_batch(ledger)
             self._store.ledgers.write(self._ended.key, self._shard.shard, ledger, etag)
-        delete_service_files(ledger, self._api)
+        self._delete_service_files(ledger)
         return CollectedShard(
             tally=ledger.collected.tally,
             children=[self._child(child, ledger.collected) for child in ledger.collected.children],
@@ -88,6 +92,11 @@ class Collection:
 
     def _open_ledger(self) -> tuple[Ledger, str | None]:
         found = self._store.ledgers.own(self._ended.key, self._shard.shard, self._ended.snapshot_id)
+        if found is None and self._shard.engine == "batch" and not self._ended.refused:
+            raise PipelineError(
+                f"The ledger of shard {self._shard.shard} is gone; its batch is looked for when the file is taken anew.",
+                code="ledger_gone",
+            )
         return found or (Ledger(owner=self._ended.snapshot_id, attempt=self._shard.attempt), None)
 
     def _child(self, child: PlannedShard, collected: Collected) -> OpenShard:
@@ -106,12 +115,18 @@ class Collection:
 
     # --- a batch that failed as a whole ------------------------------------------------------------------------------
 
-    def _regrouping(self, batch: BatchRecord | None) -> Regrouping | None:
-        if self._ended.status != "failed" or batch is None:
+    def _regrouping(self) -> Regrouping | None:
+        seen = self._results.seen if self._results else None
+        if self._ended.status != "failed" or seen is None:
             return None
-        faults = self._api.batch(batch.batch_id).faults
         shards = self._store.ledgers.count(self._ended.key)
-        return regroup(faults, requests=self._shard.requests, shards=shards)
+        return regroup(seen.faults, requests=self._shard.requests, shards=shards)
+
+    @property
+    def _has_answers(self) -> bool:
+        """Whether the batch has done something before it failed: that is collected, and the rest goes on."""
+        seen = self._results.seen if self._results else None
+        return seen is not None and seen.completed > 0
 
     def _submit_again(self, ledger: Ledger, etag: str | None, why: Regrouping) -> CollectedShard:
         """Close the failed batch and leave the shard as one that was never submitted; nothing was done or billed."""
@@ -142,6 +157,7 @@ class Collection:
             for number, line in enumerate(self._requests(), 1):
                 custom_id = custom_id_of(line)
                 found = answers.take(custom_id)
+                self._note(custom_id, found[0] if found else None)
                 verdict, answer = found or (self._judge_unanswered(number, regrouping), b"")
                 regrouped = found is None and regrouping is not None  # the batch failed, not the request
                 goes_on = self._goes_on(verdict, regrouped=regrouped)
@@ -153,6 +169,8 @@ class Collection:
                 log.warning(
                     "shard %s: %d answers to requests it never held", self._shard.shard, answers.unrequested
                 )
+            if self._missing and self._results:
+                self._results.check_missing(self._missing, count=self._missing_count, answered=self._answered)
         return Collected(
             tally=self._tally,
             children=[self._sent_on(child) for child in children.close()],
@@ -160,6 +178,15 @@ class Collection:
             wide=sorted(self._checked.wide) if self._checked else [],
             again=self._again,
         )
+
+    def _note(self, custom_id: str, verdict: Verdict | None) -> None:
+        """Count a request as answered, as not begun, or as one without an answer."""
+        if verdict is not None:
+            self._answered += verdict.outcome not in (Outcome.EXPIRED, Outcome.CANCELLED)
+            return
+        self._missing_count += 1
+        if len(self._missing) < SHOWN_IDS:
+            self._missing.append(custom_id)
 
     def _request_again(self, request: bytes, verdict: Verdict, answer: bytes) -> bytes:
         """Give the request as it goes into a child."""
@@ -228,7 +255,7 @@ class Collection:
         fault = regrouping.bad_lines.get(number)
         if fault:
             return Verdict(custom_id="", outcome=Outcome.FAILED, code=fault.code, message=fault.message)
-        again = bool(regrouping.bad_lines) or regrouping.halve
+        again = bool(regrouping.bad_lines) or regrouping.halve or regrouping.pause is not None
         reason = regrouping.reason
         return Verdict(
             custom_id="", outcome=Outcome.FAILED, code=reason.code, message=reason.message, passing=again
@@ -270,8 +297,8 @@ class Collection:
                 self._book.note(record)
                 if record.row is not None:
                     answers.add(bytes(record.answer))
-        results = results_of(self._ended, self._batch, api=self._api, store=self._store, urls=self._urls)
-        results.read_into(answers)
+        elif self._results:
+            self._results.read_into(answers)
 
     # --- the service's side ------------------------------------------------------------------------------------------
 
@@ -283,3 +310,12 @@ class Collection:
             ledger.batch.output_file_id = self._ended.output_file_id
             ledger.batch.error_file_id = self._ended.error_file_id
             ledger.batch.ended_seen_at = self._clock()
+
+    def _delete_service_files(self, ledger: Ledger) -> None:
+        """Delete the service's files, after the verdict. That they cannot be deleted keeps no results back."""
+        try:
+            delete_service_files(ledger, self._api)
+        except PipelineError as error:
+            if isinstance(error, PassingError) and self._ended.tries < MOST_DELETIONS:
+                raise
+            log.warning("the service's files of shard %s stay there: %s", self._shard.shard, error)

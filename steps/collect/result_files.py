@@ -1,43 +1,18 @@
-"""The result files of an ended batch: which they are, and every answer in them, read whole."""
+"""The result files of an ended batch: every answer in them, and whether they were read whole."""
 
 import logging
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 import msgspec
 
-from domain.contracts import EndedBatch
 from domain.errors import NotFoundError, PassingError
 from domain.service.request_lines import split_lines
 from steps.collect.answer_spool import AnswerSpool
 
-if TYPE_CHECKING:
-    from adapters.openai.batch_api import BatchApi
-
-PATIENT_TRIES = 3  # for result files that are broken, short or gone; after that, what can be read has to do
+MOST_BROKEN_BYTES = 4_000_000  # of lines that are no answers, held in memory
 
 log = logging.getLogger(__name__)
-
-
-def with_output_file(ended: EndedBatch, batch_id: str, api: "BatchApi") -> EndedBatch:
-    """Look again at a batch that names no output file: where it has answered requests, the name is still to come.
-
-    Nothing to find is usual: all requests failed. Raises PassingError while there is hope.
-    """
-    if ended.output_file_id:
-        return ended
-    try:
-        seen = api.batch(batch_id)
-    except NotFoundError:
-        return ended  # a batch that was given up as lost
-    if seen.completed and not seen.output_file_id and ended.tries < PATIENT_TRIES:
-        message = f"{batch_id} has answered {seen.completed} requests and names no output file."
-        raise PassingError(message, code="output_file_unnamed")
-    return msgspec.structs.replace(
-        ended,
-        output_file_id=seen.output_file_id,
-        error_file_id=ended.error_file_id or seen.error_file_id,
-    )
 
 
 class ResultSource(Protocol):
@@ -47,54 +22,81 @@ class ResultSource(Protocol):
         """Stream one. Raises NotFoundError."""
 
     def file_size(self, name: str, /) -> int | None:
-        """Give the size of one in bytes; None where it is not known."""
+        """Give the size of one in bytes; None where it is not known. Raises NotFoundError."""
 
 
 class ResultFiles:
     """The result files of a batch, whatever its state says about them."""
 
-    def __init__(self, found: list[str], source: ResultSource, *, requests: int, is_patient: bool) -> None:
+    def __init__(self, found: list[str], source: ResultSource) -> None:
         self._names, self._source = found, source
-        self._requests, self._is_patient = requests, is_patient
+        self._sizes: dict[str, int] = {}  # bytes that have come, by file
+        self._broken: dict[str, list[bytes]] = {}  # lines that are no answers, by file
+        self._faults: dict[str, str] = {}  # what is wrong with the first of them
+        self._broken_bytes = 0
 
     def read_into(self, answers: AnswerSpool) -> None:
-        """Read all answers. Raises PassingError, the first times, for files that are broken, short or gone."""
-        sizes = {name: self._read(name, answers) for name in self._names}
-        if len(answers) < self._requests and self._is_patient:
-            self._check(sizes)
+        """Read all answers. Raises PassingError for a file that cannot be read to its end, or is not there."""
+        for name in self._names:
+            self._sizes[name] = self._read(name, answers)
+        for name, lines in self._broken.items():
+            if (
+                self._size_of(name) == self._sizes[name]
+            ):  # the file is like that: reading it again changes nothing
+                del self._faults[name]
+                kept = sum(map(answers.add_unreadable, lines))
+                log.warning("%d lines of %s are no answers; %d are kept as texts", len(lines), name, kept)
 
-    def _read(self, file_id: str, answers: AnswerSpool) -> int:
+    def _read(self, name: str, answers: AnswerSpool) -> int:
         """Read one file; gives its size in bytes."""
         size = 0
 
         def counted() -> Iterator[bytes]:
             nonlocal size
-            for chunk in self._source.content(file_id):
+            for chunk in self._source.content(name):
                 size += len(chunk)
                 yield chunk
 
         try:
             for line in split_lines(counted()):
-                self._read_line(line, file_id, answers)
+                self._read_line(line, name, answers)
         except NotFoundError as error:
-            if self._is_patient:
-                raise PassingError(str(error), code="result_file_gone") from error
-            log.warning("result file %s is gone; its requests will be reported as missing", file_id)
+            raise _gone(error) from error
         return size
 
-    def _read_line(self, line: bytes, file_id: str, answers: AnswerSpool) -> None:
+    def _read_line(self, line: bytes, name: str, answers: AnswerSpool) -> None:
+        """Keep an answer. A line that is none matters once a request has no answer: it may be the one."""
         try:
             answers.add(line)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            if self._is_patient:
-                message = f"A line of {file_id} is no answer: {error}"
-                raise PassingError(message, code="broken_result") from error
-            kept = "kept as a text" if answers.add_unreadable(line) else "left out"
-            log.warning("a line of %s is no answer and is %s: %s", file_id, kept, error)
+            self._note_broken(name, line, str(error))
 
-    def _check(self, sizes: dict[str, int]) -> None:
-        """Make sure that requests without an answer have none: a download may end early, even at the end of a line."""
-        for file_id, size in sizes.items():
-            told = self._source.file_size(file_id)
+    def _note_broken(self, name: str, line: bytes, error: str) -> None:
+        """Keep a line until it is known whether its file came whole. Raises PassingError for what is no result file at all."""
+        self._faults.setdefault(name, error)
+        self._broken.setdefault(name, []).append(line)
+        self._broken_bytes += len(line)
+        if self._broken_bytes > MOST_BROKEN_BYTES:
+            raise PassingError(f"lines of {name} are no answers ({error})", code="broken_result")
+
+    def check_whole(self) -> None:
+        """Make sure that what is not there was never there. Raises PassingError for files to be read again.
+
+        A download may end early, even at the end of a line, and something else may have answered in the service's place.
+        """
+        for name, error in self._faults.items():
+            raise PassingError(f"a line of {name} is no answer ({error})", code="broken_result")
+        for name, size in self._sizes.items():
+            told = self._size_of(name)
             if told is not None and told != size:
-                raise PassingError(f"{size} of {told} bytes of {file_id} have come.", code="short_result")
+                raise PassingError(f"{size} of {told} bytes of {name} have come", code="short_result")
+
+    def _size_of(self, name: str) -> int | None:
+        try:
+            return self._source.file_size(name)
+        except NotFoundError as error:
+            raise _gone(error) from error
+
+
+def _gone(error: NotFoundError) -> PassingError:
+    return PassingError(str(error), code="result_file_gone")

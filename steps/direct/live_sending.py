@@ -16,7 +16,14 @@ from adapters.threads import in_thread
 from domain.direct.live_calls import CallMaker, LiveCall, answer_lines
 from domain.direct.sending import SendBook, SendRecord
 from domain.direct.throttle import Limits, Throttle
-from domain.errors import ConfigurationError, ConflictError, LostAnswerError, PassingError, PipelineError
+from domain.errors import (
+    FOREIGN_ANSWER,
+    ConfigurationError,
+    ConflictError,
+    LostAnswerError,
+    PassingError,
+    PipelineError,
+)
 from domain.service.endpoints import BY_URL
 
 if TYPE_CHECKING:
@@ -29,6 +36,9 @@ LONG_WAIT_SECONDS = 0.5  # that calls wait for no longer as ones that may have b
 FLUSH_SECONDS = 0.25  # an answer lies in memory no longer, unless an append takes longer
 FLUSH_ANSWERS = 64
 FLUSH_BYTES = 4 * 1024 * 1024
+
+# In a row: then something stands between the service and us, and every further call would be in doubt as well.
+MOST_FOREIGN_ANSWERS = 3
 
 _BAD_INPUT = frozenset({400, 413, 422})
 _FAILED_THERE = 500  # and above: the service's own faults
@@ -69,6 +79,7 @@ class Sending:
         self._fact_bytes, self._oldest_fact = 0, 0.0
         self._unsure: list[LiveCall] = []  # whose intents may have been written
         self._stopped = False
+        self._foreign = 0  # answers in a row that are not the service's own
         self.paused: ConfigurationError | None = None
 
     async def run(self) -> None:
@@ -233,16 +244,19 @@ class Sending:
     def _land(self, task: "asyncio.Task[LiveAnswer | PipelineError]") -> None:
         call, began = self._flying.pop(task)
         told = task.result()
+        is_foreign = isinstance(told, LostAnswerError) and told.code == FOREIGN_ANSWER
+        self._foreign = self._foreign + 1 if is_foreign else 0
         if isinstance(told, PipelineError):
             self._land_without_answer(call, began, told)
         elif told.status == 429:  # never a payment, never an attempt
             self._throttle.refuse(began, self._clock(), told.retry_after)
             self._ready.appendleft(call)
-        # One row is bad, none was billed: find out which.
+        # One row is bad, none was billed: find out which, by twice as many calls as there are halvings.
         elif told.status in _BAD_INPUT and len(call.rows) > 1:
             self._throttle.answered()
-            self._know(SendRecord(alone=list(call.rows)))
-            self._ready.extendleft(self._calls.single(row) for row in reversed(call.rows))
+            halves = self._calls.halves(call)
+            self._know(SendRecord(split=[list(half.rows) for half in halves]))
+            self._ready.extendleft(reversed(halves))
         else:
             self._keep(call, told)
             if told.status >= _FAILED_THERE or told.status == _TIMED_OUT:
@@ -255,6 +269,9 @@ class Sending:
         self._throttle.stumble(began, self._clock())
         if isinstance(error, LostAnswerError):  # the intents stand: these rows are in doubt
             self._doubt(call.rows)
+            if self._foreign >= MOST_FOREIGN_ANSWERS:
+                told = f"{self._foreign} live calls in a row were not answered by the service: {error}"
+                self.paused, self._stopped = ConfigurationError(told, code=error.code), True
         elif isinstance(error, ConfigurationError):
             self.paused, self._stopped = error, True
             self._ready.appendleft(call)

@@ -122,6 +122,7 @@ class Slice:
             model=shard.model,
             endpoint=BY_URL[shard.url],
             inputs_per_request=shard.inputs_per_request,
+            part_of=book.part,
         )
         limits = Limits(
             requests_per_minute=settings.requests_per_minute, tokens_per_minute=settings.tokens_per_minute

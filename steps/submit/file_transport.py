@@ -11,6 +11,7 @@ from domain import names
 from domain.contracts import ShardWork
 from domain.errors import NotFoundError, PipelineError, RefusedError
 from domain.service.batch_states import BatchView
+from steps.looking import looking
 from steps.submit.ledger_session import LedgerSession
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ class FileTransport(ABC):
         ledger = self._session.ledger
         if ledger.input_file_id is None:
             known = None if self._session.first_time else self._known_file()
-            ledger.input_file_id, status = known[:2] if known else self._send()
+            ledger.input_file_id, status = known[:2] if known else self._sent()
             if status != READY:  # else the write of the intent to create keeps the id as well
                 self._session.write()
         else:
@@ -59,11 +60,23 @@ class FileTransport(ABC):
         """Create the batch."""
         return self._api.create(str(self._session.ledger.input_file_id), self._shard.url, metadata)
 
+    def _sent(self) -> tuple[str, str]:
+        """Have the service make the file. A refusal counts when there is no file: a gateway may have made the call twice."""
+        try:
+            return self._send()
+        except RefusedError:
+            known = self._known_file()
+            if known is None:
+                raise
+            return known[:2]
+
     def _known_file(self) -> tuple[str, str, str] | None:
         """Find the shard's file in the service, by any name that this app has given it."""
-        return next(
-            (file for name in map(self._name, self._prefixes) for file in self._api.files_named(name)), None
-        )
+        with looking():
+            return next(
+                (file for name in map(self._name, self._prefixes) for file in self._api.files_named(name)),
+                None,
+            )
 
     @property
     def _filename(self) -> str:
@@ -83,19 +96,18 @@ class FileTransport(ABC):
 
     def _status(self, file_id: str) -> str:
         try:
-            return self._api.file_status(file_id)
+            with looking():
+                return self._api.file_status(file_id)
         except NotFoundError:
             return "deleted"
 
     def _begin_again(self, status: str) -> None:
         """Drop a file the service could not use, so that the next try sends a fresh one. Raises what `_spoilt` gives.
 
-        A file that a batch may have been made of stays what it is.
+        No batch was made of it: that was looked for before.
         """
         ledger = self._session.ledger
         message = f"The service's file for shard {self._shard.shard} is in state {status!r}."
-        if ledger.create_intended_at is not None:
-            raise RefusedError(message, code="file_error")
         error = self._spoilt(status, message)
         if ledger.input_file_id:
             self._api.delete_file(ledger.input_file_id)

@@ -14,6 +14,7 @@ from domain.errors import (
     UnsupportedError,
 )
 from domain.service.transports import AUTO, READING_REMEDY, Choice, TransportName
+from steps.looking import looking
 from steps.submit.file_transport import MAX_SPOILT_FILES, FileTransport
 from steps.submit.ledger_session import LedgerSession
 from steps.submit.upload_transport import UploadTransport
@@ -79,6 +80,7 @@ class ImportTransport(FileTransport):
         """Give what the service says about the file."""
         file_id = self._session.ledger.input_file_id
         try:
-            return self._api.file_complaint(file_id) if file_id else ""
+            with looking():
+                return self._api.file_complaint(file_id) if file_id else ""
         except NotFoundError:
             return ""

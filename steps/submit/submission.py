@@ -1,15 +1,18 @@
 """Hand a shard to the service and create its batch. The one step that costs money.
 
-The ledger has an intent before each effect and the id after it. A later try that finds an intent and no id looks at
-the service before doing anything twice: files by our own unique name, batches by `input_file_id`.
+The ledger has an intent before each effect and the id after it. Whatever came of a creation but a batch leaves it in doubt: a
+gateway may have made the call twice, and tells the second refusal. So the next try looks at the service first, and so does
+the first one of a shard without a ledger: files by our own unique name, batches by `input_file_id` and by our marks.
 """
 
 import logging
 
 import msgspec
 
+from adapters.openai.known_batches import MARGIN_SECONDS, back_to, bears_marks, marks
 from adapters.services import Services
 from adapters.storage.urls import NO_SIGNATURE, BlobUrls, is_local
+from domain import names
 from domain.contracts import Fault, Pause, ShardWork, Submitted
 from domain.errors import (
     ConfigurationError,
@@ -19,11 +22,12 @@ from domain.errors import (
     QuotaFullError,
     RefusedError,
 )
-from domain.records import BatchRecord, Ledger
-from domain.service.batch_states import BatchView
+from domain.records import BatchRecord, BatchRefusal, Ledger
+from domain.service.batch_states import BatchState, BatchView
 from domain.service.reach import WHOLE_RESOURCE, reach_of_deployment, reach_of_operation
 from domain.service.transports import AUTO, Choice, TransportName, choose
 from domain.settings import Settings
+from steps.looking import looking
 from steps.service_files import delete_orphans
 from steps.submit.blob_transport import BlobTransport
 from steps.submit.import_transport import ImportTransport
@@ -32,6 +36,8 @@ from steps.submit.transport import Transport
 from steps.submit.upload_transport import UploadTransport
 
 CONFLICT_WAIT_SECONDS = 2.0
+LONGEST_LOOK_SECONDS = 5.0  # between looks for a batch that is in doubt
+REFUSED_DOUBT_SECONDS = 15.0  # the answer was the service's own: what an earlier call did shows soon
 FILE_QUOTA_CODE = "quotaExceeded"
 # What these are about is the deployment, whatever it was asked for.
 DEPLOYMENT_CODES = frozenset({"model_not_found", "DeploymentNotFound", "token_limit_exceeded"})
@@ -92,7 +98,7 @@ class Submission:
 
     def _run(self) -> Submitted:
         try:
-            self._open_ledger()
+            self._session.open()
             batch = self._ledger.batch
             return self._entered(batch) if batch else self._submit()
         except ConflictError:
@@ -107,67 +113,107 @@ class Submission:
         except RefusedError as error:
             return Submitted(refused=Fault(code=error.code, message=str(error), passing=False))
 
-    def _open_ledger(self) -> None:
-        """Open the ledger; where nothing is under way, TRANSPORT counts as it is set now, not as it was."""
-        self._session.open()
-        ledger, choice = self._ledger, self._choice
-        idle = not (ledger.batch or ledger.create_intended_at or ledger.input_file_id)
-        if idle and (self._wanted != AUTO or ledger.transport == TransportName.BLOB):
-            self._session.go(choice)
+    def _begin_anew(self) -> None:
+        """Where nothing is under way, or in doubt any more, TRANSPORT counts as it is set now, not as it was."""
+        ledger = self._ledger
+        ledger.create_intended_at = ledger.create_in_doubt_until = None
+        if not ledger.input_file_id and (self._wanted != AUTO or ledger.transport == TransportName.BLOB):
+            self._session.go(self._choice)
 
     def _submit(self) -> Submitted:
-        wait_seconds = self._transport.advance()
-        if wait_seconds is not None:
-            return Submitted(wait_seconds=wait_seconds)
-        found = self._look_for_batch()
+        ledger = self._ledger
+        with looking():
+            found = self._look_for_batch()
         if found:
             return self._enter(found)
-        in_doubt = (self._ledger.create_in_doubt_until or 0.0) - self._clock()
-        return Submitted(wait_seconds=min(in_doubt, 5.0)) if in_doubt > 0 else self._create()
+        in_doubt = (ledger.create_in_doubt_until or 0.0) - self._clock()
+        if in_doubt > 0:
+            return Submitted(wait_seconds=min(in_doubt, LONGEST_LOOK_SECONDS))
+        if ledger.refusal:
+            no = ledger.refusal
+            return Submitted(refused=Fault(code=no.code, message=no.message, passing=False))
+        self._begin_anew()
+        wait_seconds = self._transport.advance()
+        return self._create() if wait_seconds is None else Submitted(wait_seconds=wait_seconds)
 
     # --- the batch ---------------------------------------------------------------------------------------------------
 
     def _look_for_batch(self) -> BatchView | None:
-        """Look whether an earlier try made the batch."""
-        if self._ledger.create_intended_at is None:
-            return None
-        past = {batch.batch_id for batch in self._ledger.past_batches}
-        batches = (batch for batch in self._api.batches() if batch.batch_id not in past)
-        return next(filter(self._transport.is_of_shard, batches), None)
+        """Look whether an earlier try made the batch: one that this ledger intended, or one that no ledger knows any more."""
+        ledger = self._ledger
+        if ledger.create_intended_at is not None:
+            since = ledger.create_intended_at - MARGIN_SECONDS
+            past = {batch.batch_id for batch in ledger.past_batches}
+            batches = (batch for batch in back_to(self._api.batches(), since) if batch.batch_id not in past)
+            return next(filter(self._is_of_shard, batches), None)
+        if ledger.searched_at is None:
+            found = self._search()
+            ledger.searched_at = self._clock()
+            return found
+        return None
+
+    def _is_of_shard(self, batch: BatchView) -> bool:
+        return self._transport.is_of_shard(batch) or bears_marks(batch, self._work.key, self._shard.shard)
+
+    def _search(self) -> BatchView | None:
+        """Look for a batch by our marks. One that failed without doing anything has cost nothing, and is left where it is."""
+        services, key, shard = self._services, self._work.key, self._shard
+        known = services.known_batches.of_shard(
+            key,
+            shard.shard,
+            (shard.blob, names.shard_copy(key, shard.shard)),
+            name_of=services.storage.work_urls.name_of,
+            snapshot_id=self._work.snapshot_id,
+            api=self._api,
+        )
+        found = [self._api.batch(batch_id) for batch_id in known]
+        useful = [batch for batch in found if batch.status != BatchState.FAILED or batch.completed]
+        if useful and not self._session.is_ours():
+            raise ConflictError(f"{key} is another snapshot's, or finished, with its batches.")
+        if useful:
+            log.warning("%s/%s has a batch that no record knows of", key, shard.shard)
+        return max(useful, key=_worth, default=None)
 
     def _create(self) -> Submitted:
         ledger = self._ledger
         ledger.create_intended_at = self._clock()
         ledger.create_in_doubt_until = ledger.create_intended_at + LostAnswerError.longest_doubt_seconds
         self._session.write()
-        metadata = {
-            "file_key": self._work.key,
-            "shard": self._shard.shard,
-            "snapshot": self._work.snapshot_id,
-        }
         self._creating = True
         try:
-            created = self._transport.create(metadata)
-        except LostAnswerError as error:
-            ledger.create_in_doubt_until = self._clock() + error.doubt_seconds
-            self._session.write()
-            raise
-        except PipelineError:  # the service said no, or said nothing was done: the intent is void
-            ledger.create_intended_at = ledger.create_in_doubt_until = None
-            self._session.write()
-            raise
+            created = self._transport.create(marks(self._work.key, self._shard.shard, self._work.snapshot_id))
+        except PipelineError as error:
+            return self._not_created(error)
         entered = self._enter(created.batch)
         return msgspec.structs.replace(
             entered, enqueued_tokens=created.enqueued_tokens, enqueued_limit=created.enqueued_limit
         )
 
-    def _enter(self, batch: BatchView) -> Submitted:
+    def _not_created(self, error: PipelineError) -> Submitted:
+        """Leave the creation in doubt for a while, however sure the answer sounded. Raises it unless it is a refusal."""
         ledger = self._ledger
+        doubt_seconds = _doubt_seconds(error)
+        ledger.create_in_doubt_until = self._clock() + doubt_seconds
+        if isinstance(error, RefusedError):
+            ledger.refusal = BatchRefusal(code=error.code, message=str(error))
+        self._session.write()
+        if ledger.refusal is None:
+            raise error
+        return Submitted(wait_seconds=min(doubt_seconds, LONGEST_LOOK_SECONDS))
+
+    def _enter(self, batch: BatchView) -> Submitted:
+        """Enter a batch: the one that was just made, or one that was found."""
+        ledger = self._ledger
+        if batch.input_file_id:
+            ledger.input_file_id = batch.input_file_id
+            if ledger.transport == TransportName.BLOB:
+                self._session.go(Choice(TransportName.UPLOAD, "its batch was found, made of a file"))
+        ledger.refusal = None
         ledger.batch = BatchRecord(
             batch_id=batch.batch_id,
             input_file_id=ledger.input_file_id or "",
-            input_blob=self._transport.input_blob,
-            submitted_at=ledger.create_intended_at or self._clock(),
+            input_blob=None if batch.input_file_id else batch.input_blob or self._transport.input_blob,
+            submitted_at=ledger.create_intended_at or batch.created_at or self._clock(),
             transport=ledger.transport,
             transport_reason=ledger.transport_reason,
         )
@@ -212,3 +258,15 @@ class Submission:
         except PipelineError:
             log.info("whether the resource refuses all cannot be told now")
         return False
+
+
+def _doubt_seconds(error: PipelineError) -> float:
+    """Give the seconds for which a batch may still show up after its creation ended so; 0: one look is enough."""
+    if isinstance(error, LostAnswerError):
+        return error.doubt_seconds
+    return 0.0 if isinstance(error, QuotaFullError | ConfigurationError) else REFUSED_DOUBT_SECONDS
+
+
+def _worth(batch: BatchView) -> tuple[bool, int, bool]:
+    """Order the batches of one shard: what has answered most, else what may still answer."""
+    return batch.status == BatchState.COMPLETED, batch.completed, not batch.ended

@@ -2,14 +2,15 @@
 
 import logging
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from adapters.services import Services
 from domain.contracts import BatchNews, PollAnswer, PollRequest
-from domain.errors import NotFoundError, PipelineError
-from domain.service.batch_states import BatchView
+from domain.errors import ConfigurationError, NotFoundError, PipelineError
+from domain.service.batch_states import LOST, BatchView
 from steps.watch.share import share
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ def poll(request: PollRequest, services: Services) -> PollAnswer:
 
     The agreement is the lesser of the two: a fault in it costs no news, and it is asked for again.
     """
-    answer = PollAnswer(news=_news_of(request.known, services.batch_api))
+    answer = _look(request.known, services.batch_api)
     if request.share is None:
         return answer
     try:
@@ -36,27 +37,42 @@ def poll(request: PollRequest, services: Services) -> PollAnswer:
         return answer
 
 
-def _news_of(known: Mapping[str, str], api: "BatchApi") -> dict[str, BatchNews]:
+def _look(known: Mapping[str, str], api: "BatchApi") -> PollAnswer:
     """Give what is new about the batches: one call per hundred of them, plus one for each that is not listed."""
-    seen = _listed(set(known), api) if len(known) > 1 else {}
+    seen: dict[str, BatchView | None] = {**_listed(set(known), api)} if len(known) > 1 else {}
+    unfound, complaint = {}, ""
     for batch_id in known.keys() - seen.keys():
         try:
             seen[batch_id] = api.batch(batch_id)
-        except NotFoundError:
-            seen[batch_id] = None
-    news = {batch_id: _news(seen[batch_id]) for batch_id in known}
+        except (NotFoundError, ConfigurationError) as error:
+            unfound[batch_id] = error
+    if unfound:
+        try:
+            listed = _listed(unfound.keys(), api, all_pages=True)
+            seen |= {batch_id: listed.get(batch_id) for batch_id in unfound}
+        except PipelineError as error:
+            # A wrong api-version, a wrong path and a gateway answer with 404 as well: nothing was seen of these.
+            if not seen:
+                raise
+            complaint = f"{len(unfound)} batches could not be looked at: {error}"
+            log.warning("%s", complaint)
+    news = {batch_id: _news(view) for batch_id, view in seen.items()}
     counts = len(known) < COUNTED_BATCHES
-    return {
+    told = {
         batch_id: told
         for batch_id, told in news.items()
         if told.ended or told.lost or told.status != known[batch_id] or (counts and told.done)
     }
+    return PollAnswer(news=told, complaint=complaint)
 
 
-def _listed(wanted: set[str], api: "BatchApi") -> dict[str, BatchView | None]:
-    """Find batches in the listing's first pages; old ones behind many newer ones are not worth paging for."""
-    found: dict[str, BatchView | None] = {}
-    for batch in api.batches(pages=-(-len(wanted) // PAGE_SIZE)):
+def _listed(wanted: AbstractSet[str], api: "BatchApi", *, all_pages: bool = False) -> dict[str, BatchView]:
+    """Find batches in the list: in its first pages, for old ones behind many newer ones are not worth paging for.
+
+    Or in all pages, where it matters that one is in none of them.
+    """
+    found: dict[str, BatchView] = {}
+    for batch in api.batches(pages=None if all_pages else -(-len(wanted) // PAGE_SIZE)):
         if batch.batch_id in wanted:
             found[batch.batch_id] = batch
             if len(found) == len(wanted):
@@ -66,7 +82,7 @@ def _listed(wanted: set[str], api: "BatchApi") -> dict[str, BatchView | None]:
 
 def _news(batch: BatchView | None) -> BatchNews:
     if batch is None:
-        return BatchNews(status="lost", lost=True)
+        return BatchNews(status=LOST, lost=True)
     return BatchNews(
         status=batch.status,
         ended=batch.ended,

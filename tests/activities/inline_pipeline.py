@@ -324,6 +324,10 @@ class InlinePipeline:
     def now(self) -> float:
         return time.time() + self._forward
 
+    def wait(self, seconds: float) -> None:
+        """Set the flow's clock forward."""
+        self._forward += seconds
+
     # --- one life ----------------------------------------------------------------------------------------------------
 
     def begin(self, fuse: Fuse | None = None, *, snapshot_id: str = "") -> Flow:

@@ -105,9 +105,7 @@ def test_rows_end_as_they_do_by_upload(
             2,
         ),
         ({"nth": 1, "invalid": [{"code": "invalid_request", "message": "No."}]}, {"ok": 6}, 3),
-        ({"nth": 1, "withhold_output": "null"}, {"ok": 6}, 2),
-        ({"withhold_output": "null"}, {"missing": 6}, 3),
-        ({"ends_as": "completed", "files": False}, {"missing": 6}, 3),
+        ({"unsettled_seconds": 0.2}, {"ok": 6}, 1),
     ],
 )
 def test_batches_end_as_they_do_by_upload(
@@ -116,6 +114,16 @@ def test_batches_end_as_they_do_by_upload(
     service.plan(batches=[rule])
     assert outcomes(make(DEADLINE_HOURS="0.01")) == expected
     assert service.counters()["batches_created"] == made
+
+
+@pytest.mark.parametrize("rule", [{"withhold_output": "null"}, {"ends_as": "completed", "files": False}])
+def test_answers_that_are_not_there_are_waited_for_and_then_held(
+    pipeline: InlinePipeline, service: RunningService, monkeypatch: pytest.MonkeyPatch, rule: dict[str, Any]
+) -> None:
+    monkeypatch.setattr("domain.flow.pacing.MAX_PASSING_TRIES", 6)
+    service.plan(batches=[rule])
+    assert pipeline.run().held == 1
+    assert service.counters()["batches_created"] == 1
 
 
 def test_shards_that_are_blobs_of_their_own_are_not_copied(make: MakePipeline) -> None:
@@ -241,24 +249,13 @@ def test_answers_may_be_named_as_the_specification_does(make: MakePipeline, cont
         assert all(batch["output_blob"].endswith("_output.jsonl") for batch in batches(pipeline))
 
 
-class Elsewhere:
-    """A service that says its answers are somewhere else."""
-
-    def batch(self, batch_id: str) -> BatchView:
-        url = "https://other.blob.core.windows.net/work/results.jsonl"
-        return BatchView(batch_id=batch_id, status="completed", output_blob=url, completed=1, total=1)
-
-
 def test_answers_that_are_not_ours_are_reported_and_not_fetched(pipeline: InlinePipeline) -> None:
+    """A service that says its answers are somewhere else."""
     record = BatchRecord(batch_id="b", submitted_at=0.0, input_blob="x")
-    store, urls = pipeline_room(pipeline), pipeline.storage.work_urls
-    results = ResultBlobs(record, api=Elsewhere(), store=store, urls=urls, patient=True)  # type: ignore[arg-type]
+    url = "https://other.blob.core.windows.net/work/results.jsonl"
+    seen = BatchView(batch_id="b", status="completed", output_blob=url, completed=1, total=1)
     with pytest.raises(RefusedError, match=r"other\.blob\.core.* not in the work container"):
-        results.names()
-
-
-def pipeline_room(pipeline: InlinePipeline) -> Any:
-    return pipeline.services.work
+        ResultBlobs(record, pipeline.services).names(seen)
 
 
 def test_the_answers_lie_in_the_file_s_own_folder_until_they_are_collected(

@@ -39,25 +39,27 @@ def test_an_output_file_that_was_not_named_yet_is_looked_for(pipeline: InlinePip
     assert from_wire(answer.ok, CollectedShard).tally.ok == len(IDS)
 
 
-def test_an_output_file_that_is_still_not_named_is_waited_for_and_then_done_without(
-    pipeline: InlinePipeline, service: RunningService
+@pytest.mark.parametrize("tries", [0, 3, 200])
+def test_an_output_file_that_is_still_not_named_is_waited_for_however_often(
+    pipeline: InlinePipeline, service: RunningService, tries: int
 ) -> None:
     service.plan(batches=[{"withhold_output": "null"}])
     ended = Ended(pipeline)
-    early = ended.collect()
-    assert early.fault is not None
-    assert early.fault.code == "output_file_unnamed"
-    collected = from_wire(ended.collect(tries=3).ok, CollectedShard)
-    assert [child.requests for child in collected.children] == [len(IDS)]
+    fault = ended.collect(tries=tries).fault
+    assert fault is not None
+    assert (fault.code, fault.passing) == ("answers_missing", True)
+    assert "6 answers of batch_" in fault.message
+    assert "(row-0, row-1, row-2, row-3, row-4, row-5)" in fault.message
 
 
 def test_answers_to_requests_that_nobody_asked_are_left_out(pipeline: InlinePipeline) -> None:
-    """Another batch's output in place of ours: nothing of it may get into the results."""
+    """Another batch's output in place of ours: nothing of it may get into the results, and ours are still to come."""
     ended = Ended(pipeline)
     foreign, _ = pipeline.api.upload("foreign.jsonl", io.BytesIO(answers("stranger", *IDS[:2])))
-    collected = from_wire(ended.collect(output_file_id=foreign, tries=3).ok, CollectedShard)
-    assert collected.tally.ok == 2
-    assert [child.requests for child in collected.children] == [len(IDS) - 2]
+    fault = ended.collect(output_file_id=foreign).fault
+    assert fault is not None
+    assert fault.code == "output_file_unnamed"
+    assert from_wire(ended.collect(output_file_id=foreign, tries=1).ok, CollectedShard).tally.ok == 6
 
 
 def answers(*custom_ids: str) -> bytes:

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from local.azure_openai import RunningService
+from steps.deliver.hold import HOLD_SECONDS
 from tests.activities.conftest import MakePipeline
 from tests.activities.inline_pipeline import InlinePipeline
 from tests.activities.request_files import request, requests
@@ -56,8 +57,8 @@ def test_a_file_that_goes_well(pipeline: InlinePipeline, service: RunningService
         ({"ends_as": "expired", "fraction": 0.0}, {"expired": 6}, 3),
         ({"ends_as": "cancelled", "fraction": 0.5}, {"ok": 3, "cancelled": 3}, 1),
         ({"nth": 1, "ends_as": "archived", "fraction": 1.0}, {"ok": 6}, 1),
-        ({"nth": 1, "ends_as": "completed", "files": False}, {"ok": 6}, 2),
-        ({"ends_as": "completed", "withhold_output": "null"}, {"missing": 6}, 3),
+        ({"ends_as": "completed", "unsettled_seconds": 0.2}, {"ok": 6}, 1),
+        ({"ends_as": "expired", "fraction": 0.5, "unsettled_seconds": 0.2, "nth": 1}, {"ok": 6}, 2),
         ({"error_file": "null"}, {"ok": 6}, 1),
         ({"error_file": "blank"}, {"ok": 6}, 1),
         (
@@ -107,6 +108,46 @@ def test_a_row_that_ends_otherwise(
     service.plan(rows=[row])
     assert outcomes(pipeline) == expected
     assert service.counters()["batches_created"] == batches
+
+
+@pytest.mark.parametrize(
+    "plan",
+    [
+        {"batches": [{"ends_as": "completed", "files": False}]},
+        {"batches": [{"withhold_output": "null"}]},
+        {"batches": [{"withhold_output": "blank"}]},
+        {"batches": [{"ends_as": "expired", "fraction": 0.5, "withhold_output": "null"}]},
+        {"rows": [{"custom_id": "row-1", "effect": "swallowed"}]},
+        {"calls": [{"operation": "content", "status": 404}]},
+        {"calls": [{"operation": "content", "connection": "short"}]},
+    ],
+)
+def test_answers_that_do_not_come_are_waited_for_and_then_held_with_their_ids(
+    pipeline: InlinePipeline, service: RunningService, monkeypatch: pytest.MonkeyPatch, plan: dict[str, Any]
+) -> None:
+    monkeypatch.setattr("domain.flow.pacing.MAX_PASSING_TRIES", 6)
+    service.plan(**plan)
+    report = pipeline.run()
+    assert (report.held, report.done) == (1, 0)
+    (held,) = pipeline.services.work.claims.all()
+    (batch,) = service.batches()
+    told = held.claim.held_for
+    assert batch["id"] in told
+    assert "row-" in told or "content" in str(plan)
+    assert pipeline.names(pipeline.storage.input) == ["x/a.jsonl"]
+    assert service.counters()["calls"].get("delete_file") is None, "nothing was deleted before the verdict"
+
+
+def test_answers_that_were_held_are_delivered_once_they_can_be_read(
+    pipeline: InlinePipeline, service: RunningService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("domain.flow.pacing.MAX_PASSING_TRIES", 3)
+    service.plan(calls=[{"operation": "content", "status": 503}])
+    assert pipeline.run().held == 1
+    service.plan()
+    pipeline.wait(HOLD_SECONDS)
+    assert outcomes(pipeline) == {"ok": 6}
+    assert service.counters()["batches_created"] == 1
 
 
 @pytest.mark.parametrize(("effect", "counted"), [("length", "truncated"), ("content_filter", "filtered")])

@@ -23,7 +23,9 @@ from domain.contracts import SliceDone, SliceWork, from_wire
 from domain.direct.throttle import WIDEST
 from domain.errors import NotFoundError, PassingError
 from local.azure_openai import RunningService, running
+from steps.direct.live_sending import MOST_FOREIGN_ANSWERS
 from steps.direct.slices import Slice
+from tests import fault_proxy
 from tests.activities.conftest import MakePipeline, NewWorld
 from tests.activities.crash_points import STEP, die_twice, every_fourth, walk
 from tests.activities.inline_pipeline import (
@@ -423,6 +425,40 @@ def test_a_bad_row_costs_itself_alone_and_not_the_call_it_shares(
     run_shared(pipeline, 6)
     assert outcomes(pipeline) == {"ok": 10, "failed": 2}
     assert served(service) == (10, 10)
+
+
+@pytest.mark.parametrize(
+    ("shared", "bad", "calls"), [(16, [5], 9), (16, [0], 9), (16, [3, 12], 15), (6, [1, 2, 3], 9)]
+)
+def test_a_bad_row_is_found_by_halving_the_calls_it_shares(
+    make_pipeline: MakePipeline, service: RunningService, shared: int, bad: list[int], calls: int
+) -> None:
+    pipeline = make_pipeline()
+    lines = [
+        embedding(row).replace(b'"text %d"' % row, b'""' if row in bad else b'"text"')
+        for row in range(shared)
+    ]
+    pipeline.drop("a.jsonl", b"".join(lines))
+    run_shared(pipeline, shared)
+    assert outcomes(pipeline) == {"ok": shared - len(bad), "failed": len(bad)}
+    assert service.counters()["calls"]["live"]["total"] == calls
+    assert served(service)[0] == shared - len(bad)
+
+
+def test_answers_that_are_not_the_services_own_pause_the_deployment_before_all_rows_are_in_doubt(
+    make_pipeline: MakePipeline, service: RunningService
+) -> None:
+    with fault_proxy.running(service.url) as proxy:
+        proxy.strike("live", fault_proxy.FAULTS["200 html"], after=False, times=10)
+        pipeline = make_pipeline(AZURE_OPENAI_ENDPOINT=proxy.url)
+        pipeline.drop("a.jsonl", embeddings(40))
+        flow = pipeline.begin()
+        pipeline.live(flow, until=lambda: bool(flow.pauses.by_model))
+        assert "text/html" in flow.pauses.messages()[0]
+        assert pipeline.live(flow).done == 1
+    told = outcomes(pipeline)
+    assert told["ok"] + told["missing"] == 40
+    assert MOST_FOREIGN_ANSWERS <= told["missing"] <= 10
 
 
 def test_a_shared_call_whose_answer_is_lost_leaves_all_its_rows_in_doubt(

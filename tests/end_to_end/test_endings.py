@@ -18,8 +18,7 @@ ENDINGS: dict[str, tuple[dict[str, Any], dict[tuple[str, str | None], int]]] = {
     "completed-error-file-empty": ({"error_file": "empty"}, {OK: 4}),
     "completed-error-file-null": ({"error_file": "null"}, {OK: 4}),
     "completed-error-file-blank": ({"error_file": "blank"}, {OK: 4}),
-    "answers-withheld-once": ({"withhold_output": "null", "first": 1}, {OK: 4}),
-    "answers-withheld-always": ({"withhold_output": "blank"}, {("missing", "no_answer"): 4}),
+    "answers-withheld-for-a-while": ({"unsettled_seconds": 4.0}, {OK: 4}),
     "failed-with-a-line": (
         {"first": 1, "invalid": [{"code": "invalid_request", "message": "Not so.", "line": 2}]},
         {OK: 3, ("failed", "invalid_request"): 1},

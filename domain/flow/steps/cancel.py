@@ -24,7 +24,8 @@ class Cancel(Step[ShardState]):
         looked_at = {batch_id for call in flow.calls_of("poll_batches") for batch_id in call.input["known"]}
         for s in flow.shards_in(ShardStep.ACTIVE):
             if s.batch_id and not s.cancel_asked and s.identity not in busy and s.batch_id not in looked_at:
-                since = 0.0 if s.odd_polls >= PATIENCE_POLLS else flow.overdue_at(s)
+                is_odd = s.odd_polls >= PATIENCE_POLLS and not s.lost_since
+                since = 0.0 if is_odd else flow.overdue_at(s)
                 yield Due(max(since, s.not_before), s)
 
     def calls(self, flow: Flow, ready: list[ShardState], now: float) -> Iterator[Call]:
@@ -49,4 +50,4 @@ class Cancel(Step[ShardState]):
 
     def _asked(self, s: ShardState, *, refused: bool) -> None:
         s.cancel_asked, s.cancel_refused = True, refused
-        s.odd_polls, s.tries, s.not_before = 0, 0, 0.0
+        s.odd_polls, s.tries, s.reasons, s.not_before = 0, 0, {}, 0.0

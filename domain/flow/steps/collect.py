@@ -41,6 +41,7 @@ class Collect(Step[ShardState]):
             error_file_id=s.error_file_id,
             refused=s.refused,
             tries=s.tries,
+            done=s.done,
             overdue=flow.is_overdue(s, now),
         )
         return Call(self.activity, to_wire(batch), *s.identity, weight=_bytes_to_collect(s))

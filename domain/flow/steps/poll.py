@@ -13,8 +13,10 @@ from domain.service.batch_states import KNOWN
 from domain.service.reach import reaches_to
 from domain.tokens import quota_tokens
 
-# A batch may be hidden for a while: just made, or behind a node that lags.
+# A batch may be hidden for a while: just made, or behind a node that lags. It is gone when so many lists in a row, over so
+# long a time, have not had it.
 PATIENCE_LOOKS_FOR_LOST = 5
+PATIENCE_SECONDS_FOR_LOST = 900.0
 
 
 class Poll(Step[Flow]):
@@ -46,6 +48,7 @@ class Poll(Step[Flow]):
             apply_news(flow, s, told.news.get(s.batch_id or ""), now) for s in self._asked_for(flow, call)
         ]
         flow.poll.after_poll(now, flow.settings, progress=any(moved))
+        flow.poll.complaint = told.complaint
 
     def failed(self, flow: Flow, call: Call, fault: Fault, now: float) -> None:
         """Look again later. A look that failed has seen nothing; only the wait for a cancellation has a limit by count."""
@@ -55,6 +58,7 @@ class Poll(Step[Flow]):
             if s.cancel_asked
         ]
         flow.poll.after_poll(now, flow.settings, progress=any(given_up), fault=fault)
+        flow.poll.complaint = fault.message
 
     def _asked_for(self, flow: Flow, call: Call) -> list[ShardState]:
         return [s for s in flow.shards_in(ShardStep.ACTIVE) if s.batch_id in call.input["known"]]
@@ -64,9 +68,15 @@ def apply_news(flow: Flow, s: ShardState, told: BatchNews | None, now: float, *,
     """Take what is new about one batch; True when that is progress. `looked`: that there is no news is news as well."""
     before = s.status
     if told:
-        s.status, s.done = told.status, told.done
+        # Some batches stop telling their counts when they end, and what was counted is expected in the results.
+        s.status, s.done = told.status, told.done or s.done
     _count_odd_polls(s, told)
-    if (told and told.ended) or _is_lost(s, told) or _ended_unseen(s, told, looked=looked) or _is_given_up(s):
+    if (
+        (told and told.ended)
+        or _is_lost(s, told, now)
+        or _ended_unseen(s, told, looked=looked)
+        or _is_given_up(s)
+    ):
         s.move(ShardStep.COLLECT)
         if told:
             s.output_file_id, s.error_file_id = told.output_file_id, told.error_file_id
@@ -82,8 +92,12 @@ def _count_odd_polls(s: ShardState, told: BatchNews | None) -> None:
         s.odd_polls = 0
 
 
-def _is_lost(s: ShardState, told: BatchNews | None) -> bool:
-    return told is not None and told.lost and s.odd_polls >= PATIENCE_LOOKS_FOR_LOST
+def _is_lost(s: ShardState, told: BatchNews | None, now: float) -> bool:
+    if told is None or not told.lost:
+        s.lost_since = 0.0
+        return False
+    s.lost_since = s.lost_since or now
+    return s.odd_polls >= PATIENCE_LOOKS_FOR_LOST and now - s.lost_since >= PATIENCE_SECONDS_FOR_LOST
 
 
 def _ended_unseen(s: ShardState, told: BatchNews | None, *, looked: bool) -> bool:

@@ -68,7 +68,8 @@ class Send(Step[ShardState]):
         s, sent = flow.shard_of(call), from_wire(ok, SliceDone)
         self._learn(flow, call, sent)
         moved = sent.done > s.done
-        s.begun, s.tries, s.done, s.submitted_at = True, 0, sent.done, sent.begun_at or s.submitted_at
+        s.begun, s.tries, s.reasons = True, 0, {}
+        s.done, s.submitted_at = sent.done, sent.begun_at or s.submitted_at
         if sent.paused:
             pause(flow, s, sent.paused, now)
             return

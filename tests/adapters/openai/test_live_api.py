@@ -172,15 +172,26 @@ def test_a_good_answer_that_cannot_be_read_is_in_doubt_for_it_was_paid() -> None
         answered(httpx2.Response(200, content=b"<html>"))
 
 
-def test_an_error_that_is_no_json_keeps_its_first_words() -> None:
-    answer = answered(httpx2.Response(502, content=b"<h1>Bad Gateway</h1> https://x/y?sig=secret"))
-    error = json.loads(answer.body)["error"]
-    assert error["code"] == "http_502"
-    assert "Bad Gateway" in error["message"]
-    assert "secret" not in error["message"]
+def test_an_error_that_is_not_the_services_own_is_in_doubt_and_tells_its_first_words() -> None:
+    with pytest.raises(LostAnswerError, match="Bad Gateway") as caught:
+        answered(httpx2.Response(502, content=b"<h1>Bad Gateway</h1> https://x/y?sig=secret"))
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("headers", "body"),
+    [
+        ({"retry-after": "7"}, b"<h1>Too Many Requests</h1>"),
+        ({}, b'{"statusCode": 429, "message": "Rate limit is exceeded. Try again in 7 seconds."}'),
+    ],
+)
+def test_a_gateway_that_counts_calls_has_not_passed_this_one_on(headers: dict[str, str], body: bytes) -> None:
+    answer = answered(httpx2.Response(429, headers=headers, content=body))
+    assert (answer.status, json.loads(answer.body)["error"]["code"]) == (429, "http_429")
 
 
 def test_a_redirection_is_not_followed(service: RunningService) -> None:
     asked: list[httpx2.Request] = []
-    answer = answered(httpx2.Response(307, headers={"location": service.url}), asked)
-    assert (answer.status, len(asked)) == (307, 1)
+    with pytest.raises(LostAnswerError):
+        answered(httpx2.Response(307, headers={"location": service.url}), asked)
+    assert len(asked) == 1

@@ -64,6 +64,29 @@ def test_rows_that_were_refused_together_are_sent_alone() -> None:
     assert [call.rows for call in calls_of(lines, alone=frozenset({1, 2}))] == [(0,), (1,), (2,), (3, 4)]
 
 
+@given(st.lists(st.integers(0, 3), min_size=1, max_size=20))
+def test_rows_share_calls_with_rows_of_the_same_part_only(parts: list[int]) -> None:
+    lines = [line(row, input="text") for row in range(len(parts))]
+    maker = CallMaker(
+        lines.__getitem__,
+        lambda _: False,
+        model="emb",
+        endpoint=ENDPOINTS["embeddings"],
+        inputs_per_request=16,
+        part_of=parts.__getitem__,
+    )
+    waiting, made = deque(range(len(parts))), []
+    while waiting:
+        made.append(maker.next_call(waiting))
+    assert [row for call in made for row in call.rows] == list(range(len(parts)))
+    assert all(len({parts[row] for row in call.rows}) == 1 for call in made)
+    for call in made:
+        if len(call.rows) > 1:
+            first, second = maker.halves(call)
+            assert first.rows + second.rows == call.rows
+            assert abs(len(first.rows) - len(second.rows)) <= 1
+
+
 def test_the_deployment_is_the_shards_and_streams_are_not_asked_for() -> None:
     (call,) = calls_of(
         [line(0, model="x", messages=[], stream=True, stream_options={}, background=True)], task="chat"

@@ -17,6 +17,7 @@ some_records = st.lists(
         st.builds(SendRecord, by=st.sampled_from(["x", "y"]), intended=rows),
         st.builds(SendRecord, taken_back=rows),
         st.builds(SendRecord, alone=rows),
+        st.builds(SendRecord, split=st.lists(rows, max_size=3)),
         st.builds(SendRecord, row=st.integers(0, ROWS - 1), answer=st.just(msgspec.Raw(answer))),
     ),
     max_size=30,

@@ -25,19 +25,6 @@ from tests.domain.flow.stories import (
 # --- batches that do not end -----------------------------------------------------------------------------------------
 
 
-def test_a_batch_the_service_denies_to_know_for_a_moment_is_not_given_up() -> None:
-    flow = flow_of(active(0), settings=SnapshotSettings(), places=1)
-    lost, found = {"status": "lost", "lost": True}, {"status": "in_progress"}
-    now = NOW
-    for told in (lost, lost, found, lost, lost, lost, lost):
-        (poll,) = begun(flow, now)
-        answer(flow, poll, now, news={"batch-0": told})
-        now = woken(flow, now)
-    (poll,) = begun(flow, now)
-    answer(flow, poll, now, news={"batch-0": lost})
-    assert [call.activity for call in begun(flow, now)] == ["collect_batch"]
-
-
 @pytest.mark.parametrize("seen_before", ["submitted", "paused"])
 @pytest.mark.parametrize("looks_too_early", [0, 2])
 def test_a_batch_that_ended_while_nobody_looked_is_read_although_its_deadline_has_passed(

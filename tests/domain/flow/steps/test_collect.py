@@ -48,6 +48,7 @@ def test_all_that_is_known_of_the_batch_is_told() -> None:
         "error_file_id": "err",
         "refused": to_wire(s.refused),
         "tries": 2,
+        "done": 0,
         "overdue": False,
     }
     assert begun(flow, NOW, ACTIVITY) == []

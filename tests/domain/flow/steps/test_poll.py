@@ -8,7 +8,7 @@ from domain.contracts import Fault, Pause
 from domain.flow.pacing import QuotaGauge
 from domain.flow.state import ShardStep
 from domain.flow.steps.cancel import PATIENCE_POLLS
-from domain.flow.steps.poll import PATIENCE_LOOKS_FOR_LOST
+from domain.flow.steps.poll import PATIENCE_LOOKS_FOR_LOST, PATIENCE_SECONDS_FOR_LOST
 from domain.tokens import quota_tokens
 from tests.domain.flow.stories import (
     GPT,
@@ -178,7 +178,10 @@ def test_a_batch_that_stays_lost_is_collected_as_lost() -> None:
     flow = flow_of(active(0))
     looks(flow, PATIENCE_LOOKS_FOR_LOST - 1, batch_0=LOST)
     assert shard_in(flow).step is ShardStep.ACTIVE
-    looks(flow, 1, batch_0=LOST)
+    assert shard_in(flow).odd_polls == PATIENCE_LOOKS_FOR_LOST - 1
+    look(flow, NOW + PATIENCE_SECONDS_FOR_LOST - 1, batch_0=LOST)
+    assert shard_in(flow).step is ShardStep.ACTIVE
+    look(flow, NOW + 2 * PATIENCE_SECONDS_FOR_LOST, batch_0=LOST)
     assert (shard_in(flow).step, shard_in(flow).status) == (ShardStep.COLLECT, "lost")
 
 
