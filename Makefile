@@ -46,6 +46,8 @@ LOCK := $(VENV_PYTHON) -m uv pip compile --quiet --universal --python-version 3.
 
 lock: .venv/.installed ## Renew requirements.txt from requirements.in, with today's versions
 	@$(LOCK) --upgrade --output-file requirements.txt
+	@$(PIP_INSTALL) --require-hashes -r requirements.txt
+	@$(VENV_PYTHON) docs/licences.py
 
 # Compiles with the versions that are locked, so nothing changes but what requirements.in asks for.
 lock-check: .venv/.installed

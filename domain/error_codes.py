@@ -224,6 +224,10 @@ OF_WAITING: dict[str, ErrorCode] = {
     "odd_name": ErrorCode("A name with `.` or `..` between slashes.", "Rename the file."),
     "passing": ErrorCode("A fault that passes by itself.", "It goes on by itself."),
     "quota_full": ErrorCode("The service has no room now.", "It goes on by itself; ask for more quota."),
+    "set_aside": ErrorCode(
+        "The file stopped its worker again and again, also when nothing else ran beside it.",
+        "Make it smaller or simpler and drop it again; or release it, `POST /api/files/{key}/release`.",
+    ),
     "settings": ErrorCode("Settings are missing or wrong.", "Correct those that the message lists."),
     "surprise": ErrorCode("An error that was not expected; the log has it whole.", "Report it."),
     "unsupported": ErrorCode(
@@ -233,11 +237,14 @@ OF_WAITING: dict[str, ErrorCode] = {
 
 # What only the log and the progress say, of faults between the pipeline, the storage and the service.
 WITHIN: dict[str, str] = {
+    "answers_missing": "The service counts more answers than its result files hold; they are read again.",
+    "batch_unseen": "The service does not show a batch now; it is looked for again.",
     "broken_result": "A result file could not be read whole; it is read again.",
+    "cancel_refused": "The service does not cancel a batch that it is working on; it is asked again.",
     "copy_failed": "A copy in the storage failed; it is made again.",
     "copy_pending": "A copy in the storage is being made.",
     "foreign_results": "A result blob belongs to another batch.",
-    "no_file_id": "The service took a file and gave no id; it is looked for.",
+    "ledger_gone": "A shard's own record is gone; its batch is looked for when the file is taken anew.",
     "no_signature": "The storage gives no signed address under this identity.",
     "not_collected": "Outcomes are not complete yet.",
     "outcome_mismatch": "An outcome belongs to another request: the file is held, and nothing is written.",
@@ -248,6 +255,5 @@ WITHIN: dict[str, str] = {
     "short_result": "A download ended early; it is made again.",
     "process_died": "A step that ran in a process of its own ended without an answer.",
     "runs_alone": "A step has to run alone, and another one does so now.",
-    "set_aside": "The file is set aside, with the reason.",
     "task_hub": "The host's task hub did not answer.",
 }

@@ -231,10 +231,10 @@ def test_an_answer_that_strict_readers_refuse_is_delivered_with_a_mark(
     pipeline: InlinePipeline, service: RunningService, name: str, text: str | None, marks: list[str] | None
 ) -> None:
     plan(service, [name])
-    pipeline.drop("t.csv", f"text\nodd {name}\n".encode())
+    pipeline.drop("table/t.csv", f"text\nodd {name}\n".encode())
     pipeline.drop("a.jsonl", request("a", f"odd {name}"))
     pipeline.drop(
-        "_batch.yaml",
+        "table/_batch.yaml",
         SPEC.format(task="chat", asks="messages", template=TEMPLATES["chat"][1], format="jsonl").encode(),
     )
     report = pipeline.run()

@@ -46,6 +46,14 @@ def test_the_lock_has_what_is_asked_for(python: str) -> None:
             assert each.specifier.contains(version.version), each
 
 
+def test_the_licence_of_every_package_is_told() -> None:
+    told = re.findall(
+        r"^\| (\S+) \| \S", (ROOT / "docs" / "licences.md").read_text(encoding="utf-8"), re.MULTILINE
+    )
+    wanted = {each.name.lower() for each, _ in entries() if holds(each, "3.11") or holds(each, "3.13")}
+    assert wanted <= set(told)
+
+
 def test_actions_are_pinned_by_commit() -> None:
     for file in sorted((ROOT / ".github" / "workflows").glob("*.yml")):
         for job in yaml.safe_load(file.read_text())["jobs"].values():

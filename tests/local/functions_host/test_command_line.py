@@ -107,7 +107,7 @@ def test_a_version_that_this_app_does_not_run_fails_its_instances(
     make_host: MakeHost, tmp_path: Path
 ) -> None:
     app = shutil.copytree(APPS / "basic", tmp_path / "app")
-    durable = {"defaultVersion": "1.9", "versionMatchStrategy": "CurrentOrOlder"}
+    durable = {"defaultVersion": "1.9", "versionFailureStrategy": "Fail"}
     (app / "host.json").write_text(json.dumps({"version": "2.0", "extensions": {"durableTask": durable}}))
     host = make_host(app).start()
 
@@ -117,4 +117,4 @@ def test_a_version_that_this_app_does_not_run_fails_its_instances(
 
     assert host.run("not_awaiting")["output"] == "None in one turn, version '1.9'"
     assert run("1.8") == "None in one turn, version '1.8'"
-    assert "this app does not run orchestrations of version '1.10'" in run("1.10")
+    assert run("1.10").startswith("VersionMismatch: ")
