@@ -3,6 +3,7 @@
 import re
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 from packaging.requirements import Requirement
 
@@ -34,12 +35,12 @@ def _is_for(requirement: Requirement, python: str) -> bool:
 
 def licence_of(package: str) -> str:
     """Give a package's licence in a few words. Raises PackageNotFoundError, and ValueError for one that tells none."""
-    told = metadata.metadata(package)
+    told: Any = metadata.metadata(package)
     classifiers = [line for line in told.get_all("Classifier", []) if line.startswith("License ::")]
     found = told.get("License-Expression") or (classifiers or [told.get("License") or ""])[-1]
     if not found or "\n" in found:
         raise ValueError(f"{package} tells no licence.")
-    return found.split("::")[-1].strip()
+    return str(found).split("::")[-1].strip()
 
 
 if __name__ == "__main__":
