@@ -18,6 +18,10 @@ PIECE_COST = 64  # bytes that an entry of a new list takes beside its characters
 TRUNCATE_LEEWAY = 5  # Jinja's own: a text this little too long is left whole
 
 
+# A step of a loop of ours is worth so many characters that Python moves.
+STRIP_COST = 10
+
+
 class TooMuchWorkError(Exception):
     """A template wants more than a row may cost."""
 
@@ -94,15 +98,31 @@ def _capitalize(work: Work, value: object) -> str:
 
 
 def _trim(work: Work, value: object, chars: str | None = None) -> str:
-    return _text(work, value).strip(chars)
+    return _stripped(work, value, chars, left=True, right=True)
 
 
 def _lstrip(work: Work, value: object, chars: str | None = None) -> str:
-    return _text(work, value).lstrip(chars)
+    return _stripped(work, value, chars, left=True, right=False)
 
 
 def _rstrip(work: Work, value: object, chars: str | None = None) -> str:
-    return _text(work, value).rstrip(chars)
+    return _stripped(work, value, chars, left=False, right=True)
+
+
+def _stripped(work: Work, value: object, chars: str | None, *, left: bool, right: bool) -> str:
+    """Strip as Python does, in linear time: its own way compares each character with all of `chars`."""
+    text = _text(work, value)
+    if chars is None:
+        text = text.lstrip() if left else text
+        return text.rstrip() if right else text
+    wanted = frozenset(_text(work, chars))
+    start, end = 0, len(text)
+    while left and start < end and text[start] in wanted:
+        start += 1
+    while right and start < end and text[end - 1] in wanted:
+        end -= 1
+    work.charge(STRIP_COST * (len(text) - end + start))
+    return text[start:end]
 
 
 def _startswith(work: Work, value: object, start: str) -> bool:

@@ -15,7 +15,7 @@ from domain.spec.request_template import RequestTemplate, completed
 from domain.spec.text_column import text_column
 from domain.templates import sandbox
 from domain.templates.fields import MAX_TEXT_CHARS, Column, FieldTemplate, template_mistake
-from domain.templates.functions import FUNCTIONS, MAX_PIECES, MAX_RANGE, METHODS, Work
+from domain.templates.functions import FUNCTIONS, MAX_PIECES, MAX_RANGE, METHODS, TooMuchWorkError, Work
 from domain.templates.row_text import text_of
 
 CHARACTERS = st.characters(codec="utf-8")
@@ -359,6 +359,10 @@ def test_a_template_s_mistake_is_found_before_any_row(source: str, reason: str) 
         "{% for a in range(10000) %}{{ (it[1:])[:0] }}{% endfor %}",
         "{% for a in range(10000) %}{{ it.split('x')[0] }}{% endfor %}",
         "{% for a in range(10000) %}{{ it.strip('y')[:0] }}{% endfor %}",
+        "{% for a in range(10000) %}{{ it.strip('x')[:0] }}{% endfor %}",
+        "{% for a in range(10000) %}{{ it | trim(it) }}{% endfor %}",
+        "{% for a in range(10000) %}{{ it.lstrip(it) }}{% endfor %}",
+        "{% for a in range(10000) %}{{ it.rstrip(it) }}{% endfor %}",
         "{{ it.split('x') }}",
         "{% for a in range(100000) %}{% endfor %}",
         "{{ 1.5 | round(1000000000) }}",
@@ -368,6 +372,25 @@ def test_no_template_takes_more_than_a_row_may_cost(source: str) -> None:
     """The limits are counted, not timed: every one of these ends by its own count."""
     assert template_mistake(source) is None
     assert failure(source, it="x" * 200_000).code == "template_error"
+
+
+STRIPS = ("strip", "lstrip", "rstrip")
+
+
+@given(st.text("ab c\u2003", max_size=12), st.none() | st.text("ab c", max_size=3), st.sampled_from(STRIPS))
+def test_stripping_does_what_python_does(text: str, chars: str | None, name: str) -> None:
+    expected = getattr(text, name)(chars)
+    assert METHODS[name](Work(1000), text, chars) == expected
+    assert FUNCTIONS["trim"](Work(1000), text, chars) == text.strip(chars)
+
+
+@pytest.mark.parametrize("name", STRIPS)
+def test_stripping_costs_no_more_than_its_characters_however_many_are_compared(name: str) -> None:
+    """Python's own compares each with all others: 16 thousand million times here."""
+    text = "".join(map(chr, range(0x4E00, 0x9FFF))) * 40
+    assert METHODS[name](Work(20 * len(text)), text, text[::-1]) == ""
+    with pytest.raises(TooMuchWorkError):
+        METHODS[name](Work(5 * len(text)), text, text)
 
 
 @pytest.mark.parametrize(
