@@ -12,6 +12,7 @@ from typing import Any
 
 from domain.flow.flow import Flow
 from domain.flow.state import FileState, FileStep, ShardState, ShardStep
+from domain.flow.waits import waits
 
 MAX_FILES = 24
 MAX_FILES_OF_PARTS = 100
@@ -62,7 +63,7 @@ def progress(flow: Flow, *, wake_at: float | None = None, parts: Sequence[str] =
         {"path": _short(file.path), "state": file.state, "requests": file.requests, "done": file.requests}
         for file in flow.recent
     ]
-    pauses = "; ".join([*flow.pauses.messages(), *([flow.poll.complaint] if flow.poll.complaint else [])])
+    message = "; ".join(waits(flow))
     return {
         "files_total": flow.files_total,
         "files_done": totals.files,
@@ -74,7 +75,7 @@ def progress(flow: Flow, *, wake_at: float | None = None, parts: Sequence[str] =
         "requests_done": totals.tally.total
         + sum(_done(f, shards[f.key]) for f in flow.files if f.step is not FileStep.ARCHIVE),
         "requests_failed": totals.tally.errors,
-        "message": pauses[: _fitting(pauses, MAX_MESSAGE_UNITS)] or None,
+        "message": message[: _fitting(message, MAX_MESSAGE_UNITS)] or None,
         "files": shown,
         "parts": list(parts),
         "stirs_by": stirs_by(flow, wake_at),
