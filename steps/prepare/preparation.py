@@ -15,6 +15,7 @@ from domain.shards import ended_requests, open_shards
 from domain.spec.job_spec import JobSpec, default_spec
 from formats.file_types import SUFFIXES, Format, file_type
 from formats.ready_made import LinesHold, beginning, look_at_lines, refuse_what_is_no_request
+from formats.text.gunzip import GZIP_MAGIC
 from steps.containment import HARMLESS_BYTES, Contained
 from steps.job_specs import read_spec
 from steps.prepare.ready_made import RequestPreparation
@@ -61,8 +62,11 @@ def _prepare(work: FileWork, services: Services) -> PreparedFile:
 def _is_harmless(work: FileWork, frozen: FrozenInput) -> bool:
     """Tell whether a file is too small and too simple to do harm: text that is not packed, without templates of its own."""
     known = file_type(frozen.claim.path)
-    is_text = known is None or (known.format in _TEXTS and not known.gzipped)
-    return is_text and work.spec is None and frozen.size <= HARMLESS_BYTES
+    is_text = known is None or known.format in _TEXTS
+    if not is_text or work.spec is not None or frozen.size > HARMLESS_BYTES:
+        return False
+    # By its content, whatever it is called.
+    return not frozen.first_piece().startswith(GZIP_MAGIC)
 
 
 def _planned(work: FileWork, frozen: FrozenInput, services: Services) -> PreparedFile:

@@ -1,5 +1,6 @@
 """From an input file to its shards."""
 
+import gzip
 import json
 from dataclasses import replace
 from typing import Any
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from domain import names
 from domain.contracts import FileWork, PreparedFile
 from domain.records import Claim, InputFile, SpecBlob
+from steps.containment import HARMLESS_BYTES
 from steps.prepare.preparation import prepare
 from tests.activities.conftest import MakePipeline
 from tests.activities.inline_pipeline import InlinePipeline
@@ -271,3 +273,29 @@ def test_a_file_without_a_certain_meaning_is_never_sent(
     plan = file.store.plans.read(file.key)
     assert plan is not None
     assert plan.rejected
+
+
+# --- what could do harm is noted before ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("path", "content", "is_noted"),
+    [
+        ("a.jsonl", requests(["a"]), False),
+        ("a.txt", b"a text\n", False),
+        ("a.jsonl", requests(["a"]) + b"\n" * HARMLESS_BYTES, True),
+        ("a.jsonl.gz", gzip.compress(requests(["a"])), True),
+        # Packed, whatever it is called.
+        ("a.jsonl", gzip.compress(requests(["a"])), True),
+        ("a.parquet", b"PAR1 and nothing", True),
+        ("a.arrow", b"ARROW1 and nothing", True),
+    ],
+)
+def test_a_try_of_what_could_do_harm_is_noted_before(
+    make_pipeline: MakePipeline, path: str, content: bytes, is_noted: bool
+) -> None:
+    pipeline = make_pipeline(AZURE_OPENAI_DEPLOYMENT="gpt")
+    file = Prepared(pipeline, content, path=path)
+    file.prepare(fresh=True)
+    notes = [entry.name for entry in pipeline.storage.work.list(names.begun_steps(file.key))]
+    assert notes == ([names.begun(file.key, "prepare_file")] if is_noted else [])
