@@ -17,6 +17,10 @@ MAX_STEM_CHARS = 150
 MAX_FOLDERS = 50  # of an input path, kept in output paths; an ADLS Gen2 account takes 61 path segments
 MAX_FOLDERS_CHARS = 500  # a blob name has at most 1,024, and folder and file name come behind
 
+_NEARLY_A_JOB_SPEC = re.compile(
+    r"[\s_.-]*batch(es)?[\s_-]*(\(?\d+\)?|copy)?\s*\.(?P<kind>ya?ml|json)([^a-z0-9].*)?", re.DOTALL
+)
+
 KEY_CHARS = 20
 
 SNAPSHOT_PREFIX = "snapshot-"
@@ -234,12 +238,24 @@ def child_shard(shard: str, number: int) -> str:
 def is_input(path: str, size: int, metadata: dict[str, str]) -> bool:
     """Tell input files from job specs and from the directory markers of hierarchical accounts."""
     marker = marks_directory(metadata, size) or (path.endswith("/") and size == 0)
-    return not marker and not is_job_spec(path)
+    return not (marker or is_job_spec(path) or is_nearly_a_job_spec(path))
 
 
 def is_job_spec(path: str) -> bool:
     """Tell the files that say what to do with the others of their folder."""
     return path.rsplit("/", 1)[-1] in JOB_SPEC_NAMES
+
+
+def is_nearly_a_job_spec(path: str) -> bool:
+    """Tell the files that were meant as job specs: another case, a missing underscore, blanks, one more ending, a copy.
+
+    Such a name is never read as one, and what lies beside it is never sent without. `batch.json` alone may be a table.
+    """
+    name = path.rsplit("/", 1)[-1]
+    found = _NEARLY_A_JOB_SPEC.fullmatch(name.lower())
+    if found is None or name in JOB_SPEC_NAMES:
+        return False
+    return found["kind"] != "json" or name.lstrip().startswith("_")
 
 
 def marks_directory(metadata: Mapping[str, str], size: int) -> bool:

@@ -16,6 +16,11 @@ REMEMBERED_BYTES = 32 * 1024 * 1024  # of the texts of parsed specs, in each pro
 REMEMBERED_VERDICT_BYTES = 16 * 1024 * 1024  # which a look at all specs needs, and no more
 RECORD_BYTES = 500  # of a verdict without mistakes, with its key
 
+MISNAMED = (
+    "looks like a job spec, and its name is not one: rename it to `_batch.yaml`, `_batch.yml` or `_batch.json`. Until then the "
+    "files of its folder wait. If it is no job spec, give it another name or delete it"
+)
+
 Remembered = TypeVar("Remembered")
 
 
@@ -62,10 +67,12 @@ class JobSpecs:
         self, container: Container, listed: Mapping[str, ListedSpec], defaults: SpecDefaults
     ) -> None:
         self._container, self._listed, self._defaults = container, listed, defaults
+        misnamed = sorted(filter(names.is_nearly_a_job_spec, listed), reverse=True)
+        self._misnamed = {path.rpartition("/")[0]: path for path in misnamed}
 
     def governing(self, path: str) -> SpecBlob | None:
         """Give the spec of the nearest folder above a file, None where the settings govern it."""
-        found = nearest_spec(path, self._listed.keys())
+        found = nearest_spec(path, self._listed.keys(), self._misnamed)
         return SpecBlob(path=found, etag=self._listed[found].etag) if found else None
 
     def mistakes_in(self, blob: SpecBlob) -> JobSpecError | PassingError | None:
@@ -78,6 +85,8 @@ class JobSpecs:
 
     def _seen(self, blob: SpecBlob) -> JobSpecError | None:
         """Give what the listing shows to be wrong with a spec."""
+        if names.is_nearly_a_job_spec(blob.path):
+            return _mistake(blob.path, MISNAMED)
         if not names.is_addressable(blob.path):
             return _mistake(blob.path, "a name with `.` or `..` between slashes cannot be called by a URL")
         size = self._listed[blob.path].size
@@ -97,6 +106,8 @@ class JobSpecs:
 
 def read_spec(container: Container, blob: SpecBlob, defaults: SpecDefaults) -> JobSpec:
     """Read a job spec. Raises JobSpecError with all its mistakes; NotFoundError when it is gone, or is another version."""
+    if names.is_nearly_a_job_spec(blob.path):
+        raise _mistake(blob.path, MISNAMED)
     version = _version(container, blob, defaults)
     if known := _parsed.get(version):
         return known[0]

@@ -4,7 +4,8 @@
 field gets a default. `parse_spec` reads what people write; what they leave out comes from the settings.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from types import MappingProxyType
 from typing import Annotated, Any, Literal, get_args
 
 import msgspec
@@ -520,10 +521,13 @@ def _contradictions(spec: JobSpec, top: Section) -> None:
         top.wrong("on_deadline", "direct needs a `direct_deployment`, here or in DIRECT_DEPLOYMENT")
 
 
-def nearest_spec(path: str, spec_paths: Collection[str]) -> str | None:
+def nearest_spec(
+    path: str, spec_paths: Collection[str], misnamed: Mapping[str, str] = MappingProxyType({})
+) -> str | None:
     """Find the job spec of an input file among those in the container: in its folder, else in the nearest above.
 
-    In one folder `_batch.yaml` comes before `_batch.yml` before `_batch.json`.
+    In one folder `_batch.yaml` comes before `_batch.yml` before `_batch.json` before one that was meant as a job spec and
+    has another name. `misnamed` gives these by their folders.
     """
     folder = path
     while folder:
@@ -532,4 +536,6 @@ def nearest_spec(path: str, spec_paths: Collection[str]) -> str | None:
             candidate = f"{folder}/{name}" if folder else name
             if candidate in spec_paths:
                 return candidate
+        if folder in misnamed:
+            return misnamed[folder]
     return None

@@ -142,7 +142,11 @@ def list_inputs(services: Services) -> tuple[list[InputFile], JobSpecs]:
     """List the input files, oldest first: those that waited longest are taken first. And the job specs among them."""
     storage, settings = services.storage, services.settings
     blobs = list(storage.input.list(names.prefix_of(settings.input_directory), metadata=True))
-    listed = {blob.name: ListedSpec(blob.etag, blob.size) for blob in blobs if names.is_job_spec(blob.name)}
+    listed = {
+        blob.name: ListedSpec(blob.etag, blob.size)
+        for blob in blobs
+        if names.is_job_spec(blob.name) or names.is_nearly_a_job_spec(blob.name)
+    }
     specs = JobSpecs(storage.input, listed, settings.spec_defaults)
     found = [
         msgspec.structs.replace(input_file(blob), spec=specs.governing(blob.name))

@@ -169,3 +169,14 @@ def test_pictures_that_are_null_are_told_and_not_sent(pipeline: InlinePipeline) 
     assert [code for code, _ in found] == ["empty_picture", "template_error"]
     assert "the picture is empty" in found[0][1]
     assert "column 'image' is null" in found[1][1]
+
+
+def test_a_file_beside_a_job_spec_with_a_wrong_name_is_not_sent_without_it(
+    pipeline: InlinePipeline, service: RunningService
+) -> None:
+    drop(pipeline, "41-misnamed-job-spec")
+    folders = {path.split("/")[0] for path, _ in files_of("41-misnamed-job-spec")}
+    assert pipeline.run().files == 0
+    assert service.counters()["batches_created"] == 0
+    notes = [name for name in pipeline.names(pipeline.storage.error) if name.endswith("_error.json")]
+    assert {name.split("/")[0] for name in notes} == folders
