@@ -1,7 +1,9 @@
 """From an input file to its shards."""
 
+import gc
 import gzip
 import json
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -22,6 +24,13 @@ SNAPSHOT = "snapshot-1"
 
 # The storage SDK never reads the body of its second answer about an empty blob; the socket goes with the garbage.
 sdk_forgets_a_response = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+
+
+@pytest.fixture
+def forgotten_response() -> Iterator[None]:
+    """Let the socket go with this test's garbage, not with that of the next one."""
+    yield
+    gc.collect()
 
 
 class Prepared:
@@ -174,6 +183,7 @@ def test_a_line_above_the_limit_has_a_shard_to_itself(make_pipeline: MakePipelin
 
 
 @sdk_forgets_a_response
+@pytest.mark.usefixtures("forgotten_response")
 def test_an_empty_file_may_still_be_filled_until_its_window_is_over(pipeline: InlinePipeline) -> None:
     file = Prepared(pipeline, b"")
     waiting = file.prepare(later=10)
@@ -185,6 +195,7 @@ def test_an_empty_file_may_still_be_filled_until_its_window_is_over(pipeline: In
 
 
 @sdk_forgets_a_response
+@pytest.mark.usefixtures("forgotten_response")
 def test_an_empty_file_that_was_filled_meanwhile_is_left_to_a_later_snapshot(
     pipeline: InlinePipeline,
 ) -> None:
