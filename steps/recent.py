@@ -5,22 +5,23 @@ from threading import Lock
 
 
 class Recent:
-    """The last `most` keys that were added. For all threads."""
+    """The last `most` keys that were added, each with when that was, where it matters. For all threads."""
 
     def __init__(self, most: int) -> None:
-        self._most, self._keys, self._lock = most, dict[Hashable, None](), Lock()
+        self._most, self._since, self._lock = most, dict[Hashable, float](), Lock()
 
     def __contains__(self, key: Hashable) -> bool:
-        return key in self._keys
+        return key in self._since
 
-    def add(self, key: Hashable) -> None:
-        """Add a key; the oldest one goes."""
+    def add(self, key: Hashable, at: float = 0.0) -> float:
+        """Add a key, unless it is there; the oldest one goes. Gives the time (epoch seconds) at which it was first added."""
         with self._lock:
-            self._keys[key] = None
-            while len(self._keys) > self._most:
-                del self._keys[next(iter(self._keys))]
+            since = self._since.setdefault(key, at)
+            while len(self._since) > self._most:
+                del self._since[next(iter(self._since))]
+        return since
 
     def discard(self, key: Hashable) -> None:
         """Take a key out again, if it is there."""
         with self._lock:
-            self._keys.pop(key, None)
+            self._since.pop(key, None)

@@ -8,13 +8,13 @@ and is seen again like that several poll intervals later, is ended, so that a ne
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime
-from threading import Lock
 from typing import Any, Protocol
 
 from adapters.services import Services
 from domain import names
 from domain.flow.progress import LONGEST_CALL_SECONDS
 from domain.settings import Settings
+from steps.recent import Recent
 
 ALIVE = frozenset({"Running", "Pending", "Suspended", "ContinuedAsNew"})
 MAX_PARTS = 20
@@ -39,26 +39,11 @@ class TaskHub(Protocol):
         """End an instance that is running."""
 
 
-class Sightings:
-    """When this process first saw an instance late, by its id and the last time that it stirred. For all threads."""
-
-    def __init__(self) -> None:
-        self._first: dict[tuple[str, object], float] = {}
-        self._lock = Lock()
-
-    def first_seen(self, instance_id: str, stirred: object, now: float) -> float:
-        """Give the time (epoch seconds) of the first sighting, which may be this one."""
-        with self._lock:
-            first = self._first.setdefault((instance_id, stirred), now)
-            while len(self._first) > MAX_REMEMBERED:
-                del self._first[next(iter(self._first))]
-        return first
+# Instances that this process has seen late, by the last time that they stirred.
+_late = Recent(MAX_REMEMBERED)
 
 
-_late = Sightings()
-
-
-def alive_in(hub: TaskHub, services: Services, late: Sightings = _late) -> IsAlive:
+def alive_in(hub: TaskHub, services: Services, late: Recent = _late) -> IsAlive:
     """Ask the task hub about snapshots. A wiped hub knows none of them: all are dead."""
     patience = patience_seconds(services.settings)
 
@@ -76,7 +61,7 @@ def alive_in(hub: TaskHub, services: Services, late: Sightings = _late) -> IsAli
             for instance_id, told in running
             if (by := stirs_by(told, waits=told is status and len(running) > 1)) is not None
             and by < now
-            and now - late.first_seen(instance_id, told.last_updated_time, now) >= patience
+            and now - late.add((instance_id, told.last_updated_time), now) >= patience
         ]
         if hung:
             await _end(hub, [instance_id for instance_id, _ in running], hung)

@@ -11,7 +11,8 @@ from azure.durable_functions.models.DurableOrchestrationStatus import DurableOrc
 
 from domain.flow.progress import LONGEST_CALL_SECONDS
 from domain.settings import Settings
-from steps.intake.liveness import LEAST_PATIENCE_SECONDS, Sightings, alive_in, patience_seconds
+from steps.intake.liveness import LEAST_PATIENCE_SECONDS, MAX_REMEMBERED, alive_in, patience_seconds
+from steps.recent import Recent
 
 SNAPSHOT = "snapshot-20261127T100000.000Z"
 FILES = f"{SNAPSHOT}-files"
@@ -31,7 +32,7 @@ class Hub:
         self.now = BEGIN
         self.statuses: dict[str, dict[str, Any]] = {}
         self.ended: list[str] = []
-        self.late = Sightings()
+        self.late = Recent(MAX_REMEMBERED)
         settings = Settings(
             azure_openai_endpoint="http://127.0.0.1:9", data="x", poll_max_seconds=POLL_MAX_SECONDS
         )
@@ -163,8 +164,8 @@ def test_what_a_person_has_suspended_is_alive(hub: Hub) -> None:
 
 
 def test_sightings_are_bounded() -> None:
-    late = Sightings()
+    late = Recent(MAX_REMEMBERED)
     for number in range(5000):
-        late.first_seen("a", number, float(number))
-    assert late.first_seen("a", 4999, 9999.0) == 4999.0
-    assert late.first_seen("a", 0, 9999.0) == 9999.0
+        late.add(("a", number), float(number))
+    assert late.add(("a", 4999), 9999.0) == 4999.0
+    assert late.add(("a", 0), 9999.0) == 9999.0
