@@ -85,8 +85,6 @@ class JobSpecs:
 
     def _seen(self, blob: SpecBlob) -> JobSpecError | None:
         """Give what the listing shows to be wrong with a spec."""
-        if names.is_nearly_a_job_spec(blob.path):
-            return _mistake(blob.path, MISNAMED)
         if not names.is_addressable(blob.path):
             return _mistake(blob.path, "a name with `.` or `..` between slashes cannot be called by a URL")
         size = self._listed[blob.path].size

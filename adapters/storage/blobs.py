@@ -61,9 +61,8 @@ class BlobEntry:
     metadata: dict[str, str] = field(default_factory=dict)
     copy_status: str | None = None
     content_encoding: str | None = None  # what the blob's property says, truly or not
-    content_md5: str = (
-        ""  # in hexadecimal; as its writer or storage told it, which nothing holds to the content
-    )
+    # In hexadecimal; as its writer or storage told it, which nothing holds to the content.
+    content_md5: str = ""
     appends: bool = False  # an append blob
     archived: bool = False  # in the archive tier: cannot be read
     leased: bool = False  # cannot be changed or deleted
