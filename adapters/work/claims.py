@@ -53,6 +53,11 @@ class Records:
     unreadable: dict[str, Claimed] = field(default_factory=dict)
     strays: set[str] = field(default_factory=set)
 
+    def refused(self, key: str, now: float) -> Refusal | None:
+        """Give what storage has refused about a file that it is not to be asked again about yet; None: it may be asked."""
+        refusal = self.refusals.get(key)
+        return refusal if refusal and refusal.next_at > now else None
+
 
 class FrozenInput:
     """A frozen input file: who has it, how large it is (bytes), whether its copy is complete, and its content, once.

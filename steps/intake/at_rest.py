@@ -6,7 +6,7 @@ from adapters.services import Services
 from domain import names
 from domain.results.metadata import iso
 from steps.intake.standing import sort_out
-from steps.intake.survey import is_refused, look, waiting_files
+from steps.intake.survey import look, waiting_files
 from steps.intake.waiting_note import described
 
 
@@ -21,7 +21,7 @@ def files_at_rest(services: Services) -> dict[str, list[dict[str, Any]]]:
     refused = [
         {"file": claimed.claim.path, "code": refusal.code, "reason": refusal.reason}
         for claimed in seen.unfinished
-        if is_refused(claimed.key, seen.records, now) and (refusal := seen.records.refusals[claimed.key])
+        if (refusal := seen.records.refused(claimed.key, now))
     ]
     unreadable = [
         {"file": names.frozen_input(key), "code": "unreadable_claim", "reason": "The claim cannot be read."}

@@ -68,8 +68,7 @@ def _kept_by_storage(file: InputFile, key: str, records: Records, now: float) ->
             "BlobArchived",
             "It is in the archive tier and cannot be read: rehydrate it, to hot or cool.",
         )
-    refusal = records.refusals.get(key)
-    if refusal and refusal.next_at > now:
+    if refusal := records.refused(key, now):
         return _standing(file, refusal.code, refusal.reason)
     return None
 

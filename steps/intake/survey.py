@@ -82,7 +82,7 @@ async def survey(services: Services, is_alive: IsAlive, *, snapshot_id: str) -> 
         for found in seen.unfinished
         if found.claim.snapshot_id != snapshot_id
         and not is_held(found.claim, services.settings, now)
-        and not is_refused(found.key, seen.records, now)
+        and not seen.records.refused(found.key, now)
     ]
     # A file that was set aside has left its snapshot, alive or not: once it is free, it is anyone's.
     dead = await _dead_owners(
@@ -122,12 +122,6 @@ def has_new_strays(found: Survey) -> bool:
     for key in new:
         _strays.add(key)
     return bool(new)
-
-
-def is_refused(key: str, records: Records, now: float) -> bool:
-    """Tell whether storage has refused a file, and is not to be asked again yet."""
-    refusal = records.refusals.get(key)
-    return refusal is not None and refusal.next_at > now
 
 
 def is_held(claim: Claim, settings: Settings, now: float) -> bool:
