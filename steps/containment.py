@@ -10,7 +10,6 @@ from typing import TypeVar
 
 from adapters.own_process import OwnProcess, OwnProcessError
 from adapters.services import Services
-from adapters.version import app_version
 from domain.contracts import Answer, Fault, from_wire, to_wire
 from domain.errors import PassingError, PipelineError, SetAsideError
 
@@ -48,14 +47,13 @@ class Contained:
         """
         if self._own_process is None:
             return step()
-        version = app_version()
-        number = self._attempts.begin(self._key, self._step, version)
+        number = self._attempts.begin(self._key, self._step)
         if number > MOST_TRIES:
             raise self._set_aside("")
         if number >= ALONE_FROM:
             return self._alone(work, kind, self._own_process, number)
         if number > 1:
-            self._attempts.note(self._key, self._step, version, number)
+            self._attempts.note(self._key, self._step, number)
         try:
             answer = step()
         except Exception:
@@ -68,13 +66,12 @@ class Contained:
     def _alone(
         self, work: object, kind: type[Result], own_process: Callable[[], OwnProcess], number: int
     ) -> Result:
-        version = app_version()
         with own_process() as process:
-            self._attempts.note(self._key, self._step, version, number)
+            self._attempts.note(self._key, self._step, number)
             try:
                 answer = from_wire(process.run(self._activity, to_wire(work)), Answer)
             except OwnProcessError as error:
-                self._attempts.note(self._key, self._step, version, MOST_TRIES)
+                self._attempts.note(self._key, self._step, MOST_TRIES)
                 raise self._set_aside(f" {error}") from error
         self._attempts.end(self._key, self._step)
         if answer.fault:

@@ -5,6 +5,7 @@ from contextlib import suppress
 import msgspec
 
 from adapters.storage.blobs import Container
+from adapters.version import app_version
 from domain import names
 from domain.contracts import prepared_type
 from domain.errors import ConflictError, NotFoundError
@@ -18,22 +19,25 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Attempts:
-    """The steps about each file that were begun, by name. One write for each first try; a file's end removes them."""
+    """The steps about each file that were begun by this version of the app, by name.
+
+    One write for each first try; a file's end removes them.
+    """
 
     def __init__(self, work: Container) -> None:
         self._work = work
 
-    def begin(self, key: str, step: str, version: str) -> int:
+    def begin(self, key: str, step: str) -> int:
         """Note the first try; gives the number of the try that is about to begin, which is noted for the first one alone."""
         try:
-            self._write(key, step, Attempt(number=1, version=version), if_absent=True)
+            self._write(key, step, 1, if_absent=True)
         except ConflictError:
-            return self._known(key, step, version) + 1
+            return self._known(key, step) + 1
         return 1
 
-    def note(self, key: str, step: str, version: str, number: int) -> None:
+    def note(self, key: str, step: str, number: int) -> None:
         """Note a further try."""
-        self._write(key, step, Attempt(number=number, version=version))
+        self._write(key, step, number)
 
     def end(self, key: str, step: str) -> None:
         """Forget a step that came to its end, however that was."""
@@ -44,13 +48,14 @@ class Attempts:
         """Forget all tries about a file."""
         self._work.delete_folder(names.begun_steps(key))
 
-    def _known(self, key: str, step: str, version: str) -> int:
+    def _known(self, key: str, step: str) -> int:
         try:
             content, _ = self._work.read(names.begun(key, step))
         except NotFoundError:
             return 0
         found = msgspec.json.decode(content, type=prepared_type(Attempt))
-        return found.number if found.version == version else 0
+        return found.number if found.version == app_version() else 0
 
-    def _write(self, key: str, step: str, attempt: Attempt, *, if_absent: bool = False) -> None:
+    def _write(self, key: str, step: str, number: int, *, if_absent: bool = False) -> None:
+        attempt = Attempt(number=number, version=app_version())
         self._work.write(names.begun(key, step), msgspec.json.encode(attempt), if_absent=if_absent)

@@ -8,9 +8,9 @@ import pytest
 
 from adapters.own_process import OwnProcess, OwnProcessError
 from adapters.services import Services
+from adapters.work import attempts
 from domain.contracts import FileWork, PreparedFile, to_wire
 from domain.errors import PassingError, PipelineError, SetAsideError
-from steps import containment
 from steps.containment import ALONE_FROM, MOST_TRIES, Contained
 from tests.activities.conftest import MakePipeline
 
@@ -139,7 +139,7 @@ def test_another_version_of_the_app_has_its_chances_anew(
     die(wired, ALONE_FROM - 1)
     with pytest.raises(SetAsideError):
         begin(wired, dies)
-    monkeypatch.setattr(containment, "app_version", lambda: "another")
+    monkeypatch.setattr(attempts, "app_version", lambda: "another")
     die(wired, ALONE_FROM - 1)
 
 

@@ -6,8 +6,8 @@ from collections.abc import Callable
 import msgspec
 import pytest
 
+from adapters.work import attempts
 from domain.contracts import FileWork
-from steps import containment
 from steps.deliver import hold as holding
 from steps.deliver.hold import HOLD_SECONDS, hold, release
 from steps.intake import survey as surveying
@@ -53,7 +53,7 @@ def settings_change(pipeline: InlinePipeline, _: pytest.MonkeyPatch, _key: str) 
 
 
 def the_app_changes(_: InlinePipeline, monkeypatch: pytest.MonkeyPatch, _key: str) -> None:
-    for module in (containment, holding, surveying):
+    for module in (attempts, holding, surveying):
         monkeypatch.setattr(module, "app_version", lambda: "another")
 
 
@@ -95,13 +95,13 @@ def test_a_file_that_is_worked_on_is_not_taken_from_a_snapshot_that_is_alive(
 
 def test_what_is_released_has_its_tries_anew(pipeline: InlinePipeline) -> None:
     key = held(pipeline)
-    attempts = pipeline.services.work.attempts
+    noted = pipeline.services.work.attempts
     for step in ("prepare_file", "collect_batch-0000"):
-        assert attempts.begin(key, step, "v") == 1
-        attempts.note(key, step, "v", 6)
+        assert noted.begin(key, step) == 1
+        noted.note(key, step, 6)
     assert release(key, pipeline.services)
     for step in ("prepare_file", "collect_batch-0000"):
-        assert attempts.begin(key, step, "v") == 1
+        assert noted.begin(key, step) == 1
 
 
 def test_only_what_is_there_can_be_released(pipeline: InlinePipeline) -> None:
