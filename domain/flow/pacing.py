@@ -132,7 +132,3 @@ class Pauses(msgspec.Struct):
         for pause in self.of(reaches):
             if pause.kind == "quota":
                 pause.until = min(pause.until, now)
-
-    def messages(self) -> list[str]:
-        """Say what is waited for."""
-        return sorted({pause.message for pause in self.by_model.values()})

@@ -17,6 +17,7 @@ from tests.activities.conftest import MakePipeline
 from tests.activities.inline_pipeline import InlinePipeline
 from tests.activities.request_files import requests
 from tests.conftest import Containers
+from tests.domain.flow.stories import said
 
 IDS = [f"row-{number}" for number in range(6)]
 BLOB = {"TRANSPORT": "blob", "AZURE_OPENAI_API_VERSION": "2025-04-01-preview"}
@@ -203,7 +204,7 @@ def test_a_missing_role_is_told_and_waited_for(
         service.plan(batches=[{"first": 2, "invalid": [{"code": code, "message": "No."}]}])
     flow = pipeline.begin()
     messages: set[str] = set()
-    pipeline.live(flow, look=lambda: messages.update(flow.pauses.messages()))
+    pipeline.live(flow, look=lambda: messages.update(said(flow.pauses)))
     assert flow.report().tally.ok == 6
     (message,) = messages
     assert "'Storage Blob Data Contributor'" in message
@@ -228,7 +229,7 @@ def test_the_way_may_be_changed_while_a_shard_waits_for_a_role(
     )
     pipeline = make()
     flow = pipeline.begin()
-    pipeline.live(flow, until=lambda: bool(flow.pauses.messages()))
+    pipeline.live(flow, until=lambda: bool(said(flow.pauses)))
     pipeline.change(transport="upload")
     assert pipeline.live(flow).tally.ok == 6
     (batch,) = batches(pipeline)

@@ -12,6 +12,7 @@ from tests.activities.conftest import MakePipeline
 from tests.activities.inline_pipeline import InlinePipeline
 from tests.activities.request_files import requests
 from tests.conftest import Containers
+from tests.domain.flow.stories import said
 
 IDS = [f"row-{number}" for number in range(6)]
 DATED = {"AZURE_OPENAI_API_VERSION": "2025-04-01-preview"}
@@ -129,7 +130,7 @@ def test_an_import_that_was_asked_for_and_ought_to_work_waits_for_somebody_to_me
     pipeline = make(**IMPORT)
     messages: set[str] = set()
     flow = pipeline.begin()
-    pipeline.live(flow, look=lambda: messages.update(flow.pauses.messages()))
+    pipeline.live(flow, look=lambda: messages.update(said(flow.pauses)))
     assert flow.report().tally.ok == len(IDS)
     assert any("Storage Blob Data Reader" in message for message in messages)
     assert (calls(service, "import"), calls(service, "upload")) == (4, 0)
@@ -157,7 +158,7 @@ def test_an_account_that_cannot_be_read_is_a_matter_of_configuration_and_goes_on
     flow = pipeline.begin()
 
     def mend_it_once_it_is_told() -> None:
-        messages.update(flow.pauses.messages())
+        messages.update(said(flow.pauses))
         if messages:
             monkeypatch.undo()
 

@@ -36,6 +36,7 @@ from tests.activities.inline_pipeline import (
     settings_for,
 )
 from tests.conftest import Containers
+from tests.domain.flow.stories import said
 
 
 def embedding(row: int, text: Any = None, **changes: Any) -> bytes:
@@ -454,7 +455,7 @@ def test_answers_that_are_not_the_services_own_pause_the_deployment_before_all_r
         pipeline.drop("a.jsonl", embeddings(40))
         flow = pipeline.begin()
         pipeline.live(flow, until=lambda: bool(flow.pauses.by_model))
-        assert "text/html" in flow.pauses.messages()[0]
+        assert "text/html" in said(flow.pauses)[0]
         assert pipeline.live(flow).done == 1
     told = outcomes(pipeline)
     assert told["ok"] + told["missing"] == 40

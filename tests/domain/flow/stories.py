@@ -5,6 +5,7 @@ from typing import Any
 from domain.contracts import Answer, Fault, OpenShard, SnapshotSettings
 from domain.flow.flow import Flow
 from domain.flow.machine import begin_calls, end_call
+from domain.flow.pacing import Pauses
 from domain.flow.sharing import Allowance
 from domain.flow.state import Call, FileState, FileStep, ShardState, ShardStep
 from domain.service.reach import reaches_to
@@ -113,3 +114,8 @@ def woken(flow: Flow, now: float = NOW) -> float:
 
 def shard_in(flow: Flow, number: int = 0, *, key: str = "k") -> ShardState:
     return next(s for s in flow.shards if s.identity == (key, f"{number:04d}"))
+
+
+def said(pauses: Pauses) -> list[str]:
+    """Why something is paused: each message once, in their order."""
+    return sorted({pause.message for pause in pauses.by_model.values()})

@@ -18,6 +18,7 @@ from domain.flow.pacing import (
     exhausted,
     fault_delay,
 )
+from tests.domain.flow.stories import said
 
 SETTINGS = SnapshotSettings(poll_min_seconds=60.0, poll_max_seconds=900.0)
 NOW = 1000.0
@@ -115,9 +116,9 @@ def test_a_queue_has_room_up_to_its_limit() -> None:
 def test_what_is_waited_for_is_said_until_all_may_pass() -> None:
     pauses = Pauses()
     pauses.begin(QUOTA, NOW)
-    assert pauses.messages() == ["Full."]
+    assert said(pauses) == ["Full."]
     pauses.succeeded(GPT, NOW, 2)
-    assert pauses.messages() == []
+    assert said(pauses) == []
 
 
 def test_several_refusals_of_one_round_are_one_refusal() -> None:
@@ -135,7 +136,7 @@ def test_after_a_pause_one_shard_tries_and_each_success_lets_twice_as_many_throu
         widths.append(pauses.width(GPT, until, 10))
         pauses.succeeded(GPT, until, 10)
     assert widths == [1, 2, 4, 8, 10]
-    assert pauses.messages() == []
+    assert said(pauses) == []
 
 
 def test_a_pause_is_as_old_as_the_last_success_in_it() -> None:

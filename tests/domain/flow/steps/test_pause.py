@@ -8,7 +8,7 @@ from domain.flow.state import Call, ShardStep
 from domain.flow.steps import pause as pausing
 from domain.flow.steps.pause import pause
 from domain.service.regrouping import PauseKind
-from tests.domain.flow.stories import GPT, NOW, SETTINGS, active, flow_of, shard_in, waiting
+from tests.domain.flow.stories import GPT, NOW, SETTINGS, active, flow_of, said, shard_in, waiting
 
 FULL = Pause(model="gpt", kind="quota", message="Full.")
 DEADLINE = SETTINGS.deadline_seconds
@@ -18,7 +18,7 @@ def test_a_shard_goes_to_the_end_of_the_queue_and_its_deployment_is_paused() -> 
     flow = flow_of(waiting(0), waiting(1), waiting(2))
     pause(flow, shard_in(flow, 1), FULL, NOW)
     assert [s.shard.shard for s in flow.shards] == ["0000", "0002", "0001"]
-    assert flow.pauses.messages() == ["Full."]
+    assert said(flow.pauses) == ["Full."]
     assert flow.pauses.over_at(GPT) > NOW
 
 

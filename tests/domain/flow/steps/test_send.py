@@ -22,6 +22,7 @@ from tests.domain.flow.stories import (
     flow_of,
     live,
     opened,
+    said,
     shard_in,
     woken,
 )
@@ -252,7 +253,7 @@ def test_a_deployment_that_takes_nothing_is_paused() -> None:
     s = shard_in(flow)
     assert [one.shard.shard for one in flow.shards] == ["0001", "0000"]
     assert (s.step, s.done, s.submitted_at) == (ShardStep.SEND, 2, NOW - 3)
-    assert flow.pauses.messages() == ["No such deployment."]
+    assert said(flow.pauses) == ["No such deployment."]
 
 
 @pytest.mark.parametrize(("done", "messages"), [(0, ["None."]), (1, [])])
@@ -261,7 +262,7 @@ def test_only_a_slice_that_got_somewhere_opens_the_gate(done: int, messages: lis
     flow.pauses.begin(Pause(model="gpt", reach="live gpt", kind="configuration", message="None."), NOW - 600)
     flow.pauses.by_model["live gpt"].width = 2
     slice_of(flow, done=done)
-    assert flow.pauses.messages() == messages
+    assert said(flow.pauses) == messages
 
 
 def test_a_success_doubles_the_width_of_the_gate() -> None:

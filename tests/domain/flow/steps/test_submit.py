@@ -21,6 +21,7 @@ from tests.domain.flow.stories import (
     fail,
     flow_of,
     opened,
+    said,
     shard_in,
     waiting,
     woken,
@@ -204,7 +205,7 @@ def test_a_batch_is_waited_for_and_looked_at_soon() -> None:
     s = shard_in(flow)
     assert (s.step, s.batch_id, s.submitted_at, s.begun) == (ShardStep.ACTIVE, "batch-7", NOW - 5, True)
     assert (flow.poll.next_at, flow.poll.interval) == (NOW + 60, 60.0)
-    assert flow.pauses.messages() == []
+    assert said(flow.pauses) == []
     assert flow.gauges == {}
 
 
@@ -272,7 +273,7 @@ def test_a_full_deployment_is_paused_and_the_shard_goes_to_the_end_of_the_queue(
     answer(flow, first, NOW, paused={"model": "gpt", "kind": "quota", "message": "Full."})
     assert [s.shard.shard for s in flow.shards] == ["0001", "0000"]
     assert shard_in(flow, 0).begun
-    assert flow.pauses.messages() == ["Full."]
+    assert said(flow.pauses) == ["Full."]
     answer(flow, second, NOW, batch_id="b")
     assert shard_in(flow, 1).step is ShardStep.ACTIVE
 
