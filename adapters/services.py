@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from adapters.malloc import give_memory_back
 from adapters.openai.known_batches import KnownBatches
 from adapters.own_process import OwnProcess
-from adapters.storage.blobs import Storage, open_storage
+from adapters.storage.account import Storage, open_storage
 from adapters.work.shard_cache import ShardCache
 from adapters.work.store import WorkStore
 from domain import names

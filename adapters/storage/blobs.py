@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-import requests
 from azure.core import MatchConditions
 from azure.storage.blob import (
     BlobBlock,
@@ -25,14 +24,12 @@ from azure.storage.blob import (
     StorageStreamDownloader,
 )
 
-from adapters.storage.connection import Connection
 from adapters.storage.directories import Directories
 from adapters.storage.errors import translated
-from adapters.storage.urls import BlobUrls, is_local, without_query
+from adapters.storage.urls import without_query
 from adapters.threads import pool
 from domain import names
-from domain.errors import BlockedError, ConfigurationError, ConflictError, NotFoundError, PassingError
-from domain.settings import Settings
+from domain.errors import BlockedError, ConflictError, NotFoundError, PassingError
 
 if TYPE_CHECKING:
     from concurrent.futures import Future, ThreadPoolExecutor
@@ -367,68 +364,6 @@ class LazyWriter:
             return None
         self._writer.close()
         return self._name
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Storage:
-    """The data account's four containers."""
-
-    account_url: str  # without a signature
-    input: Container
-    processed: Container
-    error: Container
-    work: Container
-    work_urls: BlobUrls
-    # Under a shared access signature the mark of our files in the service used to depend on the signature.
-    former_file_prefix: str | None = None
-    session: requests.Session | None = None  # whose connections all containers share
-
-    def close(self) -> None:
-        """Close the connections."""
-        if self.session:
-            self.session.close()
-
-    def ready(self) -> "Storage":
-        """Make sure the containers are there: created where the account is a local one.
-
-        Raises ConfigurationError naming those that are missing elsewhere.
-        """
-        missing = [c for c in (self.input, self.processed, self.error, self.work) if not c.exists()]
-        if missing and not is_local(self.account_url):
-            told = ", ".join(container.name for container in missing)
-            raise ConfigurationError(
-                f"Containers missing in {self.account_url}: {told}. Create them.", code="no_container"
-            )
-        for container in missing:
-            container.create()
-        return self
-
-
-def open_storage(settings: Settings) -> Storage:
-    """Connect to the data account, by connection string or by identity."""
-    connection = Connection(settings)
-    service = connection.blobs(piece_bytes=BLOCK_BYTES)
-    directories = Directories(
-        settings.storage_kind,
-        blobs=service,
-        open_lake=connection.data_lake,
-        container=settings.work_container,
-    )
-
-    def container(name: str, *, of_outputs: bool = False) -> Container:
-        return Container(service.get_container_client(name), directories, of_outputs=of_outputs)
-
-    url = str(service.url)
-    return Storage(
-        account_url=without_query(url),
-        input=container(settings.input_container),
-        processed=container(settings.processed_container, of_outputs=True),
-        error=container(settings.error_container, of_outputs=True),
-        work=container(settings.work_container),
-        work_urls=BlobUrls(service, settings.work_container),
-        former_file_prefix=names.service_file_prefix(url, settings.work_container) if "?" in url else None,
-        session=connection.session,
-    )
 
 
 def _entry(blob: Any) -> BlobEntry:

@@ -7,7 +7,7 @@ import pytest
 from azure.storage.blob import AccountSasPermissions, ResourceTypes, generate_account_sas
 
 from adapters.services import Services
-from adapters.storage.blobs import open_storage
+from adapters.storage.account import open_storage
 from domain.errors import PipelineError
 from domain.settings import Settings
 from local.azure_openai import RunningService

@@ -7,7 +7,8 @@ from typing import TypeAlias
 import pytest
 
 from adapters.openai.batch_api import BatchApi, open_batch_api
-from adapters.storage.blobs import Container, Storage, open_storage
+from adapters.storage.account import Storage, open_storage
+from adapters.storage.blobs import Container
 from adapters.work.store import WorkStore
 from domain.settings import Settings
 from local.azure_openai import RunningService, running

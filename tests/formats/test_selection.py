@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.storage.blobs import open_storage
+from adapters.storage.account import open_storage
 from domain.settings import Settings
 from formats import selection
 from formats.arrow import selection as typed_selection

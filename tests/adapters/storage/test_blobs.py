@@ -9,7 +9,8 @@ import pytest
 from azure.core.exceptions import AzureError, HttpResponseError, ServiceRequestError, ServiceResponseError
 
 import adapters.storage.blobs
-from adapters.storage.blobs import Container, Storage, open_storage
+from adapters.storage.account import Storage, open_storage
+from adapters.storage.blobs import Container
 from adapters.storage.errors import translated
 from domain.errors import (
     BlockedError,

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 from azure.storage.filedatalake import DataLakeServiceClient
 
-from adapters.storage.blobs import Storage, open_storage
+from adapters.storage.account import Storage, open_storage
 from adapters.storage.connection import Connection
 from adapters.work.store import WorkStore
 from domain.contracts import ListedFile

@@ -15,7 +15,7 @@ from azure.storage.blob import BlobServiceClient
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.storage.blobs import Storage, open_storage
+from adapters.storage.account import Storage, open_storage
 from adapters.storage.urls import BlobUrls
 from domain.errors import ConfigurationError
 from domain.settings import Settings

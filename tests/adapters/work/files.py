@@ -1,6 +1,6 @@
 """Input files, as claims are made of them."""
 
-from adapters.storage.blobs import Storage
+from adapters.storage.account import Storage
 from domain import names
 from domain.records import Claim, InputFile
 

@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from adapters.storage.blobs import Storage
+from adapters.storage.account import Storage
 from adapters.work.store import WorkStore
 from tests.adapters.work.files import claim_of, dropped, key_of
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from adapters.storage.blobs import Storage
+from adapters.storage.account import Storage
 from adapters.work.store import WorkStore
 from domain.errors import ConflictError
 from domain.records import Collected, Ledger, PlannedShard

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from adapters.storage.blobs import Storage
+from adapters.storage.account import Storage
 from adapters.work.store import WorkStore
 from domain import names
 

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from adapters.storage.blobs import Storage
+from adapters.storage.account import Storage
 from adapters.work.store import WorkStore
 from domain import names
 from domain.contracts import ListedFile
