@@ -7,7 +7,9 @@ import msgspec
 from adapters.services import Services
 from adapters.version import app_version
 from domain.contracts import FileWork
+from domain.results.finished import MOST_REASON_CHARS, FinishedFile
 from domain.settings import Settings
+from steps.deliver.listing import add_to_list
 
 HOLD_SECONDS = 6 * 3600.0
 # A time that is over; 0 would say that the file was not set aside.
@@ -30,7 +32,15 @@ def hold(work: FileWork, services: Services) -> None:
         held_for=work.reason or "",
         held_by=_held_by(work, services.settings),
     )
-    claims.replace(work.key, held, etag)
+    if claims.replace(work.key, held, etag):
+        line = FinishedFile(
+            key=work.key,
+            path=claim.path,
+            state="held",
+            at=services.clock(),
+            reason=held.held_for[:MOST_REASON_CHARS],
+        )
+        add_to_list(work, line, services)
 
 
 def release(key: str, services: Services) -> bool:
