@@ -257,3 +257,11 @@ WITHIN: dict[str, str] = {
     "runs_alone": "A step has to run alone, and another one does so now.",
     "task_hub": "The host's task hub did not answer.",
 }
+
+
+def explained(code: str) -> ErrorCode | None:
+    """Give what a code means; None for the service's own, of which no table has all."""
+    for codes in (OF_REQUESTS, OF_ROWS, OF_LINES, OF_FILES, OF_WAITING):
+        if found := codes.get(code):
+            return found
+    return None
