@@ -17,6 +17,7 @@ from steps.intake.liveness import TaskHub, alive_in
 from steps.intake.refusals import Refusals
 from steps.intake.survey import Survey, survey
 from steps.intake.tidying import tell, tidy
+from steps.intake.turn import a_turn
 from steps.job_specs import JobSpecs
 
 log = logging.getLogger(__name__)
@@ -28,10 +29,11 @@ CLAIMS_AT_ONCE = 8
 async def take_files(request: SnapshotRequest, services: Services, hub: TaskHub) -> TakenFiles:
     """Take what waits. A repetition finds its own claims and comes to the same files."""
     await in_thread(lambda: services.work)  # opening blocks
-    found = await survey(services, alive_in(hub, services), snapshot_id=request.snapshot_id)
-    await in_thread(tell, found, services)
-    await in_thread(tidy, found.look, services)
-    return await in_thread(take, found, request.snapshot_id, services)
+    async with a_turn():
+        found = await survey(services, alive_in(hub, services), snapshot_id=request.snapshot_id)
+        await in_thread(tell, found, services)
+        await in_thread(tidy, found.look, services)
+        return await in_thread(take, found, request.snapshot_id, services)
 
 
 def take(found: Survey, snapshot_id: str, services: Services) -> TakenFiles:
