@@ -251,10 +251,11 @@ class BatchNews(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 class PollAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """Answer of `poll_batches`: news by batch id, batches without news left out; what was agreed, where it was asked.
 
-    `complaint`: why some batches could not be looked at, for people.
+    `complaint`: why some batches could not be looked at, for people; `unseen` are their ids.
     """
 
     news: dict[str, BatchNews]
+    unseen: list[str] = []
     share: Share | None = None
     complaint: str = ""
 

@@ -63,7 +63,7 @@ def _look(known: Mapping[str, str], api: "BatchApi") -> PollAnswer:
         for batch_id, told in news.items()
         if told.ended or told.lost or told.status != known[batch_id] or (counts and told.done)
     }
-    return PollAnswer(news=told, complaint=complaint)
+    return PollAnswer(news=told, complaint=complaint, unseen=sorted(known.keys() - seen.keys()))
 
 
 def _listed(wanted: AbstractSet[str], api: "BatchApi", *, all_pages: bool = False) -> dict[str, BatchView]:
