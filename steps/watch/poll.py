@@ -60,7 +60,7 @@ def _look(request: PollRequest, services: Services) -> PollAnswer:
         for batch_id, told in news.items()
         if told.ended or told.lost or told.status != known[batch_id] or (counts and told.done)
     }
-    return PollAnswer(news=told, complaint=complaint)
+    return PollAnswer(news=told, complaint=complaint, unseen=sorted(known.keys() - seen.keys()))
 
 
 def _in_all_pages(wanted: set[str], api: "BatchApi") -> dict[str, BatchView | None]:
