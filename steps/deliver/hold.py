@@ -6,9 +6,9 @@ import msgspec
 
 from adapters.services import Services
 from adapters.version import app_version
+from domain.basis import basis_of
 from domain.contracts import FileWork
 from domain.errors import NotFoundError
-from domain.origin import origin_of
 from domain.records import Claim
 from domain.settings import Settings
 
@@ -60,7 +60,7 @@ def _beside(work: FileWork, claim: Claim, services: Services) -> str:
         there = services.storage.input.entry(claim.path).etag
     except NotFoundError:
         there = ""
-    return origin_of(work.spec, services.settings.spec_defaults, input_etag=there)
+    return basis_of(work.spec, services.settings.spec_defaults, input_etag=there)
 
 
 def _held_by(work: FileWork, settings: Settings) -> str:

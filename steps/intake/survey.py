@@ -12,8 +12,8 @@ from adapters.threads import in_thread
 from adapters.version import app_version
 from adapters.work.claims import Claimed, Records
 from domain import names
+from domain.basis import basis_of
 from domain.errors import JobSpecError, PassingError
-from domain.origin import origin_of
 from domain.records import Claim, InputFile, SpecBlob
 from domain.settings import Settings
 from steps.intake.liveness import IsAlive
@@ -142,7 +142,7 @@ def is_held(claim: Claim, seen: Look, settings: Settings, now: float) -> bool:
     if not claim.held_beside:
         return True
     governing, there = seen.specs.governing(claim.path), seen.etags.get(claim.path, "")
-    return claim.held_beside == origin_of(governing, settings.spec_defaults, input_etag=there)
+    return claim.held_beside == basis_of(governing, settings.spec_defaults, input_etag=there)
 
 
 def list_inputs(services: Services) -> tuple[list[InputFile], JobSpecs]:

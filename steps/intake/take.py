@@ -93,6 +93,7 @@ def _claim(file: InputFile, snapshot_id: str, services: Services, refusals: Refu
         path=file.path,
         etag=file.etag,
         content_md5=file.content_md5,
+        origin=file.origin,
     )
 
     def take() -> ListedFile | None:
@@ -114,6 +115,7 @@ def _take_over(claimed: Claimed, snapshot_id: str, claims: Claims, refusals: Ref
         etag=old.etag,
         content_md5=old.content_md5,
         holds=old.holds,
+        origin=old.origin,
     )
     return refusals.attempt(claimed.key, old.path, lambda: claims.replace(claimed.key, claim, claimed.etag))
 

@@ -7,9 +7,9 @@ from adapters.storage.blobs import COPY_WAIT_SECONDS
 from adapters.work.claims import FrozenInput
 from adapters.work.store import WorkStore
 from domain import names
+from domain.basis import basis_of
 from domain.contracts import FileWork, PreparedFile
 from domain.errors import InputFileError, JobSpecError, NotFoundError
-from domain.origin import origin_of
 from domain.records import Ledger, Plan
 from domain.settings import Settings
 from domain.shards import ended_requests, open_shards
@@ -87,7 +87,7 @@ def _planned(work: FileWork, frozen: FrozenInput, services: Services, number: in
     except NotFoundError:
         store.drop_file(work.key)  # its job spec has changed since the snapshot was taken: it is taken anew
         return PreparedFile(gone=True)
-    plan.origin = origin_of(work.spec, settings.spec_defaults)
+    plan.basis = basis_of(work.spec, settings.spec_defaults)
     store.plans.write(work.key, plan)
     return _go_on(plan, {}, settings) if _is_still_ours(work, store) else PreparedFile(gone=True)
 

@@ -52,6 +52,7 @@ class RequestPreparation:
             timestamp=claim.timestamp,
             size=frozen.size,
             number=plan_number,
+            origin=claim.origin,
         )
 
     def _lines(self) -> Iterator[bytes]:

@@ -58,6 +58,7 @@ class TablePreparation:
             timestamp=claim.timestamp,
             size=frozen.size,
             number=plan_number,
+            origin=claim.origin,
             spec=spec,
             model=spec.deployment,
             url=spec.endpoint,
