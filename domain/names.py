@@ -203,6 +203,11 @@ def report(snapshot_id: str) -> str:
     return f"{SNAPSHOTS}{snapshot_id}/report.json"
 
 
+def finished_files(snapshot_id: str, part: int = 0) -> str:
+    """Name the list of a snapshot's finished files, or the blob in which a list that is full goes on."""
+    return f"{SNAPSHOTS}{snapshot_id}/done{f'-{part:05d}' if part else ''}.jsonl"
+
+
 def row_of(custom_id: str) -> int:
     """Give the number of the row that a request of a table was made of; -1 for an id that is none of ours."""
     number = custom_id.removeprefix(ROW_PREFIX)
