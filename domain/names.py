@@ -237,6 +237,11 @@ def rate_record(deployment: str) -> str:
     return f"rates/{hashlib.sha256(deployment.encode()).hexdigest()[:KEY_CHARS]}.json"
 
 
+def first_shard(number: int, plan_number: int = 0) -> str:
+    """Name the nth shard of a file, from 0. Each plan of a file has names of its own: traces of one mean nothing to the next."""
+    return f"0{plan_number}{number:04d}" if plan_number else f"{number:04d}"
+
+
 def child_shard(shard: str, number: int) -> str:
     """Name the shard that takes over some requests of another one."""
     return f"{shard}.{number}"
