@@ -46,7 +46,9 @@ class FinishedFile(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     batch_count: int = 0
     batches: Annotated[list[str], Meta(description=f"Ids of its batches, at most {MOST_BATCHES}.")] = []
     outputs: OutputNames = OutputNames()
-    retry_of: Annotated[str | None, Meta(description="File key of the run whose failed rows these are.")] = None
+    retry_of: Annotated[str | None, Meta(description="File key of the run whose failed rows these are.")] = (
+        None
+    )
 
     @property
     def errors(self) -> int:
