@@ -119,10 +119,14 @@ def test_the_page_acts_only_where_it_may_and_programs_always(
     assert outcome("POST", SENT) == OK
 
 
+def level() -> str:
+    return str(access.LEVEL.value)
+
+
 def test_the_level_is_what_the_setting_says(world: Any) -> None:
     world(ACCESS="key")
-    assert access.LEVEL.value == func.AuthLevel.FUNCTION.value
+    assert level() == "function"
     world(ACCESS="entra")
-    assert access.LEVEL.value == func.AuthLevel.ANONYMOUS.value
+    assert level() == "anonymous"
     world(ACCESS="nonsense")  # told at first use; at import the stricter one counts
-    assert access.LEVEL.value == func.AuthLevel.FUNCTION.value
+    assert level() == "function"
