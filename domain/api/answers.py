@@ -94,6 +94,7 @@ class SnapshotDetails(Snapshot, frozen=True, kw_only=True):
     digest: Annotated[list[CodeCount], Meta(description="Why requests failed, the most frequent first.")] = []
     input_tokens: int = 0
     output_tokens: int = 0
+    cached_tokens: Annotated[int, Meta(description="A part of the input tokens.")] = 0
     cost: Annotated[float | None, Meta(description="Spent; null without a price.")] = None
     estimated_cost: Annotated[float | None, Meta(description="Estimated for the same files.")] = None
     batches: int = 0
@@ -129,6 +130,7 @@ class FileEntry(msgspec.Struct, frozen=True, kw_only=True):
     error_codes: dict[str, int] = {}
     input_tokens: int = 0
     output_tokens: int = 0
+    cached_tokens: Annotated[int, Meta(description="A part of the input tokens.")] = 0
     cost: float | None = None
     estimated_cost: float | None = None
     started_at: str | None = None

@@ -26,11 +26,11 @@ from domain.results.metadata import (
     LiveMetadata,
     Metadata,
     batch_metadata,
+    cost_of,
     live_metadata,
     outcome_counts,
 )
 from domain.service.outcomes import Tally
-from domain.tokens import cost
 from steps.intake.liveness import TaskHub
 from steps.look.desk import Desk
 from steps.look.error_rows import rows_from
@@ -223,7 +223,8 @@ def _in_work(key: str, claim: Claim, desk: Desk) -> FileDetails:
         outcomes={name: count for name, count in outcome_counts(tally).items() if count},
         input_tokens=tally.input_tokens,
         output_tokens=tally.output_tokens,
-        cost=cost(prices, plan.model or "", tally.input_tokens, tally.output_tokens),
+        cached_tokens=tally.cached_tokens,
+        cost=cost_of(prices, plan, tally),
         estimated_cost=plan.estimate.cost(prices, plan.model),
         batches=sum(len(shard.batches) for shard in shards),
         engine=plan.engine,

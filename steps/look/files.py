@@ -155,6 +155,7 @@ def entry_of(file: FinishedFile, snapshot_id: str | None) -> FileEntry:
         error_codes=file.error_codes,
         input_tokens=file.input_tokens,
         output_tokens=file.output_tokens,
+        cached_tokens=file.cached_tokens,
         cost=file.cost,
         estimated_cost=file.estimated_cost,
         started_at=file.started_at,

@@ -7,6 +7,7 @@ from domain.flow.flow import Flow
 from domain.flow.pacing import later
 from domain.flow.state import Call, FileState, FileStep, ShardState
 from domain.flow.steps.file_step import FileCall
+from domain.tokens import dollars
 
 
 class Prepare(FileCall):
@@ -52,6 +53,6 @@ def over_budget(flow: Flow, cost: float) -> str | None:
     if limit is None or spent + cost <= limit:
         return None
     return (
-        f"The file would cost about {cost:.2f}; with {spent:.2f} for the files before it, the snapshot would exceed "
+        f"The file would cost about {dollars(cost)}; with {dollars(spent)} for the files before it, the snapshot would exceed "
         f"MAX_COST_PER_SNAPSHOT ({limit:g})."
     )
