@@ -23,7 +23,7 @@ from activities import (
 )
 from domain.settings import read_at_import
 from orchestrators import process_snapshot, run_files
-from triggers import blob_arrived, purge, snapshots_api, sweep
+from triggers import actions_api, blob_arrived, purge, snapshots_api, sweep
 
 app = df.DFApp(http_auth_level=func.AuthLevel.FUNCTION)
 
@@ -32,6 +32,7 @@ if read_at_import(os.environ, "continuous_mode"):
     app.register_functions(blob_arrived.bp)
 app.register_functions(sweep.bp)
 app.register_functions(snapshots_api.bp)
+app.register_functions(actions_api.bp)
 
 # 2. the order of events
 app.register_functions(process_snapshot.bp)

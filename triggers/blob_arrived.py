@@ -13,6 +13,7 @@ from adapters.services import services, warm_up
 from adapters.threads import in_thread, log_as
 from domain import names
 from domain.contracts import SnapshotRequest
+from domain.errors import PipelineError
 from domain.settings import DATA, read_at_import
 from triggers.starting import start_snapshot
 
@@ -22,6 +23,7 @@ SOURCE = func.BlobSource(read_at_import(os.environ, "blob_trigger_source"))
 logging.getLogger("azure.identity").setLevel(logging.WARNING)  # the binding makes a credential for each file
 
 bp = df.Blueprint()
+log = logging.getLogger(__name__)
 
 
 @bp.blob_trigger(arg_name="arrived", path=PATH, connection=DATA, source=SOURCE)
@@ -42,8 +44,21 @@ async def blob_arrived(
     request = SnapshotRequest(
         snapshot_id=names.window_snapshot_id(start), settled_at=start.timestamp() + window_seconds
     )
-    if await start_snapshot(client, request):
+    if await start_snapshot(client, request, unless=_is_paused):
         await in_thread(warm_up)  # the window has to pass anyway
+
+
+async def _is_paused() -> bool:
+    """Tell whether people have paused the intake. Where that cannot be seen, the snapshot sees it when it takes its files."""
+
+    def is_paused() -> bool:
+        return services().work.wishes.intake_paused()
+
+    try:
+        return await in_thread(is_paused)
+    except PipelineError as error:
+        log.warning("whether the intake is paused is seen later: %s", error)
+        return False
 
 
 def _let_go(client: blob.BlobClient) -> None:

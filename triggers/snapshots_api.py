@@ -18,7 +18,6 @@ from domain.addresses import is_loopback
 from domain.contracts import SnapshotRequest
 from domain.errors import PassingError, PipelineError
 from domain.flow.progress import summed
-from steps.deliver.hold import release
 from steps.intake.at_rest import files_at_rest
 from steps.intake.liveness import files_instances
 from triggers.starting import start_snapshot
@@ -90,20 +89,6 @@ async def list_files_at_rest(req: func.HttpRequest, context: func.Context) -> fu
     except PipelineError as error:
         return _not_ready(error)
     return _json(told)
-
-
-@bp.route(route="files/{key}/release", methods=["POST"], auth_level=func.AuthLevel.FUNCTION)
-async def release_file(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
-    """Have a file that is set aside taken by the next snapshot; 202, or 404 where no file of that key is set aside."""
-    log_as(context)
-    key = req.route_params.get("key", "")
-    try:
-        released = names.is_file_key(key) and await in_thread(release, key, services())
-    except PipelineError as error:
-        return _not_ready(error)
-    if not released:
-        return _json({"key": key, "error": "No file of this key is set aside."}, 404)
-    return _json({"key": key}, 202)
 
 
 async def _describe(client: df.DurableOrchestrationClient, snapshot_id: str) -> dict[str, Any] | None:

@@ -5,6 +5,7 @@ from typing import Any
 
 from domain.contracts import BatchNews, Fault, OpenShard, PollAnswer, PollRequest, from_wire, to_wire
 from domain.flow.flow import Flow
+from domain.flow.heeding import heed
 from domain.flow.state import Call, ShardState, ShardStep
 from domain.flow.step import Due, Step
 from domain.flow.steps.cancel import PATIENCE_POLLS
@@ -37,13 +38,16 @@ class Poll(Step[Flow]):
         active = (s for s in flow.shards_in(ShardStep.ACTIVE) if s.identity not in busy)
         known = {s.batch_id: s.status for s in active if s.batch_id}
         if known:
-            yield Call(self.activity, to_wire(PollRequest(known=known, share=share_at_poll(flow, now))))
+            share = share_at_poll(flow, now)
+            request = to_wire(PollRequest(known=known, share=share, asked_since=flow.asked_seen))
+            yield Call(self.activity, to_wire(request))
 
     def answered(self, flow: Flow, call: Call, ok: Any, now: float) -> None:
         """Take the news about each batch that was asked for."""
         told = from_wire(ok, PollAnswer)
         if told.share:
             agreed(flow, told.share, now)
+        heed(flow, told.asked)
         moved = [
             apply_news(flow, s, told.news.get(s.batch_id or ""), now) for s in self._asked_for(flow, call)
         ]
