@@ -1,7 +1,6 @@
 """Start a snapshot's orchestration, once for each id."""
 
 import logging
-from collections.abc import Awaitable, Callable
 
 import azure.durable_functions as df
 
@@ -13,22 +12,18 @@ log = logging.getLogger(__name__)
 _known = Recent(100)
 
 
-async def start_snapshot(
-    client: df.DurableOrchestrationClient,
-    request: SnapshotRequest,
-    *,
-    unless: Callable[[], Awaitable[bool]] | None = None,
-) -> bool:
-    """Start `process_snapshot` unless an instance of that id is or was there; True when this call started it.
+def is_started(snapshot_id: str) -> bool:
+    """Tell whether this process has seen a snapshot started lately."""
+    return snapshot_id in _known
 
-    `unless` may have something against it; it is asked where nothing else has.
+
+async def start_snapshot(client: df.DurableOrchestrationClient, request: SnapshotRequest) -> bool:
+    """Start `process_snapshot` unless an instance of that id is or was there; True when this call started it.
 
     Starting an id that has finished would replace it and run again, so it is looked up first. Two that look at the
     same time both start; the second is refused by the task hub because the first is running.
     """
     if request.snapshot_id in _known:
-        return False
-    if unless is not None and await unless():
         return False
     _known.add(request.snapshot_id)
     try:

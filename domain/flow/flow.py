@@ -135,13 +135,20 @@ class Flow(msgspec.Struct, kw_only=True):
             self.drop(s, f"{fault.code}: {fault.message}", needs_version=fault.final)
 
     def drop(
-        self, s: ShardState, reason: str, *, needs_settings: bool = False, needs_version: bool = False
+        self,
+        s: ShardState,
+        reason: str,
+        *,
+        needs_settings: bool = False,
+        needs_version: bool = False,
+        again_soon: bool = False,
     ) -> None:
         """Leave a shard as it is in `work/`, and have its file set aside for a reason that people read."""
         s.move(ShardStep.LEFT)
         self.shards.remove(s)
         file = self.file(s.key)
         file.hold_reason, file.needs_settings, file.needs_version = reason, needs_settings, needs_version
+        file.again_soon = again_soon
 
     def leave(self, file: FileState, end: FileEnd) -> None:
         """Let a file leave the flow."""
@@ -161,6 +168,7 @@ class Flow(msgspec.Struct, kw_only=True):
                         file.hold_reason,
                         needs_settings=file.needs_settings,
                         needs_version=file.needs_version,
+                        again_soon=file.again_soon,
                     )
                 else:
                     file.move(FileStep.WRITE)

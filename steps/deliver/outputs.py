@@ -14,14 +14,18 @@ from adapters.storage.blobs import Container, LazyWriter
 from domain import names
 from domain.contracts import FileWork, WrittenOutputs
 from domain.errors import NotFoundError, PassingError, PipelineError
+from domain.lineage import Origin, metadata_beside, metadata_of_retry
 from domain.records import Plan
 from domain.results import error_records
 from domain.results.error_codes import ErrorCodes
+from domain.results.finished import finished_file
 from domain.results.metadata import Metadata, file_metadata
 from domain.results.output_paths import OutputPaths, output_paths
 from domain.service.outcomes import Tally
 from steps.containment import HARMLESS_BYTES, Contained
 from steps.deliver.collected_outcomes import CollectedOutcomes
+from steps.deliver.first_file import find_origin
+from steps.deliver.joining import join
 from steps.deliver.request_records import RequestRecords
 from steps.deliver.table_records import TableRecords
 from steps.likeness import Likeness, input_file, likeness
@@ -74,6 +78,7 @@ class Delivery:
         metadata.error_codes = codes.by_number()
         metadata.errors, metadata.archived_input = self._paths.errors, self._paths.rejected_input
         self._write_metadata(self._storage.error, self._paths.error_metadata, metadata)
+        self._keep(metadata, self._paths.error_metadata)
         return WrittenOutputs(tally=tally, rejected=True)
 
     def processed(self) -> WrittenOutputs:
@@ -81,7 +86,8 @@ class Delivery:
         paths = self._paths
         results = self._storage.processed.lazy_writer(paths.results)
         errors = self._storage.error.lazy_writer(paths.errors)
-        retry = self._storage.error.lazy_writer(paths.retry)
+        origin = Origin(self._key, paths.retry)
+        retry = self._storage.error.lazy_writer(paths.retry, metadata=metadata_of_retry(origin))
         records = self._records(results=results, errors=errors, retry=retry)
         tally = records.write(self._collected)
         self._check_sum(tally)
@@ -90,9 +96,12 @@ class Delivery:
         metadata.error_codes = records.error_codes.by_number()
         metadata.results, metadata.errors, metadata.retry = results.close(), errors.close(), retry.close()
         metadata.archived_input = paths.archive
+        if metadata.retry_of and self._services.settings.join_retries:
+            metadata.joined = join(metadata, self._services)
         self._write_metadata(self._storage.processed, paths.processed_metadata, metadata)
         if tally.errors:
             self._write_metadata(self._storage.error, paths.error_metadata, metadata)
+        self._keep(metadata, paths.processed_metadata)
         return WrittenOutputs(tally=tally)
 
     def _records(self, **sinks: LazyWriter) -> RequestRecords | TableRecords:
@@ -109,7 +118,7 @@ class Delivery:
     # --- metadata ----------------------------------------------------------------------------------------------------
 
     def _metadata(self, status: str, tally: Tally) -> Metadata:
-        return file_metadata(
+        metadata = file_metadata(
             self._plan,
             self._collected.ledgers,
             tally,
@@ -117,6 +126,10 @@ class Delivery:
             input_state=self._input_state(),
             prices=self._prices,
         )
+        origin = find_origin(self._key, self._plan, self._services)
+        metadata.retry_of = origin.key or None
+        metadata.retry_of_metadata = metadata_beside(origin.retry_file) if origin.retry_file else None
+        return metadata
 
     def _input_state(self) -> str:
         """Say what has become of the input file. Whatever storage has against that question, the answers are delivered."""
@@ -147,3 +160,8 @@ class Delivery:
     def _write_metadata(self, container: Container, name: str, metadata: Metadata) -> None:
         metadata.tell_compat()
         container.write(name, msgspec.json.format(msgspec.json.encode(metadata), indent=2) + b"\n")
+
+    def _keep(self, metadata: Metadata, document: str) -> None:
+        """Remember what the file's line in the list of finished files tells."""
+        file = finished_file(self._key, metadata, document=document, at=0.0)
+        self._store.finished.keep(file)

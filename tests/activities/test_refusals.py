@@ -44,7 +44,7 @@ def leased(container: Container, name: str = PATH) -> BlobLeaseClient:
     return lease
 
 
-def rest(pipeline: InlinePipeline) -> dict[str, list[dict[str, Any]]]:
+def rest(pipeline: InlinePipeline) -> dict[str, Any]:
     return files_at_rest(pipeline.services)
 
 

@@ -24,6 +24,7 @@ class Prepare(FileCall):
             key=file.key,
             fresh=file.fresh,
             spec=file.spec,
+            waited=file.waited,
             unwanted=file.wants.unwanted,
             approved=file.wants.approved,
         )
