@@ -54,6 +54,13 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     cached_tokens: int = 0  # a part of the input
 
 
+# Of a request whose file people have cancelled before it was sent, or before its batch did anything.
+AS_ASKED = Verdict(
+    custom_id="",
+    outcome=Outcome.CANCELLED,
+    code="cancelled",
+    message="Its file was cancelled, as people asked, before it was sent. It is in the retry file.",
+)
 NO_ANSWER = msgspec.Raw(b"")  # left out when written: msgspec omits a default that is this very object
 
 

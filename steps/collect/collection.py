@@ -14,7 +14,16 @@ from domain.contracts import CollectedShard, EndedBatch, OpenShard, Pause
 from domain.direct.sending import LOST_ANSWER, NOT_SENT, SendBook
 from domain.errors import PassingError, PipelineError
 from domain.records import Again, Collected, Ledger, PlannedShard
-from domain.service.outcomes import NO_ANSWER, Outcome, ShardOutcome, Tally, Verdict, judge, judge_absent
+from domain.service.outcomes import (
+    AS_ASKED,
+    NO_ANSWER,
+    Outcome,
+    ShardOutcome,
+    Tally,
+    Verdict,
+    judge,
+    judge_absent,
+)
 from domain.service.reach import reach_of_deployment, reach_of_operation
 from domain.service.regrouping import Regrouping, regroup
 from domain.service.request_lines import custom_id_of
@@ -50,6 +59,10 @@ def collect(ended: EndedBatch, services: Services) -> CollectedShard:
     )
 
 
+def _failed(code: str, message: str) -> Verdict:
+    return Verdict(custom_id="", outcome=Outcome.FAILED, code=code, message=message)
+
+
 def _reach_of(why: Regrouping, shard: OpenShard) -> str:
     """Tell how far the failure of a batch reaches: a full queue is the deployment's, anything else what it was asked for."""
     if why.pause == "quota":
@@ -79,7 +92,7 @@ class Collection:
                 self._results = BatchResults(self._ended, ledger.batch, self._services)
                 self._ended = self._results.look()
             regrouping = self._regrouping()
-            if regrouping and regrouping.pause and not self._has_answers:
+            if regrouping and regrouping.pause and not self._has_answers and not self._ended.unwanted:
                 return self._submit_again(ledger, etag, regrouping)
             ledger.collected = self._collect(regrouping)
             self._close_batch(ledger)
@@ -194,6 +207,8 @@ class Collection:
 
     def _goes_on(self, verdict: Verdict, *, regrouped: bool) -> bool:
         """Tell whether a request is tried again. What the deadline cut off was not tried yet."""
+        if self._ended.unwanted:
+            return False
         if self._finishes_live and verdict.outcome in (Outcome.CANCELLED, Outcome.EXPIRED):
             return True
         return verdict.passing and (regrouped or self._shard.attempt < self._settings.max_attempts)
@@ -247,15 +262,17 @@ class Collection:
         """Judge a request without an answer, by what happened to its batch."""
         refused = self._ended.refused
         if refused:
-            return Verdict(custom_id="", outcome=Outcome.FAILED, code=refused.code, message=refused.message)
+            return AS_ASKED if refused.code == AS_ASKED.code else _failed(refused.code, refused.message)
         if self._shard.engine == "direct":
             return self._judge_unsent(number - 1)
         if regrouping is None:
             return judge_absent(self._ended.status)
         fault = regrouping.bad_lines.get(number)
         if fault:
-            return Verdict(custom_id="", outcome=Outcome.FAILED, code=fault.code, message=fault.message)
+            return _failed(fault.code, fault.message)
         again = bool(regrouping.bad_lines) or regrouping.halve or regrouping.pause is not None
+        if again and self._ended.unwanted:
+            return AS_ASKED
         reason = regrouping.reason
         return Verdict(
             custom_id="", outcome=Outcome.FAILED, code=reason.code, message=reason.message, passing=again
@@ -264,7 +281,9 @@ class Collection:
     def _judge_unsent(self, row: int) -> Verdict:
         if self._book.is_in_doubt(row):
             return LOST_ANSWER
-        return NOT_SENT if self._ended.status == "cancelled" else judge_absent(self._ended.status)
+        if self._ended.status != "cancelled":
+            return judge_absent(self._ended.status)
+        return AS_ASKED if self._ended.unwanted else NOT_SENT
 
     def _outcome(self, custom_id: str, verdict: Verdict, answer: bytes, *, passed_on: bool) -> ShardOutcome:
         self._tally.input_tokens += verdict.input_tokens
@@ -281,7 +300,7 @@ class Collection:
         if passed_on:
             return ShardOutcome(custom_id=custom_id, passed_on=True, answer=kept)
         self._tally.count(verdict.outcome, flag=verdict.flag)
-        attempts = 0 if self._ended.refused else self._shard.attempt - (verdict is NOT_SENT)
+        attempts = 0 if self._ended.refused else self._shard.attempt - (verdict in (NOT_SENT, AS_ASKED))
         return ShardOutcome(
             custom_id=custom_id,
             outcome=verdict.outcome,

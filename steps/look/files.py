@@ -173,7 +173,7 @@ def entry_of(file: FinishedFile, snapshot_id: str | None) -> FileEntry:
 async def files_in_state(wanted: Wanted, hub: TaskHub, desk: Desk) -> Files:
     """Give a page of the files in a state: of all that wait or are held, of the latest snapshots those that are done or under way."""
     if wanted.state in ("waiting", "held"):
-        return await in_thread(_at_rest, wanted, desk)
+        return _numbered((await in_thread(at_rest_entries, desk))[wanted.state], wanted)
     ids = await latest_ids(desk, LOOKED_AT_SNAPSHOTS)
     if wanted.state == "working":
         snapshots = await all_described(ids, hub, desk)
@@ -181,32 +181,31 @@ async def files_in_state(wanted: Wanted, hub: TaskHub, desk: Desk) -> Files:
     return await in_thread(_of_lists, ids, wanted, desk)
 
 
-def _at_rest(wanted: Wanted, desk: Desk) -> Files:
+def at_rest_entries(desk: Desk) -> dict[str, list[FileEntry]]:
+    """Give the files that wait and those that are held, by these words."""
     told = desk.files_at_rest()
-    if wanted.state == "held":
-        entries = [
-            FileEntry(
-                key=held["key"],
-                path=held["file"],
-                state="held",
-                reason=held["reason"],
-                until=held["until"],
-            )
-            for held in told["held"]
-        ]
-    else:
-        entries = [
-            FileEntry(
-                key=None,
-                path=waiting["file"],
-                state="waiting",
-                reason=waiting["reason"],
-                code=waiting.get("code", ""),
-                job_spec=waiting.get("job_spec"),
-            )
-            for waiting in told["waiting"]
-        ]
-    return _numbered(entries, wanted)
+    held = [
+        FileEntry(
+            key=found["key"],
+            path=found["file"],
+            state="held",
+            reason=found["reason"],
+            until=found["until"],
+        )
+        for found in told["held"]
+    ]
+    waiting = [
+        FileEntry(
+            key=found["key"],
+            path=found["file"],
+            state="waiting",
+            reason=found["reason"],
+            code=found.get("code", ""),
+            job_spec=found.get("job_spec"),
+        )
+        for found in told["waiting"]
+    ]
+    return {"held": held, "waiting": waiting}
 
 
 def _working(snapshots: list[Snapshot | None]) -> Iterator[FileEntry]:
