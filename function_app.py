@@ -19,10 +19,11 @@ from activities import (
     submit_batch,
     take_snapshot,
     write_outputs,
+    write_retry,
     write_snapshot_report,
 )
 from domain.settings import read_at_import
-from orchestrators import process_snapshot, run_files
+from orchestrators import process_snapshot, retry_rows, run_files
 from triggers import actions_api, blob_arrived, purge, snapshots_api, sweep
 
 app = df.DFApp(http_auth_level=func.AuthLevel.FUNCTION)
@@ -37,6 +38,7 @@ app.register_functions(actions_api.bp)
 # 2. the order of events
 app.register_functions(process_snapshot.bp)
 app.register_functions(run_files.bp)
+app.register_functions(retry_rows.bp)
 
 # 3. the steps
 app.register_functions(take_snapshot.bp)
@@ -53,6 +55,7 @@ app.register_functions(archive_input.bp)
 app.register_functions(hold_file.bp)
 app.register_functions(remove_orphans.bp)
 app.register_functions(write_snapshot_report.bp)
+app.register_functions(write_retry.bp)
 
 # 4. long after
 app.register_functions(purge.bp)

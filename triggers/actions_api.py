@@ -19,7 +19,10 @@ from domain.errors import ConflictError, NotFoundError, PassingError, PipelineEr
 from steps.intake.at_rest import described_wish
 from steps.intake.liveness import ALIVE
 from steps.wishes import asking
+from steps.wishes import retry as retrying
 from steps.wishes.asking import AskedFor
+from steps.wishes.retry import Retried
+from triggers.starting import start_retry
 
 NOW = "Seen at the next look."
 NEXT_SNAPSHOT = "Seen by the next snapshot."
@@ -38,6 +41,13 @@ class FolderPriority(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     folder: str
     priority: int
+
+
+class Codes(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which failed rows are retried: those with one of these codes, or all; `after`: where the call before has ended."""
+
+    codes: list[str] = []
+    after: int = 0
 
 
 @bp.route(route="files/{key}/cancel", methods=["POST"], auth_level=func.AuthLevel.FUNCTION)
@@ -100,6 +110,55 @@ async def release_file(req: func.HttpRequest, context: func.Context) -> func.Htt
     return await _told(release, about={"key": key})
 
 
+@bp.route(route="files/{key}/retry", methods=["POST"], auth_level=func.AuthLevel.FUNCTION)
+@bp.durable_client_input(client_name="client")
+async def retry_file(
+    req: func.HttpRequest, client: df.DurableOrchestrationClient, context: func.Context
+) -> func.HttpResponse:
+    """Drop the failed rows of a file again, or those with some codes: `{"codes": ["429"]}`."""
+    log_as(context)
+    key = req.route_params.get("key", "")
+    snapshot_id = req.params.get("snapshot", "")
+    try:
+        codes = _body(req, Codes).codes
+    except msgspec.MsgspecError as error:
+        return _problem(400, str(error), "body")
+
+    def retry() -> list[Retried]:
+        return [retrying.retry(key, codes, services(), snapshot_id=snapshot_id)]
+
+    return await _retried(retry, client, lambda done: done[0], about={"key": key})
+
+
+@bp.route(route="snapshots/{id}/retry", methods=["POST"], auth_level=func.AuthLevel.FUNCTION)
+@bp.durable_client_input(client_name="client")
+async def retry_snapshot(
+    req: func.HttpRequest, client: df.DurableOrchestrationClient, context: func.Context
+) -> func.HttpResponse:
+    """Drop the failed rows of a snapshot's files again, a hundred files in a call: `{"codes": ["429"], "after": 0}`."""
+    log_as(context)
+    snapshot_id = req.route_params.get("id", "")
+    following: list[int | None] = []
+    try:
+        wanted = _body(req, Codes)
+    except msgspec.MsgspecError as error:
+        return _problem(400, str(error), "body")
+    if not names.is_snapshot_id(snapshot_id):
+        return _problem(404, "There is no snapshot of this id.", "not_found", {"id": snapshot_id})
+
+    def retry() -> list[Retried]:
+        done, after = retrying.retry_snapshot(snapshot_id, wanted.codes, wanted.after, services())
+        following.append(after)
+        return done
+
+    return await _retried(
+        retry,
+        client,
+        lambda done: {"id": snapshot_id, "files": done, "next": following[0]},
+        about={"id": snapshot_id},
+    )
+
+
 @bp.route(route="snapshots/{id}/cancel", methods=["POST"], auth_level=func.AuthLevel.FUNCTION)
 @bp.durable_client_input(client_name="client")
 async def cancel_snapshot(
@@ -150,6 +209,37 @@ async def resume_intake(req: func.HttpRequest, context: func.Context) -> func.Ht
     return await _told(resume)
 
 
+async def _retried(
+    act: Callable[[], list[Retried]],
+    client: df.DurableOrchestrationClient,
+    tell: Callable[[list[dict[str, Any]]], dict[str, Any]],
+    about: dict[str, Any],
+) -> func.HttpResponse:
+    """Retry, have written what is to be written, and tell what was dropped, as what."""
+    try:
+        done = await in_thread(act)
+        for retried in done:
+            for work in retried.pending:
+                await start_retry(client, work)
+    except ClientError:
+        return _problem(503, "The task hub does not answer; the sweep goes on with it.", "task_hub", about)
+    except PipelineError as error:
+        return _refused(error, about)
+    return _json(tell([_described_retry(retried) for retried in done]), 202)
+
+
+def _described_retry(retried: Retried) -> dict[str, Any]:
+    return {
+        "key": retried.key,
+        "file": retried.path,
+        "asked": "retry",
+        "codes": retried.codes,
+        "files": retried.targets,
+        "is_new": retried.is_new,
+        "message": NEXT_SNAPSHOT if retried.is_new else "It was retried before.",
+    }
+
+
 async def _about_file(req: func.HttpRequest, ask: Callable[[str, str], AskedFor]) -> func.HttpResponse:
     key, by = req.route_params.get("key", ""), _who(req)
     return await _told(lambda: _asked_for(ask(key, by)), about={"key": key})
@@ -166,12 +256,14 @@ async def _told(act: Callable[[], dict[str, Any]], about: dict[str, Any] | None 
     """Act; 202 with what was asked for, or why it makes no sense."""
     try:
         return _json(await in_thread(act), 202)
-    except NotFoundError as error:
-        return _problem(404, str(error), error.code, about)
-    except ConflictError as error:
-        return _problem(409, str(error), error.code, about)
     except PipelineError as error:
-        return _problem(503 if isinstance(error, PassingError) else 500, str(error), error.code, about)
+        return _refused(error, about)
+
+
+def _refused(error: PipelineError, about: dict[str, Any] | None) -> func.HttpResponse:
+    statuses = {NotFoundError: 404, ConflictError: 409, PassingError: 503}
+    status = next((status for kind, status in statuses.items() if isinstance(error, kind)), 500)
+    return _problem(status, str(error), error.code, about)
 
 
 def _body(req: func.HttpRequest, kind: type[Any]) -> Any:

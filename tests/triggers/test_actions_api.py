@@ -116,6 +116,27 @@ def test_the_intake_is_paused_and_resumed_as_often_as_people_like() -> None:
         assert services().work.wishes.intake_paused() is (word == "paused")
 
 
+@pytest.mark.parametrize("key", ["", "../x", NOWHERE])
+def test_only_what_has_ended_is_retried(key: str) -> None:
+    status, told = call(actions_api.retry_file, {"key": key})
+    assert (status, told["key"], told["code"]) == (404, key, "not_found")
+
+
+@pytest.mark.parametrize("function", [actions_api.retry_file, actions_api.retry_snapshot])
+@pytest.mark.parametrize("body", [{"codes": "429"}, {"code": ["429"]}, ["429"], {"codes": [1]}])
+def test_codes_are_a_list_of_texts(function: Any, body: object) -> None:
+    assert call(function, {"key": NOWHERE, "id": "x"}, body=body)[1]["code"] == "body"
+
+
+def test_a_snapshot_without_files_that_failed_has_nothing_to_retry() -> None:
+    snapshot = "snapshot-20261125T151503.090199Z"
+    assert call(actions_api.retry_snapshot, {"id": snapshot}) == (
+        202,
+        {"id": snapshot, "files": [], "next": None},
+    )
+    assert call(actions_api.retry_snapshot, {"id": "../x"})[0] == 404
+
+
 @pytest.mark.parametrize("asked", ["..", "a/b", "", "snapshot-", "snapshot-1/../x"])
 def test_what_cannot_be_a_snapshot_is_none(asked: str) -> None:
     status, told = call(actions_api.cancel_snapshot, {"id": asked})
