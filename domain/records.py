@@ -45,6 +45,7 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
     done_code: str = ""  # why it cannot, in storage's word
     # What it was set aside beside: the origin of its plan (`domain.origin`), and its input file. Another one sets it free.
     held_beside: str = ""
+    given_up: bool = False  # by a person: it is delivered without the answers that cannot be read
     holds: int = 0  # times in a row that it was set aside to be tried again soon
 
 

@@ -18,6 +18,7 @@ from domain.addresses import is_loopback
 from domain.contracts import SnapshotRequest
 from domain.errors import PassingError, PipelineError
 from domain.flow.progress import summed
+from steps.deliver.give_up import give_up
 from steps.deliver.hold import release
 from steps.intake.at_rest import files_at_rest
 from steps.intake.liveness import files_instances
@@ -103,6 +104,21 @@ async def release_file(req: func.HttpRequest, context: func.Context) -> func.Htt
         return _not_ready(error)
     if not released:
         return _json({"key": key, "error": "No file of this key is set aside."}, 404)
+    return _json({"key": key}, 202)
+
+
+@bp.route(route="files/{key}/give-up", methods=["POST"], auth_level=func.AuthLevel.FUNCTION)
+async def give_up_answers(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
+    """Have a file that is set aside delivered without the answers that cannot be read; 202, or 404 where none are missing."""
+    log_as(context)
+    key = req.route_params.get("key", "")
+    try:
+        given_up = names.is_file_key(key) and await in_thread(give_up, key, services())
+    except PipelineError as error:
+        return _not_ready(error)
+    if not given_up:
+        message = "No file of this key is set aside for answers that are missing."
+        return _json({"key": key, "error": message}, 404)
     return _json({"key": key}, 202)
 
 

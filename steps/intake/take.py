@@ -112,6 +112,7 @@ def _take_over(claimed: Claimed, snapshot_id: str, claims: Claims, refusals: Ref
         etag=old.etag,
         content_md5=old.content_md5,
         holds=old.holds,
+        given_up=old.given_up,
     )
     return refusals.attempt(claimed.key, old.path, lambda: claims.replace(claimed.key, claim, claimed.etag))
 
