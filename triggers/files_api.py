@@ -11,6 +11,7 @@ from domain import names
 from domain.api.answers import Released
 from domain.api.problems import ProblemError
 from domain.api.routes import FILES_PER_PAGE
+from steps.deliver.give_up import give_up
 from steps.deliver.hold import release
 from steps.look import file, files
 from steps.look.desk import desk_of
@@ -107,3 +108,19 @@ async def release_file(req: func.HttpRequest, context: func.Context) -> func.Htt
         return json_answer(req, Released(key=key), 202)
 
     return await answered(req, "release_file", make)
+
+
+@bp.route(route="api/files/{key}/give-up", methods=["POST"], auth_level=LEVEL)
+async def give_up_answers(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
+    """Have a file that is set aside delivered without the answers that cannot be read; 202, or 404 where none are missing."""
+    log_as(context)
+
+    async def make(_query: Query, _limit: Any) -> func.HttpResponse:
+        key = req.route_params.get("key", "")
+        if not (names.is_file_key(key) and await in_thread(give_up, key, services())):
+            message = "No file of this key is set aside for answers that are missing."
+            raise ProblemError(404, "nothing_missing", message, key=key)
+        desk_of(services()).at_rest.forget()
+        return json_answer(req, Released(key=key), 202)
+
+    return await answered(req, "give_up_answers", make)

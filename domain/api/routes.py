@@ -147,6 +147,15 @@ ROUTES = (
         problems=(404,),
     ),
     Route(
+        function="give_up_answers",
+        method="POST",
+        path="api/files/{key}/give-up",
+        about="Have the next snapshot deliver a held file without the answers that cannot be read.",
+        answers=(answers.Released,),
+        status=202,
+        problems=(404,),
+    ),
+    Route(
         function="list_batches",
         method="GET",
         path="api/batches",

@@ -128,13 +128,14 @@ def test_a_task_hub_that_does_not_answer_is_told_to_the_caller(monkeypatch: pyte
         assert body["error"] == body["detail"] == "The task hub does not answer."
 
 
+@pytest.mark.parametrize("function", [files_api.release_file, files_api.give_up_answers])
 @pytest.mark.parametrize("key", ["", "../../etc", "0" * 20, "G" * 20])
-def test_only_the_key_of_a_file_that_is_set_aside_can_be_released(
-    key: str, containers: Containers, monkeypatch: pytest.MonkeyPatch
+def test_only_the_key_of_a_file_that_is_set_aside_can_be_released_or_given_up(
+    function: Any, key: str, containers: Containers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DATA", containers.connection_string)
     monkeypatch.setenv("AZURE_OPENAI_ENDPOINT", "http://127.0.0.1:9")
     for room, name in zip(("INPUT", "PROCESSED", "ERROR", "WORK"), containers.names, strict=True):
         monkeypatch.setenv(f"{room}_CONTAINER", name)
-    status, body = call(files_api.release_file, "POST", {"key": key})
+    status, body = call(function, "POST", {"key": key})
     assert (status, body["key"]) == (404, key)
