@@ -187,6 +187,10 @@ OF_REQUESTS: dict[str, ErrorCode] = {
         "The answer does not fit the schema of the job spec.",
         "Allow more output tokens, or a simpler schema.",
     ),
+    "given_up": ErrorCode(
+        "Its batch has ended, its answer could not be read for a day, and a person gave it up.",
+        "It may have been billed. Drop the retry file to send it again.",
+    ),
     "lost_answer": ErrorCode(
         "It was sent and its answer lost, so that it may have been billed.",
         "Drop the retry file; `ON_LOST_ANSWER=resend` does it by itself.",
@@ -263,3 +267,11 @@ WITHIN: dict[str, str] = {
     "runs_alone": "A step has to run alone, and another one does so now.",
     "task_hub": "The host's task hub did not answer.",
 }
+
+
+def explained(code: str) -> ErrorCode | None:
+    """Give what a code means; None for the service's own, of which no table has all."""
+    for codes in (OF_REQUESTS, OF_ROWS, OF_LINES, OF_FILES, OF_WAITING):
+        if found := codes.get(code):
+            return found
+    return None

@@ -153,6 +153,11 @@ def shard_copy(key: str, shard: str) -> str:
     return f"{FILES}{key}/shards/{shard}-copy.jsonl"
 
 
+def shard_of_blob(blob: str) -> str:
+    """Give the shard in the name of a shard's file, or of its copy."""
+    return blob.rpartition("/")[2].removesuffix(".jsonl").removesuffix("-copy")
+
+
 def answers_folder(key: str, shard: str) -> str:
     """Name the folder that the service writes a shard's answers to; without a slash at its end, as it wants it."""
     return f"{FILES}{key}/answers/{shard}"

@@ -243,6 +243,18 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="upper"):
         Literal["LogsAndContainerScan", "EventGrid"], Meta(description="Flex Consumption needs `EventGrid`.")
     ] = "LogsAndContainerScan"
 
+    access: Annotated[
+        Literal["key", "entra"],
+        Meta(
+            description="Who may call the HTTP API: whoever has a function key, or whoever is signed in by App Service "
+            "Authentication; actions then want the role `Batch.Operate` ([HTTP](api.md#access))."
+        ),
+    ] = "key"
+    operator_page: Annotated[
+        Literal["on", "off", "readonly"],
+        Meta(description="The page at `/ui`: with actions, not at all, or without actions."),
+    ] = "on"
+
     @property
     def names_of_text_columns(self) -> tuple[str, ...]:
         """The usual names of a column of texts."""

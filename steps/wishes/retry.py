@@ -16,13 +16,12 @@ from domain.errors import ConflictError, NotFoundError
 from domain.lineage import Origin, metadata_beside, metadata_of_retry, origin_of
 from domain.results.finished import FinishedFile, finished_file
 from domain.results.metadata import Metadata
-from steps.look.finished import FinishedLists
+from steps.look.desk import desk_of
 
 LATEST_SNAPSHOTS = 20  # that are looked through for a file, where its snapshot is not named
 FILES_PER_CALL = 100
 
 log = logging.getLogger(__name__)
-_lists = FinishedLists()
 _decode = msgspec.json.Decoder(Metadata).decode
 
 
@@ -48,7 +47,7 @@ def retry_snapshot(
 ) -> tuple[list[Retried], int | None]:
     """Retry the failed rows of a snapshot's files, a hundred files in a call; gives where the next call begins."""
     done: list[Retried] = []
-    for following, file in _lists.of(snapshot_id, services).files(after):
+    for following, file in desk_of(services).finished(snapshot_id).files(after):
         if file.outputs.retry and (not codes or set(codes) & file.error_codes.keys()):
             if len(done) == FILES_PER_CALL:
                 return done, after
@@ -188,7 +187,7 @@ def find_finished(key: str, snapshot_id: str, services: Services) -> FinishedFil
         if snapshot_id
         else store.latest(datetime.fromtimestamp(services.clock(), UTC), LATEST_SNAPSHOTS)
     ):
-        if found := _lists.of(candidate, services).file(key):
+        if found := desk_of(services).finished(candidate).file(key):
             return found
     for entry in services.storage.error.list(
         names.prefix_of(services.settings.error_directory), metadata=True

@@ -12,7 +12,6 @@ from domain.contracts import RetryWork
 from domain.errors import ConflictError, NotFoundError
 from domain.lineage import origin_of
 from local.azure_openai import RunningService
-from steps.look.finished import FinishedLists
 from steps.wishes.retry import Retried, find_finished, retry, retry_snapshot
 from steps.wishes.retry_rows import write_retry
 from tests.activities.conftest import MakePipeline
@@ -30,8 +29,7 @@ CONTENT = b"nonsense\n" + b"".join(request(name) for name in ("one", "two", "thr
 
 @pytest.fixture(autouse=True)
 def lists_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Snapshots of other tests have the same ids, and what ends is looked for at once."""
-    monkeypatch.setattr("steps.wishes.retry._lists", FinishedLists())
+    """What ends is looked for at once."""
     monkeypatch.setattr("steps.look.finished.FRESH_SECONDS", 0.0)
 
 
