@@ -344,6 +344,18 @@ class WrittenOutputs(msgspec.Struct, frozen=True, kw_only=True):
     gone: bool = False  # another snapshot has brought the file to its end
 
 
+class RetryWork(msgspec.Struct, frozen=True, kw_only=True):
+    """Input of `write_retry`: the failed rows of a file that have some error codes are to be dropped again."""
+
+    run: str
+    key: str  # of the file whose failed rows they are
+    codes: list[str]
+    target: str  # in the input container
+    retry: str  # blobs of the error container: its retry file, its errors
+    errors: str
+    metadata: str  # of the processed container
+
+
 class SnapshotReport(msgspec.Struct, frozen=True, kw_only=True):
     """What became of a snapshot: input of `write_snapshot_report`, and the orchestration's output."""
 

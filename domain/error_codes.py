@@ -187,6 +187,10 @@ OF_REQUESTS: dict[str, ErrorCode] = {
         "The answer does not fit the schema of the job spec.",
         "Allow more output tokens, or a simpler schema.",
     ),
+    "given_up": ErrorCode(
+        "Its batch has ended, its answer could not be read for a day, and a person gave it up.",
+        "It may have been billed. Drop the retry file to send it again.",
+    ),
     "lost_answer": ErrorCode(
         "It was sent and its answer lost, so that it may have been billed.",
         "Drop the retry file; `ON_LOST_ANSWER=resend` does it by itself.",

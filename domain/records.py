@@ -47,6 +47,7 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
     done_code: str = ""  # why it cannot, in storage's word
     # What it was set aside beside: the basis of its plan (`domain.basis`), and its input file. Another one sets it free.
     held_beside: str = ""
+    given_up: bool = False  # by a person: it is delivered without the answers that cannot be read
     holds: int = 0  # times in a row that it was set aside to be tried again soon
     origin: Origin = Origin()  # of a retry: the run whose failed rows it holds
 

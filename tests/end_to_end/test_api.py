@@ -311,10 +311,11 @@ def test_every_route_was_called(api: Api) -> None:
         assert (
             api.post(f"/api/intake/{action}").json()["intake"] == {"pause": "paused", "resume": "on"}[action]
         )
-    for action in ("cancel", "hold", "approve"):
+    for action in ("cancel", "hold", "approve", "retry", "give-up"):
         assert api.post(f"/api/files/{'0' * 20}/{action}").status_code == 404
     assert api.post(f"/api/files/{'0' * 20}/priority", json={"priority": 1}).status_code == 404
-    assert api.post("/api/snapshots/nothing/cancel").status_code == 404
+    for action in ("cancel", "retry"):
+        assert api.post(f"/api/snapshots/nothing/{action}").status_code == 404
     every = {
         operation["operationId"] for methods in DOCUMENT["paths"].values() for operation in methods.values()
     }
