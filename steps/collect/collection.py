@@ -15,7 +15,7 @@ from domain.direct.sending import LOST_ANSWER, NOT_SENT, SendBook
 from domain.errors import PassingError, PipelineError
 from domain.records import Again, Collected, Ledger, PlannedShard
 from domain.service.outcomes import NO_ANSWER, Outcome, ShardOutcome, Tally, Verdict, judge, judge_absent
-from domain.service.reach import reach_of_deployment, reach_of_operation
+from domain.service.reach import DEPLOYMENT_CODES, OPERATION_CODES, reach_of_deployment, reach_of_operation
 from domain.service.regrouping import Regrouping, regroup
 from domain.service.request_lines import custom_id_of
 from domain.service.transports import remedy
@@ -141,6 +141,7 @@ class Collection:
         pause = Pause(
             model=self._shard.model,
             reach=_reach_of(why, self._shard),
+            certain=why.reason.code in DEPLOYMENT_CODES | OPERATION_CODES,
             kind=why.pause or "quota",
             message=f"{why.reason.code}: {why.reason.message} {remedy(why.reason.code)}".rstrip(),
         )
