@@ -247,6 +247,7 @@ WITHIN: dict[str, str] = {
     "cancel_refused": "The service does not cancel a batch that it is working on; it is asked again.",
     "copy_failed": "A copy in the storage failed; it is made again.",
     "copy_pending": "A copy in the storage is being made.",
+    "file_not_deleted": "The deletion of a file of the service was answered with nothing, and the file is still there; it is repeated.",
     "foreign_results": "A result blob belongs to another batch.",
     "ledger_gone": "A shard's own record is gone; its batch is looked for when the file is taken anew.",
     "no_signature": "The storage gives no signed address under this identity.",
