@@ -12,6 +12,7 @@ from domain.errors import InputFileError, JobSpecError, NotFoundError
 from domain.records import Ledger, Plan
 from domain.settings import Settings
 from domain.shards import ended_requests, open_shards
+from domain.side_files import is_a_part
 from domain.spec.job_spec import JobSpec, default_spec
 from formats.file_types import SUFFIXES, Format, file_type
 from formats.ready_made import LinesHold, beginning, look_at_lines, refuse_what_is_no_request
@@ -24,6 +25,7 @@ from steps.prepare.table import TablePreparation
 from steps.service_files import delete_leftovers
 
 _LINES = frozenset({Format.JSON, Format.JSONL})  # formats whose lines may be batch requests
+_NO_ROWS = frozenset({"empty_file", "no_rows"})
 _TEXTS = frozenset(Format) - {Format.PARQUET, Format.ARROW}
 
 
@@ -126,6 +128,8 @@ def _make_plan(work: FileWork, frozen: FrozenInput, services: Services) -> Plan:
             preparation = TablePreparation(work.key, frozen, source, spec, store=store, settings=settings)
         return preparation.plan()
     except InputFileError as error:
+        if error.code in _NO_ROWS and is_a_part(frozen.claim.path):
+            return preparation.empty()
         return preparation.refuse(error.code, str(error))
 
 
