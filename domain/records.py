@@ -89,6 +89,9 @@ class Plan(msgspec.Struct, kw_only=True):
     shards: list[PlannedShard] = []
     engine: Engine = "batch"
     inputs_per_request: int = 1  # rows that may share a live call
+    folder: str | None = (
+        None  # of the job spec, with its closing slash, where all results below it become one
+    )
     direct_deployment: str | None = None  # takes, live, what a batch has not answered by the deadline
 
 

@@ -9,7 +9,7 @@ from adapters.work.store import WorkStore
 from domain import names
 from domain.contracts import FileWork, PreparedFile
 from domain.errors import InputFileError, JobSpecError, NotFoundError
-from domain.records import Ledger, Plan
+from domain.records import Ledger, Plan, SpecBlob
 from domain.settings import Settings
 from domain.shards import ended_requests, open_shards
 from domain.side_files import is_a_part
@@ -125,12 +125,18 @@ def _make_plan(work: FileWork, frozen: FrozenInput, services: Services) -> Plan:
     try:
         if spec := _spec_of(work, frozen, services):
             source = store.blobs.source(names.frozen_input(work.key), frozen.size, frozen.chunks())
-            preparation = TablePreparation(work.key, frozen, source, spec, store=store, settings=settings)
+            preparation = TablePreparation(
+                work.key, frozen, source, spec, folder=_folder_of(work.spec), store=store, settings=settings
+            )
         return preparation.plan()
     except InputFileError as error:
         if error.code in _NO_ROWS and is_a_part(frozen.claim.path):
             return preparation.empty()
         return preparation.refuse(error.code, str(error))
+
+
+def _folder_of(spec: SpecBlob | None) -> str | None:
+    return spec.path[: spec.path.rfind("/") + 1] if spec else None
 
 
 def _spec_of(work: FileWork, frozen: FrozenInput, services: Services) -> JobSpec | None:

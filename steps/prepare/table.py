@@ -44,6 +44,7 @@ class TablePreparation:
         source: Source,
         spec: JobSpec,
         *,
+        folder: str | None = None,
         store: WorkStore,
         settings: Settings,
     ) -> None:
@@ -61,6 +62,7 @@ class TablePreparation:
             size=frozen.size,
             origin=claim.origin,
             spec=spec,
+            folder=folder if spec.output.per == "folder" else None,
             model=spec.deployment,
             url=spec.endpoint,
             engine=engine_of(spec.engine, spec.endpoint),
