@@ -228,6 +228,10 @@ OF_WAITING: dict[str, ErrorCode] = {
     "odd_name": ErrorCode("A name with `.` or `..` between slashes.", "Rename the file."),
     "passing": ErrorCode("A fault that passes by itself.", "It goes on by itself."),
     "quota_full": ErrorCode("The service has no room now.", "It goes on by itself; ask for more quota."),
+    "table_log": ErrorCode(
+        "A folder of Delta, Iceberg or Hudi: which of its files count is said by a log that is not read.",
+        "Write its rows as plain files and drop those.",
+    ),
     "set_aside": ErrorCode(
         "The file stopped its worker again and again, also when nothing else ran beside it.",
         "Make it smaller or simpler and drop it again; or release it, `POST /api/files/{key}/release`.",

@@ -176,12 +176,21 @@ class KeptFile(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
 
 
+class PassedFile(msgspec.Struct, frozen=True, kw_only=True):
+    """A file that is no input."""
+
+    file: str
+    code: str
+    reason: str
+
+
 class FilesAtRest(msgspec.Struct, frozen=True, kw_only=True):
     """The files that are not being worked on."""
 
     waiting: list[WaitingFile]
     held: list[HeldFile]
     done: list[KeptFile]
+    passed_over: list[PassedFile]
 
 
 class BatchOfFile(msgspec.Struct, frozen=True, kw_only=True):

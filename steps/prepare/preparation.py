@@ -10,9 +10,10 @@ from domain import names
 from domain.basis import basis_of
 from domain.contracts import FileWork, PreparedFile
 from domain.errors import InputFileError, JobSpecError, NotFoundError
-from domain.records import Ledger, Plan
+from domain.records import Ledger, Plan, SpecBlob
 from domain.settings import Settings
 from domain.shards import ended_requests, open_shards
+from domain.side_files import is_a_part
 from domain.spec.job_spec import JobSpec, default_spec
 from formats.file_types import SUFFIXES, Format, file_type
 from formats.ready_made import LinesHold, beginning, look_at_lines, refuse_what_is_no_request
@@ -26,6 +27,7 @@ from steps.prepare.table import TablePreparation
 from steps.service_files import delete_leftovers
 
 _LINES = frozenset({Format.JSON, Format.JSONL})  # formats whose lines may be batch requests
+_NO_ROWS = frozenset({"empty_file", "no_rows"})
 _TEXTS = frozenset(Format) - {Format.PARQUET, Format.ARROW}
 
 
@@ -134,11 +136,24 @@ def _make_plan(work: FileWork, frozen: FrozenInput, services: Services, number: 
         if spec := _spec_of(work, frozen, services):
             source = store.blobs.source(names.frozen_input(work.key), frozen.size, frozen.chunks())
             preparation = TablePreparation(
-                work.key, frozen, source, spec, store=store, settings=settings, plan_number=number
+                work.key,
+                frozen,
+                source,
+                spec,
+                folder=_folder_of(work.spec),
+                store=store,
+                settings=settings,
+                plan_number=number,
             )
         return preparation.plan()
     except InputFileError as error:
+        if error.code in _NO_ROWS and is_a_part(frozen.claim.path):
+            return preparation.empty()
         return preparation.refuse(error.code, str(error))
+
+
+def _folder_of(spec: SpecBlob | None) -> str | None:
+    return spec.path[: spec.path.rfind("/") + 1] if spec else None
 
 
 def _spec_of(work: FileWork, frozen: FrozenInput, services: Services) -> JobSpec | None:

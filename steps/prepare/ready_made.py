@@ -89,6 +89,10 @@ class RequestPreparation:
         if plan.engine == "batch" and settings.on_deadline == "direct":
             plan.direct_deployment = settings.direct_deployment
 
+    def empty(self) -> Plan:
+        """Give the plan of a file without anything in it."""
+        return msgspec.structs.replace(self._empty_plan)
+
     def refuse(self, code: str, message: str) -> Plan:
         """Write an error record for every line of a refused file; gives the plan that says so."""
         plan = msgspec.structs.replace(self._empty_plan, rejected=message, rejected_code=code)
