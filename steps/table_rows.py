@@ -5,16 +5,32 @@ from collections.abc import Collection
 from domain.errors import InputFileError
 from domain.spec.job_spec import JobSpec
 from domain.spec.request_template import RequestTemplate
+from formats.allowance import Allowance
 from formats.file_types import FileType, file_type
 from formats.reading import Table, open_table
 from formats.source import Source
 from formats.text.layout import Layout
 
 
-def open_rows(path: str, source: Source, spec: JobSpec, *, wanted: Collection[str] | None = None) -> Table:
-    """Open a table; `wanted` names the columns that are looked at. Raises InputFileError, also while rows are read."""
+def open_rows(
+    path: str,
+    source: Source,
+    spec: JobSpec,
+    *,
+    wanted: Collection[str] | None = None,
+    allowance: Allowance | None = None,
+) -> Table:
+    """Open a table; `wanted` names the columns that are looked at. Raises InputFileError, also while rows are read.
+
+    Without an allowance there are no bounds: for files that have been within them.
+    """
     return open_table(
-        source, type_of_table(path), encoding=spec.encoding, layout=layout_of(spec), wanted=wanted
+        source,
+        type_of_table(path),
+        encoding=spec.encoding,
+        layout=layout_of(spec),
+        wanted=wanted,
+        allowance=allowance,
     )
 
 
