@@ -232,10 +232,14 @@ class Share(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PollRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """Input of `poll_batches`: id -> the status known so far; `share`: agree with the other snapshots as well."""
+    """Input of `poll_batches`: id -> the status known so far; `share`: agree with the other snapshots as well.
+
+    max_age: how old news may be, seconds; another snapshot may have looked lately.
+    """
 
     known: dict[str, str]
     share: ShareRequest | None = None
+    max_age: float = 0.0
 
 
 class BatchNews(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -19,6 +19,7 @@ import msgspec
 from adapters.storage.blobs import BlobEntry, Container
 from domain import names
 from domain.errors import ConflictError, NotFoundError, PassingError
+from domain.lineage import metadata_of_retry, origin_of
 from domain.records import Claim, InputFile, Refusal
 
 # Of the 8 KB that a blob's metadata may have; the log has all of it. The second one as it is quoted there.
@@ -217,6 +218,7 @@ def _claim_metadata(claim: Claim) -> dict[str, str]:
         "held_beside": claim.held_beside,
         "given_up": "1" if claim.given_up else "",
         "holds": str(claim.holds) if claim.holds else "",
+        **metadata_of_retry(claim.origin),
     }
     return {name: value for name, value in fields.items() if value}  # an empty value does not come back
 
@@ -238,6 +240,7 @@ def _claim_from(metadata: Mapping[str, str]) -> Claim:
         held_beside=metadata.get("held_beside", ""),
         given_up="given_up" in metadata,
         holds=int(_seconds(metadata.get("holds", ""))),
+        origin=origin_of(metadata),
     )
 
 

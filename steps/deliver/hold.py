@@ -6,11 +6,13 @@ import msgspec
 
 from adapters.services import Services
 from adapters.version import app_version
+from domain.basis import basis_of
 from domain.contracts import FileWork
 from domain.errors import NotFoundError
-from domain.origin import origin_of
 from domain.records import Claim
+from domain.results.finished import MOST_REASON_CHARS, FinishedFile
 from domain.settings import Settings
+from steps.deliver.listing import add_to_list
 
 HOLD_SECONDS = 6 * 3600.0
 # What is tried again soon, after twice the time each time: what people set right is noticed at once, what comes right by
@@ -39,7 +41,15 @@ def hold(work: FileWork, services: Services) -> None:
         held_beside=_beside(work, claim, services) if work.needs_settings else "",
         holds=claim.holds + 1 if work.again_soon else 0,
     )
-    claims.replace(work.key, held, etag)
+    if claims.replace(work.key, held, etag):
+        line = FinishedFile(
+            key=work.key,
+            path=claim.path,
+            state="held",
+            at=services.clock(),
+            reason=held.held_for[:MOST_REASON_CHARS],
+        )
+        add_to_list(work, line, services)
 
 
 def release(key: str, services: Services) -> bool:
@@ -60,7 +70,7 @@ def _beside(work: FileWork, claim: Claim, services: Services) -> str:
         there = services.storage.input.entry(claim.path).etag
     except NotFoundError:
         there = ""
-    return origin_of(work.spec, services.settings.spec_defaults, input_etag=there)
+    return basis_of(work.spec, services.settings.spec_defaults, input_etag=there)
 
 
 def _held_by(work: FileWork, settings: Settings) -> str:

@@ -17,6 +17,7 @@ from steps.intake.liveness import TaskHub, alive_in
 from steps.intake.refusals import Refusals
 from steps.intake.survey import Survey, survey
 from steps.intake.tidying import tell, tidy
+from steps.intake.turn import a_turn
 from steps.job_specs import JobSpecs
 
 log = logging.getLogger(__name__)
@@ -32,10 +33,11 @@ AWAITED_SECONDS = 900.0
 async def take_files(request: SnapshotRequest, services: Services, hub: TaskHub) -> TakenFiles:
     """Take what waits. A repetition finds its own claims and comes to the same files."""
     await in_thread(lambda: services.work)  # opening blocks
-    found = await survey(services, alive_in(hub, services), snapshot_id=request.snapshot_id)
-    await in_thread(tell, found, services)
-    await in_thread(tidy, found.look, services)
-    return await in_thread(take, found, request.snapshot_id, services)
+    async with a_turn():
+        found = await survey(services, alive_in(hub, services), snapshot_id=request.snapshot_id)
+        await in_thread(tell, found, services)
+        await in_thread(tidy, found.look, services)
+        return await in_thread(take, found, request.snapshot_id, services)
 
 
 def take(found: Survey, snapshot_id: str, services: Services) -> TakenFiles:
@@ -91,6 +93,7 @@ def _claim(file: InputFile, snapshot_id: str, services: Services, refusals: Refu
         path=file.path,
         etag=file.etag,
         content_md5=file.content_md5,
+        origin=file.origin,
     )
 
     def take() -> ListedFile | None:
@@ -112,6 +115,7 @@ def _take_over(claimed: Claimed, snapshot_id: str, claims: Claims, refusals: Ref
         etag=old.etag,
         content_md5=old.content_md5,
         holds=old.holds,
+        origin=old.origin,
         given_up=old.given_up,
     )
     return refusals.attempt(claimed.key, old.path, lambda: claims.replace(claimed.key, claim, claimed.etag))

@@ -13,10 +13,10 @@ from adapters.openai.known_batches import MARGIN_SECONDS, back_to, bears_marks
 from adapters.services import Services
 from adapters.work.claims import FrozenInput
 from domain import names
+from domain.basis import basis_of
 from domain.contracts import FileWork
 from domain.direct.sending import SendBook
 from domain.errors import NotFoundError, PipelineError
-from domain.origin import origin_of
 from domain.records import Ledger, Plan, PlannedShard
 from domain.service.batch_states import BatchState, BatchView
 from steps.likeness import Likeness, input_file, likeness
@@ -41,8 +41,8 @@ class OldPlan:
         """Tell whether the plan would be another one today, and may be: nothing was sent."""
         if self._plan.rejected:
             return False
-        now = origin_of(self._work.spec, self._services.settings.spec_defaults)
-        return self._plan.origin != now and not self._was_sent()
+        now = basis_of(self._work.spec, self._services.settings.spec_defaults)
+        return self._plan.basis != now and not self._was_sent()
 
     def take_back(self) -> int:
         """Remove what the plan has left, for another one; gives the number of that one.
@@ -51,7 +51,7 @@ class OldPlan:
         """
         key, plan = self._work.key, self._plan
         log.warning("%s: nothing was sent yet, and its job spec has changed: it is prepared anew", plan.path)
-        self._store.plans.write(key, msgspec.structs.replace(plan, origin=""))
+        self._store.plans.write(key, msgspec.structs.replace(plan, basis=""))
         for _, ledger in self._ledgers():
             try:
                 delete_service_files(ledger, self._api)

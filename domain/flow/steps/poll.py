@@ -38,7 +38,8 @@ class Poll(Step[Flow]):
         active = (s for s in flow.shards_in(ShardStep.ACTIVE) if s.identity not in busy)
         known = {s.batch_id: s.status for s in active if s.batch_id}
         if known:
-            yield Call(self.activity, to_wire(PollRequest(known=known, share=share_at_poll(flow, now))))
+            request = PollRequest(known=known, share=share_at_poll(flow, now), max_age=flow.poll.max_age)
+            yield Call(self.activity, to_wire(request))
 
     def answered(self, flow: Flow, call: Call, ok: Any, now: float) -> None:
         """Take the news about each batch that was asked for."""

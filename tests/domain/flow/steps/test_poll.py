@@ -53,10 +53,12 @@ def test_all_batches_are_asked_for_in_one_call_with_what_is_known_of_them() -> N
     flow = flow_of(active(0), active(1), ended(2), waiting(3), active(4))
     shard_in(flow, 1).status = "in_progress"
     shard_in(flow, 4).batch_id = None
+    flow.poll.interval = 60.0
     (call,) = begun(flow, NOW, ACTIVITY)
     assert call.input == {
         "known": {"batch-0": "submitted", "batch-1": "in_progress"},
         "share": call.input["share"],
+        "max_age": 30.0,
     }
     assert (call.key, call.shard) == ("", "")
     assert begun(flow, NOW, ACTIVITY) == []

@@ -8,7 +8,7 @@ from domain.records import SpecBlob
 from domain.spec.job_spec import SpecDefaults
 
 
-def origin_of(spec: SpecBlob | None, defaults: SpecDefaults, *, input_etag: str = "") -> str:
+def basis_of(spec: SpecBlob | None, defaults: SpecDefaults, *, input_etag: str = "") -> str:
     """Give a short text that is another one as soon as a plan would be: never empty.
 
     `input_etag`: of what lies in the place of the input file now, where that counts as well; empty where nothing does.
