@@ -198,6 +198,10 @@ OF_REQUESTS: dict[str, ErrorCode] = {
         "The answer does not fit the schema of the job spec.",
         "Allow more output tokens, or a simpler schema.",
     ),
+    "given_up": ErrorCode(
+        "Its batch has ended, its answer could not be read for a day, and a person gave it up.",
+        "It may have been billed. Drop the retry file to send it again.",
+    ),
     "lost_answer": ErrorCode(
         "It was sent and its answer lost, so that it may have been billed.",
         "Drop the retry file; `ON_LOST_ANSWER=resend` does it by itself.",
@@ -239,6 +243,10 @@ OF_WAITING: dict[str, ErrorCode] = {
     "odd_name": ErrorCode("A name with `.` or `..` between slashes.", "Rename the file."),
     "passing": ErrorCode("A fault that passes by itself.", "It goes on by itself."),
     "quota_full": ErrorCode("The service has no room now.", "It goes on by itself; ask for more quota."),
+    "table_log": ErrorCode(
+        "A folder of Delta, Iceberg or Hudi: which of its files count is said by a log that is not read.",
+        "Write its rows as plain files and drop those.",
+    ),
     "set_aside": ErrorCode(
         "The file stopped its worker again and again, also when nothing else ran beside it.",
         "Make it smaller or simpler and drop it again; or release it, `POST /api/files/{key}/release`.",
@@ -253,6 +261,7 @@ OF_WAITING: dict[str, ErrorCode] = {
 # What only the log and the progress say, of faults between the pipeline, the storage and the service.
 WITHIN: dict[str, str] = {
     "answers_missing": "The service counts more answers than its result files hold; they are read again.",
+    "bad_xlsx": "A workbook of results was changed since it was written, and is not joined with those of a retry.",
     "batch_unseen": "The service does not show a batch now; it is looked for again.",
     "broken_result": "A result file could not be read whole; it is read again.",
     "cancel_refused": "The service does not cancel a batch that it is working on; it is asked again.",
@@ -261,6 +270,7 @@ WITHIN: dict[str, str] = {
     "foreign_results": "A result blob belongs to another batch.",
     "ledger_gone": "A shard's own record is gone; its batch is looked for when the file is taken anew.",
     "no_signature": "The storage gives no signed address under this identity.",
+    "not_joined": "Results of a retry are not joined with those of the first file; its metadata say why.",
     "not_collected": "Outcomes are not complete yet.",
     "outcome_mismatch": "An outcome belongs to another request: the file is held, and nothing is written.",
     "output_file_unnamed": "The service has not named the result file yet.",
@@ -272,3 +282,11 @@ WITHIN: dict[str, str] = {
     "runs_alone": "A step has to run alone: it takes long or much memory, or has stopped its worker before.",
     "task_hub": "The host's task hub did not answer.",
 }
+
+
+def explained(code: str) -> ErrorCode | None:
+    """Give what a code means; None for the service's own, of which no table has all."""
+    for codes in (OF_REQUESTS, OF_ROWS, OF_LINES, OF_FILES, OF_WAITING):
+        if found := codes.get(code):
+            return found
+    return None

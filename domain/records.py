@@ -3,6 +3,7 @@
 import msgspec
 
 from domain.estimates import Estimate
+from domain.lineage import Origin
 from domain.service.endpoints import Engine
 from domain.service.outcomes import Tally
 from domain.service.transports import TransportName
@@ -28,6 +29,7 @@ class InputFile(msgspec.Struct, frozen=True, kw_only=True):
     appends: bool = False  # an append blob
     archived: bool = False  # in the archive tier
     leased: bool = False
+    origin: Origin = Origin()  # what its metadata say of the run whose failed rows it holds
 
 
 class Claim(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,6 +45,11 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
     content_md5: str = ""  # of the content that was taken, in hexadecimal, where storage has it
     done_at: float = 0.0  # epoch seconds; delivered and archived, and the input file cannot be removed
     done_code: str = ""  # why it cannot, in storage's word
+    # What it was set aside beside: the basis of its plan (`domain.basis`), and its input file. Another one sets it free.
+    held_beside: str = ""
+    given_up: bool = False  # by a person: it is delivered without the answers that cannot be read
+    holds: int = 0  # times in a row that it was set aside to be tried again soon
+    origin: Origin = Origin()  # of a retry: the run whose failed rows it holds
 
 
 class Refusal(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,6 +80,7 @@ class Plan(msgspec.Struct, kw_only=True):
     path: str = ""
     etag: str = ""
     timestamp: str = ""
+    origin: Origin = Origin()  # of a retry: the run whose failed rows it holds
     model: str | None = None
     url: str | None = None
     size: int = 0  # bytes of the input file
@@ -85,7 +93,12 @@ class Plan(msgspec.Struct, kw_only=True):
     shards: list[PlannedShard] = []
     engine: Engine = "batch"
     inputs_per_request: int = 1  # rows that may share a live call
+    folder: str | None = (
+        None  # of the job spec, with its closing slash, where all results below it become one
+    )
     direct_deployment: str | None = None  # takes, live, what a batch has not answered by the deadline
+    basis: str = ""  # `domain.basis`; empty: it is made anew, unless something of it was sent
+    number: int = 0  # of the plans of this file that were taken back before
 
 
 class BatchRecord(msgspec.Struct, kw_only=True):

@@ -276,9 +276,28 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="upper"):
     on_invalid_line: Annotated[
         Literal["isolate", "reject"], Meta(description="A bad line costs that line, or the whole file.")
     ] = "isolate"
+    join_retries: Annotated[
+        bool,
+        Meta(
+            description="When a retry file is done, its results are joined with those of the first file, beside them "
+            "(`<stem>_joined`); `false`: they stay apart."
+        ),
+    ] = True
     blob_trigger_source: Annotated[
         Literal["LogsAndContainerScan", "EventGrid"], Meta(description="Flex Consumption needs `EventGrid`.")
     ] = "LogsAndContainerScan"
+
+    access: Annotated[
+        Literal["key", "entra"],
+        Meta(
+            description="Who may call the HTTP API: whoever has a function key, or whoever is signed in by App Service "
+            "Authentication; actions then want the role `Batch.Operate` ([HTTP](api.md#access))."
+        ),
+    ] = "key"
+    operator_page: Annotated[
+        Literal["on", "off", "readonly"],
+        Meta(description="The page at `/ui`: with actions, not at all, or without actions."),
+    ] = "on"
 
     @property
     def names_of_text_columns(self) -> tuple[str, ...]:

@@ -14,14 +14,19 @@ from adapters.storage.blobs import Container, LazyWriter
 from domain import names
 from domain.contracts import FileWork, WrittenOutputs
 from domain.errors import NotFoundError, PassingError, PipelineError
+from domain.lineage import Origin, metadata_beside, metadata_of_retry
 from domain.records import Plan
 from domain.results import error_records
 from domain.results.error_codes import ErrorCodes
+from domain.results.finished import finished_file
 from domain.results.metadata import Metadata, file_metadata
 from domain.results.output_paths import OutputPaths, output_paths
 from domain.service.outcomes import Tally
 from steps.containment import HARMLESS_BYTES, Contained
 from steps.deliver.collected_outcomes import CollectedOutcomes
+from steps.deliver.first_file import find_origin
+from steps.deliver.joining import join
+from steps.deliver.marks import Marks
 from steps.deliver.request_records import RequestRecords
 from steps.deliver.table_records import TableRecords
 from steps.likeness import Likeness, input_file, likeness
@@ -43,7 +48,7 @@ def write(work: FileWork, services: Services) -> WrittenOutputs:
     plan = services.work.plans.read(work.key)
     if plan is None:
         return WrittenOutputs(gone=True)
-    delivery = Delivery(work.key, plan, services)
+    delivery = Delivery(work.key, plan, services, snapshot_id=work.snapshot_id)
     if plan.rejected:
         return delivery.rejected()
     if plan.spec is None and plan.size <= HARMLESS_BYTES:
@@ -55,8 +60,9 @@ def write(work: FileWork, services: Services) -> WrittenOutputs:
 class Delivery:
     """One file's outputs."""
 
-    def __init__(self, key: str, plan: Plan, services: Services) -> None:
+    def __init__(self, key: str, plan: Plan, services: Services, *, snapshot_id: str) -> None:
         self._key, self._plan = key, plan
+        self._marks = Marks(services.work.snapshots, snapshot_id)
         self._services, self._storage, self._store = services, services.storage, services.work
         self._paths: OutputPaths = output_paths(services.settings, key, plan)
         self._collected = CollectedOutcomes(key, plan, services.work)
@@ -74,6 +80,9 @@ class Delivery:
         metadata.error_codes = codes.by_number()
         metadata.errors, metadata.archived_input = self._paths.errors, self._paths.rejected_input
         self._write_metadata(self._storage.error, self._paths.error_metadata, metadata)
+        self._keep(metadata, self._paths.error_metadata)
+        self._marks.note_rejected(self._plan)
+        self._marks.note_finished(self._key, self._plan)
         return WrittenOutputs(tally=tally, rejected=True)
 
     def processed(self) -> WrittenOutputs:
@@ -81,7 +90,8 @@ class Delivery:
         paths = self._paths
         results = self._storage.processed.lazy_writer(paths.results)
         errors = self._storage.error.lazy_writer(paths.errors)
-        retry = self._storage.error.lazy_writer(paths.retry)
+        origin = Origin(self._key, paths.retry)
+        retry = self._storage.error.lazy_writer(paths.retry, metadata=metadata_of_retry(origin))
         records = self._records(results=results, errors=errors, retry=retry)
         tally = records.write(self._collected)
         self._check_sum(tally)
@@ -90,9 +100,13 @@ class Delivery:
         metadata.error_codes = records.error_codes.by_number()
         metadata.results, metadata.errors, metadata.retry = results.close(), errors.close(), retry.close()
         metadata.archived_input = paths.archive
+        if metadata.retry_of and self._services.settings.join_retries:
+            metadata.joined = join(metadata, self._services)
         self._write_metadata(self._storage.processed, paths.processed_metadata, metadata)
         if tally.errors:
             self._write_metadata(self._storage.error, paths.error_metadata, metadata)
+        self._keep(metadata, paths.processed_metadata)
+        self._marks.note_finished(self._key, self._plan)
         return WrittenOutputs(tally=tally)
 
     def _records(self, **sinks: LazyWriter) -> RequestRecords | TableRecords:
@@ -109,7 +123,7 @@ class Delivery:
     # --- metadata ----------------------------------------------------------------------------------------------------
 
     def _metadata(self, status: str, tally: Tally) -> Metadata:
-        return file_metadata(
+        metadata = file_metadata(
             self._plan,
             self._collected.ledgers,
             tally,
@@ -117,6 +131,10 @@ class Delivery:
             input_state=self._input_state(),
             prices=self._prices,
         )
+        origin = find_origin(self._key, self._plan, self._services)
+        metadata.retry_of = origin.key or None
+        metadata.retry_of_metadata = metadata_beside(origin.retry_file) if origin.retry_file else None
+        return metadata
 
     def _input_state(self) -> str:
         """Say what has become of the input file. Whatever storage has against that question, the answers are delivered."""
@@ -147,3 +165,8 @@ class Delivery:
     def _write_metadata(self, container: Container, name: str, metadata: Metadata) -> None:
         metadata.tell_compat()
         container.write(name, msgspec.json.format(msgspec.json.encode(metadata), indent=2) + b"\n")
+
+    def _keep(self, metadata: Metadata, document: str) -> None:
+        """Remember what the file's line in the list of finished files tells."""
+        file = finished_file(self._key, metadata, document=document, at=0.0)
+        self._store.finished.keep(file)

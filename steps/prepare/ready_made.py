@@ -41,6 +41,7 @@ class RequestPreparation:
         *,
         store: WorkStore,
         settings: Settings,
+        plan_number: int = 0,
         allow: Callable[[], Allowance] = Allowance,
     ) -> None:
         self._key, self._path, self._size = key, frozen.claim.path, frozen.size
@@ -48,7 +49,14 @@ class RequestPreparation:
         self._as_it_is = not frozen.content_encoding and not is_packed(frozen.first_piece())
         self._opened: Iterator[bytes] | None = frozen.chunks()
         claim = frozen.claim
-        self._empty_plan = Plan(path=claim.path, etag=claim.etag, timestamp=claim.timestamp, size=frozen.size)
+        self._empty_plan = Plan(
+            path=claim.path,
+            etag=claim.etag,
+            timestamp=claim.timestamp,
+            size=frozen.size,
+            number=plan_number,
+            origin=claim.origin,
+        )
 
     def _lines(self, allowance: Allowance) -> Iterator[bytes]:
         """Stream the lines of the file; the first time from the download that is open already."""
@@ -83,6 +91,10 @@ class RequestPreparation:
         plan.engine = engine_of(settings.engine, checker.url)
         if plan.engine == "batch" and settings.on_deadline == "direct":
             plan.direct_deployment = settings.direct_deployment
+
+    def empty(self) -> Plan:
+        """Give the plan of a file without anything in it."""
+        return msgspec.structs.replace(self._empty_plan)
 
     def refuse(self, code: str, message: str) -> Plan:
         """Write an error record for every line of a refused file; gives the plan that says so."""
@@ -131,7 +143,8 @@ class RequestPreparation:
         if plan.requests > max_requests or self._size > max_bytes:
             return None
         blob = names.frozen_input(self._key)
-        plan.shards = [PlannedShard(shard="0000", blob=blob, requests=plan.requests, size=self._size)]
+        shard = names.first_shard(0, plan.number)
+        plan.shards = [PlannedShard(shard=shard, blob=blob, requests=plan.requests, size=self._size)]
         return plan
 
     def _too_many(self, bytes_so_far: int) -> bool:
@@ -141,7 +154,7 @@ class RequestPreparation:
     def _write_shards(self) -> Plan:
         checker = self._checker()
         plan = msgspec.structs.replace(self._empty_plan)
-        shards = first_shards(self._key, self._store, self._settings)
+        shards = first_shards(self._key, self._store, self._settings, plan_number=plan.number)
         meter: TokenMeter | None = None
         invalid = self._store.blobs.lazy_writer(names.invalid_lines(self._key))
         for found in self._checked(checker):

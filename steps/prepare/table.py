@@ -1,6 +1,6 @@
 """Turn a table, or a text, into shards: one request per row, made from the job spec's templates."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain, islice
 from typing import Any
 
@@ -11,6 +11,7 @@ from adapters.work.store import WorkStore
 from domain import names
 from domain.errors import InputFileError, PipelineError, RowTemplateError
 from domain.estimates import TokenMeter
+from domain.partitions import partition_values
 from domain.records import Plan
 from domain.results import error_records
 from domain.service.endpoints import engine_of
@@ -48,10 +49,14 @@ class TablePreparation:
         source: Source,
         spec: JobSpec,
         *,
+        folder: str | None = None,
         store: WorkStore,
         settings: Settings,
+        plan_number: int = 0,
         allow: Callable[[], Allowance] = Allowance,
     ) -> None:
+        self._of_folders = partition_values(frozen.claim.path)
+        spec = _carrying(spec, self._of_folders)
         self._key, self._source, self._spec = key, source, spec
         self._store, self._settings = store, settings
         self._allow = allow
@@ -64,7 +69,10 @@ class TablePreparation:
             etag=claim.etag,
             timestamp=claim.timestamp,
             size=frozen.size,
+            number=plan_number,
+            origin=claim.origin,
             spec=spec,
+            folder=folder if spec.output.per == "folder" else None,
             model=spec.deployment,
             url=spec.endpoint,
             engine=engine_of(spec.engine, spec.endpoint),
@@ -84,6 +92,7 @@ class TablePreparation:
             self._settings,
             plan.engine,
             output_tokens=self._spec.target.most_output_tokens(self._spec.parameters),
+            plan_number=plan.number,
         )
         invalid = self._store.blobs.lazy_writer(names.invalid_lines(self._key))
         causes = Causes()
@@ -109,6 +118,10 @@ class TablePreparation:
         plan.shards, plan.estimate = shards.close(), meter.estimate
         self._refuse_hopeless(plan, causes)
         return plan
+
+    def empty(self) -> Plan:
+        """Give the plan of a table without rows. It needs no job spec: the file is not read again."""
+        return msgspec.structs.replace(self._empty_plan, spec=None, shards=[])
 
     def refuse(self, code: str, message: str) -> Plan:
         """Write the error records of a refused file; gives the plan that says so."""
@@ -142,13 +155,17 @@ class TablePreparation:
         refuse_unreadable(first)
         self._spec = completed(
             self._spec,
-            table.columns,
-            seen,
+            None if table.columns is None else self._without_folders(table.columns),
+            [{name: row[name] for name in self._without_folders(row)} for row in seen],
             names=self._settings.names_of_text_columns,
             is_document=is_document,
             may_lack_header=may_lack_header,
         )
         return self._open().rows
+
+    def _without_folders(self, columns: Iterable[str]) -> list[str]:
+        """Leave out the columns that lie in the names of folders: they are no text to be sent."""
+        return [column for column in columns if column not in self._of_folders]
 
     def _open(self) -> Table:
         """Open the table; of its columns only those that will be looked at."""
@@ -204,6 +221,15 @@ def _request(template: RequestTemplate, item: Row | BadRow) -> bytes:
 def _record(path: str, item: Row | BadRow, why: PipelineError) -> bytes:
     shown = item.values if isinstance(item, Row) else item.shown
     return error_records.of_bad_row(path, item.number, item.line, why, shown)
+
+
+def _carrying(spec: JobSpec, of_folders: Iterable[str]) -> JobSpec:
+    """Carry the columns of the folders along: by them results are joined with other tables."""
+    wanted = spec.output.columns
+    if wanted == "*" or not of_folders:
+        return spec
+    columns = list(dict.fromkeys([*wanted, *of_folders]))
+    return msgspec.structs.replace(spec, output=msgspec.structs.replace(spec.output, columns=columns))
 
 
 def _check_carried(spec: JobSpec, columns: tuple[str, ...] | None) -> None:
