@@ -8,6 +8,7 @@ from domain.errors import InputFileError
 
 PIECE_BYTES = 1024 * 1024  # what is unpacked at a time: a small file may unpack to gigabytes
 GZIP_MAGIC = b"\x1f\x8b"
+ZIP_MAGIC = b"PK\x03\x04"
 _WITH_GZIP_HEADER = 16 + zlib.MAX_WBITS
 
 
@@ -31,12 +32,27 @@ def gunzipped(chunks: Iterable[bytes]) -> Iterator[bytes]:
 
     Raises InputFileError (`bad_gzip`) where the stream is no gzip, is damaged or ends too early.
     """
+    left = iter(chunks)
+    first = next(left, b"")
+    if first.startswith(ZIP_MAGIC):
+        raise InputFileError(
+            "The file is a ZIP archive and no gzip, whatever its name says. Unpack it.", code="bad_gzip"
+        )
     try:
-        yield from _unpacked(chunks)
+        yield from _packed_once(_unpacked(chain([first], left)))
     except zlib.error as error:
         not_packed = " If it is not packed, its name should not end in .gz." * ("header" in str(error))
         message = f"The file is no valid gzip: {error}.{not_packed}"
         raise InputFileError(message, code="bad_gzip") from error
+
+
+def _packed_once(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    for number, piece in enumerate(pieces):
+        if number == 0 and piece.startswith(GZIP_MAGIC):
+            raise InputFileError(
+                "The file is packed twice, gzip within gzip. Unpack it once.", code="bad_gzip"
+            )
+        yield piece
 
 
 def _unpacked(chunks: Iterable[bytes]) -> Iterator[bytes]:
