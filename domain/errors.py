@@ -7,6 +7,7 @@ PipelineError
 ├── JobSpecError           the job spec is wrong; every mistake in one error, its files wait until it is fixed
 ├── PassingError           a fault that passes by itself: wait and do it again
 │   └── LostAnswerError    the effect may have happened: look before doing it again
+├── NeedsOwnProcessError   it would hold up or take down what runs beside it: it is begun again alone
 ├── SetAsideError          it stopped its worker again and again; permanent, its file waits for a person or another version
 ├── QuotaFullError         no room in the service now: back-pressure, not failure
 ├── ConfigurationError     someone has to change a setting, a role or a deployment
@@ -127,6 +128,13 @@ class LostAnswerError(PassingError):
         self.doubt_seconds = doubt_seconds
 
 
+class NeedsOwnProcessError(PipelineError):
+    """A step must not go on beside others: it takes long, or may take all memory. It is begun again in a process of its own."""
+
+    code = "runs_alone"
+    permanent = False
+
+
 class SetAsideError(PipelineError):
     """A step that stopped the process that it ran in, again and again. It is not tried once more by this version of the app."""
 
@@ -143,11 +151,16 @@ class QuotaFullError(PipelineError):
 class ConfigurationError(PipelineError):
     """Nothing will work until a person fixes a setting, a role or a deployment; the message says which.
 
-    Not permanent: it is asked again until it is fixed.
+    Not permanent: it is asked again until it is fixed. `of_storage`: it is the data account that does not let the app do this to
+    this blob, which says nothing about the service.
     """
 
     code = "configuration"
     permanent = False
+
+    def __init__(self, message: str, *, code: str | None = None, of_storage: bool = False) -> None:
+        super().__init__(message, code=code)
+        self.of_storage = of_storage
 
 
 class UnsupportedError(ConfigurationError):

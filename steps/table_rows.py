@@ -8,6 +8,7 @@ from domain.errors import InputFileError
 from domain.partitions import partition_values
 from domain.spec.job_spec import JobSpec
 from domain.spec.request_template import RequestTemplate
+from formats.allowance import Allowance
 from formats.file_types import FileType, file_type
 from formats.reading import Table, open_table
 from formats.rows import BadRow, Row
@@ -15,13 +16,26 @@ from formats.source import Source
 from formats.text.layout import Layout
 
 
-def open_rows(path: str, source: Source, spec: JobSpec, *, wanted: Collection[str] | None = None) -> Table:
+def open_rows(
+    path: str,
+    source: Source,
+    spec: JobSpec,
+    *,
+    wanted: Collection[str] | None = None,
+    allowance: Allowance | None = None,
+) -> Table:
     """Open a table; `wanted` names the columns that are looked at. Raises InputFileError, also while rows are read.
 
-    Folders as `country=de` are columns, as far as the rows have none of that name.
+    Folders as `country=de` are columns, as far as the rows have none of that name. Without an allowance there are no
+    bounds: for files that have been within them.
     """
     table = open_table(
-        source, type_of_table(path), encoding=spec.encoding, layout=layout_of(spec), wanted=wanted
+        source,
+        type_of_table(path),
+        encoding=spec.encoding,
+        layout=layout_of(spec),
+        wanted=wanted,
+        allowance=allowance,
     )
     of_folders = partition_values(path)
     return _with_columns(table, of_folders) if of_folders else table

@@ -1,6 +1,6 @@
 """Turn a table, or a text, into shards: one request per row, made from the job spec's templates."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain, islice
 from typing import Any
 
@@ -21,6 +21,7 @@ from domain.spec.known_texts import shape_of_lines
 from domain.spec.request_template import MAX_ROWS_TO_LOOK_AT, RequestTemplate, completed
 from domain.spec.shapes import COLUMN_BY_COLUMN, is_column_oriented
 from domain.spec.text_column import refuse_nothing
+from formats.allowance import Allowance
 from formats.file_types import Format
 from formats.reading import Table
 from formats.rows import BadRow, Row
@@ -29,6 +30,10 @@ from formats.text.plain_text import COLUMN as TEXT
 from steps.prepare.one_cause import Causes, refuse_unreadable
 from steps.shard_writer import first_shards
 from steps.table_rows import columns_needed, open_rows, type_of_table
+
+ROWS_BETWEEN_LOOKS = 64
+# Read ahead of the rows that are looked at first; pieces of that are larger, and are held anyway.
+MAX_BYTES_TO_LOOK_AT = 8 * 1024 * 1024
 
 # Refusals that come from the rows: each gets its record.
 _ROW_CODES = frozenset({"no_good_row", "file_rejected"})
@@ -50,11 +55,15 @@ class TablePreparation:
         folder: str | None = None,
         store: WorkStore,
         settings: Settings,
+        plan_number: int = 0,
+        allow: Callable[[], Allowance] = Allowance,
     ) -> None:
         self._of_folders = partition_values(frozen.claim.path)
         spec = _carrying(spec, self._of_folders)
         self._key, self._source, self._spec = key, source, spec
         self._store, self._settings = store, settings
+        self._allow = allow
+        self._allowance = allow()
         self._first: Sequence[Mapping[str, Any]] = ()  # the values of the first rows
         self._may_lack_header = False
         self._text: str | None = None  # the column of texts, where no template says what is sent
@@ -64,6 +73,7 @@ class TablePreparation:
             etag=claim.etag,
             timestamp=claim.timestamp,
             size=frozen.size,
+            number=plan_number,
             origin=claim.origin,
             spec=spec,
             folder=folder if spec.output.per == "folder" else None,
@@ -86,11 +96,18 @@ class TablePreparation:
             self._settings,
             plan.engine,
             output_tokens=self._spec.target.most_output_tokens(self._spec.parameters),
+            plan_number=plan.number,
         )
         invalid = self._store.blobs.lazy_writer(names.invalid_lines(self._key))
         causes = Causes()
+        allowance = self._allowance
+        # A row of a template that computes may take a good part of a second; other rows are looked at by the handful.
+        step = ROWS_BETWEEN_LOOKS if template.is_plain else 1
         for item in rows:
             plan.requests += 1
+            if not plan.requests % step:
+                allowance.check_time()
+                allowance.check_rows(plan.requests)
             try:
                 line = self._request(template, item)
             except RowTemplateError as error:
@@ -100,6 +117,7 @@ class TablePreparation:
             else:
                 shards.add(line)
                 meter.add(line)
+        allowance.check_rows(plan.requests)
         invalid.close()
         plan.shards, plan.estimate = shards.close(), meter.estimate
         self._refuse_hopeless(plan, causes)
@@ -126,7 +144,7 @@ class TablePreparation:
     def _rows(self) -> Iterator[Row | BadRow]:
         """Open the table; what the spec leaves open about its columns, the first rows decide once and for all."""
         table = self._open()
-        first = list(islice(table.rows, MAX_ROWS_TO_LOOK_AT))
+        first = first_rows(table.rows, self._allowance)
         if not first:
             if not self._spec.has_templates:
                 self._refuse_known_text(table, [])
@@ -170,12 +188,15 @@ class TablePreparation:
 
     def _open(self) -> Table:
         """Open the table; of its columns only those that will be looked at."""
+        self._allowance = self._allow()
         path, spec = self._empty_plan.path, self._spec
         needed = columns_needed(spec) if spec.has_templates else None
-        table = open_rows(path, self._source, spec, wanted=needed)
+        table = open_rows(path, self._source, spec, wanted=needed, allowance=self._allowance)
         if needed is None or table.columns is None or needed.issubset(table.columns):
             return table
-        return open_rows(path, self._source, spec)  # one is missing: the error names all that there are
+        return open_rows(
+            path, self._source, spec, allowance=self._allowance
+        )  # one is missing: the error names all that there are
 
     def _rows_refused(self, message: str) -> Iterator[bytes]:
         """Give the record of every row: its own mistake where it has one, else that it shares its file's fate."""
@@ -205,6 +226,16 @@ class TablePreparation:
         if plan.invalid and self._settings.on_invalid_line == "reject":
             message = f"{plan.invalid} of {plan.requests} rows are invalid, and ON_INVALID_LINE is `reject`."
             raise InputFileError(message, code="file_rejected")
+
+
+def first_rows(rows: Iterator[Row | BadRow], allowance: Allowance) -> list[Row | BadRow]:
+    """Take the first rows, fewer where they are large: they are held together."""
+    begin, first = allowance.bytes, []
+    for row in islice(rows, MAX_ROWS_TO_LOOK_AT):
+        first.append(row)
+        if allowance.bytes - begin > MAX_BYTES_TO_LOOK_AT:
+            break
+    return first
 
 
 def _record(path: str, item: Row | BadRow, why: PipelineError) -> bytes:
