@@ -123,7 +123,10 @@ OF_ROWS: dict[str, ErrorCode] = {
     "bad_value": ErrorCode(
         "A value that Python cannot hold, as a date beyond the year 9999.", "Correct the value."
     ),
-    "empty_input": ErrorCode("The text is empty, and the endpoint takes no empty one.", "Leave the row out."),
+    "empty_input": ErrorCode(
+        "The text is empty and the endpoint takes no empty one; or no job spec says that texts such as `NULL` are to be sent.",
+        "Leave the row out.",
+    ),
     "empty_picture": ErrorCode(
         "The picture is null or empty. Nothing was sent.", "Leave the row out, or add it."
     ),
