@@ -191,6 +191,10 @@ OF_LINES: dict[str, ErrorCode] = {
 OF_REQUESTS: dict[str, ErrorCode] = {
     "batch_cancelled": ErrorCode("The batch was cancelled before its turn came.", "Drop the retry file."),
     "batch_expired": ErrorCode("The batch expired before it was answered.", "Drop the retry file."),
+    "cancelled": ErrorCode(
+        "People have cancelled the file before this request was sent.",
+        "Retry the file, or drop the retry file.",
+    ),
     "deadline_reached": ErrorCode("It was not sent live by the deadline.", "Drop the retry file."),
     "file_error": ErrorCode("The service refused the batch's input file.", "See the message."),
     "import_failed": ErrorCode(

@@ -5,10 +5,10 @@ from datetime import UTC, datetime
 
 import pytest
 from azure.durable_functions.models.DurableOrchestrationStatus import DurableOrchestrationStatus
-from local.storage_proxy import running as running_proxy
 
 from domain.contracts import SnapshotRequest, TakenFiles
 from local.azurite import Azurite
+from local.fault_proxies.storage import running as running_proxy
 from steps.intake.take import take_files
 from steps.intake.turn import a_turn
 from tests.activities.conftest import MakePipeline
