@@ -182,6 +182,14 @@ class KeptFile(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
 
 
+class PassedFile(msgspec.Struct, frozen=True, kw_only=True):
+    """A file that is no input."""
+
+    file: str
+    code: str
+    reason: str
+
+
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
     """What people have asked for about a file (`key`), a snapshot (`id`) or a folder, and is not over."""
 
@@ -237,8 +245,11 @@ class FilesAtRest(msgspec.Struct, frozen=True, kw_only=True):
     waiting: list[WaitingFile]
     held: list[HeldFile]
     done: list[KeptFile]
-    asked: list[Asked] = []
-    intake: Literal["on", "paused"] = "on"
+    passed_over: list[PassedFile]
+    asked: Annotated[
+        list[Asked], Meta(description="What people have asked for and is not over, the last first.")
+    ]
+    intake: Literal["on", "paused"]
 
 
 class BatchOfFile(msgspec.Struct, frozen=True, kw_only=True):

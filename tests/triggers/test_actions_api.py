@@ -55,6 +55,7 @@ ABOUT_FILES = {
     "approve": actions_api.approve_file,
     "priority": actions_api.put_first,
     "release": files_api.release_file,
+    "give-up": files_api.give_up_answers,
 }
 
 
