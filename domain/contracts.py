@@ -5,7 +5,7 @@ nothing in flight carries it. What lies in the state of a flow by the hundred le
 """
 
 import threading
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import msgspec
 
@@ -90,11 +90,15 @@ class SnapshotSettings(msgspec.Struct, frozen=True, kw_only=True):
     max_cost: float | None = None  # estimated, of all files of the snapshot together
 
 
+WokenBy = Literal["event", "sweep", "http", ""]
+
+
 class SnapshotRequest(msgspec.Struct, frozen=True, kw_only=True):
     """Input of `process_snapshot`."""
 
     snapshot_id: str
     settled_at: float = 0.0  # when the window is over; files that arrive later belong to the next one
+    woken_by: WokenBy = ""  # what started it, for people who look
 
 
 class TakenFiles(msgspec.Struct, frozen=True, kw_only=True):

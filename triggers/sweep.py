@@ -59,7 +59,9 @@ async def _start_if_files_wait(ours: Services, client: df.DurableOrchestrationCl
             await start_retry(client, work)
     if found.anything or has_new_strays(found):
         settled_at = start.timestamp() + settings.snapshot_window_seconds
-        await start_snapshot(client, SnapshotRequest(snapshot_id=snapshot_id, settled_at=settled_at))
+        await start_snapshot(
+            client, SnapshotRequest(snapshot_id=snapshot_id, settled_at=settled_at, woken_by="sweep")
+        )
 
 
 def _tell_trouble(error: PipelineError | None) -> None:

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from domain.contracts import SnapshotReport
+from domain.contracts import SnapshotReport, WokenBy
 
 FileStateName = Literal[
     "waiting",
@@ -87,6 +87,10 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     progress: Progress | None
     report: Annotated[SnapshotReport | None, Meta(description="There when it has ended.")]
     failure: Annotated[str | None, Meta(description="Why it has failed as a whole.")] = None
+    woken_by: Annotated[
+        WokenBy,
+        Meta(description="What started it: an event, the sweep, or a call; empty where it is not known."),
+    ] = ""
 
 
 class SnapshotDetails(Snapshot, frozen=True, kw_only=True):
