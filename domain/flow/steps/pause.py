@@ -16,8 +16,8 @@ def pause(flow: Flow, s: ShardState, why: Pause, now: float) -> None:
     """Put a shard back to the end of the queue; set its file aside when the pause has lasted beyond the deadline."""
     known = flow.pauses.begin(why, now)
     since = min(known.since, s.failing_since or now)
-    if flow.pauses.over_at(s.reaches) <= now:
-        # It has been refused all the same, so it waits by itself: nothing may spin.
+    if s.unwanted or flow.pauses.over_at(s.reaches) <= now:
+        # It has been refused all the same, or does not heed the pause, so it waits by itself: nothing may spin.
         s.not_before = later(now, known.delay)
     if now - since >= flow.settings.deadline_seconds:
         flow.drop(s, why.message)
