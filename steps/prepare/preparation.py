@@ -1,6 +1,6 @@
 """Turn an input file into shards: stream through it once, check every line before anything is sent."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from adapters.services import Services
 from adapters.storage.blobs import COPY_WAIT_SECONDS
@@ -105,7 +105,7 @@ def _go_on(plan: Plan, ledgers: Mapping[str, Ledger], settings: Settings) -> Pre
     """Say what is left to do of a plan. What was begun is brought to its end, whatever the budget is by now."""
     if plan.rejected:
         return PreparedFile(requests=plan.requests, ended=plan.requests)
-    if not ledgers and (reason := _beyond_budget(plan, settings)):
+    if not ledgers and (reason := beyond_budget(plan, settings)):
         return PreparedFile(held=reason)
     return PreparedFile(
         requests=plan.requests,
@@ -117,19 +117,42 @@ def _go_on(plan: Plan, ledgers: Mapping[str, Ledger], settings: Settings) -> Pre
 
 def _make_plan(work: FileWork, frozen: FrozenInput, services: Services) -> Plan:
     """Make a plan of a file, whatever it holds. Raises JobSpecError, NotFoundError for the spec of a table."""
-    store, settings = services.work, services.settings
+    settings = services.settings
+
+    def read_governing() -> JobSpec | None:
+        if work.spec is None:
+            return None
+        return read_spec(services.storage.input, work.spec, settings.spec_defaults)
+
+    return make_plan(work.key, frozen, read_governing, store=services.work, settings=settings)
+
+
+def make_plan(
+    key: str,
+    frozen: FrozenInput,
+    read_governing: Callable[[], JobSpec | None],
+    *,
+    store: WorkStore,
+    settings: Settings,
+) -> Plan:
+    """Make a plan of a file, with the job spec that governs it, which is read where it matters.
+
+    Raises what reading the job spec raises.
+    """
     preparation: RequestPreparation | TablePreparation
-    preparation = RequestPreparation(work.key, frozen, store=store, settings=settings)
+    preparation = RequestPreparation(key, frozen, store=store, settings=settings)
     try:
-        if spec := _spec_of(work, frozen, services):
-            source = store.blobs.source(names.frozen_input(work.key), frozen.size, frozen.chunks())
-            preparation = TablePreparation(work.key, frozen, source, spec, store=store, settings=settings)
+        if spec := _spec_of(frozen, read_governing, settings):
+            source = store.blobs.source(names.frozen_input(key), frozen.size, frozen.chunks())
+            preparation = TablePreparation(key, frozen, source, spec, store=store, settings=settings)
         return preparation.plan()
     except InputFileError as error:
         return preparation.refuse(error.code, str(error))
 
 
-def _spec_of(work: FileWork, frozen: FrozenInput, services: Services) -> JobSpec | None:
+def _spec_of(
+    frozen: FrozenInput, read_governing: Callable[[], JobSpec | None], settings: Settings
+) -> JobSpec | None:
     """Give the spec that turns a table into requests; None for a file that holds requests already.
 
     A job spec with templates says that files are tables, whatever their rows look like. Raises InputFileError for a file
@@ -138,9 +161,7 @@ def _spec_of(work: FileWork, frozen: FrozenInput, services: Services) -> JobSpec
     if frozen.size == 0:
         raise InputFileError("The file is empty.", code="empty_file")
     known = file_type(frozen.claim.path)
-    spec = None
-    if work.spec and known is not None:
-        spec = read_spec(services.storage.input, work.spec, services.settings.spec_defaults)
+    spec = read_governing() if known is not None else None
     if spec is not None and spec.has_templates:
         return spec
     found = LinesHold.ROWS
@@ -157,10 +178,10 @@ def _spec_of(work: FileWork, frozen: FrozenInput, services: Services) -> JobSpec
     if spec is None and known.format is Format.JSONL and found is LinesHold.NEITHER:
         refuse_what_is_no_request(first)
         return None  # its lines are told one by one what is wrong with them
-    return spec or default_spec(services.settings.spec_defaults)
+    return spec or default_spec(settings.spec_defaults)
 
 
-def _beyond_budget(plan: Plan, settings: Settings) -> str | None:
+def beyond_budget(plan: Plan, settings: Settings) -> str | None:
     """Say why a file must not be sent under these settings, None when it may."""
     limit, estimated = settings.max_tokens_per_file, plan.estimate.input_tokens
     if limit is None or estimated <= limit:
