@@ -29,10 +29,15 @@ VERBS: dict[str, Verb] = {
     "quote": Verb(
         "quote", BEFORE, "What files would take: requests, tokens, cost, mistakes. Nothing is sent."
     ),
+    "drop": Verb("drop", BEFORE, "Bring files into the input container, unless quote would refuse them."),
+    "run": Verb("run", DURING, "Have the app take now what is in the input container."),
+    "status": Verb("status", DURING, "Where snapshots and files stand."),
+    "watch": Verb("watch", DURING, "Follow files to their end; the exit code says how they ended."),
 }
 
 EXAMPLES = """\b
   aoai-batch quote tickets.csv             what it would take, and three prompts
+  aoai-batch drop tickets.csv --watch      send it, and follow it to its end
 """
 
 

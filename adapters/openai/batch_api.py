@@ -287,7 +287,9 @@ def open_batch_api(
     client: OpenAI
     common: dict[str, Any] = {"max_retries": 2, "http_client": _http(follow_redirects=True)}
     if api_version == "v1":
-        client = OpenAI(base_url=f"{root}/openai/v1/", api_key=api_key or token_provider(scope, credential), **common)
+        client = OpenAI(
+            base_url=f"{root}/openai/v1/", api_key=api_key or token_provider(scope, credential), **common
+        )
     elif api_key:
         client = AzureOpenAI(azure_endpoint=root, api_version=api_version, api_key=api_key, **common)
     else:

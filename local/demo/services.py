@@ -62,6 +62,7 @@ class Services:
     host_port: int
     host_kind: str
     children: tuple[Child, ...]
+    settings: Mapping[str, str]  # the app's
 
     @property
     def host_url(self) -> str:
@@ -119,6 +120,7 @@ def running_services(folder: Path, *, speed: float = SERVICE_SPEED) -> Iterator[
             host_port=host_port,
             host_kind=host_kind,
             children=(service, host),
+            settings=settings,
         )
 
 

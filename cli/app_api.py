@@ -1,0 +1,85 @@
+"""The app's HTTP routes, for what only the running app knows."""
+
+from typing import Any
+
+import requests
+
+from cli.faults import CommandError
+from cli.places import APP_KEY, Place
+
+TIMEOUT_SECONDS = 30
+MOST_SHOWN = 300
+
+
+class AppApi:
+    """The routes of one app. Every method raises CommandError where the app does not answer, or says no."""
+
+    def __init__(self, place: Place) -> None:
+        self._place, self._session = place, requests.Session()
+        self._key = place.app_key
+
+    @property
+    def is_known(self) -> bool:
+        """Whether there is an address."""
+        return self._place.app_url is not None
+
+    def get(self, path: str) -> Any:
+        """Give an answer to GET `/api/<path>`; None for 404."""
+        return self._call("GET", path)
+
+    def post(self, path: str) -> Any:
+        """Give an answer to POST `/api/<path>`; None for 404."""
+        return self._call("POST", path)
+
+    def _call(self, method: str, path: str) -> Any:
+        if self._place.app_url is None:
+            raise CommandError(
+                f"The app's address is not known ({self._place.label}).",
+                "Name the app: --app NAME, or AOAI_BATCH_APP.",
+            )
+        url = f"{self._place.app_url}/api/{path}"
+        answer = self._send(method, url)
+        if answer.status_code in (401, 403) and not self._key and (key := self._key_of_resource()):
+            self._key = key
+            answer = self._send(method, url)
+        return _read(answer, url)
+
+    def _send(self, method: str, url: str) -> requests.Response:
+        headers = {"x-functions-key": self._key} if self._key else {}
+        try:
+            return self._session.request(method, url, headers=headers, timeout=TIMEOUT_SECONDS)
+        except requests.RequestException as error:
+            raise SilentAppError(
+                f"The app does not answer at {self._place.app_url} ({type(error).__name__}).",
+                "Is it running? Is the address right (--app)?",
+            ) from error
+
+    def _key_of_resource(self) -> str | None:
+        if self._place.resource is None:
+            return None
+        from cli.azure import function_key  # noqa: PLC0415 - rarely needed
+
+        return function_key(*self._place.resource)
+
+
+class SilentAppError(CommandError):
+    """Nothing answers at the app's address."""
+
+
+def _read(answer: requests.Response, url: str) -> Any:
+    if answer.status_code == 404:
+        return None
+    if answer.status_code in (401, 403):
+        raise CommandError(
+            f"The app at {url} wants a key ({answer.status_code}).",
+            f"Set {APP_KEY}: `az functionapp keys list -n NAME -g GROUP --query functionKeys.default -o tsv` shows it.",
+        )
+    try:
+        told = answer.json()
+    except ValueError:
+        told = None
+    if answer.ok and told is not None:
+        return told
+    reason = told.get("error") if isinstance(told, dict) else None
+    shown = reason or " ".join(answer.text.split())[:MOST_SHOWN] or "nothing"
+    raise CommandError(f"{url} answered {answer.status_code}: {shown}")

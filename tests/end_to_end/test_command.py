@@ -1,0 +1,124 @@
+"""A day with the command `aoai-batch`, while the app runs."""
+
+import json
+from contextlib import chdir
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.cli.command import SAMPLES, Ran, aoai, aoai_process
+from tests.end_to_end.conftest import MakePipeline
+from tests.end_to_end.pipeline import Pipeline, requests
+
+PRICES = '{"gpt": {"input": 2, "output": 8}, "gpt-4o-mini-batch": {"input": 1, "output": 4}}'
+
+
+class Desk:
+    """A folder with the app's `local.settings.json`, in which commands are called."""
+
+    def __init__(self, folder: Path, pipeline: Pipeline) -> None:
+        self.folder, self.pipeline = folder, pipeline
+        port = urlsplit(pipeline.host.origin).port
+        values = {**pipeline.host.environment, "PRICES": PRICES}
+        (folder / "local.settings.json").write_text(
+            json.dumps({"Values": values, "Host": {"LocalHttpPort": port}})
+        )
+
+    def file(self, name: str, content: bytes) -> str:
+        (self.folder / name).write_bytes(content)
+        return name
+
+    def aoai(self, *arguments: object) -> Ran:
+        with chdir(self.folder):
+            return aoai(*arguments)
+
+
+@pytest.fixture(scope="module")
+def desk(make_pipeline: MakePipeline, tmp_path_factory: pytest.TempPathFactory) -> Desk:
+    refused: list[dict[str, Any]] = [
+        {"custom_id": f"b/{row}", "first": 1, "effect": "error", "status": 400, "code": "content_filter"}
+        for row in (1, 3)
+    ]
+    pipeline = make_pipeline(plan={"rows": refused}, prices=PRICES)
+    return Desk(tmp_path_factory.mktemp("desk"), pipeline)
+
+
+def test_files_are_dropped_and_followed_to_their_end(desk: Desk) -> None:
+    quoted = desk.aoai("quote", desk.file("a.jsonl", requests("a", 5))).records[0]
+    arguments = ("drop", "a.jsonl", SAMPLES / "reviews", "--to", "box", "--watch")
+    ran = aoai_process(*arguments, cwd=desk.folder)
+    assert ran.code == 0, ran.err
+    ended = {record["file"]: record for record in ran.records}
+    assert list(ended) == ["box/a.jsonl", "box/reviews/reviews.parquet"]
+    assert [(end["state"], end["requests"], end["failed"]) for end in ended.values()] == [
+        ("done", 5, 0),
+        ("done", 30, 0),
+    ]
+    assert "box/a.jsonl  done 5/5" in ran.err
+    metadata = desk.pipeline.delivery("box/a.jsonl").metadata
+    assert (quoted["requests"], quoted["input_tokens"]) == (5, metadata["estimated_input_tokens"])
+    assert quoted["cost"] == pytest.approx(metadata["estimated_cost"])
+
+
+def test_what_failed_shows_in_exit_code_status_and_words(desk: Desk) -> None:
+    ran = desk.aoai("drop", desk.file("b.jsonl", requests("b", 5)), "--watch", "--table")
+    assert ran.code == 3, ran.err
+    assert ran.out.splitlines()[1].split()[:3] == ["b.jsonl", "done", "5/5(2)"]
+    status = desk.aoai("status", "b.jsonl")
+    assert [(told["state"], told["failed"]) for told in status.records] == [("done", 2)]
+    assert status.records[0]["cost"] > 0
+    watched = desk.aoai("watch", status.records[0]["snapshot"])
+    assert (watched.code, watched.records[0]["file"]) == (3, "b.jsonl")
+
+
+def test_what_quote_refuses_is_not_dropped(desk: Desk) -> None:
+    good, bad = desk.file("good.jsonl", requests("good", 1)), desk.file("bad.docx", b"x")
+    ran = desk.aoai("drop", good, bad)
+    assert (ran.code, [quote["verdict"] for quote in ran.records]) == (2, ["rejected", "ready"])
+    assert "Nothing was dropped" in ran.err
+    assert "There is no file good.jsonl" in desk.aoai("watch", "good.jsonl").err
+
+
+def test_a_file_that_waits_for_its_job_spec_is_told_and_not_replaced_unasked(desk: Desk) -> None:
+    desk.pipeline.containers.drop("waits/_batch.yaml", b"modle: gpt")
+    desk.pipeline.containers.drop("waits/rows.txt", b"one\ntwo\n")
+    ran = desk.aoai("watch", "waits/", "--table")
+    assert ran.code == 4
+    assert "modle" in ran.out
+    rows = desk.file("rows.txt", b"other\n")
+    # The job spec that is there counts for what comes.
+    refused = desk.aoai("drop", rows, "--to", "waits")
+    assert (refused.code, refused.records[0]["verdict"]) == (2, "waits")
+    (desk.folder / "_batch.yaml").write_text("deployment: gpt")
+    assert "In the input container already: waits/_batch.yaml" in desk.aoai("drop", rows, "--to", "waits").err
+    ran = desk.aoai("drop", rows, "--to", "waits", "--replace", "--watch")
+    (desk.folder / "_batch.yaml").unlink()
+    assert (ran.code, [told["requests"] for told in ran.records]) == (0, [1])
+
+
+def test_the_app_is_asked_to_take_what_is_there_now(desk: Desk) -> None:
+    ran = desk.aoai("run", "--json")
+    assert ran.code == 0
+    snapshot = ran.records[0]["snapshot"]
+    desk.pipeline.wait_until(
+        lambda: desk.pipeline.host.get(f"/api/snapshots/{snapshot}").json()["status"] == "Completed"
+    )
+    told = desk.aoai("status")
+    assert any(record["report"] for record in told.records if "snapshot" in record)
+    table = desk.aoai("status", "--table").out
+    assert "Snapshot" in table
+    assert "completed" in table
+
+
+def test_an_app_that_does_not_answer_costs_what_only_it_can_tell(desk: Desk, tmp_path: Path) -> None:
+    settings = json.loads((desk.folder / "local.settings.json").read_text())
+    (tmp_path / "local.settings.json").write_text(json.dumps(settings | {"Host": {"LocalHttpPort": 9}}))
+    with chdir(tmp_path):
+        status = aoai("status", "--table")
+        ran = aoai("run")
+    assert status.code == 0
+    assert "The app does not answer at http://127.0.0.1:9" in status.err
+    assert ran.code == 1
+    assert ran.err.count("\n") == 1
