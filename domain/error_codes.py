@@ -238,6 +238,7 @@ OF_WAITING: dict[str, ErrorCode] = {
 # What only the log and the progress say, of faults between the pipeline, the storage and the service.
 WITHIN: dict[str, str] = {
     "answers_missing": "The service counts more answers than its result files hold; they are read again.",
+    "bad_xlsx": "A workbook of results was changed since it was written, and is not joined with those of a retry.",
     "batch_unseen": "The service does not show a batch now; it is looked for again.",
     "broken_result": "A result file could not be read whole; it is read again.",
     "cancel_refused": "The service does not cancel a batch that it is working on; it is asked again.",
@@ -246,6 +247,7 @@ WITHIN: dict[str, str] = {
     "foreign_results": "A result blob belongs to another batch.",
     "ledger_gone": "A shard's own record is gone; its batch is looked for when the file is taken anew.",
     "no_signature": "The storage gives no signed address under this identity.",
+    "not_joined": "Results of a retry are not joined with those of the first file; its metadata say why.",
     "not_collected": "Outcomes are not complete yet.",
     "outcome_mismatch": "An outcome belongs to another request: the file is held, and nothing is written.",
     "output_file_unnamed": "The service has not named the result file yet.",

@@ -3,6 +3,7 @@
 import msgspec
 
 from domain.estimates import Estimate
+from domain.lineage import Origin
 from domain.service.endpoints import Engine
 from domain.service.outcomes import Tally
 from domain.service.transports import TransportName
@@ -28,6 +29,7 @@ class InputFile(msgspec.Struct, frozen=True, kw_only=True):
     appends: bool = False  # an append blob
     archived: bool = False  # in the archive tier
     leased: bool = False
+    origin: Origin = Origin()  # what its metadata say of the run whose failed rows it holds
 
 
 class Claim(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,6 +45,7 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
     content_md5: str = ""  # of the content that was taken, in hexadecimal, where storage has it
     done_at: float = 0.0  # epoch seconds; delivered and archived, and the input file cannot be removed
     done_code: str = ""  # why it cannot, in storage's word
+    origin: Origin = Origin()  # of a retry: the run whose failed rows it holds
 
 
 class Refusal(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,6 +76,7 @@ class Plan(msgspec.Struct, kw_only=True):
     path: str = ""
     etag: str = ""
     timestamp: str = ""
+    origin: Origin = Origin()  # of a retry: the run whose failed rows it holds
     model: str | None = None
     url: str | None = None
     size: int = 0  # bytes of the input file

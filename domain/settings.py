@@ -232,6 +232,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="upper"):
     on_invalid_line: Annotated[
         Literal["isolate", "reject"], Meta(description="A bad line costs that line, or the whole file.")
     ] = "isolate"
+    join_retries: Annotated[
+        bool,
+        Meta(
+            description="When a retry file is done, its results are joined with those of the first file, beside them "
+            "(`<stem>_joined`); `false`: they stay apart."
+        ),
+    ] = True
     blob_trigger_source: Annotated[
         Literal["LogsAndContainerScan", "EventGrid"], Meta(description="Flex Consumption needs `EventGrid`.")
     ] = "LogsAndContainerScan"

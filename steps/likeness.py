@@ -13,6 +13,7 @@ from threading import Lock
 from adapters.services import Services
 from adapters.storage.blobs import BlobEntry
 from domain.errors import PassingError
+from domain.lineage import origin_of
 from domain.records import InputFile
 
 MOST_REMEMBERED = 2000  # verdicts, in each process
@@ -57,6 +58,7 @@ def input_file(entry: BlobEntry) -> InputFile:
         appends=entry.appends,
         archived=entry.archived,
         leased=entry.leased,
+        origin=origin_of(entry.metadata),
     )
 
 

@@ -173,13 +173,13 @@ class Container:
             return self._standing(name, error).etag
         return str(etag).strip('"')
 
-    def writer(self, name: str) -> "BlobWriter":
+    def writer(self, name: str, *, metadata: dict[str, str] | None = None) -> "BlobWriter":
         """Open a blob for streaming; it appears, replacing an older one, when the writer is closed without an error."""
-        return BlobWriter(self, name)
+        return BlobWriter(self, name, metadata)
 
-    def lazy_writer(self, name: str) -> "LazyWriter":
+    def lazy_writer(self, name: str, *, metadata: dict[str, str] | None = None) -> "LazyWriter":
         """Open a blob for streaming that is not written at all when nothing comes."""
-        return LazyWriter(self, name)
+        return LazyWriter(self, name, metadata)
 
     def copy_from(
         self,
@@ -277,8 +277,8 @@ class BlobWriter:
     Holds a few blocks in memory: while one fills, BLOCKS_UNDER_WAY others are being sent.
     """
 
-    def __init__(self, container: Container, name: str) -> None:
-        self._container, self._name = container, name
+    def __init__(self, container: Container, name: str, metadata: dict[str, str] | None = None) -> None:
+        self._container, self._name, self._metadata = container, name, metadata
         self._blocks: list[BlobBlock] = []
         self._buffer = bytearray()
         self._series = uuid.uuid4().hex  # two writers of one blob never mix their blocks
@@ -296,14 +296,16 @@ class BlobWriter:
     def close(self) -> None:
         """Make the blob appear."""
         if not self._blocks:
-            self._container.write(self._name, bytes(self._buffer))
+            self._container.write(self._name, bytes(self._buffer), metadata=self._metadata)
             return
         if self._buffer:
             self._stage()
         self._wait(0)
         self.abandon()
         with self._own_blob() as blob:
-            blob.commit_block_list(self._blocks, content_settings=_content_settings(self._name))
+            blob.commit_block_list(
+                self._blocks, content_settings=_content_settings(self._name), metadata=self._metadata
+            )
 
     def _stage(self) -> None:
         self._wait(BLOCKS_UNDER_WAY - 1)
@@ -349,13 +351,13 @@ class BlobWriter:
 class LazyWriter:
     """A blob that comes into being with its first byte."""
 
-    def __init__(self, container: Container, name: str) -> None:
-        self._container, self._name = container, name
+    def __init__(self, container: Container, name: str, metadata: dict[str, str] | None = None) -> None:
+        self._container, self._name, self._metadata = container, name, metadata
         self._writer: BlobWriter | None = None
 
     def write(self, content: bytes) -> None:
         """Add bytes."""
-        self._writer = self._writer or self._container.writer(self._name)
+        self._writer = self._writer or self._container.writer(self._name, metadata=self._metadata)
         self._writer.write(content)
 
     def close(self) -> str | None:

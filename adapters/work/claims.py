@@ -19,6 +19,7 @@ import msgspec
 from adapters.storage.blobs import BlobEntry, Container
 from domain import names
 from domain.errors import ConflictError, NotFoundError, PassingError
+from domain.lineage import metadata_of_retry, origin_of
 from domain.records import Claim, InputFile, Refusal
 
 # Of the 8 KB that a blob's metadata may have; the log has all of it. The second one as it is quoted there.
@@ -214,6 +215,7 @@ def _claim_metadata(claim: Claim) -> dict[str, str]:
         "content_md5": claim.content_md5,
         "done_at": str(claim.done_at) if claim.done_at else "",
         "done_code": quote(claim.done_code),
+        **metadata_of_retry(claim.origin),
     }
     return {name: value for name, value in fields.items() if value}  # an empty value does not come back
 
@@ -232,6 +234,7 @@ def _claim_from(metadata: Mapping[str, str]) -> Claim:
         content_md5=metadata.get("content_md5", ""),
         done_at=_seconds(metadata.get("done_at", "")),
         done_code=unquote(metadata.get("done_code", "")),
+        origin=origin_of(metadata),
     )
 
 

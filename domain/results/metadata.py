@@ -76,12 +76,32 @@ class AskedAgain(msgspec.Struct, kw_only=True):
     cost: Annotated[float | None, Meta(description="US dollars, by PRICES; a part of the file's.")] = None
 
 
+class Joined(msgspec.Struct, kw_only=True):
+    """The results of a retry joined with those of the first file: all of its rows, in its order."""
+
+    file: Annotated[str, Meta(description="Path of the first file.")] = ""
+    key: Annotated[str, Meta(description="Its file key.")] = ""
+    retries: Annotated[int, Meta(description="How many retries are joined with it, this one included.")] = 0
+    requests: Annotated[int, Meta(description="Of the first file.")] = 0
+    failed: Annotated[int, Meta(description="Of these, how many failed in the last retry that had them.")] = 0
+    results: Annotated[
+        str | None, Meta(description="Path of the joined results, in the processed container.")
+    ] = None
+    errors: Annotated[
+        str | None, Meta(description="Path of the errors that are left, in the error container.")
+    ] = None
+    reason: Annotated[str | None, Meta(description="Why it was not joined.")] = None
+
+
 class Metadata(msgspec.Struct, kw_only=True):
     """`<stem>_metadata.json`."""
 
     schema_version: int = SCHEMA_VERSION
     file: Annotated[str, Meta(description="Path of the input file in the input container.")]
     etag: str
+    file_key: Annotated[str, Meta(description="Names this version of the file: a hash of path and ETag.")] = (
+        ""
+    )
     size_bytes: int
     snapshot: Annotated[str, Meta(description="The snapshot that took the file first.")]
     status: Annotated[str, Meta(description="`completed`, `completed_with_errors` or `rejected`.")]
@@ -133,6 +153,15 @@ class Metadata(msgspec.Struct, kw_only=True):
     errors: Annotated[str | None, Meta(description="Path of the errors, in the error container.")] = None
     retry: Annotated[str | None, Meta(description="Path of the retry file, in the error container.")] = None
     archived_input: Annotated[str | None, Meta(description="Path of the archived input file.")] = None
+    retry_of: Annotated[
+        str | None, Meta(description="File key of the run whose failed rows this file holds.")
+    ] = None
+    retry_of_metadata: Annotated[
+        str | None, Meta(description="Path of that run's metadata, in the error container.")
+    ] = None
+    joined: Annotated[
+        Joined | None, Meta(description="Of a retry: its results together with those of the first file.")
+    ] = None
     started_at: Annotated[str | None, Meta(description="First submission; UTC, ISO 8601.")] = None
     finished_at: Annotated[str | None, Meta(description="Last batch seen ended; UTC, ISO 8601.")] = None
     duration_seconds: float | None = None
@@ -192,6 +221,7 @@ def file_metadata(
     return Metadata(
         file=plan.path,
         etag=plan.etag,
+        file_key=names.file_key(plan.path, plan.etag),
         size_bytes=plan.size,
         snapshot=f"{names.SNAPSHOT_PREFIX}{plan.timestamp}",
         status=status,

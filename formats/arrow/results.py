@@ -35,47 +35,19 @@ _MORE: Mapping[Kind, pa.DataType] = {
 USAGE: Mapping[Task, pa.DataType] = {task: _usage(endpoint.usage) for task, endpoint in ENDPOINTS.items()}
 
 
-class ParquetResults:
+class ParquetRecords:
     """Takes records in their order and writes them in row groups of bounded memory. The sink is not closed.
 
-    `task` names the endpoint. Columns: `file`, `row`, `<task>`, the carried ones, those of structured
-    answers, `custom_id`, `finish_reason`, `usage`, and those of `more`, which hold JSON as text.
-    `carried` gives the carried columns' types in the input, None where it has none (they become text, and what is no text
-    its JSON); `answer` the columns of structured answers likewise. A record may lack columns: they are null.
-
+    A record may lack columns: they are null. `once`: the column in which no two values are alike.
     `unfit` counts, per column, values that could not be held in its type and were written as null.
     """
 
-    def __init__(
-        self,
-        sink: Sink,
-        *,
-        task: Task,
-        carried: Mapping[str, pa.DataType | None] | None = None,
-        answer: Mapping[str, pa.DataType | None] | None = None,
-        more: Iterable[str] = (),
-    ) -> None:
-        columns: list[tuple[str, pa.DataType]] = [
-            ("file", pa.string()),
-            ("row", pa.int64()),
-            (task, pa.list_(pa.float32()) if ENDPOINTS[task].has_vectors else pa.string()),
-            *((name, written_type(kind)) for name, kind in (carried or {}).items()),
-            *((name, written_type(kind)) for name, kind in (answer or {}).items()),
-            ("custom_id", pa.string()),
-            ("finish_reason", pa.string()),
-            ("usage", USAGE[task]),
-            *((name, _MORE[kind_of(name)]) for name in more),
-        ]
-        names = [name for name, _ in columns]
-        if twice := {name for name in names if names.count(name) > 1}:
-            raise ValueError(f"Columns of the same name: {', '.join(sorted(twice))}.")
-        self.schema = pa.schema(columns)
+    def __init__(self, sink: Sink, schema: pa.Schema, *, once: str = "") -> None:
+        self.schema = schema
         self.unfit: dict[str, int] = {}
-        # No two answers are alike: a dictionary of them is in vain.
-        repeating = [name for name in names if name != task]
-        self._writer = pq.ParquetWriter(
-            ArrowSink(sink), self.schema, compression="zstd", use_dictionary=repeating
-        )
+        # A dictionary of values that are never the same is in vain.
+        repeating = [name for name in schema.names if name != once]
+        self._writer = pq.ParquetWriter(ArrowSink(sink), schema, compression="zstd", use_dictionary=repeating)
         self._pending: list[Mapping[str, Any]] = []
         self._pending_bytes = 0
         self._batches: list[pa.RecordBatch] = []
@@ -115,6 +87,41 @@ class ParquetResults:
         if self._batches:
             self._writer.write_table(pa.Table.from_batches(self._batches, schema=self.schema))
             self._batches, self._batch_bytes = [], 0
+
+
+class ParquetResults(ParquetRecords):
+    """The results of one table as parquet.
+
+    `task` names the endpoint. Columns: `file`, `row`, `<task>`, the carried ones, those of structured
+    answers, `custom_id`, `finish_reason`, `usage`, and those of `more`, which hold JSON as text.
+    `carried` gives the carried columns' types in the input, None where it has none (they become text, and what is no text
+    its JSON); `answer` the columns of structured answers likewise.
+    """
+
+    def __init__(
+        self,
+        sink: Sink,
+        *,
+        task: Task,
+        carried: Mapping[str, pa.DataType | None] | None = None,
+        answer: Mapping[str, pa.DataType | None] | None = None,
+        more: Iterable[str] = (),
+    ) -> None:
+        columns: list[tuple[str, pa.DataType]] = [
+            ("file", pa.string()),
+            ("row", pa.int64()),
+            (task, pa.list_(pa.float32()) if ENDPOINTS[task].has_vectors else pa.string()),
+            *((name, written_type(kind)) for name, kind in (carried or {}).items()),
+            *((name, written_type(kind)) for name, kind in (answer or {}).items()),
+            ("custom_id", pa.string()),
+            ("finish_reason", pa.string()),
+            ("usage", USAGE[task]),
+            *((name, _MORE[kind_of(name)]) for name in more),
+        ]
+        names = [name for name, _ in columns]
+        if twice := {name for name in names if names.count(name) > 1}:
+            raise ValueError(f"Columns of the same name: {', '.join(sorted(twice))}.")
+        super().__init__(sink, pa.schema(columns), once=task)
 
 
 def _size(value: Any) -> int:

@@ -14,6 +14,7 @@ from adapters.storage.blobs import Container, LazyWriter
 from domain import names
 from domain.contracts import FileWork, WrittenOutputs
 from domain.errors import NotFoundError, PassingError, PipelineError
+from domain.lineage import Origin, metadata_beside, metadata_of_retry
 from domain.records import Plan
 from domain.results import error_records
 from domain.results.error_codes import ErrorCodes
@@ -22,6 +23,8 @@ from domain.results.output_paths import OutputPaths, output_paths
 from domain.service.outcomes import Tally
 from steps.containment import HARMLESS_BYTES, Contained
 from steps.deliver.collected_outcomes import CollectedOutcomes
+from steps.deliver.first_file import find_origin
+from steps.deliver.joining import join
 from steps.deliver.request_records import RequestRecords
 from steps.deliver.table_records import TableRecords
 from steps.likeness import Likeness, input_file, likeness
@@ -81,7 +84,8 @@ class Delivery:
         paths = self._paths
         results = self._storage.processed.lazy_writer(paths.results)
         errors = self._storage.error.lazy_writer(paths.errors)
-        retry = self._storage.error.lazy_writer(paths.retry)
+        origin = Origin(self._key, paths.retry)
+        retry = self._storage.error.lazy_writer(paths.retry, metadata=metadata_of_retry(origin))
         records = self._records(results=results, errors=errors, retry=retry)
         tally = records.write(self._collected)
         self._check_sum(tally)
@@ -90,6 +94,8 @@ class Delivery:
         metadata.error_codes = records.error_codes.by_number()
         metadata.results, metadata.errors, metadata.retry = results.close(), errors.close(), retry.close()
         metadata.archived_input = paths.archive
+        if metadata.retry_of and self._services.settings.join_retries:
+            metadata.joined = join(metadata, self._services)
         self._write_metadata(self._storage.processed, paths.processed_metadata, metadata)
         if tally.errors:
             self._write_metadata(self._storage.error, paths.error_metadata, metadata)
@@ -109,7 +115,7 @@ class Delivery:
     # --- metadata ----------------------------------------------------------------------------------------------------
 
     def _metadata(self, status: str, tally: Tally) -> Metadata:
-        return file_metadata(
+        metadata = file_metadata(
             self._plan,
             self._collected.ledgers,
             tally,
@@ -117,6 +123,10 @@ class Delivery:
             input_state=self._input_state(),
             prices=self._prices,
         )
+        origin = find_origin(self._key, self._plan, self._services)
+        metadata.retry_of = origin.key or None
+        metadata.retry_of_metadata = metadata_beside(origin.retry_file) if origin.retry_file else None
+        return metadata
 
     def _input_state(self) -> str:
         """Say what has become of the input file. Whatever storage has against that question, the answers are delivered."""

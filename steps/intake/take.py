@@ -86,6 +86,7 @@ def _claim(file: InputFile, snapshot_id: str, services: Services, refusals: Refu
         path=file.path,
         etag=file.etag,
         content_md5=file.content_md5,
+        origin=file.origin,
     )
 
     def take() -> ListedFile | None:
@@ -106,6 +107,7 @@ def _take_over(claimed: Claimed, snapshot_id: str, claims: Claims, refusals: Ref
         path=old.path,
         etag=old.etag,
         content_md5=old.content_md5,
+        origin=old.origin,
     )
     return refusals.attempt(claimed.key, old.path, lambda: claims.replace(claimed.key, claim, claimed.etag))
 

@@ -38,7 +38,13 @@ class RequestPreparation:
         self._as_it_is = not frozen.content_encoding and not is_packed(frozen.first_piece())
         self._opened: Iterator[bytes] | None = frozen.chunks()
         claim = frozen.claim
-        self._empty_plan = Plan(path=claim.path, etag=claim.etag, timestamp=claim.timestamp, size=frozen.size)
+        self._empty_plan = Plan(
+            path=claim.path,
+            etag=claim.etag,
+            timestamp=claim.timestamp,
+            size=frozen.size,
+            origin=claim.origin,
+        )
 
     def _lines(self) -> Iterator[bytes]:
         """Stream the lines of the file; the first time from the download that is open already."""

@@ -56,6 +56,7 @@ class TablePreparation:
             etag=claim.etag,
             timestamp=claim.timestamp,
             size=frozen.size,
+            origin=claim.origin,
             spec=spec,
             model=spec.deployment,
             url=spec.endpoint,
