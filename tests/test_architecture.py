@@ -92,7 +92,9 @@ def test_the_command_works_with_the_steps_and_what_they_work_with() -> None:
         "httpx2",
     }
     for module in modules("cli"):
-        assert not imports_any(module, above | services), module
+        # Signing in fails in that package's words.
+        allowed = {"azure.core"} if module.name == "azure.py" else set()
+        assert not imports_any(module, (above | services) - allowed), module
 
 
 def test_nothing_deployed_imports_the_worker_that_runs_it() -> None:
