@@ -55,8 +55,9 @@ class QuoteContainer(Container):
             content.seek(offset)
             return content.read(length)
 
-    def writer(self, name: str) -> BlobWriter:
+    def writer(self, name: str, *, metadata: dict[str, str] | None = None) -> BlobWriter:
         """Take a blob and forget it."""
+        del metadata
         return Discarded(self.starts, name)
 
 
