@@ -33,11 +33,16 @@ VERBS: dict[str, Verb] = {
     "run": Verb("run", DURING, "Have the app take now what is in the input container."),
     "status": Verb("status", DURING, "Where snapshots and files stand."),
     "watch": Verb("watch", DURING, "Follow files to their end; the exit code says how they ended."),
+    "results": Verb("results", AFTER, "Take home what came out."),
+    "errors": Verb("errors", AFTER, "What failed, and why: counts by code, then the rows."),
+    "retry": Verb("retry", AFTER, "Send again what failed, and nothing else."),
 }
 
 EXAMPLES = """\b
   aoai-batch quote tickets.csv             what it would take, and three prompts
   aoai-batch drop tickets.csv --watch      send it, and follow it to its end
+  aoai-batch results tickets.csv           take home what came out
+  aoai-batch errors tickets.csv            what failed, and what to do about it
 """
 
 

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import msgspec
 
@@ -24,11 +24,13 @@ _decode = msgspec.json.Decoder(Metadata).decode
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
-    """What came out of one version of one input file; `timestamp` is the snapshot's."""
+    """What came out of one version of one input file; `timestamp` is the snapshot's, `blob`, in `container`, holds the metadata."""
 
     metadata: Metadata
     timestamp: str
     key: str
+    container: Container
+    blob: str
 
     @property
     def file(self) -> str:
@@ -39,6 +41,12 @@ class Delivery:
     def failed(self) -> int:
         """Requests without a good answer."""
         return self.metadata.requests - self.metadata.outcomes.get("ok", 0)
+
+    def with_files(self, *, results: str | None, errors: str | None, failed: int) -> "Delivery":
+        """Give the same with other results and errors."""
+        outcomes = {"ok": self.metadata.requests - failed}
+        changed = msgspec.structs.replace(self.metadata, results=results, errors=errors, outcomes=outcomes)
+        return replace(self, metadata=changed)
 
     @property
     def is_rejected(self) -> bool:
@@ -130,7 +138,9 @@ def _read(found: _Found) -> Delivery:
             f"{found.container.name}/{found.name} is no metadata of this version: {error}."
         ) from error
     key = names.file_key(metadata.file, metadata.etag)
-    return Delivery(metadata=metadata, timestamp=found.timestamp, key=key)
+    return Delivery(
+        metadata=metadata, timestamp=found.timestamp, key=key, container=found.container, blob=found.name
+    )
 
 
 def _is_meant(path: str, delivery: Delivery) -> bool:

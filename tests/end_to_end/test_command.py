@@ -122,3 +122,77 @@ def test_an_app_that_does_not_answer_costs_what_only_it_can_tell(desk: Desk, tmp
     assert "The app does not answer at http://127.0.0.1:9" in status.err
     assert ran.code == 1
     assert ran.err.count("\n") == 1
+
+
+def test_what_failed_is_told_sent_again_and_brought_home_with_the_rest(desk: Desk) -> None:
+    told = desk.aoai("errors", "b.jsonl")
+    assert (told.code, [(record["line"], record["code"]) for record in told.records]) == (
+        3,
+        [(2, "content_filter"), (4, "content_filter")],
+    )
+    (digest,) = desk.aoai("errors", "b.jsonl", "--digest", "--json").records
+    assert (digest["code"], digest["rows"], digest["files"]) == ("content_filter", 2, 1)
+    table = desk.aoai("errors", "b.jsonl", "--table")
+    assert "b.jsonl:2" in table.out
+    assert "Send again what failed: aoai-batch retry b.jsonl" in table.err
+    assert desk.aoai("errors", "b.jsonl", "--code", "other").out == ""
+
+    refused = desk.aoai("retry", "b.jsonl")
+    assert refused.code == 2
+    assert "Send again up to 2 failed rows of 1 file, about $" in refused.err
+    retried = desk.aoai("retry", "b.jsonl", "--yes", "--watch")
+    assert (retried.code, [(end["file"], end["requests"]) for end in retried.records]) == (
+        0,
+        [("b_retry.jsonl", 2)],
+    )
+    assert "Nothing is left to be retried" in desk.aoai("retry", "b.jsonl", "--yes").err
+
+    joined = desk.aoai("results", "b.jsonl", "--join", "-o", "-")
+    assert (joined.code, [record["custom_id"] for record in joined.records]) == (
+        0,
+        [f"b/{row}" for row in range(5)],
+    )
+    own = desk.aoai("results", "b.jsonl", "-o", "-")
+    assert (own.code, len(own.records)) == (3, 3)
+
+
+def test_results_come_home_whole_and_replace_nothing_unasked(desk: Desk) -> None:
+    ran = desk.aoai("results", "box/", "-o", "home")
+    assert (ran.code, len(ran.records)) == (0, 2)
+    for record in ran.records:
+        assert (desk.folder / record["written"]).stat().st_size > 0
+        assert Path(record["written"]).parent.parent.name in ("box", "reviews")
+    assert "is there already" in desk.aoai("results", "box/", "-o", "home").err
+    assert desk.aoai("results", "box/", "-o", "home", "--replace").code == 0
+    names = {
+        Path(told["written"]).name for told in desk.aoai("results", "b.jsonl", "--all", "-o", "b").records
+    }
+    assert names == {"b_output.jsonl", "b_error.jsonl", "b_retry.jsonl", "b_metadata.json"}
+    assert not list((desk.folder / "home").rglob("*.part"))
+    several = desk.aoai("results", "box/", "-o", "-")
+    assert (several.code, several.out) == (2, "")
+
+
+@pytest.mark.parametrize("verb", ["results", "errors", "retry"])
+def test_what_has_not_come_out_is_told(desk: Desk, verb: str) -> None:
+    ran = desk.aoai(verb, "no/such.csv")
+    assert (ran.code, ran.out, ran.err.count("\n")) == (2, "", 1)
+    assert "Nothing has come out of no/such.csv" in ran.err
+
+
+def test_a_retry_leaves_another_file_of_its_name_alone(desk: Desk) -> None:
+    desk.pipeline.service.plan(
+        rows=[{"custom_id": "c/0", "effect": "error", "status": 400, "code": "content_filter"}]
+    )
+    desk.aoai("drop", desk.file("c.jsonl", requests("c", 2)), "--to", "d", "--watch")
+    desk.pipeline.containers.drop("d/_batch.yaml", b"modle: gpt")  # so that nothing there is taken
+    desk.pipeline.containers.drop("d/c_retry.jsonl", b"another")
+    ran = desk.aoai("retry", "d/c.jsonl", "--yes")
+    assert ran.code == 2
+    assert "is no retry of d/c.jsonl" in ran.err
+    desk.pipeline.containers.delete_input("d/c_retry.jsonl")
+    first, again = desk.aoai("retry", "d/c.jsonl", "--yes"), desk.aoai("retry", "d/")
+    assert ([told["new"] for told in first.records], [told["new"] for told in again.records]) == (
+        [True],
+        [False],
+    )
