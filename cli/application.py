@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import NamedTuple
 
 import click
+from click.shell_completion import CompletionItem
 
 from cli.faults import CommandError, Ending
 from domain.version import VERSION
@@ -26,6 +27,7 @@ class Verb(NamedTuple):
 BEFORE, DURING, AFTER, AROUND = "Before", "While it runs", "Afterwards", "Around it"
 
 VERBS: dict[str, Verb] = {
+    "init": Verb("init", BEFORE, "A folder to begin with: a job spec, a sample, the schema for the editor."),
     "quote": Verb(
         "quote", BEFORE, "What files would take: requests, tokens, cost, mistakes. Nothing is sent."
     ),
@@ -36,6 +38,9 @@ VERBS: dict[str, Verb] = {
     "results": Verb("results", AFTER, "Take home what came out."),
     "errors": Verb("errors", AFTER, "What failed, and why: counts by code, then the rows."),
     "retry": Verb("retry", AFTER, "Send again what failed, and nothing else."),
+    "use": Verb("use", AROUND, "Choose which app the command is about."),
+    "simulate": Verb("simulate", AROUND, "An Azure OpenAI service on this machine, which costs nothing."),
+    "completion": Verb("completion", AROUND, "Let bash, zsh or fish complete verbs, options and files."),
 }
 
 EXAMPLES = """\b
@@ -73,6 +78,16 @@ class Verbs(click.Group):
             meant = f" Did you mean {' or '.join(near)}?" if near else f" `{NAME} --help` lists the verbs."
             raise click.UsageError(f"There is no verb {args[0]!r}.{meant}", ctx)
         return super().resolve_command(ctx, args)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Complete the name of a verb, without importing any; an option as any command does."""
+        if incomplete.startswith("-"):
+            return click.Command.shell_complete(self, ctx, incomplete)
+        return [
+            CompletionItem(name, help=verb.help)
+            for name, verb in VERBS.items()
+            if name.startswith(incomplete)
+        ]
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the list of verbs, by what they are for."""

@@ -17,9 +17,7 @@ def place_options(function: Function) -> Function:
     def with_place(
         account: str | None, app: str | None, environment: str | None, given: tuple[str, ...], **others: Any
     ) -> Any:
-        wanted = Wanted(
-            account=account, app=app, environment=environment, settings=dict(map(_setting, given))
-        )
+        wanted = Wanted(account=account, app=app, environment=environment, settings=dict(map(setting, given)))
         return function(place=find_place(wanted), **others)
 
     with_place.__doc__ = function.__doc__
@@ -52,7 +50,8 @@ def output_option(function: Function) -> Function:
     return option(function)
 
 
-def _setting(text: str) -> tuple[str, str]:
+def setting(text: str) -> tuple[str, str]:
+    """Read `NAME=VALUE`. Raises CommandError for anything else."""
     name, is_set, value = text.partition("=")
     if not is_set or not name:
         raise CommandError(f"--set {text}: is not NAME=VALUE.", ending=Ending.REFUSED)
@@ -64,6 +63,10 @@ def account_known(place: Place) -> Place:
     if not place.has_account:
         from cli.places import HOW_TO_NAME_ONE, NOWHERE  # noqa: PLC0415 - rarely needed
 
-        where = "No app is known here." if place is NOWHERE else f"{place.label} names no storage account."
+        where = (
+            "No app is known here."
+            if place.label == NOWHERE.label
+            else f"{place.label} names no storage account."
+        )
         raise CommandError(where, HOW_TO_NAME_ONE, ending=Ending.REFUSED)
     return place

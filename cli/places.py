@@ -147,10 +147,19 @@ def app_url(app: str | None) -> str | None:
 # --- azd -------------------------------------------------------------------------------------------------------------
 
 
+def environments_of_azd(here: Path) -> list[str]:
+    """Name the azd environments of a folder, or of the nearest one above that has some."""
+    folder = _azd_folder(here)
+    return sorted(found.parent.name for found in folder.glob("*/.env")) if folder else []
+
+
+def _azd_folder(here: Path) -> Path | None:
+    folders = (parent / ".azure" for parent in (here, *here.parents))
+    return next((folder for folder in folders if folder.is_dir()), None)
+
+
 def _azd(here: Path, name: str | None) -> Place | None:
-    folder = next(
-        (parent / ".azure" for parent in (here, *here.parents) if (parent / ".azure").is_dir()), None
-    )
+    folder = _azd_folder(here)
     if folder is None:
         return None
     name = name or _default_environment(folder)

@@ -38,7 +38,7 @@ def examples_of_help() -> list[tuple[str, str]]:
 
 @pytest.mark.parametrize(("where", "call"), sorted({*calls(), *examples_of_help()}))
 def test_every_call_that_is_shown_can_be_made(where: str, call: str, tmp_path: Path) -> None:
-    words = shlex.split(re.split(r" {2,}| [|>] | && |  #| # ", call)[0])
+    words = shlex.split(re.split(r" {2,}| [|] | >+ | && |  #| # ", call)[0])
     if words == ["--help"] or words[1:] == ["--help"]:
         return
     name, arguments = words[0], words[1:]
