@@ -1,11 +1,12 @@
 """The app's HTTP routes, for what only the running app knows."""
 
-from typing import Any
-
-import requests
+from typing import TYPE_CHECKING, Any
 
 from cli.faults import CommandError
 from cli.places import APP_KEY, Place
+
+if TYPE_CHECKING:
+    import requests
 
 TIMEOUT_SECONDS = 30
 MOST_SHOWN = 300
@@ -15,8 +16,7 @@ class AppApi:
     """The routes of one app. Every method raises CommandError where the app does not answer, or says no."""
 
     def __init__(self, place: Place) -> None:
-        self._place, self._session = place, requests.Session()
-        self._key = place.app_key
+        self._place, self._key = place, place.app_key
 
     @property
     def is_known(self) -> bool:
@@ -44,10 +44,12 @@ class AppApi:
             answer = self._send(method, url)
         return _read(answer, url)
 
-    def _send(self, method: str, url: str) -> requests.Response:
+    def _send(self, method: str, url: str) -> "requests.Response":
+        import requests  # noqa: PLC0415 - slow to import
+
         headers = {"x-functions-key": self._key} if self._key else {}
         try:
-            return self._session.request(method, url, headers=headers, timeout=TIMEOUT_SECONDS)
+            return requests.request(method, url, headers=headers, timeout=TIMEOUT_SECONDS)
         except requests.RequestException as error:
             raise SilentAppError(
                 f"The app does not answer at {self._place.app_url} ({type(error).__name__}).",
@@ -66,7 +68,7 @@ class SilentAppError(CommandError):
     """Nothing answers at the app's address."""
 
 
-def _read(answer: requests.Response, url: str) -> Any:
+def _read(answer: "requests.Response", url: str) -> Any:
     if answer.status_code == 404:
         return None
     if answer.status_code in (401, 403):

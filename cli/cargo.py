@@ -8,8 +8,7 @@ from cli.faults import CommandError, Ending
 from domain import names
 from domain.errors import JobSpecError, SpecMistake
 from domain.spec.documents import MAX_SPEC_BYTES
-from domain.spec.job_spec import JobSpec, SpecDefaults, nearest_spec, parse_spec
-from steps.job_specs import MISNAMED
+from domain.spec.job_spec import MISNAMED, JobSpec, SpecDefaults, nearest_spec, parse_spec
 
 
 class Item(NamedTuple):

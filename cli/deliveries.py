@@ -3,15 +3,18 @@
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from adapters.services import Services
-from adapters.storage.blobs import Container
 from adapters.threads import pool
 from cli.faults import CommandError, Ending
 from domain import names
 from domain.results.metadata import Metadata
+
+if TYPE_CHECKING:
+    from adapters.services import Services
+    from adapters.storage.blobs import Container
 
 READ_AT_ONCE = 16
 
@@ -29,7 +32,7 @@ class Delivery:
     metadata: Metadata
     timestamp: str
     key: str
-    container: Container
+    container: "Container"
     blob: str
 
     @property
@@ -56,12 +59,12 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Found:
-    container: Container
+    container: "Container"
     name: str
     timestamp: str
 
 
-def deliveries_of(path: str, services: Services) -> list[Delivery]:
+def deliveries_of(path: str, services: "Services") -> list[Delivery]:
     """Give what came out of an input file, or of all below a folder, oldest first; each version of a file once."""
     found = list(_metadata_blobs(path, services))
     with pool(READ_AT_ONCE) as reading:
@@ -70,7 +73,7 @@ def deliveries_of(path: str, services: Services) -> list[Delivery]:
     return sorted(once.values(), key=lambda each: (each.timestamp, each.file))
 
 
-def deliveries_of_snapshot(snapshot_id: str, services: Services) -> list[Delivery]:
+def deliveries_of_snapshot(snapshot_id: str, services: "Services") -> list[Delivery]:
     """Give what came out of the files that a snapshot took."""
     timestamp = names.timestamp_of(snapshot_id)
     found = [each for each in _metadata_blobs("", services) if each.timestamp == timestamp]
@@ -85,7 +88,7 @@ def newest(deliveries: Iterable[Delivery]) -> list[Delivery]:
     return [last[file] for file in sorted(last)]
 
 
-def the_newest(path: str, services: Services) -> Delivery:
+def the_newest(path: str, services: "Services") -> Delivery:
     """Give the last delivery of a file. Raises CommandError where there is none."""
     found = deliveries_of(path, services)
     if not found:
@@ -93,7 +96,7 @@ def the_newest(path: str, services: Services) -> Delivery:
     return found[-1]
 
 
-def nothing_of(path: str, services: Services) -> CommandError:
+def nothing_of(path: str, services: "Services") -> CommandError:
     """Say why there is no delivery of a file."""
     settings = services.settings
     waiting = next(iter(services.storage.input.list(path)), None)
@@ -106,7 +109,7 @@ def nothing_of(path: str, services: Services) -> CommandError:
     )
 
 
-def _metadata_blobs(path: str, services: Services) -> Iterator[_Found]:
+def _metadata_blobs(path: str, services: "Services") -> Iterator[_Found]:
     settings, storage = services.settings, services.storage
     places = (
         (storage.processed, settings.output_directory),

@@ -1,17 +1,20 @@
 """Bring files into the input container, beside what is there already."""
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from adapters.services import Services
-from adapters.storage.blobs import BLOCK_BYTES, Container
 from cli.cargo import Cargo, Item, read_spec_file
 from cli.faults import CommandError, Ending
 from domain import names
 from domain.records import SpecBlob
 from domain.settings import Settings
 from domain.spec.job_spec import JobSpec, nearest_spec
-from steps.job_specs import read_spec
+
+if TYPE_CHECKING:
+    from adapters.services import Services
+    from adapters.storage.blobs import Container
+
+PIECE_BYTES = 4 * 1024 * 1024
 
 
 class Dropped(NamedTuple):
@@ -24,7 +27,7 @@ class Dropped(NamedTuple):
 class Quay:
     """The input container, where cargo goes: its job specs count for what comes, and nothing in it is replaced unasked."""
 
-    def __init__(self, services: Services, cargo: Cargo) -> None:
+    def __init__(self, services: "Services", cargo: Cargo) -> None:
         self._container, self._settings, self._cargo = services.storage.input, services.settings, cargo
         listed = self._container.list(names.prefix_of(self._settings.input_directory), metadata=True)
         self._there = {entry.name: entry for entry in listed}
@@ -44,6 +47,8 @@ class Quay:
             return None
         if name in self._cargo.specs:
             return read_spec_file(self._cargo.specs[name], name, self._settings.spec_defaults)
+        from steps.job_specs import read_spec  # noqa: PLC0415 - slow to import, rarely needed
+
         spec = SpecBlob(path=name, etag=self._there[name].etag)
         return read_spec(self._container, spec, self._settings.spec_defaults)
 
@@ -76,9 +81,9 @@ class Quay:
         return len(content) == self._there[item.path].size and content == self._container.read(item.path)[0]
 
 
-def _upload(item: Item, container: Container) -> None:
+def _upload(item: Item, container: "Container") -> None:
     with item.file.open("rb") as content, container.writer(item.path) as writer:
-        while piece := content.read(BLOCK_BYTES):
+        while piece := content.read(PIECE_BYTES):
             writer.write(piece)
 
 

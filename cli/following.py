@@ -3,17 +3,18 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from adapters.services import Services
 from cli.app_api import AppApi, SilentAppError
 from cli.deliveries import Delivery, deliveries_of, deliveries_of_snapshot, newest
 from cli.faults import CommandError, Ending
 from domain import names
 from domain.errors import ConfigurationError
-from steps.intake.at_rest import files_at_rest
+
+if TYPE_CHECKING:
+    from adapters.services import Services
 
 RUNNING = frozenset({"Pending", "Running", "ContinuedAsNew", "Suspended"})
 ENDED = frozenset({"done", "rejected", "gone"})
@@ -62,7 +63,7 @@ class Picture:
     silence: str | None = None
 
 
-def look(services: Services, api: AppApi, *, below: str = "") -> Picture:
+def look(services: "Services", api: AppApi, *, below: str = "") -> Picture:
     """Look at the input files whose paths begin with `below`, and at the snapshots."""
     snapshots, silence = _snapshots(api)
     files = {file.file: file for file in _in_input(services, below)}
@@ -103,7 +104,7 @@ def of_delivery(delivery: Delivery) -> FileStatus:
     )
 
 
-def status_of(path: str, services: Services, api: AppApi) -> list[FileStatus]:
+def status_of(path: str, services: "Services", api: AppApi) -> list[FileStatus]:
     """Say where a file stands, or all below a folder: those that are in the input container as they are now, others as they ended."""
     seen = {
         file.file: file
@@ -118,7 +119,7 @@ def _is_meant(path: str, file: str) -> bool:
     return file == path or file.startswith(f"{path.rstrip('/')}/" if path else "")
 
 
-def _in_input(services: Services, below: str) -> Iterable[FileStatus]:
+def _in_input(services: "Services", below: str) -> Iterable[FileStatus]:
     prefix = below or names.prefix_of(services.settings.input_directory)
     for entry in services.storage.input.list(prefix, metadata=True):
         if names.is_input(entry.name, entry.size, entry.metadata):
@@ -126,11 +127,13 @@ def _in_input(services: Services, below: str) -> Iterable[FileStatus]:
             yield FileStatus(file=entry.name, state="waiting", key=key)
 
 
-def _records(services: Services, api: AppApi) -> tuple[frozenset[str], dict[str, list[dict[str, Any]]]]:
+def _records(services: "Services", api: AppApi) -> tuple[frozenset[str], dict[str, list[dict[str, Any]]]]:
     """Give what is claimed, and the files that are not being worked on, with their reasons.
 
     People may not read the records everywhere; then the app is asked, which tells the latter.
     """
+    from steps.intake.at_rest import files_at_rest  # noqa: PLC0415 - slow to import
+
     try:
         return frozenset(claimed.key for claimed in services.work.claims.all()), files_at_rest(services)
     except ConfigurationError:
@@ -173,7 +176,7 @@ def _note_progress(files: dict[str, FileStatus], snapshot: Mapping[str, Any]) ->
 class Follower:
     """Follows files from look to look until each has ended. `keys`: their versions, by path, where they are known."""
 
-    services: Services
+    services: "Services"
     api: AppApi
     keys: Mapping[str, str | None]
 
@@ -200,7 +203,7 @@ class Follower:
         return msgspec.structs.replace(before, state=state) if before else FileStatus(file=path, state=state)
 
 
-def followed(paths: Iterable[str], services: Services, api: AppApi) -> dict[str, str | None]:
+def followed(paths: Iterable[str], services: "Services", api: AppApi) -> dict[str, str | None]:
     """Find the files that paths mean, each with its version where it lies in the input container.
 
     Raises CommandError for a path that means none.
@@ -221,7 +224,7 @@ def followed(paths: Iterable[str], services: Services, api: AppApi) -> dict[str,
     return found
 
 
-def _of_snapshot(snapshot_id: str, services: Services) -> dict[str, str | None]:
+def _of_snapshot(snapshot_id: str, services: "Services") -> dict[str, str | None]:
     """Find the files that a snapshot took: by the claims on them, and by what came out of them."""
     found: dict[str, str | None] = {
         each.file: each.key for each in deliveries_of_snapshot(snapshot_id, services)

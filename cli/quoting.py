@@ -6,13 +6,11 @@ from typing import Any, Literal
 
 import msgspec
 
-from cli.quote_work import QuoteWork
 from domain.errors import JobSpecError, PipelineError
 from domain.records import Plan
 from domain.results.error_records import ErrorRecord
 from domain.settings import Settings
 from domain.spec.job_spec import JobSpec
-from steps.prepare.preparation import beyond_budget, make_plan
 
 SHOWN_MISTAKES = 5
 
@@ -70,6 +68,10 @@ def quote_file(
 ) -> Quote:
     """Quote one file, which would be the input file `path`. `job_spec` names the spec that `read_governing` reads."""
     quote = Quote(file=path, job_spec=job_spec, size_bytes=file.stat().st_size)
+    # Slow to import, and not needed for a verb's help.
+    from cli.quote_work import QuoteWork  # noqa: PLC0415 - see above
+    from steps.prepare.preparation import make_plan  # noqa: PLC0415 - see above
+
     work = QuoteWork(file, path)
     try:
         plan = make_plan(work.key, work.frozen, read_governing, store=work.store, settings=settings)
@@ -95,6 +97,8 @@ def beyond_cost(quotes: Iterable[Quote], settings: Settings) -> PipelineError | 
 
 
 def _tell(quote: Quote, plan: Plan, settings: Settings) -> None:
+    from steps.prepare.preparation import beyond_budget  # noqa: PLC0415 - slow to import
+
     quote.requests, quote.invalid = plan.requests, plan.invalid
     quote.deployment, quote.endpoint, quote.engine = plan.model, plan.url, plan.engine
     if plan.rejected:

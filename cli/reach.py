@@ -1,15 +1,19 @@
 """Storage and the service, reached with the rights of the person at the keyboard."""
 
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from adapters.services import Services
-from adapters.storage.account import open_storage
 from cli.places import Place
 
+if TYPE_CHECKING:
+    from adapters.services import Services
 
-def services_of_place(place: Place) -> Services:
+
+def services_of_place(place: Place) -> "Services":
     """Wire what a place names; nothing is opened yet, and no container is made or asked for."""
+    from adapters.services import Services  # noqa: PLC0415 - slow to import, and not needed for a verb's help
+    from adapters.storage.account import open_storage  # noqa: PLC0415 - as above
+
     settings = place.settings()
     return Services(
         settings=settings,

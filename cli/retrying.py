@@ -1,11 +1,13 @@
 """Retries of a file: the one that was last, and the next one."""
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from adapters.services import Services
 from cli.deliveries import Delivery, deliveries_of
 from domain.errors import ConflictError, NotFoundError
 from domain.lineage import MAX_CHAIN, Origin, metadata_of_retry, origin_of
+
+if TYPE_CHECKING:
+    from adapters.services import Services
 
 
 class Retry(NamedTuple):
@@ -25,7 +27,7 @@ def retry_path(delivery: Delivery) -> str | None:
     return f"{folder}{retry.rpartition('/')[2]}"
 
 
-def last_retry(delivery: Delivery, services: Services) -> Delivery:
+def last_retry(delivery: Delivery, services: "Services") -> Delivery:
     """Follow a delivery from retry to retry to the last one that has come out; itself where there is none."""
     last = delivery
     for _ in range(MAX_CHAIN):
@@ -41,7 +43,7 @@ def last_retry(delivery: Delivery, services: Services) -> Delivery:
     return last
 
 
-def begin_retry(delivery: Delivery, services: Services) -> Retry:
+def begin_retry(delivery: Delivery, services: "Services") -> Retry:
     """Copy the retry file back into the input container, where it says whose rows it holds; no bytes go through here.
 
     One that is there already, of the same run, is left alone. Raises ConflictError where another file has its name.
@@ -61,13 +63,13 @@ def begin_retry(delivery: Delivery, services: Services) -> Retry:
     return Retry(delivery, path, is_new=True)
 
 
-def waiting_retry(delivery: Delivery, services: Services) -> str | None:
+def waiting_retry(delivery: Delivery, services: "Services") -> str | None:
     """Name the retry of a delivery that waits or is being worked on; None where there is none."""
     path = retry_path(delivery)
     return path if path and _is_of(path, delivery, services) else None
 
 
-def _is_of(path: str, delivery: Delivery, services: Services) -> bool:
+def _is_of(path: str, delivery: Delivery, services: "Services") -> bool:
     try:
         entry = services.storage.input.entry(path)
     except NotFoundError:

@@ -3,24 +3,26 @@
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from adapters.services import Services
-from adapters.storage.blobs import Container
 from cli.deliveries import Delivery
 from cli.faults import CommandError, Ending
+
+if TYPE_CHECKING:
+    from adapters.services import Services
+    from adapters.storage.blobs import Container
 
 
 class Parcel(NamedTuple):
     """A blob to bring home, and where it goes below the target folder."""
 
-    container: Container
+    container: "Container"
     blob: str
     target: str
     file: str  # the input file that it came out of
 
 
-def parcels(delivery: Delivery, services: Services, *, everything: bool, flat: bool) -> Iterator[Parcel]:
+def parcels(delivery: Delivery, services: "Services", *, everything: bool, flat: bool) -> Iterator[Parcel]:
     """Give the results of a file; `everything`: also its errors, its retry file and its metadata.
 
     `flat`: by their names alone; else within the folder that they have in storage, which no other file shares.

@@ -3,12 +3,11 @@
 from collections import Counter
 from collections.abc import Iterator
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 import msgspec
 
-from adapters.services import Services
 from cli.deliveries import Delivery, deliveries_of, newest, nothing_of
 from cli.faults import Ending
 from cli.options import account_known, output_option, place_options
@@ -18,6 +17,9 @@ from cli.reach import services_of_place
 from cli.retrying import last_retry
 from domain.error_codes import OF_FILES, OF_LINES, OF_REQUESTS, OF_ROWS, OF_WAITING, ErrorCode
 from domain.service.request_lines import split_lines
+
+if TYPE_CHECKING:
+    from adapters.services import Services
 
 ROWS_SHOWN = 20
 SHOWN_TEXT = 200  # characters
@@ -115,7 +117,7 @@ def _meaning(code: str) -> str:
     return f"{known.meaning} {known.advice}" if known else "The service's own code: see the message."
 
 
-def _records(found: list[Delivery], codes: tuple[str, ...], services: Services) -> Iterator[bytes]:
+def _records(found: list[Delivery], codes: tuple[str, ...], services: "Services") -> Iterator[bytes]:
     """Give the error records of files, in their order."""
     for each in found:
         if each.metadata.errors:
@@ -149,7 +151,7 @@ def _row(record: dict[str, Any]) -> dict[str, str]:
     }
 
 
-def _tell_retries(found: list[Delivery], services: Services) -> None:
+def _tell_retries(found: list[Delivery], services: "Services") -> None:
     for each in found:
         if each.metadata.retry and (last := last_retry(each, services)) is not each:
             note(f"{each.file} was retried: aoai-batch errors {last.file}")

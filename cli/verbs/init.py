@@ -12,15 +12,13 @@ import yaml
 
 from cli.faults import CommandError, Ending
 from cli.output import note
-from cli.quote_work import QuoteWork
 from domain import names
-from domain.errors import InputFileError
-from domain.spec.job_spec import SpecDefaults, default_spec
+from domain.errors import InputFileError, JobSpecError, RowTemplateError
+from domain.spec.job_spec import SpecDefaults, default_spec, parse_spec
 from domain.spec.json_schema import schema
+from domain.spec.request_template import RequestTemplate
 from domain.spec.text_column import text_column
-from domain.templates.fields import template_mistake
 from formats.rows import Row
-from steps.table_rows import open_rows
 
 SCHEMA = ".batch.schema.json"  # hidden: neither `drop` nor the app takes it for an input file
 SAMPLE_ROWS = 100
@@ -96,10 +94,20 @@ def spec_text(text: str, others: Sequence[str], *, deployment: str = DEPLOYMENT,
 
 def reach(column: str) -> str:
     """Give the expression by which a template reads a column: its name, or where that is no name, its place in the row."""
-    is_name = re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", column) is not None
-    if is_name and template_mistake(f"{{{{ {column} }}}}") is None:
-        return column
-    return f"row[{json.dumps(column, ensure_ascii=False)}]"
+    return column if _is_read_as(column) else f"row[{json.dumps(column, ensure_ascii=False)}]"
+
+
+def _is_read_as(column: str) -> bool:
+    """Tell whether a template that has a column's bare name reads the column: some names have meanings of their own."""
+    if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", column) is None:
+        return False
+    document = {"deployment": DEPLOYMENT, "messages": [{"role": "user", "content": f"{{{{ {column} }}}}"}]}
+    try:
+        template = RequestTemplate(parse_spec(json.dumps(document).encode(), names.JOB_SPEC_NAMES[-1]))
+        request = json.loads(template.request(0, {column: "its value"}))
+    except (JobSpecError, RowTemplateError):
+        return False
+    return bool(request["body"]["messages"][0]["content"] == "its value")
 
 
 def _written(value: str) -> str:
@@ -115,6 +123,10 @@ def _columns_of(table: Path) -> tuple[str, list[str]]:
     """Give the column that holds the text, and the others. Raises CommandError for what is no table."""
     if not table.is_file():
         raise CommandError(f"There is no file {table}.", ending=Ending.REFUSED)
+    # Slow to import, and not needed for the help.
+    from cli.quote_work import QuoteWork  # noqa: PLC0415 - see above
+    from steps.table_rows import open_rows  # noqa: PLC0415 - see above
+
     spec = default_spec(SpecDefaults(deployment=DEPLOYMENT))
     work = QuoteWork(table, table.name)
     source = work.store.blobs.source(names.frozen_input(work.key), work.frozen.size)

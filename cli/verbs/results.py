@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from adapters.services import Services
 from cli.deliveries import Delivery, deliveries_of, newest, nothing_of
 from cli.faults import CommandError, Ending
 from cli.options import account_known, output_option, place_options
@@ -14,6 +14,9 @@ from cli.places import Place
 from cli.reach import services_of_place
 from cli.retrying import last_retry
 from cli.taking_home import Parcel, bring, parcels, pour
+
+if TYPE_CHECKING:
+    from adapters.services import Services
 
 COLUMNS = (
     Column("file", "File"),
@@ -84,14 +87,14 @@ def command(
     return _ending(found)
 
 
-def _ended(path: str, services: Services) -> list[Delivery]:
+def _ended(path: str, services: "Services") -> list[Delivery]:
     found = newest(deliveries_of(path, services))
     if not found:
         raise nothing_of(path, services)
     return found
 
 
-def _joined(delivery: Delivery, services: Services) -> Delivery:
+def _joined(delivery: Delivery, services: "Services") -> Delivery:
     """Give a delivery with the results and errors that the app has joined with those of its retries, where there are any."""
     last = last_retry(delivery, services)
     if last is delivery:

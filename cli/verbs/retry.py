@@ -1,10 +1,10 @@
 """`retry`: send again what failed, and nothing else."""
 
 import sys
+from typing import TYPE_CHECKING
 
 import click
 
-from adapters.services import Services
 from cli.app_api import AppApi
 from cli.deliveries import Delivery, deliveries_of, newest, nothing_of
 from cli.faults import CommandError, Ending
@@ -17,6 +17,9 @@ from cli.retrying import Retry, begin_retry, estimated_cost, last_retry, retry_p
 from cli.verbs.watch import look_seconds
 from cli.watching import ending_of, show_files, watch
 from domain.errors import ConflictError
+
+if TYPE_CHECKING:
+    from adapters.services import Services
 
 COLUMNS = (
     Column("file", "Retry of"),
@@ -65,7 +68,7 @@ def command(*, place: Place, paths: tuple[str, ...], yes: bool, watched: bool, a
     return ending_of(ends)
 
 
-def _to_retry(path: str, services: Services) -> list[Delivery]:
+def _to_retry(path: str, services: "Services") -> list[Delivery]:
     """Find the last runs that left something to be retried. Raises CommandError where nothing is."""
     found = newest(deliveries_of(path, services))
     if not found:
@@ -95,7 +98,7 @@ def _ask(fresh: list[Delivery]) -> None:
         raise CommandError("Nothing was sent.", ending=Ending.REFUSED)
 
 
-def _begin(delivery: Delivery, services: Services) -> Retry:
+def _begin(delivery: Delivery, services: "Services") -> Retry:
     try:
         return begin_retry(delivery, services)
     except ConflictError as error:

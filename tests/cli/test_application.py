@@ -28,6 +28,16 @@ def test_help_is_shown_before_anything_heavy_is_imported() -> None:
     assert "domain.settings" not in ran.stderr.split()
 
 
+def test_the_help_of_a_verb_waits_for_no_sdk() -> None:
+    """Nor does the completion of its options."""
+    code = "import sys, cli; [cli.main([name, '--help']) for name in sys.argv[1:]]; print(*sys.modules, file=sys.stderr)"
+    ran = subprocess.run(
+        [sys.executable, "-c", code, *VERBS], cwd=REPOSITORY, capture_output=True, text=True, check=True
+    )
+    loaded = {name.partition(".")[0] for name in ran.stderr.split()}
+    assert not loaded & {"azure", "openai", "aiohttp", "requests", "pyarrow"}
+
+
 @pytest.mark.parametrize("name", VERBS)
 def test_every_verb_has_help_with_examples(name: str) -> None:
     ran = aoai(name, "--help")

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cli.verbs.init import reach, spec_text
@@ -45,6 +45,7 @@ TEXTS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=1
 COLUMNS = st.lists(TEXTS, min_size=1, max_size=4, unique=True)
 
 
+@settings(max_examples=50)
 @given(COLUMNS)
 def test_columns_of_any_name_are_reached_and_carried_along(columns: list[str]) -> None:
     text, *others = columns
@@ -58,7 +59,14 @@ def test_columns_of_any_name_are_reached_and_carried_along(columns: list[str]) -
 
 @pytest.mark.parametrize(
     ("column", "told"),
-    [("text", "text"), ("lower", "lower"), ("if", 'row["if"]'), ("First Name", 'row["First Name"]')],
+    [
+        ("text", "text"),
+        ("lower", "lower"),
+        ("if", "if"),
+        ("true", 'row["true"]'),
+        ("row", 'row["row"]'),
+        ("First Name", 'row["First Name"]'),
+    ],
 )
 def test_a_column_is_reached_by_its_name_where_that_is_one(column: str, told: str) -> None:
     assert reach(column) == told
