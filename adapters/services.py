@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from adapters.malloc import give_memory_back
 from adapters.openai.known_batches import KnownBatches
+from adapters.openai.looks import Looks
 from adapters.own_process import OwnProcess
 from adapters.storage.account import Storage, open_storage
 from adapters.work.shard_cache import ShardCache
@@ -61,6 +62,11 @@ class Services:
     def batch_api(self) -> "BatchApi":
         """The Batch API."""
         return self.open_batch_api()
+
+    @cached_property
+    def looks(self) -> Looks:
+        """What this process has seen of the batches lately."""
+        return Looks(self.clock)
 
     @property
     def file_prefix(self) -> str:

@@ -70,6 +70,8 @@ class SnapshotSettings(msgspec.Struct, frozen=True, kw_only=True):
     poll_min_seconds: float = 60.0
     poll_max_seconds: float = 900.0
     deadline_seconds: float = 48 * 3600.0
+    # For so long a file waits in its snapshot for people to set its deployment right; then it is set aside.
+    misconfigured_seconds: float = 900.0
     max_cost: float | None = None  # estimated, of all files of the snapshot together
 
 
@@ -109,6 +111,7 @@ class ListedFile(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     size: int  # bytes
     fresh: bool = False  # claimed by this snapshot just now: no work on it has begun
     spec: SpecBlob | None = None  # the job spec that governs it; None: the settings do
+    waited: bool = False  # it was set aside until settings, its job spec or its deployment change
 
 
 class FileWork(msgspec.Struct, frozen=True, kw_only=True):
@@ -117,10 +120,12 @@ class FileWork(msgspec.Struct, frozen=True, kw_only=True):
     snapshot_id: str
     key: str
     fresh: bool = False
-    spec: SpecBlob | None = None  # for `prepare_file`
+    spec: SpecBlob | None = None  # for `prepare_file`, and for `hold_file`
     reason: str | None = None  # why the file is set aside, for `hold_file`
     needs_settings: bool = False  # it is set aside until settings change: a budget, a deployment
     needs_version: bool = False  # it is set aside until another version of the app is there
+    again_soon: bool = False  # it is tried again after a minute, and then ever more rarely
+    waited: bool = False  # as in the manifest
 
 
 class OpenShard(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -225,10 +230,14 @@ class Share(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PollRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """Input of `poll_batches`: id -> the status known so far; `share`: agree with the other snapshots as well."""
+    """Input of `poll_batches`: id -> the status known so far; `share`: agree with the other snapshots as well.
+
+    max_age: how old news may be, seconds; another snapshot may have looked lately.
+    """
 
     known: dict[str, str]
     share: ShareRequest | None = None
+    max_age: float = 0.0
 
 
 class BatchNews(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -246,10 +255,11 @@ class BatchNews(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 class PollAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """Answer of `poll_batches`: news by batch id, batches without news left out; what was agreed, where it was asked.
 
-    `complaint`: why some batches could not be looked at, for people.
+    `complaint`: why some batches could not be looked at, for people; `unseen` are their ids.
     """
 
     news: dict[str, BatchNews]
+    unseen: list[str] = []
     share: Share | None = None
     complaint: str = ""
 

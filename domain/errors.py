@@ -143,11 +143,16 @@ class QuotaFullError(PipelineError):
 class ConfigurationError(PipelineError):
     """Nothing will work until a person fixes a setting, a role or a deployment; the message says which.
 
-    Not permanent: it is asked again until it is fixed.
+    Not permanent: it is asked again until it is fixed. `of_storage`: it is the data account that does not let the app do this to
+    this blob, which says nothing about the service.
     """
 
     code = "configuration"
     permanent = False
+
+    def __init__(self, message: str, *, code: str | None = None, of_storage: bool = False) -> None:
+        super().__init__(message, code=code)
+        self.of_storage = of_storage
 
 
 class UnsupportedError(ConfigurationError):

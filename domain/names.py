@@ -203,6 +203,11 @@ def report(snapshot_id: str) -> str:
     return f"{SNAPSHOTS}{snapshot_id}/report.json"
 
 
+def finished_files(snapshot_id: str, part: int = 0) -> str:
+    """Name the list of a snapshot's finished files, or the blob in which a list that is full goes on."""
+    return f"{SNAPSHOTS}{snapshot_id}/done{f'-{part:05d}' if part else ''}.jsonl"
+
+
 def row_of(custom_id: str) -> int:
     """Give the number of the row that a request of a table was made of; -1 for an id that is none of ours."""
     number = custom_id.removeprefix(ROW_PREFIX)
@@ -225,6 +230,11 @@ def snapshot_of_share_record(blob: str) -> str:
 def rate_record(deployment: str) -> str:
     """Name the count of what is spent of a deployment's limits."""
     return f"rates/{hashlib.sha256(deployment.encode()).hexdigest()[:KEY_CHARS]}.json"
+
+
+def first_shard(number: int, plan_number: int = 0) -> str:
+    """Name the nth shard of a file, from 0. Each plan of a file has names of its own: traces of one mean nothing to the next."""
+    return f"0{plan_number}{number:04d}" if plan_number else f"{number:04d}"
 
 
 def child_shard(shard: str, number: int) -> str:

@@ -45,6 +45,9 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
     content_md5: str = ""  # of the content that was taken, in hexadecimal, where storage has it
     done_at: float = 0.0  # epoch seconds; delivered and archived, and the input file cannot be removed
     done_code: str = ""  # why it cannot, in storage's word
+    # What it was set aside beside: the basis of its plan (`domain.basis`), and its input file. Another one sets it free.
+    held_beside: str = ""
+    holds: int = 0  # times in a row that it was set aside to be tried again soon
     origin: Origin = Origin()  # of a retry: the run whose failed rows it holds
 
 
@@ -90,6 +93,8 @@ class Plan(msgspec.Struct, kw_only=True):
     engine: Engine = "batch"
     inputs_per_request: int = 1  # rows that may share a live call
     direct_deployment: str | None = None  # takes, live, what a batch has not answered by the deadline
+    basis: str = ""  # `domain.basis`; empty: it is made anew, unless something of it was sent
+    number: int = 0  # of the plans of this file that were taken back before
 
 
 class BatchRecord(msgspec.Struct, kw_only=True):

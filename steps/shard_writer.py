@@ -78,12 +78,18 @@ def first_shards(
     engine: Engine = "batch",
     *,
     output_tokens: int | None = None,
+    plan_number: int = 0,
 ) -> ShardWriter:
     """Open the shards that an input file is cut into."""
     max_requests, max_bytes = shard_limits(engine, settings, output_tokens)
+
+    def name(number: int) -> tuple[str, str]:
+        shard = names.first_shard(number, plan_number)
+        return shard, names.shard_file(key, shard)
+
     return ShardWriter(
         store.blobs.writer,
-        lambda number: (f"{number:04d}", names.shard_file(key, f"{number:04d}")),
+        name,
         max_requests=max_requests,
         max_bytes=max_bytes,
     )

@@ -12,6 +12,11 @@ log = logging.getLogger(__name__)
 _known = Recent(100)
 
 
+def is_started(snapshot_id: str) -> bool:
+    """Tell whether this process has seen a snapshot started lately."""
+    return snapshot_id in _known
+
+
 async def start_snapshot(client: df.DurableOrchestrationClient, request: SnapshotRequest) -> bool:
     """Start `process_snapshot` unless an instance of that id is or was there; True when this call started it.
 

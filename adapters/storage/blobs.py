@@ -147,6 +147,18 @@ class Container:
         with self._blob(name) as blob:
             return bytes(blob.download_blob(offset=offset, length=length, decompress=False).readall())
 
+    def read_on(self, name: str, offset: int) -> tuple[bytes, int]:
+        """Read an append blob from a byte to its end, and tell how many appends it has had; nothing and 0 at its end."""
+        try:
+            with self._blob(name) as blob:
+                download = blob.download_blob(offset=offset, decompress=False)
+                blocks = download.properties.append_blob_committed_block_count
+                return bytes(download.readall()), int(blocks or 0)
+        except PassingError as error:
+            if error.code != "InvalidRange":
+                raise
+        return b"", 0
+
     def write(
         self,
         name: str,

@@ -83,11 +83,15 @@ def _ours(error: AzureError, about: str) -> PipelineError:
     text = f"{about}: {str(error).partition(chr(10))[0]} ({code})"
     if storages in _NO_CONTAINER:
         return MissingContainerError(
-            f"{about}: the container is not there ({code}). Create it, or restore it.", code=code
+            f"{about}: the container is not there ({code}). Create it, or restore it.",
+            code=code,
+            of_storage=True,
         )
     if isinstance(error, ClientAuthenticationError) or status in _NO_ACCESS:
         return ConfigurationError(
-            f"No access to {about} ({code}). Check the identity's roles or the key.", code=code
+            f"No access to {about} ({code}). Check the identity's roles or the key.",
+            code=code,
+            of_storage=True,
         )
     if not storages or storages in _UNDER_WAY:
         return PassingError(text, code=code)

@@ -215,6 +215,8 @@ def _claim_metadata(claim: Claim) -> dict[str, str]:
         "content_md5": claim.content_md5,
         "done_at": str(claim.done_at) if claim.done_at else "",
         "done_code": quote(claim.done_code),
+        "held_beside": claim.held_beside,
+        "holds": str(claim.holds) if claim.holds else "",
         **metadata_of_retry(claim.origin),
     }
     return {name: value for name, value in fields.items() if value}  # an empty value does not come back
@@ -234,6 +236,8 @@ def _claim_from(metadata: Mapping[str, str]) -> Claim:
         content_md5=metadata.get("content_md5", ""),
         done_at=_seconds(metadata.get("done_at", "")),
         done_code=unquote(metadata.get("done_code", "")),
+        held_beside=metadata.get("held_beside", ""),
+        holds=int(_seconds(metadata.get("holds", ""))),
         origin=origin_of(metadata),
     )
 

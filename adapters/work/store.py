@@ -4,6 +4,7 @@ from adapters.storage.blobs import Container
 from adapters.work.attempts import Attempts
 from adapters.work.blobs import WorkBlobs
 from adapters.work.claims import Claims
+from adapters.work.finished import FinishedFiles
 from adapters.work.ledgers import Ledgers, Plans
 from adapters.work.rates import Rates
 from adapters.work.send_log import SendLogs
@@ -24,6 +25,7 @@ class WorkStore:
         self.blobs = WorkBlobs(work)
         self.send_logs = SendLogs(work)
         self.snapshots = Snapshots(work)
+        self.finished = FinishedFiles(work)
         self.shares = Shares(work)
         self.rates = Rates(work)
 
@@ -33,7 +35,12 @@ class WorkStore:
 
     def drop_all_but_claim(self, key: str) -> None:
         """Remove the records about a file that is done, but for the claim on it, the plan last: it tells that this is left."""
-        records = [entry.name for entry in self._work.list(names.file_folder(key))]
-        for name in sorted(records, key=lambda name: name == names.plan(key)):
-            if name != names.frozen_input(key):
-                self.blobs.purge(name)
+        self.drop_all_but_plan(key)
+        self.blobs.purge(names.plan(key))
+
+    def drop_all_but_plan(self, key: str) -> None:
+        """Remove the records about a file, but for the claim on it and its plan."""
+        kept = (names.frozen_input(key), names.plan(key))
+        for entry in list(self._work.list(names.file_folder(key))):
+            if entry.name not in kept:
+                self.blobs.purge(entry.name)

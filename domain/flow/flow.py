@@ -130,13 +130,20 @@ class Flow(msgspec.Struct, kw_only=True):
             self.drop(s, f"{fault.code}: {fault.message}", needs_version=fault.final)
 
     def drop(
-        self, s: ShardState, reason: str, *, needs_settings: bool = False, needs_version: bool = False
+        self,
+        s: ShardState,
+        reason: str,
+        *,
+        needs_settings: bool = False,
+        needs_version: bool = False,
+        again_soon: bool = False,
     ) -> None:
         """Leave a shard as it is in `work/`, and have its file set aside for a reason that people read."""
         s.move(ShardStep.LEFT)
         self.shards.remove(s)
         file = self.file(s.key)
         file.hold_reason, file.needs_settings, file.needs_version = reason, needs_settings, needs_version
+        file.again_soon = again_soon
 
     def leave(self, file: FileState, end: FileEnd) -> None:
         """Let a file leave the flow."""
@@ -156,6 +163,7 @@ class Flow(msgspec.Struct, kw_only=True):
                         file.hold_reason,
                         needs_settings=file.needs_settings,
                         needs_version=file.needs_version,
+                        again_soon=file.again_soon,
                     )
                 else:
                     file.move(FileStep.WRITE)
@@ -183,7 +191,12 @@ class Flow(msgspec.Struct, kw_only=True):
         admitted, self.backlog = self.backlog[: max(room, 0)], self.backlog[max(room, 0) :]
         self.files += [
             FileState(
-                key=listed.key, path=listed.path, size=listed.size, fresh=listed.fresh, spec=listed.spec
+                key=listed.key,
+                path=listed.path,
+                size=listed.size,
+                fresh=listed.fresh,
+                spec=listed.spec,
+                waited=listed.waited,
             )
             for listed in admitted
         ]

@@ -43,6 +43,11 @@ class PollClock(msgspec.Struct):
     next_at: float = 0.0
     complaint: str = ""  # why the last look has not seen everything, for people
 
+    @property
+    def max_age(self) -> float:
+        """How old news may be that another snapshot has asked for, seconds: half of the wait, so that little is seen late."""
+        return self.interval / 2
+
     def after_submission(self, now: float, settings: SnapshotSettings) -> None:
         """Look soon at a new batch, however patient the clock had become."""
         due = later(now, settings.poll_min_seconds)

@@ -79,6 +79,8 @@ class FileState(msgspec.Struct, kw_only=True, omit_defaults=True):
     hold_reason: str | None = None
     needs_settings: bool = False
     needs_version: bool = False
+    again_soon: bool = False
+    waited: bool = False
 
     def move(self, step: FileStep) -> None:
         """Go to another step, where everything begins anew. Raises ForbiddenMoveError."""
@@ -86,10 +88,18 @@ class FileState(msgspec.Struct, kw_only=True, omit_defaults=True):
             raise ForbiddenMoveError(f"{self.path}: from {self.step} to {step}")
         self.step, self.tries, self.reasons, self.not_before = step, 0, {}, 0.0
 
-    def hold(self, reason: str, *, needs_settings: bool = False, needs_version: bool = False) -> None:
+    def hold(
+        self,
+        reason: str,
+        *,
+        needs_settings: bool = False,
+        needs_version: bool = False,
+        again_soon: bool = False,
+    ) -> None:
         """Set the file aside, for a reason that people read, and until settings or the app change, where that may help."""
         self.move(FileStep.HOLD)
         self.hold_reason, self.needs_settings, self.needs_version = reason, needs_settings, needs_version
+        self.again_soon = again_soon
 
 
 class ShardState(msgspec.Struct, kw_only=True, omit_defaults=True):

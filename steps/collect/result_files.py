@@ -79,13 +79,16 @@ class ResultFiles:
         if self._broken_bytes > MOST_BROKEN_BYTES:
             raise PassingError(f"lines of {name} are no answers ({error})", code="broken_result")
 
-    def check_whole(self) -> None:
-        """Make sure that what is not there was never there. Raises PassingError for files to be read again.
+    def check_lines(self) -> None:
+        """Make sure that no answer is hidden in a line that is none. Raises PassingError for files to be read again."""
+        for name, error in self._faults.items():
+            raise PassingError(f"a line of {name} is no answer ({error})", code="broken_result")
+
+    def check_sizes(self) -> None:
+        """Make sure that the files came whole, by the sizes that are told. Raises PassingError for files to be read again.
 
         A download may end early, even at the end of a line, and something else may have answered in the service's place.
         """
-        for name, error in self._faults.items():
-            raise PassingError(f"a line of {name} is no answer ({error})", code="broken_result")
         for name, size in self._sizes.items():
             told = self._size_of(name)
             if told is not None and told != size:

@@ -101,8 +101,9 @@ class BatchResults:
         if named_late:
             raise PassingError(f"{named_late} were named late", code="output_file_unnamed")
         untold = untold_answers(seen, answered=answered, done_before=self._ended.done)
+        self._files.check_sizes()
         if untold is None or untold:
-            self._files.check_whole()
+            self._files.check_lines()
         if untold:
             raise PassingError(untold, code="answers_missing")
 

@@ -8,6 +8,7 @@ from adapters.work.claims import Claims
 from domain.contracts import FileWork
 from domain.errors import BlockedError, NotFoundError, PassingError
 from domain.results.output_paths import output_paths
+from steps.deliver.listing import add_to_list, summary
 from steps.deliver.removal import remove_input
 
 log = logging.getLogger(__name__)
@@ -31,6 +32,8 @@ def archive(work: FileWork, services: Services) -> None:
             f"{name}: the copy is being made.", code="copy_pending", retry_after=COPY_WAIT_SECONDS
         )
     kept = remove_input(work.key, plan.path, plan.etag, plan.size, services)
+    # The records go next, and a repetition would find none of what the line tells.
+    add_to_list(work, summary(work.key, plan, paths, services), services)
     if kept is None:
         store.drop_file(work.key)
         return

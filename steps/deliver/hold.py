@@ -6,10 +6,18 @@ import msgspec
 
 from adapters.services import Services
 from adapters.version import app_version
+from domain.basis import basis_of
 from domain.contracts import FileWork
+from domain.errors import NotFoundError
+from domain.records import Claim
+from domain.results.finished import MOST_REASON_CHARS, FinishedFile
 from domain.settings import Settings
+from steps.deliver.listing import add_to_list
 
 HOLD_SECONDS = 6 * 3600.0
+# What is tried again soon, after twice the time each time: what people set right is noticed at once, what comes right by
+# itself after as long again as it took.
+FIRST_HOLD_SECONDS = 60.0
 # A time that is over; 0 would say that the file was not set aside.
 RELEASED = 1.0
 
@@ -24,13 +32,24 @@ def hold(work: FileWork, services: Services) -> None:
         return  # finished or taken over: nothing of ours to hold
     claim, etag = found
     log.error("%s is set aside: %s", claim.path, work.reason)
+    seconds = min(FIRST_HOLD_SECONDS * 2.0 ** min(claim.holds, 20), HOLD_SECONDS)
     held = msgspec.structs.replace(
         claim,
-        held_until=services.clock() + HOLD_SECONDS,
+        held_until=services.clock() + (seconds if work.again_soon else HOLD_SECONDS),
         held_for=work.reason or "",
         held_by=_held_by(work, services.settings),
+        held_beside=_beside(work, claim, services) if work.needs_settings else "",
+        holds=claim.holds + 1 if work.again_soon else 0,
     )
-    claims.replace(work.key, held, etag)
+    if claims.replace(work.key, held, etag):
+        line = FinishedFile(
+            key=work.key,
+            path=claim.path,
+            state="held",
+            at=services.clock(),
+            reason=held.held_for[:MOST_REASON_CHARS],
+        )
+        add_to_list(work, line, services)
 
 
 def release(key: str, services: Services) -> bool:
@@ -42,7 +61,16 @@ def release(key: str, services: Services) -> bool:
     claim, etag = found
     services.work.attempts.forget(key)
     log.warning("%s is released", claim.path)
-    return claims.replace(key, msgspec.structs.replace(claim, held_until=RELEASED, held_by=""), etag)
+    return claims.replace(key, msgspec.structs.replace(claim, held_until=RELEASED, held_by="", holds=0), etag)
+
+
+def _beside(work: FileWork, claim: Claim, services: Services) -> str:
+    """Give what a file is set aside beside: its job spec, and what lies in its place."""
+    try:
+        there = services.storage.input.entry(claim.path).etag
+    except NotFoundError:
+        there = ""
+    return basis_of(work.spec, services.settings.spec_defaults, input_etag=there)
 
 
 def _held_by(work: FileWork, settings: Settings) -> str:

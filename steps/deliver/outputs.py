@@ -18,6 +18,7 @@ from domain.lineage import Origin, metadata_beside, metadata_of_retry
 from domain.records import Plan
 from domain.results import error_records
 from domain.results.error_codes import ErrorCodes
+from domain.results.finished import finished_file
 from domain.results.metadata import Metadata, file_metadata
 from domain.results.output_paths import OutputPaths, output_paths
 from domain.service.outcomes import Tally
@@ -77,6 +78,7 @@ class Delivery:
         metadata.error_codes = codes.by_number()
         metadata.errors, metadata.archived_input = self._paths.errors, self._paths.rejected_input
         self._write_metadata(self._storage.error, self._paths.error_metadata, metadata)
+        self._keep(metadata, self._paths.error_metadata)
         return WrittenOutputs(tally=tally, rejected=True)
 
     def processed(self) -> WrittenOutputs:
@@ -99,6 +101,7 @@ class Delivery:
         self._write_metadata(self._storage.processed, paths.processed_metadata, metadata)
         if tally.errors:
             self._write_metadata(self._storage.error, paths.error_metadata, metadata)
+        self._keep(metadata, paths.processed_metadata)
         return WrittenOutputs(tally=tally)
 
     def _records(self, **sinks: LazyWriter) -> RequestRecords | TableRecords:
@@ -157,3 +160,8 @@ class Delivery:
     def _write_metadata(self, container: Container, name: str, metadata: Metadata) -> None:
         metadata.tell_compat()
         container.write(name, msgspec.json.format(msgspec.json.encode(metadata), indent=2) + b"\n")
+
+    def _keep(self, metadata: Metadata, document: str) -> None:
+        """Remember what the file's line in the list of finished files tells."""
+        file = finished_file(self._key, metadata, document=document, at=0.0)
+        self._store.finished.keep(file)

@@ -3,6 +3,7 @@
 import random
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 
 import msgspec
 
@@ -11,6 +12,7 @@ from adapters.threads import in_thread
 from adapters.version import app_version
 from adapters.work.claims import Claimed, Records
 from domain import names
+from domain.basis import basis_of
 from domain.errors import JobSpecError, PassingError
 from domain.records import Claim, InputFile, SpecBlob
 from domain.settings import Settings
@@ -54,13 +56,18 @@ class Survey:
         return bool(self.unclaimed or self.orphaned or self.mine)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Look:
     """One look at storage: the input files, the job specs among them, and the records about files."""
 
     inputs: list[InputFile]
     specs: JobSpecs
     records: Records
+
+    @cached_property
+    def etags(self) -> dict[str, str]:
+        """The input files' ETags, by path."""
+        return {file.path: file.etag for file in self.inputs}
 
     @property
     def done(self) -> list[Claimed]:
@@ -81,7 +88,7 @@ async def survey(services: Services, is_alive: IsAlive, *, snapshot_id: str) -> 
         found
         for found in seen.unfinished
         if found.claim.snapshot_id != snapshot_id
-        and not is_held(found.claim, services.settings, now)
+        and not is_held(found.claim, seen, services.settings, now)
         and not seen.records.refused(found.key, now)
     ]
     # A file that was set aside has left its snapshot, alive or not: once it is free, it is anyone's.
@@ -124,12 +131,18 @@ def has_new_strays(found: Survey) -> bool:
     return bool(new)
 
 
-def is_held(claim: Claim, settings: Settings, now: float) -> bool:
+def is_held(claim: Claim, seen: Look, settings: Settings, now: float) -> bool:
     """Tell whether a file is still set aside.
 
-    One that waits for other settings, or for another version of the app, is not when they have changed.
+    One that waits for other settings, for another version of the app, or for its job spec is not when that has changed, nor
+    when another file lies in its place, or none.
     """
-    return claim.held_until > now and claim.held_by in ("", settings.digest, app_version())
+    if claim.held_until <= now or claim.held_by not in ("", settings.digest, app_version()):
+        return False
+    if not claim.held_beside:
+        return True
+    governing, there = seen.specs.governing(claim.path), seen.etags.get(claim.path, "")
+    return claim.held_beside == basis_of(governing, settings.spec_defaults, input_etag=there)
 
 
 def list_inputs(services: Services) -> tuple[list[InputFile], JobSpecs]:

@@ -7,6 +7,7 @@ from adapters.storage.blobs import COPY_WAIT_SECONDS
 from adapters.work.claims import FrozenInput
 from adapters.work.store import WorkStore
 from domain import names
+from domain.basis import basis_of
 from domain.contracts import FileWork, PreparedFile
 from domain.errors import InputFileError, JobSpecError, NotFoundError
 from domain.records import Ledger, Plan
@@ -18,6 +19,7 @@ from formats.ready_made import LinesHold, beginning, look_at_lines, refuse_what_
 from formats.text.gunzip import GZIP_MAGIC
 from steps.containment import HARMLESS_BYTES, Contained
 from steps.job_specs import read_spec
+from steps.prepare.old_plan import OldPlan
 from steps.prepare.ready_made import RequestPreparation
 from steps.prepare.settling import settle
 from steps.prepare.table import TablePreparation
@@ -44,17 +46,24 @@ def _prepare(work: FileWork, services: Services) -> PreparedFile:
     frozen = store.claims.open_input(work.key)
     if frozen is None or frozen.claim.snapshot_id != work.snapshot_id:
         return PreparedFile(gone=True)  # finished, or taken over by another snapshot
+    number = 0
     if plan is not None:
-        return _go_on(plan, store.ledgers.of_shards(work.key, plan.shards), settings)
+        old = OldPlan(work, plan, services)
+        if old.is_withdrawn(frozen):
+            store.drop_file(work.key)  # what lies in its place, if anything does, is a file of its own
+            return PreparedFile(gone=True)
+        if not old.is_outdated():
+            return _go_on(plan, store.ledgers.of_shards(work.key, plan.shards), settings)
+        number = old.take_back()
     if unready := _unready(work, frozen, services):
         return unready
     if _is_harmless(work, frozen):
-        return _planned(work, frozen, services)
+        return _planned(work, frozen, services, number)
     contained = Contained("prepare_file", work.key, services, words="it was prepared")
     return contained.run(
         work,
         PreparedFile,
-        lambda: _planned(work, frozen, services),
+        lambda: _planned(work, frozen, services, number),
         is_done=lambda prepared: prepared.held is None and not prepared.gone,
     )
 
@@ -69,15 +78,16 @@ def _is_harmless(work: FileWork, frozen: FrozenInput) -> bool:
     return not frozen.first_piece().startswith(GZIP_MAGIC)
 
 
-def _planned(work: FileWork, frozen: FrozenInput, services: Services) -> PreparedFile:
+def _planned(work: FileWork, frozen: FrozenInput, services: Services, number: int) -> PreparedFile:
     store, settings = services.work, services.settings
     try:
-        plan = _make_plan(work, frozen, services)
+        plan = _make_plan(work, frozen, services, number)
     except JobSpecError as error:
         return PreparedFile(held=str(error))
     except NotFoundError:
         store.drop_file(work.key)  # its job spec has changed since the snapshot was taken: it is taken anew
         return PreparedFile(gone=True)
+    plan.basis = basis_of(work.spec, settings.spec_defaults)
     store.plans.write(work.key, plan)
     return _go_on(plan, {}, settings) if _is_still_ours(work, store) else PreparedFile(gone=True)
 
@@ -115,7 +125,7 @@ def _go_on(plan: Plan, ledgers: Mapping[str, Ledger], settings: Settings) -> Pre
     )
 
 
-def _make_plan(work: FileWork, frozen: FrozenInput, services: Services) -> Plan:
+def _make_plan(work: FileWork, frozen: FrozenInput, services: Services, number: int) -> Plan:
     """Make a plan of a file, whatever it holds. Raises JobSpecError, NotFoundError for the spec of a table."""
     settings = services.settings
 
@@ -124,7 +134,7 @@ def _make_plan(work: FileWork, frozen: FrozenInput, services: Services) -> Plan:
             return None
         return read_spec(services.storage.input, work.spec, settings.spec_defaults)
 
-    return make_plan(work.key, frozen, read_governing, store=services.work, settings=settings)
+    return make_plan(work.key, frozen, read_governing, store=services.work, settings=settings, number=number)
 
 
 def make_plan(
@@ -134,17 +144,20 @@ def make_plan(
     *,
     store: WorkStore,
     settings: Settings,
+    number: int = 0,
 ) -> Plan:
     """Make a plan of a file, with the job spec that governs it, which is read where it matters.
 
     Raises what reading the job spec raises.
     """
     preparation: RequestPreparation | TablePreparation
-    preparation = RequestPreparation(key, frozen, store=store, settings=settings)
+    preparation = RequestPreparation(key, frozen, store=store, settings=settings, plan_number=number)
     try:
         if spec := _spec_of(frozen, read_governing, settings):
             source = store.blobs.source(names.frozen_input(key), frozen.size, frozen.chunks())
-            preparation = TablePreparation(key, frozen, source, spec, store=store, settings=settings)
+            preparation = TablePreparation(
+                key, frozen, source, spec, store=store, settings=settings, plan_number=number
+            )
         return preparation.plan()
     except InputFileError as error:
         return preparation.refuse(error.code, str(error))

@@ -32,7 +32,15 @@ class RequestPreparation:
     one, and one whose blob says how it is encoded, go there at once.
     """
 
-    def __init__(self, key: str, frozen: FrozenInput, *, store: WorkStore, settings: Settings) -> None:
+    def __init__(
+        self,
+        key: str,
+        frozen: FrozenInput,
+        *,
+        store: WorkStore,
+        settings: Settings,
+        plan_number: int = 0,
+    ) -> None:
         self._key, self._path, self._size = key, frozen.claim.path, frozen.size
         self._store, self._settings = store, settings
         self._as_it_is = not frozen.content_encoding and not is_packed(frozen.first_piece())
@@ -43,6 +51,7 @@ class RequestPreparation:
             etag=claim.etag,
             timestamp=claim.timestamp,
             size=frozen.size,
+            number=plan_number,
             origin=claim.origin,
         )
 
@@ -121,7 +130,8 @@ class RequestPreparation:
         if plan.requests > max_requests or self._size > max_bytes:
             return None
         blob = names.frozen_input(self._key)
-        plan.shards = [PlannedShard(shard="0000", blob=blob, requests=plan.requests, size=self._size)]
+        shard = names.first_shard(0, plan.number)
+        plan.shards = [PlannedShard(shard=shard, blob=blob, requests=plan.requests, size=self._size)]
         return plan
 
     def _too_many(self, bytes_so_far: int) -> bool:
@@ -131,7 +141,7 @@ class RequestPreparation:
     def _write_shards(self) -> Plan:
         checker = RequestChecker(self._settings.azure_openai_deployment)
         plan = msgspec.structs.replace(self._empty_plan)
-        shards = first_shards(self._key, self._store, self._settings)
+        shards = first_shards(self._key, self._store, self._settings, plan_number=plan.number)
         meter: TokenMeter | None = None
         invalid = self._store.blobs.lazy_writer(names.invalid_lines(self._key))
         for found in self._checked(checker):

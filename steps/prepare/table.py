@@ -45,6 +45,7 @@ class TablePreparation:
         *,
         store: WorkStore,
         settings: Settings,
+        plan_number: int = 0,
     ) -> None:
         self._key, self._source, self._spec = key, source, spec
         self._store, self._settings = store, settings
@@ -56,6 +57,7 @@ class TablePreparation:
             etag=claim.etag,
             timestamp=claim.timestamp,
             size=frozen.size,
+            number=plan_number,
             origin=claim.origin,
             spec=spec,
             model=spec.deployment,
@@ -77,6 +79,7 @@ class TablePreparation:
             self._settings,
             plan.engine,
             output_tokens=self._spec.target.most_output_tokens(self._spec.parameters),
+            plan_number=plan.number,
         )
         invalid = self._store.blobs.lazy_writer(names.invalid_lines(self._key))
         causes = Causes()

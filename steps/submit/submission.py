@@ -107,6 +107,8 @@ class Submission:
             log.warning("%s/%s is being submitted by another process", self._work.key, self._shard.shard)
             return Submitted(wait_seconds=CONFLICT_WAIT_SECONDS)
         except (QuotaFullError, ConfigurationError) as error:
+            if isinstance(error, ConfigurationError) and error.of_storage:
+                raise  # this blob's affair: it is waited out by this shard, and no deployment stands still for it
             if error.code == FILE_QUOTA_CODE:  # what is left of dead runs may be what fills it
                 delete_orphans(self._services)
             return self._paused(error)

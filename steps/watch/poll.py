@@ -1,8 +1,6 @@
 """Look at all active batches at once: a listing for many, a direct look at those it does not show."""
 
 import logging
-from collections.abc import Mapping
-from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -16,7 +14,6 @@ from steps.watch.share import share
 if TYPE_CHECKING:
     from adapters.openai.batch_api import BatchApi
 
-PAGE_SIZE = 100  # batches per page of a listing
 COUNTED_BATCHES = 50  # with fewer than this, progress counts are news as well
 
 log = logging.getLogger(__name__)
@@ -27,7 +24,7 @@ def poll(request: PollRequest, services: Services) -> PollAnswer:
 
     The agreement is the lesser of the two: a fault in it costs no news, and it is asked for again.
     """
-    answer = _look(request.known, services.batch_api)
+    answer = _look(request, services)
     if request.share is None:
         return answer
     try:
@@ -37,19 +34,19 @@ def poll(request: PollRequest, services: Services) -> PollAnswer:
         return answer
 
 
-def _look(known: Mapping[str, str], api: "BatchApi") -> PollAnswer:
-    """Give what is new about the batches: one call per hundred of them, plus one for each that is not listed."""
-    seen: dict[str, BatchView | None] = {**_listed(set(known), api)} if len(known) > 1 else {}
+def _look(request: PollRequest, services: Services) -> PollAnswer:
+    """Give what is new about the batches: one call per hundred of all that are waited for, one for each that is not listed."""
+    known, api = request.known, services.batch_api
+    seen: dict[str, BatchView | None] = {**services.looks.listed(known.keys(), request.max_age, api)}
     unfound, complaint = {}, ""
     for batch_id in known.keys() - seen.keys():
         try:
-            seen[batch_id] = api.batch(batch_id)
+            seen[batch_id] = services.looks.directly(batch_id, api)
         except (NotFoundError, ConfigurationError) as error:
             unfound[batch_id] = error
     if unfound:
         try:
-            listed = _listed(unfound.keys(), api, all_pages=True)
-            seen |= {batch_id: listed.get(batch_id) for batch_id in unfound}
+            seen |= _in_all_pages(set(unfound), api)
         except PipelineError as error:
             # A wrong api-version, a wrong path and a gateway answer with 404 as well: nothing was seen of these.
             if not seen:
@@ -63,19 +60,17 @@ def _look(known: Mapping[str, str], api: "BatchApi") -> PollAnswer:
         for batch_id, told in news.items()
         if told.ended or told.lost or told.status != known[batch_id] or (counts and told.done)
     }
-    return PollAnswer(news=told, complaint=complaint)
+    return PollAnswer(news=told, complaint=complaint, unseen=sorted(known.keys() - seen.keys()))
 
 
-def _listed(wanted: AbstractSet[str], api: "BatchApi", *, all_pages: bool = False) -> dict[str, BatchView]:
-    """Find batches in the list: in its first pages, for old ones behind many newer ones are not worth paging for.
-
-    Or in all pages, where it matters that one is in none of them.
-    """
-    found: dict[str, BatchView] = {}
-    for batch in api.batches(pages=None if all_pages else -(-len(wanted) // PAGE_SIZE)):
-        if batch.batch_id in wanted:
-            found[batch.batch_id] = batch
-            if len(found) == len(wanted):
+def _in_all_pages(wanted: set[str], api: "BatchApi") -> dict[str, BatchView | None]:
+    """Find batches in the list, read to its end; None: it is in no page."""
+    found: dict[str, BatchView | None] = dict.fromkeys(wanted)
+    for view in api.batches():
+        if view.batch_id in wanted:
+            found[view.batch_id] = view
+            wanted.remove(view.batch_id)
+            if not wanted:
                 break
     return found
 

@@ -30,6 +30,7 @@ from adapters.own_process import OwnProcess
 from adapters.services import Services, services_of
 from adapters.storage.append_blob import AppendBlob
 from adapters.storage.blobs import BlobEntry, Container
+from adapters.work.finished import FinishedFiles
 from adapters.work.send_log import SendLog, SendLogs
 from adapters.work.store import WorkStore
 from domain.contracts import (
@@ -179,9 +180,19 @@ class FusedSendLogs(SendLogs):
         return SendLog(FusedAppendBlob(AppendBlob(self._work, name), self._fuse), position, note)
 
 
+class FusedFinishedFiles(FinishedFiles):
+    def __init__(self, work: Container, fuse: Fuse) -> None:
+        super().__init__(work)
+        self._fuse = fuse
+
+    def _blob(self, name: str) -> AppendBlob:
+        return FusedAppendBlob(super()._blob(name), self._fuse)
+
+
 class FusedStore(WorkStore):
     def __init__(self, work: Container, fuse: Fuse) -> None:
         super().__init__(work)
+        self.finished = FusedFinishedFiles(work, fuse)
         self.send_logs = FusedSendLogs(work, fuse)
 
 

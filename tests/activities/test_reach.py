@@ -7,6 +7,8 @@ import pytest
 
 from domain.service.reach import reaches_to
 from local.azure_openai import RunningService
+from local.azurite import Azurite
+from tests import storage_proxy
 from tests.activities.conftest import MakePipeline
 from tests.activities.request_files import requests
 
@@ -80,3 +82,18 @@ def test_a_refused_upload_is_every_batchs(make_pipeline: MakePipeline, service: 
     flow = pipeline.begin()
     pipeline.live(flow, until=lambda: bool(flow.pauses.by_model))
     assert set(flow.pauses.by_model) == {"*"}
+
+
+@pytest.mark.parametrize("code", ["AuthorizationPermissionMismatch", "ContainerNotFound"])
+def test_what_storage_refuses_while_a_shard_is_submitted_is_that_shards_affair(
+    make_pipeline: MakePipeline, azurite: Azurite, code: str
+) -> None:
+    with storage_proxy.running(azurite) as proxy:
+        pipeline = make_pipeline(DATA=proxy.connection_string)
+        pipeline.drop("a.jsonl", requests(["a"]))
+        pipeline.drop("b.jsonl", requests(["b"]))
+        proxy.fault = storage_proxy.Fault("write work/ledger", code, times=1)
+        flow = pipeline.begin()
+        paused: set[str] = set()
+        pipeline.live(flow, look=lambda: paused.update(flow.pauses.by_model))
+        assert (proxy.fault.met, flow.totals.done, paused) == (1, 2, set())

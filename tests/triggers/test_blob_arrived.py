@@ -46,6 +46,7 @@ def started(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     monkeypatch.setenv("DATA", ACCOUNT)
     monkeypatch.setenv("AZURE_OPENAI_ENDPOINT", "http://127.0.0.1:9")
     monkeypatch.setattr(blob_arrived, "start_snapshot", start)
+    monkeypatch.setattr(blob_arrived, "brings_something", lambda *_: True)
     services.cache_clear()
     yield found
     services.cache_clear()

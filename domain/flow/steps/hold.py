@@ -20,9 +20,11 @@ class Hold(FileCall):
             snapshot_id=flow.snapshot_id,
             key=file.key,
             fresh=file.fresh,
+            spec=file.spec,
             reason=file.hold_reason,
             needs_settings=file.needs_settings,
             needs_version=file.needs_version,
+            again_soon=file.again_soon,
         )
 
     def answered(self, flow: Flow, call: Call, ok: Any, now: float) -> None:

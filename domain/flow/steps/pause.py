@@ -4,8 +4,9 @@ from domain.contracts import Pause
 from domain.flow.flow import Flow
 from domain.flow.pacing import later
 from domain.flow.state import ShardState
+from domain.service.reach import WHOLE_RESOURCE
 
-# So many shards may wait for a person to set something right; the files of more are set aside, until settings change.
+# So many shards may wait for a person to set something right; the files of more are set aside at once.
 MOST_MISCONFIGURED = 200
 
 
@@ -22,8 +23,21 @@ def pause(flow: Flow, s: ShardState, why: Pause, now: float) -> None:
     flow.shards.remove(s)
     flow.shards.append(s)
     if why.kind == "configuration":
-        for surplus in _stopped_alike(flow, s)[MOST_MISCONFIGURED:]:
-            flow.drop(surplus, why.message, needs_settings=True)
+        _set_aside(flow, s, why, is_over=now - since >= flow.settings.misconfigured_seconds)
+
+
+def _set_aside(flow: Flow, s: ShardState, why: Pause, *, is_over: bool) -> None:
+    """Set aside the files that a person has to set something right for: all of them when the time for that is over.
+
+    Their claims stay, each is free as soon as its job spec is another, and none occupies the snapshot. What stops the whole
+    resource is waited for here: it concerns all files, and no job spec.
+    """
+    of_deployment = is_over and (why.reach or why.model or WHOLE_RESOURCE) != WHOLE_RESOURCE
+    stopped = _stopped_alike(flow, s)
+    if of_deployment and s.failing_since:
+        stopped.append(s)
+    for surplus in stopped[0 if of_deployment else MOST_MISCONFIGURED :]:
+        flow.drop(surplus, why.message, needs_settings=True, again_soon=True)
 
 
 def _stopped_alike(flow: Flow, s: ShardState) -> list[ShardState]:

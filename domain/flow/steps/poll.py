@@ -5,6 +5,7 @@ from typing import Any
 
 from domain.contracts import BatchNews, Fault, OpenShard, PollAnswer, PollRequest, from_wire, to_wire
 from domain.flow.flow import Flow
+from domain.flow.pacing import MAX_PASSING_TRIES
 from domain.flow.state import Call, ShardState, ShardStep
 from domain.flow.step import Due, Step
 from domain.flow.steps.cancel import PATIENCE_POLLS
@@ -37,7 +38,8 @@ class Poll(Step[Flow]):
         active = (s for s in flow.shards_in(ShardStep.ACTIVE) if s.identity not in busy)
         known = {s.batch_id: s.status for s in active if s.batch_id}
         if known:
-            yield Call(self.activity, to_wire(PollRequest(known=known, share=share_at_poll(flow, now))))
+            request = PollRequest(known=known, share=share_at_poll(flow, now), max_age=flow.poll.max_age)
+            yield Call(self.activity, to_wire(request))
 
     def answered(self, flow: Flow, call: Call, ok: Any, now: float) -> None:
         """Take the news about each batch that was asked for."""
@@ -45,38 +47,48 @@ class Poll(Step[Flow]):
         if told.share:
             agreed(flow, told.share, now)
         moved = [
-            apply_news(flow, s, told.news.get(s.batch_id or ""), now) for s in self._asked_for(flow, call)
+            _not_seen(flow, s, now)
+            if s.batch_id in told.unseen
+            else apply_news(flow, s, told.news.get(s.batch_id or ""), now)
+            for s in self._asked_for(flow, call)
         ]
         flow.poll.after_poll(now, flow.settings, progress=any(moved))
         flow.poll.complaint = told.complaint
 
     def failed(self, flow: Flow, call: Call, fault: Fault, now: float) -> None:
-        """Look again later. A look that failed has seen nothing; only the wait for a cancellation has a limit by count."""
-        given_up = [
-            apply_news(flow, s, None, now, looked=False)
-            for s in self._asked_for(flow, call)
-            if s.cancel_asked
-        ]
-        flow.poll.after_poll(now, flow.settings, progress=any(given_up), fault=fault)
+        """Look again later. A look that failed has seen nothing."""
+        moved = [_not_seen(flow, s, now) for s in self._asked_for(flow, call)]
+        flow.poll.after_poll(now, flow.settings, progress=any(moved), fault=fault)
         flow.poll.complaint = fault.message
 
     def _asked_for(self, flow: Flow, call: Call) -> list[ShardState]:
         return [s for s in flow.shards_in(ShardStep.ACTIVE) if s.batch_id in call.input["known"]]
 
 
-def apply_news(flow: Flow, s: ShardState, told: BatchNews | None, now: float, *, looked: bool = True) -> bool:
-    """Take what is new about one batch; True when that is progress. `looked`: that there is no news is news as well."""
+def _not_seen(flow: Flow, s: ShardState, now: float) -> bool:
+    """Count a look that failed while a cancellation is waited for: that wait ends, however long nothing can be seen.
+
+    Collecting looks by itself; what it cannot see either sets the file aside, with its batch.
+    """
+    if not s.cancel_asked:
+        return False
+    s.tries += 1
+    if s.tries < MAX_PASSING_TRIES:
+        return False
+    s.move(ShardStep.COLLECT)
+    make_room(flow, s.shard, now)
+    return True
+
+
+def apply_news(flow: Flow, s: ShardState, told: BatchNews | None, now: float) -> bool:
+    """Take what is new about one batch; True when that is progress. That there is no news is news as well."""
     before = s.status
+    s.tries = 0
     if told:
         # Some batches stop telling their counts when they end, and what was counted is expected in the results.
         s.status, s.done = told.status, told.done or s.done
     _count_odd_polls(s, told)
-    if (
-        (told and told.ended)
-        or _is_lost(s, told, now)
-        or _ended_unseen(s, told, looked=looked)
-        or _is_given_up(s)
-    ):
+    if (told and told.ended) or _is_lost(s, told, now) or _ended_unseen(s, told) or _is_given_up(s):
         s.move(ShardStep.COLLECT)
         if told:
             s.output_file_id, s.error_file_id = told.output_file_id, told.error_file_id
@@ -100,13 +112,13 @@ def _is_lost(s: ShardState, told: BatchNews | None, now: float) -> bool:
     return s.odd_polls >= PATIENCE_LOOKS_FOR_LOST and now - s.lost_since >= PATIENCE_SECONDS_FOR_LOST
 
 
-def _ended_unseen(s: ShardState, told: BatchNews | None, *, looked: bool) -> bool:
+def _ended_unseen(s: ShardState, told: BatchNews | None) -> bool:
     """Tell whether a state that is not known is an end: there was nothing left to cancel, and it is seen after that.
 
     The refusal alone says nothing: of a batch unseen since a crash it means that results are ready, or about to be.
     """
     is_lost = told is not None and told.lost
-    return looked and s.cancel_refused and s.status not in KNOWN and not is_lost
+    return s.cancel_refused and s.status not in KNOWN and not is_lost
 
 
 def _is_given_up(s: ShardState) -> bool:

@@ -17,7 +17,13 @@ class Prepare(FileCall):
 
     def work(self, flow: Flow, file: FileState) -> FileWork:
         """Give the call's input: with the job spec that governs the file."""
-        return FileWork(snapshot_id=flow.snapshot_id, key=file.key, fresh=file.fresh, spec=file.spec)
+        return FileWork(
+            snapshot_id=flow.snapshot_id,
+            key=file.key,
+            fresh=file.fresh,
+            spec=file.spec,
+            waited=file.waited,
+        )
 
     def answered(self, flow: Flow, call: Call, ok: Any, now: float) -> None:
         """Let the file run, wait, be held, or leave."""

@@ -8,6 +8,7 @@ from domain.flow.machine import end_call
 from domain.flow.pacing import MAX_OTHER_TRIES
 from domain.flow.progress import progress
 from domain.flow.state import ShardStep
+from domain.flow.steps.cancel import PATIENCE_POLLS
 from domain.flow.steps.poll import PATIENCE_LOOKS_FOR_LOST, PATIENCE_SECONDS_FOR_LOST
 from tests.domain.flow.stories import NOW, active, answer, begun, flow_of, woken
 
@@ -55,6 +56,20 @@ def test_looks_that_fail_for_days_give_no_batch_up_and_say_why() -> None:
     answer(flow, begun(flow, now)[0], now, news={})
     assert progress(flow)["message"] is None
     assert flow.shards[0].step is ShardStep.ACTIVE
+
+
+def test_looks_that_fail_after_a_cancellation_do_not_count_as_looks() -> None:
+    """The batch goes on being cancelled meanwhile, and has partial results in the end."""
+    flow, now = flow_of(active(0), settings=SnapshotSettings()), NOW
+    flow.shards[0].cancel_asked = True
+    for look in range(5 * PATIENCE_POLLS):
+        (poll,) = begun(flow, now)
+        if look % 10:
+            end_call(flow, poll, Answer(fault=Fault(code="http_503", message="Busy.")), now)
+        else:
+            answer(flow, poll, now, news={"batch-0": {"status": "cancelling"}})
+        assert flow.shards[0].step is ShardStep.ACTIVE
+        now = woken(flow, now)
 
 
 def test_results_are_read_for_a_day_each_reason_counted_by_itself() -> None:

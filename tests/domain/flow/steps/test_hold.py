@@ -8,14 +8,16 @@ from tests.domain.flow.stories import NEVER, NOW, answer, begun, fail, file_at, 
 
 
 @pytest.mark.parametrize(
-    "needs", [{}, {"needs_settings": True}, {"needs_version": True}], ids=["time", "settings", "version"]
+    "needs",
+    [{}, {"needs_settings": True}, {"needs_version": True}, {"again_soon": True}],
+    ids=["time", "settings", "version", "soon"],
 )
 def test_the_mark_says_why_and_what_may_help(needs: dict[str, bool]) -> None:
     file = file_at(fresh=True)
     file.hold("It is too dear.", **needs)
     flow = flow_of(file)
     (call,) = begun(flow, NOW)
-    expected = {"needs_settings": False, "needs_version": False} | needs
+    expected = {"needs_settings": False, "needs_version": False, "again_soon": False, "waited": False} | needs
     assert call.activity == "hold_file"
     assert (
         call.input

@@ -74,3 +74,32 @@ def test_of_many_shards_that_wait_for_a_person_the_first_stay_and_the_files_of_t
     left = [s.key for s in flow.shards]
     stay = ["k1", "k2"] if kind == "configuration" else ["k1", "k2", "k3", "k4", "k0"]
     assert left == ["other", "active", "busy", "failing", *stay]
+
+
+@pytest.mark.parametrize(
+    ("why", "are_held"),
+    [
+        (Pause(model="gpt", kind="configuration", message="No."), True),
+        (Pause(model="gpt", kind="configuration", message="No.", reach="gpt"), True),
+        (Pause(model="gpt", kind="configuration", message="No.", reach="gpt /v1"), True),
+        (Pause(model=None, kind="configuration", message="No.", reach="*"), False),
+        (Pause(model=None, kind="configuration", message="No."), False),
+        (FULL, False),
+    ],
+)
+@pytest.mark.parametrize("failing_since", [0.0, NOW])
+def test_files_whose_deployment_a_person_has_to_set_right_are_set_aside_after_a_while(
+    why: Pause, are_held: bool, failing_since: float
+) -> None:
+    """Those that the same refusals stop, and the one that was refused; what others wait for, and what runs, goes on."""
+    s = waiting(0, key="k0")
+    s.failing_since = failing_since
+    others = [waiting(0, key="k1"), waiting(0, key="other", model="other"), active(0, key="active")]
+    flow = flow_of(s, *others)
+    pause(flow, s, why, NOW)
+    pause(flow, s, why, NOW + SETTINGS.misconfigured_seconds - 1)
+    assert s in flow.shards
+    pause(flow, s, why, NOW + SETTINGS.misconfigured_seconds)
+    held = {file.key for file in flow.files if file.hold_reason == why.message}
+    assert held == ({"k0", "k1"} if are_held else set())
+    assert all(flow.file(key).needs_settings and flow.file(key).again_soon for key in held)

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from domain.contracts import Fault, Pause
-from domain.flow.pacing import QuotaGauge
+from domain.flow.pacing import MAX_PASSING_TRIES, QuotaGauge
 from domain.flow.state import ShardStep
 from domain.flow.steps.cancel import PATIENCE_POLLS
 from domain.flow.steps.poll import PATIENCE_LOOKS_FOR_LOST, PATIENCE_SECONDS_FOR_LOST
@@ -53,10 +53,12 @@ def test_all_batches_are_asked_for_in_one_call_with_what_is_known_of_them() -> N
     flow = flow_of(active(0), active(1), ended(2), waiting(3), active(4))
     shard_in(flow, 1).status = "in_progress"
     shard_in(flow, 4).batch_id = None
+    flow.poll.interval = 60.0
     (call,) = begun(flow, NOW, ACTIVITY)
     assert call.input == {
         "known": {"batch-0": "submitted", "batch-1": "in_progress"},
         "share": call.input["share"],
+        "max_age": 30.0,
     }
     assert (call.key, call.shard) == ("", "")
     assert begun(flow, NOW, ACTIVITY) == []
@@ -272,15 +274,20 @@ def test_a_failed_look_does_not_end_an_unknown_state_with_nothing_left_to_cancel
     assert shard_in(flow).step is ShardStep.ACTIVE
 
 
-def test_failed_looks_end_the_wait_for_a_cancellation() -> None:
+@pytest.mark.parametrize("is_answered", [False, True])
+def test_looks_that_fail_for_long_end_the_wait_for_a_cancellation(is_answered: bool) -> None:
+    """All of a look, or the part that is about one batch."""
     flow = flow_of(active(0), active(1))
     shard_in(flow, 0).cancel_asked = True
-    shard_in(flow, 0).odd_polls = PATIENCE_POLLS - 2
+    shard_in(flow, 0).tries = MAX_PASSING_TRIES - 2
     flow.pauses.begin(Pause(model="gpt", kind="quota", message="Full."), NOW)
     for step in (ShardStep.ACTIVE, ShardStep.COLLECT):
         flow.poll.next_at, flow.poll.interval = NOW, 100.0
         (call,) = begun(flow, NOW, ACTIVITY)
-        fail(flow, call, NOW, NO)
+        if is_answered:
+            answer(flow, call, NOW, news={}, unseen=["batch-0"], complaint="One of them is not shown.")
+        else:
+            fail(flow, call, NOW, NO)
         assert shard_in(flow, 0).step is step
     assert flow.pauses.over_at(GPT) == NOW
     # What was given up is progress, also where another one is only waited for.

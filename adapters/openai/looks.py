@@ -1,0 +1,105 @@
+"""What this process has seen of the service's batches lately, so that many snapshots look at them together.
+
+A hundred snapshots that have a batch each would ask a hundred times for what one page of the list shows. So a look asks for
+what the others wait for as well, and each snapshot says how old its news may be.
+"""
+
+import threading
+from collections.abc import Callable, Iterable
+from collections.abc import Set as AbstractSet
+from typing import TYPE_CHECKING, NamedTuple
+
+from domain.errors import PipelineError
+from domain.service.batch_states import BatchView
+
+if TYPE_CHECKING:
+    from adapters.openai.batch_api import BatchApi
+
+PAGE_SIZE = 100  # batches per page of a listing
+# A snapshot asks again after about twice the age that it allows, and somewhat later each time. One that does not has its
+# answer, or lives on another host now.
+AWAITED_AGES = 5
+AWAITED_LEAST_SECONDS = 60.0
+
+
+class _Seen(NamedTuple):
+    view: BatchView
+    at: float
+
+
+class Looks:
+    """The batches that polls of this process have asked for, as they were seen last. For all threads.
+
+    `clock` gives epoch seconds.
+    """
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._seen: dict[str, _Seen] = {}
+        self._awaited: dict[str, float] = {}  # batches that had not ended; until when they count
+        self._failure: tuple[PipelineError, float] | None = None
+
+    def listed(self, wanted: AbstractSet[str], max_age: float, api: "BatchApi") -> dict[str, BatchView]:
+        """Find batches by a look that is not older than `max_age` seconds; some may be in no such look.
+
+        A new look is at the first pages of the list, as many as all that are waited for would fill: batches behind many
+        newer ones are not worth paging for. A single batch needs no list. Those who ask during a look share it, and its
+        failure. Raises what a list of batches raises.
+        """
+        asked_at = self._clock()
+        with self._lock:
+            found = self._known(wanted, asked_at - max_age)
+            if len(found) < len(wanted):
+                if self._failure and asked_at <= self._failure[1] <= self._clock():
+                    raise self._failure[0]
+                self._look(wanted, api)
+                found = self._known(wanted, asked_at - max_age)
+            self._await(wanted, found, max_age)
+        return found
+
+    def directly(self, batch_id: str, api: "BatchApi") -> BatchView:
+        """Look at one batch. Raises what a look at one raises."""
+        begun = self._clock()
+        view = api.batch(batch_id)
+        with self._lock:
+            if not view.ended:
+                self._seen[batch_id] = _Seen(view, begun)
+        return view
+
+    def _known(self, wanted: AbstractSet[str], since: float) -> dict[str, BatchView]:
+        # A clock that was set back makes nothing young again.
+        now = self._clock()
+        seen = ((batch_id, self._seen.get(batch_id)) for batch_id in wanted)
+        return {batch_id: found.view for batch_id, found in seen if found and since <= found.at <= now}
+
+    def _look(self, wanted: AbstractSet[str], api: "BatchApi") -> None:
+        """Look at the list for all, if there is more than one batch to look for."""
+        begun = self._clock()
+        self._forget(batch_id for batch_id, until in list(self._awaited.items()) if until < begun)
+        awaited = wanted | self._awaited.keys()
+        missing = set(awaited)
+        if len(missing) == 1:
+            return
+        try:
+            for batch in api.batches(pages=-(-len(awaited) // PAGE_SIZE)):
+                if batch.batch_id in missing:
+                    missing.remove(batch.batch_id)
+                    self._seen[batch.batch_id] = _Seen(batch, begun)
+                    if not missing:
+                        break
+        except PipelineError as error:
+            self._failure = error, self._clock()
+            raise
+
+    def _await(self, wanted: AbstractSet[str], found: dict[str, BatchView], max_age: float) -> None:
+        """Remember what is waited for, and forget what has ended: the one who asks for it is told now."""
+        until = self._clock() + AWAITED_AGES * max(max_age, AWAITED_LEAST_SECONDS / AWAITED_AGES)
+        for batch_id in wanted:
+            self._awaited[batch_id] = until
+        self._forget(batch_id for batch_id, view in found.items() if view.ended)
+
+    def _forget(self, batch_ids: Iterable[str]) -> None:
+        for batch_id in batch_ids:
+            self._awaited.pop(batch_id, None)
+            self._seen.pop(batch_id, None)

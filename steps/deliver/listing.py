@@ -1,0 +1,56 @@
+"""A finished file's line in its snapshot's list, which people look at in place of the file's own documents."""
+
+import logging
+
+import msgspec
+
+from adapters.services import Services
+from domain.contracts import FileWork
+from domain.errors import NotFoundError, PassingError, PipelineError
+from domain.records import Plan
+from domain.results.finished import FinishedFile, finished_file, to_line
+from domain.results.metadata import Metadata
+from domain.results.output_paths import OutputPaths
+
+log = logging.getLogger(__name__)
+
+_decode = msgspec.json.Decoder(Metadata).decode
+
+
+def summary(key: str, plan: Plan, paths: OutputPaths, services: Services) -> FinishedFile:
+    """Sum a file up, as this process has just written its metadata; else from the document that another one has written."""
+    known = services.work.finished.take(key)
+    if known:
+        return msgspec.structs.replace(known, at=services.clock())
+    container, name = (
+        (services.storage.error, paths.error_metadata)
+        if plan.rejected
+        else (services.storage.processed, paths.processed_metadata)
+    )
+    try:
+        document = _decode(container.read(name)[0])
+    except (NotFoundError, msgspec.MsgspecError) as error:
+        log.warning("%s: its line in the list of finished files is short: %s", plan.path, error)
+        return FinishedFile(
+            key=key,
+            path=plan.path,
+            state="rejected" if plan.rejected else "done",
+            at=services.clock(),
+            requests=plan.requests,
+        )
+    return finished_file(key, document, document=name, at=services.clock())
+
+
+def add_to_list(work: FileWork, file: FinishedFile, services: Services) -> None:
+    """Add a file's line. The list is the lesser thing: what cannot be written to it, for good, stops no file.
+
+    Raises PassingError for what passes by itself.
+    """
+    try:
+        services.work.finished.add(work.snapshot_id, to_line(file))
+    except PassingError:
+        raise
+    except PipelineError as error:
+        log.warning(
+            "%s is missing in the list of finished files of %s: %s", file.path, work.snapshot_id, error
+        )

@@ -1,0 +1,22 @@
+"""Whether a blob that has arrived is anything to take. Events come late, twice, and for blobs that are taken already."""
+
+from adapters.services import Services
+from domain import names
+from domain.errors import NotFoundError
+
+
+def brings_something(path: str, services: Services) -> bool:
+    """Look at a blob of the input container and at the claim on it; two storage calls. Raises what storage raises.
+
+    False: it is claimed or gone, or is no file to be read. A claim whose snapshot is dead is the sweep's affair. True for
+    a job spec: files may wait for it.
+    """
+    try:
+        entry = services.storage.input.entry(path)
+    except NotFoundError:
+        return False
+    if names.is_job_spec(path) or names.is_nearly_a_job_spec(path):
+        return True
+    if not names.is_input(path, entry.size, entry.metadata):
+        return False
+    return services.work.claims.read(names.file_key(path, entry.etag)) is None
