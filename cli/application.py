@@ -38,6 +38,7 @@ VERBS: dict[str, Verb] = {
     "results": Verb("results", AFTER, "Take home what came out."),
     "errors": Verb("errors", AFTER, "What failed, and why: counts by code, then the rows."),
     "retry": Verb("retry", AFTER, "Send again what failed, and nothing else."),
+    "audit": Verb("audit", AFTER, "Prove that every row came back, and was paid once."),
     "use": Verb("use", AROUND, "Choose which app the command is about."),
     "simulate": Verb("simulate", AROUND, "An Azure OpenAI service on this machine, which costs nothing."),
     "completion": Verb("completion", AROUND, "Let bash, zsh or fish complete verbs, options and files."),

@@ -3,6 +3,8 @@
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+import click
+
 from cli.places import Place
 
 if TYPE_CHECKING:
@@ -10,17 +12,28 @@ if TYPE_CHECKING:
 
 
 def services_of_place(place: Place) -> "Services":
-    """Wire what a place names; nothing is opened yet, and no container is made or asked for."""
+    """Wire what a place names; nothing is opened yet, and no container is made or asked for. Closed with the verb."""
     from adapters.services import Services  # noqa: PLC0415 - slow to import, and not needed for a verb's help
     from adapters.storage.account import open_storage  # noqa: PLC0415 - as above
 
     settings = place.settings()
-    return Services(
+    services = Services(
         settings=settings,
         open_storage=lambda: open_storage(settings, signed_in() if settings.data is None else None),
         open_batch_api=lambda: _open_batch_api(place),
         open_live=_no_live_calls,
     )
+    if context := click.get_current_context(silent=True):
+        context.call_on_close(lambda: _close(services))
+    return services
+
+
+def _close(services: "Services") -> None:
+    """Close the connections of what was opened."""
+    opened = vars(services)
+    for part in ("storage", "batch_api"):
+        if part in opened:
+            opened[part].close()
 
 
 @cache

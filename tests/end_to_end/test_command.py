@@ -1,6 +1,7 @@
 """A day with the command `aoai-batch`, while the app runs."""
 
 import json
+from collections.abc import Callable
 from contextlib import chdir
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,9 @@ class Desk:
     def file(self, name: str, content: bytes) -> str:
         (self.folder / name).write_bytes(content)
         return name
+
+    def write(self, container: str, name: str, content: bytes) -> None:
+        self.pipeline.containers.write(container, name, content)
 
     def aoai(self, *arguments: object) -> Ran:
         with chdir(self.folder):
@@ -196,3 +200,87 @@ def test_a_retry_leaves_another_file_of_its_name_alone(desk: Desk) -> None:
         [True],
         [False],
     )
+
+
+@pytest.fixture
+def audited(desk: Desk) -> Ran:
+    """The audit of all that has come out so far."""
+    desk.pipeline.wait_until(lambda: not any(desk.pipeline.service.counters()["files"].values()))
+    return desk.aoai("audit", "--report", "audit.json")
+
+
+def test_an_audit_proves_that_every_row_came_back_and_was_paid_once(desk: Desk, audited: Ran) -> None:
+    assert audited.code == 0, audited.out
+    *files, last = audited.records
+    by_name = {found["file"]: found for found in files}
+    b, reviews = by_name["b.jsonl"], by_name["box/reviews/reviews.parquet"]
+    assert (b["rows_in"], b["results"], b["errors"], b["batches"], b["in_service"]) == (5, 3, 2, 1, 1)
+    assert (reviews["rows_in"], reviews["results"], reviews["proven"]) == (30, 30, True)
+    assert by_name["b_retry.jsonl"]["proven"]
+    assert last["left"] == {"strays": [], "files": [], "inputs": [], "records": [], "remarks": []}
+    kept = json.loads((desk.folder / "audit.json").read_text())
+    assert len(kept["files"]) == len(files)
+    table = desk.aoai("audit", "b.jsonl", "--table").out
+    assert "1 of 1 file proven: 5 rows, each back once." in table
+
+
+def lines_of(content: bytes) -> list[bytes]:
+    return content.splitlines(keepends=True)
+
+
+FORGERIES: dict[str, tuple[str, Callable[[list[bytes]], list[bytes]], str]] = {
+    "a result is missing": ("processed", lambda lines: lines[1:], "did not come back in its place"),
+    "a result is there twice": ("processed", lambda lines: [*lines, lines[-1]], "come twice"),
+    "results are not in order": ("processed", lambda lines: lines[::-1], "did not come back in its place"),
+    "an error is missing": ("error", lambda lines: lines[1:], "did not come back in its place"),
+    "an error is of another row": (
+        "error",
+        lambda lines: [*lines, lines[0].replace(b'"line":2', b'"line":9')],
+        "belong to no row",
+    ),
+}
+
+
+@pytest.mark.parametrize(("container", "forge", "told"), FORGERIES.values(), ids=FORGERIES.keys())
+def test_an_audit_finds_what_is_not_as_promised(
+    desk: Desk, container: str, forge: Callable[[list[bytes]], list[bytes]], told: str
+) -> None:
+    found = desk.pipeline.containers.read(container, prefix="b.jsonl_")
+    name = next(name for name in found if name.endswith(("_output.jsonl", "_error.jsonl")))
+    desk.write(container, name, b"".join(forge(lines_of(found[name]))))
+    try:
+        ran = desk.aoai("audit", "b.jsonl")
+    finally:
+        desk.write(container, name, found[name])
+    assert ran.code == 3
+    assert not ran.records[0]["proven"]
+    assert any(told in finding for finding in ran.records[0]["findings"]), ran.records
+
+
+def test_an_audit_finds_batches_that_no_file_knows(desk: Desk) -> None:
+    name = next(
+        name
+        for name in desk.pipeline.containers.read("processed", prefix="b.jsonl_")
+        if name.endswith("_metadata.json")
+    )
+    content = desk.pipeline.containers.read("processed", prefix=name)[name]
+    forged = json.loads(content)
+    (batch,) = forged["batches"]
+    forged["batches"] = [batch, batch | {"batch_id": "batch_other"}]
+    lost = forged | {"batches": []}
+    told = {}
+    for case, document in (("twice", forged), ("lost", lost)):
+        for container in ("processed", "error"):
+            desk.write(container, name, json.dumps(document).encode())
+        told[case] = desk.aoai("audit", "b.jsonl")
+    for container in ("processed", "error"):
+        desk.write(container, name, content)
+    assert "has 2 batches in attempt 1" in told["twice"].records[0]["findings"][0]
+    assert "is not in the metadata" in told["lost"].records[0]["findings"][0]
+    assert {ran.code for ran in told.values()} == {3}
+
+
+def test_an_audit_without_the_service_says_so(desk: Desk) -> None:
+    ran = desk.aoai("audit", "b.jsonl", "--set", "AZURE_OPENAI_ENDPOINT=")
+    assert (ran.code, ran.records[0]["in_service"]) == (0, None)
+    assert "The service was not looked at" in ran.err
