@@ -39,6 +39,9 @@ VERBS: dict[str, Verb] = {
     "errors": Verb("errors", AFTER, "What failed, and why: counts by code, then the rows."),
     "retry": Verb("retry", AFTER, "Send again what failed, and nothing else."),
     "audit": Verb("audit", AFTER, "Prove that every row came back, and was paid once."),
+    "doctor": Verb(
+        "doctor", AROUND, "What may be wrong with app, storage, service and settings; changes nothing."
+    ),
     "use": Verb("use", AROUND, "Choose which app the command is about."),
     "simulate": Verb("simulate", AROUND, "An Azure OpenAI service on this machine, which costs nothing."),
     "completion": Verb("completion", AROUND, "Let bash, zsh or fish complete verbs, options and files."),

@@ -46,3 +46,9 @@ def function_key(subscription: str, group: str, name: str) -> str | None:
     keys = told.get("functionKeys") or {}
     key = keys.get("default") or next(iter(keys.values()), None)
     return str(key) if key else None
+
+
+def app_settings(subscription: str, group: str, name: str) -> dict[str, str]:
+    """Give an app's settings, to those who may read them."""
+    told = call("POST", f"{site(subscription, group, name)}/config/appsettings/list", SITES_VERSION)
+    return {str(key): str(value) for key, value in (told.get("properties") or {}).items()}

@@ -29,6 +29,7 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 
 # Stand for what a verb does not need, in settings that are checked as a whole.
 NO_ACCOUNT, NO_SERVICE = "UseDevelopmentStorage=true", "https://not-known.invalid"
+NO_DEPLOYMENT = "(the app's own)"
 
 HOW_TO_NAME_ONE = (
     "Name one: --account and --app, or `aoai-batch use`; or run in the folder of an azd environment or of local.settings.json. "
@@ -55,6 +56,7 @@ class Place:
     app_url   the root of its HTTP routes
     app_key   a function key
     resource  what Azure Resource Manager calls the app: subscription, resource group, name
+    knows_settings  all of the app's settings are known, so that what is not among them stands at its default
     """
 
     label: str
@@ -62,6 +64,7 @@ class Place:
     app_url: str | None = None
     app_key: str | None = None
     resource: tuple[str, str, str] | None = None
+    knows_settings: bool = False
 
     @property
     def has_account(self) -> bool:
@@ -75,10 +78,16 @@ class Place:
 
     def settings(self) -> Settings:
         """Give the app's settings; what is not known stands at its default. Raises SettingsError for those with mistakes."""
+        return Settings.from_env(self.completed_env())
+
+    def completed_env(self) -> dict[str, str]:
+        """Give the settings that are known, with something in the place of those that no app does without."""
         known = {name: value for name, value in self.env.items() if value}
         if not self.has_account:
             known["DATA"] = NO_ACCOUNT
-        return Settings.from_env({"AZURE_OPENAI_ENDPOINT": NO_SERVICE, **known})
+        if not self.knows_settings:
+            known.setdefault("AZURE_OPENAI_DEPLOYMENT", NO_DEPLOYMENT)
+        return {"AZURE_OPENAI_ENDPOINT": NO_SERVICE, **known}
 
 
 NOWHERE = Place(label="no place")
@@ -239,7 +248,7 @@ def read_local_settings(path: Path) -> Place:
         raise CommandError(f"{path} is encrypted.", "`func settings decrypt` decrypts it.")
     port = host.get("LocalHttpPort") or LOCAL_PORT
     env = {str(name): str(value) for name, value in values.items()}
-    return Place(label=str(path), env=env, app_url=f"http://127.0.0.1:{port}")
+    return Place(label=str(path), env=env, app_url=f"http://127.0.0.1:{port}", knows_settings=True)
 
 
 # --- places that `use` knows -----------------------------------------------------------------------------------------
@@ -276,7 +285,7 @@ def _context(given: Mapping[str, str], name: str | None) -> Place | None:
     if "account" in known:
         env["DATA__blobServiceUri"] = account_url(known["account"])
     address = app_url(known.get("app")) or (settings.app_url if settings else None)
-    return Place(label=f"the place {name}", env=env, app_url=address)
+    return Place(label=f"the place {name}", env=env, app_url=address, knows_settings=settings is not None)
 
 
 # --- the demo --------------------------------------------------------------------------------------------------------
@@ -292,7 +301,8 @@ def _demo(here: Path) -> Place | None:
             os.kill(told["pid"], 0)
         except (OSError, ValueError, KeyError):
             continue
-        return Place(label="the running demo", env=told["settings"], app_url=told["app_url"])
+        env, address = told["settings"], told["app_url"]
+        return Place(label="the running demo", env=env, app_url=address, knows_settings=True)
     return None
 
 

@@ -284,3 +284,13 @@ def test_an_audit_without_the_service_says_so(desk: Desk) -> None:
     ran = desk.aoai("audit", "b.jsonl", "--set", "AZURE_OPENAI_ENDPOINT=")
     assert (ran.code, ran.records[0]["in_service"]) == (0, None)
     assert "The service was not looked at" in ran.err
+
+
+def test_the_doctor_finds_a_working_app_well(desk: Desk) -> None:
+    ran = desk.aoai("doctor")
+    found = {finding["check"]: finding for finding in ran.records}
+    assert ran.code == 0, [finding for finding in ran.records if finding["verdict"] == "fail"]
+    assert {"place", "settings", "account", "container_work", "queues", "endpoint", "app"} <= found.keys()
+    table = desk.aoai("doctor", "--table", "--set", "AZURE_OPENAI_API_KEY=wrong")
+    assert table.code == 1
+    assert "FAIL" in table.out
