@@ -23,8 +23,9 @@ MOST_FILES_WITH_EXPIRY, MOST_FILES = 10_000, 500
 MANY = 0.8
 PAGES_LOOKED_AT = 10
 PROBE_FILE = "aoai-batch-doctor.jsonl"
-PROBE_LINE = msgspec.json.encode({"custom_id": "doctor", "method": "POST", "url": DEFAULT_URL, "body": {}}) + b"
-"
+PROBE_LINE = (
+    msgspec.json.encode({"custom_id": "doctor", "method": "POST", "url": DEFAULT_URL, "body": {}}) + b"\n"
+)
 _ADVICE = "Check AZURE_OPENAI_ENDPOINT (the resource's root), AZURE_OPENAI_API_VERSION, the network, and the role or the key."
 
 
