@@ -7,6 +7,7 @@ from typing import NamedTuple
 from cli.faults import CommandError, Ending
 from domain import names
 from domain.errors import JobSpecError, SpecMistake
+from domain.side_files import side_file
 from domain.spec.documents import MAX_SPEC_BYTES
 from domain.spec.job_spec import MISNAMED, JobSpec, SpecDefaults, nearest_spec, parse_spec
 
@@ -56,7 +57,7 @@ def read_spec_file(file: Path, name: str, defaults: SpecDefaults) -> JobSpec:
 def load(sources: Sequence[Path], *, into: str = "") -> Cargo:
     """Find the files: each that is named, all in a folder that is named, and the job specs that lie beside them.
 
-    Files go into the folder `into`, a folder as a folder of its name; what begins with a dot is left out. Raises CommandError
+    Files go into the folder `into`, a folder as a folder of its name; of its files those are left out that the app would pass over. Raises CommandError
     where something is not there, or two files would become one.
     """
     found: dict[str, Path] = {}
@@ -83,7 +84,8 @@ def _files(source: Path) -> Iterator[tuple[Path, str]]:
         prefix = "" if str(source) in (".", "./") else f"{root.name}/"
         for file in sorted(root.rglob("*")):
             relative = file.relative_to(root)
-            if file.is_file() and not any(part.startswith(".") for part in relative.parts):
+            # What the app would pass over: markers, checksums, hidden and unfinished files.
+            if file.is_file() and side_file(relative.as_posix()) is None:
                 yield file, f"{prefix}{relative.as_posix()}"
         return
     if not source.is_file():

@@ -89,12 +89,12 @@ def _bundle(host: dict[str, Any]) -> Finding:
 
 def _routes(host: dict[str, Any]) -> Finding:
     prefix = host.get("extensions", {}).get("http", {}).get("routePrefix", "api")
-    if prefix == "api":
-        return well("host_routes", "Routes begin with /api/.")
+    if prefix == "":
+        return well("host_routes", "Routes are called as the app names them.")
     return warning(
         "host_routes",
-        f"Routes begin with /{prefix}/, and this command asks below /api/.",
-        "host.json: leave routePrefix out.",
+        f"Routes begin with /{prefix}/, and then as the app names them: /{prefix}/api/snapshots.",
+        'host.json: "routePrefix": "".',
     )
 
 

@@ -12,6 +12,7 @@ from cli.deliveries import Delivery, deliveries_of, deliveries_of_snapshot, newe
 from cli.faults import CommandError, Ending
 from domain import names
 from domain.errors import ConfigurationError
+from domain.side_files import side_file
 
 if TYPE_CHECKING:
     from adapters.services import Services
@@ -122,7 +123,7 @@ def _is_meant(path: str, file: str) -> bool:
 def _in_input(services: "Services", below: str) -> Iterable[FileStatus]:
     prefix = below or names.prefix_of(services.settings.input_directory)
     for entry in services.storage.input.list(prefix, metadata=True):
-        if names.is_input(entry.name, entry.size, entry.metadata):
+        if names.is_input(entry.name, entry.size, entry.metadata) and side_file(entry.name) is None:
             key = names.file_key(entry.name, entry.etag)
             yield FileStatus(file=entry.name, state="waiting", key=key)
 

@@ -10,7 +10,9 @@ from domain.errors import JobSpecError, PipelineError
 from domain.records import Plan
 from domain.results.error_records import ErrorRecord
 from domain.settings import Settings
+from domain.side_files import side_file
 from domain.spec.job_spec import JobSpec
+from formats.allowance import Allowance
 
 SHOWN_MISTAKES = 5
 
@@ -68,13 +70,24 @@ def quote_file(
 ) -> Quote:
     """Quote one file, which would be the input file `path`. `job_spec` names the spec that `read_governing` reads."""
     quote = Quote(file=path, job_spec=job_spec, size_bytes=file.stat().st_size)
+    if passed := side_file(path):
+        quote.verdict, quote.code, quote.reason = "rejected", passed.code, passed.reason
+        return quote
     # Slow to import, and not needed for a verb's help.
     from cli.quote_work import QuoteWork  # noqa: PLC0415 - see above
     from steps.prepare.preparation import make_plan  # noqa: PLC0415 - see above
 
     work = QuoteWork(file, path)
     try:
-        plan = make_plan(work.key, work.frozen, read_governing, store=work.store, settings=settings)
+        plan = make_plan(
+            work.key,
+            work.frozen,
+            read_governing,
+            spec_path=job_spec,
+            store=work.store,
+            settings=settings,
+            allow=lambda: Allowance(settings.bounds),
+        )
     except JobSpecError as error:
         quote.verdict, quote.code, quote.reason = "waits", error.code, str(error)
         return quote

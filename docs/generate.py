@@ -11,6 +11,7 @@ sys.path.insert(0, str(ROOT))
 import msgspec  # noqa: E402
 
 from domain import error_codes  # noqa: E402
+from domain.api import openapi  # noqa: E402
 from domain.flow.state import NEXT_OF_FILE, NEXT_OF_SHARD, FileStep, ShardStep  # noqa: E402
 from domain.results import metadata  # noqa: E402
 from domain.settings import SECRETS, Settings, describe  # noqa: E402
@@ -158,6 +159,7 @@ def pages() -> dict[Path, str]:
         ROOT / "docs" / "errors.md": errors_page(),
         ROOT / "docs" / "metadata.schema.json": json.dumps(metadata.schema(), indent=2) + "\n",
         ROOT / "docs" / "job-spec.schema.json": json.dumps(json_schema.schema(), indent=2) + "\n",
+        ROOT / "docs" / "openapi.json": json.dumps(openapi.document(), indent=2) + "\n",
         ROOT / "local.settings.json.template": template(),
     }
 

@@ -153,6 +153,11 @@ def shard_copy(key: str, shard: str) -> str:
     return f"{FILES}{key}/shards/{shard}-copy.jsonl"
 
 
+def shard_of_blob(blob: str) -> str:
+    """Give the shard in the name of a shard's file, or of its copy."""
+    return blob.rpartition("/")[2].removesuffix(".jsonl").removesuffix("-copy")
+
+
 def answers_folder(key: str, shard: str) -> str:
     """Name the folder that the service writes a shard's answers to; without a slash at its end, as it wants it."""
     return f"{FILES}{key}/answers/{shard}"
@@ -212,6 +217,17 @@ def row_of(custom_id: str) -> int:
     """Give the number of the row that a request of a table was made of; -1 for an id that is none of ours."""
     number = custom_id.removeprefix(ROW_PREFIX)
     return int(number) if number.isdecimal() else -1
+
+
+def folder_marks(snapshot_id: str, folder: str = "") -> str:
+    """Name where files are noted that become one result with others of their folder; without a folder, of all of them."""
+    hashed = f"{hashlib.sha256(folder.encode()).hexdigest()[:KEY_CHARS]}/" if folder else ""
+    return f"{snapshot_folder(snapshot_id)}folders/{hashed}"
+
+
+def rejected_marks(snapshot_id: str) -> str:
+    """Name where a snapshot notes the files that it rejected as a whole, with its closing slash."""
+    return f"{snapshot_folder(snapshot_id)}rejected/"
 
 
 SHARES = "shares/"
@@ -296,6 +312,24 @@ def output_folder(directory: str, path: str, timestamp: str, key: str) -> str:
     """
     parent = _cut_folders(path[: path.rfind("/") + 1], key)  # with its slash: `/a` and `a` are two files
     return f"{prefix_of(directory)}{parent}{archived_name(path, key)}_{timestamp}/"
+
+
+def folder_of_folder_outputs(directory: str, folder: str, timestamp: str) -> str:
+    """Give the folder for what comes out of a whole input folder, with its closing slash. No input file is called so."""
+    key = file_key(folder, "")
+    return f"{prefix_of(directory)}{_cut_folders(folder, key)}_folder_{timestamp}/"
+
+
+def stem_of_folder(folder: str) -> str:
+    """Give a folder's own name, cut where the names built on it would grow too long; `all` for the whole container."""
+    return _cut(folder.rstrip("/").rpartition("/")[2] or "all", MAX_STEM_CHARS, file_key(folder, ""))
+
+
+def rejection_note(directory: str, folder: str, timestamp: str, code: str) -> str:
+    """Name the note about the files of a folder that were rejected for one reason, in the error container."""
+    return (
+        f"{prefix_of(directory)}{_cut_folders(folder, file_key(folder, ''))}_rejected_{timestamp}_{code}.json"
+    )
 
 
 def archived_name(path: str, key: str) -> str:

@@ -11,6 +11,7 @@ from domain.errors import InputFileError
 from domain.json_depth import is_too_deep
 from domain.service.request_lines import UTF8_BOM, split_lines
 from domain.spec.shapes import is_complete_request, shape_of
+from formats.allowance import Allowance
 from formats.text.gunzip import GZIP_MAGIC, plain
 from formats.text.json_documents import refuse_spread_json
 
@@ -50,9 +51,10 @@ def is_packed(first_piece: bytes) -> bool:
     return first_piece.startswith(GZIP_MAGIC)
 
 
-def request_lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """Cut a ready-made file, packed or not, into its lines. Raises InputFileError (`bad_gzip`)."""
-    return split_lines(plain(chunks))
+def request_lines(chunks: Iterable[bytes], allowance: Allowance | None = None) -> Iterator[bytes]:
+    """Cut a ready-made file, packed or not, into its lines. Raises InputFileError (`bad_gzip`), and what the allowance raises."""
+    allowance = allowance or Allowance()
+    return split_lines(plain(chunks, allowance), allowance.bounds.value_bytes)
 
 
 def beginning(first_piece: bytes) -> list[bytes]:

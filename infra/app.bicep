@@ -12,6 +12,8 @@ param workspaceId string
 param dataEndpoints { blob: string, queue: string, dfs: string }
 param openAiEndpoint string
 param deployment string
+param access 'key' | 'entra'
+param entraClientId string
 
 @secure()
 param settings { *: string }
@@ -123,6 +125,34 @@ resource appSettings 'Microsoft.Web/sites/config@2025-03-01' = {
     APPLICATIONINSIGHTS_CONNECTION_STRING: insightsConnection
     APPLICATIONINSIGHTS_AUTHENTICATION_STRING: 'ClientId=${clientId};Authorization=AAD'
   }, settings)
+}
+
+// People sign in before the app sees a call. Two ways stay open: the host's own webhooks, which have keys of theirs (behind the
+// sign-in, events of arriving files would be refused), and the health of the app.
+resource signIn 'Microsoft.Web/sites/config@2025-03-01' = if (access == 'entra') {
+  parent: app
+  name: 'authsettingsV2'
+  properties: {
+    platform: { enabled: true }
+    globalValidation: {
+      requireAuthentication: true
+      unauthenticatedClientAction: 'RedirectToLoginPage'
+      redirectToProvider: 'azureactivedirectory'
+      excludedPaths: ['/runtime/webhooks/*', '/api/health']
+    }
+    httpSettings: { requireHttps: true }
+    identityProviders: {
+      azureActiveDirectory: {
+        enabled: true
+        registration: {
+          clientId: entraClientId
+          openIdIssuer: '${environment().authentication.loginEndpoint}${tenant().tenantId}/v2.0'
+        }
+        validation: { allowedAudiences: [entraClientId, 'api://${entraClientId}'] }
+      }
+    }
+    login: { tokenStore: { enabled: false } } // nothing asks for people's tokens
+  }
 }
 
 // Code comes with an identity, so nothing needs the publishing passwords.

@@ -33,6 +33,13 @@ param openAiUsesStorage bool = false
 @description('Whether arriving files are to wake the app; the subscription itself comes after the code, from subscription.bicep.')
 param events bool = true
 
+@allowed(['key', 'entra'])
+@description('Who may call the HTTP API: whoever has a function key, or people of the tenant who sign in.')
+param access string = 'key'
+
+@description('Application (client) id of the app registration that people sign in with; for access entra.')
+param entraClientId string = ''
+
 @minValue(0)
 @description('Days after which results and errors are deleted; 0: never.')
 param keepDays int = 0
@@ -65,6 +72,10 @@ var checkedSettings = events && contains(['false', '0'], continuous)
   : contains([0, 6], length(schedule))
       ? settings
       : fail('SWEEP_SCHEDULE needs six fields, the first one for seconds: "0 */5 * * * *" is every five minutes.')
+
+var checkedClientId = access == 'entra' && empty(entraClientId)
+  ? fail('ACCESS is entra: set ENTRA_CLIENT_ID to the app registration that people sign in with, see docs/deploy.md.')
+  : entraClientId
 
 resource group 'Microsoft.Resources/resourceGroups@2025-04-01' = {
   name: 'rg-${environmentName}'
@@ -127,7 +138,9 @@ module app 'app.bicep' = {
     dataEndpoints: data.outputs.endpoints
     openAiEndpoint: openai.outputs.endpoint
     deployment: model
-    settings: checkedSettings
+    access: access
+    entraClientId: checkedClientId
+    settings: union({ ACCESS: access }, checkedSettings)
   }
 }
 
@@ -147,6 +160,7 @@ module arrivals 'events.bicep' = {
 output AZURE_RESOURCE_GROUP string = group.name
 output APP_NAME string = appName
 output APP_URL string = app.outputs.url
+output PAGE_URL string = '${app.outputs.url}/ui'
 output DATA_ACCOUNT string = dataAccountName
 output HOST_ACCOUNT string = hostAccountName
 output EVENT_TOPIC string = topicName

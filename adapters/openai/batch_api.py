@@ -20,6 +20,7 @@ from domain.service.batch_states import BatchView, read_batch
 from domain.service.transports import WRITING_REMEDY
 
 PAGE_SIZE = 100
+PIECE_BYTES = 1024 * 1024  # of a download
 CREATE_TIMEOUT_SECONDS = 120.0
 CALL_TIMEOUT_SECONDS = 60.0
 TRANSFER_TIMEOUT_SECONDS = 600.0
@@ -163,7 +164,7 @@ class BatchApi:
     def content(self, file_id: str) -> Iterator[bytes]:
         """Stream a result file's bytes in pieces.
 
-        Raises NotFoundError; PassingError when it breaks off in the middle, or is a page for people.
+        Raises NotFoundError; PassingError when it breaks off in the middle, after what has come, or is a page for people.
         """
         about = f"content of file {file_id}"
         with (
@@ -175,7 +176,7 @@ class BatchApi:
             if "html" in response.headers.get("content-type", "").lower():
                 response.http_response.read()
                 raise foreign(response.http_response, about, effect=False)
-            yield from response.iter_bytes(1024 * 1024)
+            yield from _pieces(response.iter_bytes())
 
     def delete_file(self, file_id: str) -> None:
         """Delete a file; one that is gone already counts as deleted."""
@@ -264,6 +265,22 @@ class BatchApi:
         """Close the connections."""
         self._client.close()
         self._once.close()
+
+
+def _pieces(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """Put the chunks of a body together into larger pieces. What came before it broke off comes as well."""
+    piece = bytearray()
+    try:
+        for chunk in chunks:
+            piece += chunk
+            if len(piece) >= PIECE_BYTES:
+                yield bytes(piece)
+                piece.clear()
+    except httpx2.TransportError:
+        yield bytes(piece)
+        raise
+    if piece:
+        yield bytes(piece)
 
 
 def _new_file(answer: httpx2.Response, about: str) -> tuple[str, str]:

@@ -25,6 +25,8 @@ class Storage:
     error: Container
     work: Container
     work_urls: BlobUrls
+    processed_urls: BlobUrls
+    error_urls: BlobUrls
     # Under a shared access signature the mark of our files in the service used to depend on the signature.
     former_file_prefix: str | None = None
     session: requests.Session | None = None  # whose connections all containers share
@@ -72,6 +74,8 @@ def open_storage(settings: Settings, credential: Any = None) -> Storage:
         error=container(settings.error_container, of_outputs=True),
         work=container(settings.work_container),
         work_urls=BlobUrls(service, settings.work_container),
+        processed_urls=BlobUrls(service, settings.processed_container),
+        error_urls=BlobUrls(service, settings.error_container),
         former_file_prefix=names.service_file_prefix(url, settings.work_container) if "?" in url else None,
         session=connection.session,
     )

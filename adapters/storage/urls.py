@@ -62,8 +62,11 @@ class BlobUrls:
         folder = f"{ours.path}/{self._container}/"
         return unquote(theirs.path.removeprefix(folder)) or None if theirs.path.startswith(folder) else None
 
-    def signed(self, name: str, valid_for: timedelta) -> str:
-        """Give a URL that lets its holder read the blob for a while. Raises ConfigurationError where nothing can sign."""
+    def signed(self, name: str, valid_for: timedelta, *, save_as: str = "") -> str:
+        """Give a URL that lets its holder read the blob for a while. Raises ConfigurationError where nothing can sign.
+
+        `save_as`: a browser that follows it saves the content under that name, whatever it is, and shows nothing of it.
+        """
         if not self.can_sign:
             raise ConfigurationError(NO_SIGNATURE, code="no_signature")
         now = datetime.now(UTC)
@@ -77,6 +80,7 @@ class BlobUrls:
                 start=now - CLOCK_SKEW,
                 expiry=until,
                 protocol="https" if self._root.startswith("https:") else None,
+                **_as_download(save_as),
                 **self._signing(now, until),
             )
         return f"{self.plain(name)}?{signature}"
@@ -91,6 +95,15 @@ class BlobUrls:
                 self._key_until = now + max(KEY_LIFE, 2 * (until - now))
                 self._key = self._service.get_user_delegation_key(now - CLOCK_SKEW, self._key_until)
             return {"user_delegation_key": self._key}
+
+
+def _as_download(name: str) -> dict[str, Any]:
+    if not name:
+        return {}
+    return {
+        "content_disposition": f"attachment; filename*=UTF-8''{quote(name, safe='')}",
+        "content_type": "application/octet-stream",
+    }
 
 
 def _account(url: SplitResult) -> str:

@@ -1,17 +1,20 @@
 """The records about snapshots: the manifest of one that is running, the report of one that has ended."""
 
-from collections.abc import Iterable
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 
 import msgspec
 
 from adapters.storage.blobs import Container
 from domain import names
-from domain.contracts import ListedFile
+from domain.contracts import ListedFile, SnapshotReport
+from domain.errors import NotFoundError
 
 RECENT_DAYS = 3
 
 _encode = msgspec.json.Encoder().encode
+_decode_report = msgspec.json.Decoder(SnapshotReport).decode
 _decode_page = msgspec.json.Decoder(list[ListedFile]).decode
 
 
@@ -30,26 +33,57 @@ class Snapshots:
         content, _ = self._work.read(names.manifest_page(snapshot_id, page))
         return _decode_page(content)
 
+    def mark(self, folder: str, key: str, told: Mapping[str, str]) -> None:
+        """Note something about a file, below a folder of a snapshot's records; texts of any kind."""
+        metadata = {name: urlsafe_b64encode(value.encode()).decode() for name, value in told.items() if value}
+        self._work.write(f"{folder}{key}", b"", metadata=metadata)
+
+    def marks(self, folder: str) -> dict[str, dict[str, str]]:
+        """Give what was noted below a folder, by file key; one call for 5,000 of them."""
+        return {
+            entry.name.rpartition("/")[2]: {
+                name: urlsafe_b64decode(value).decode() for name, value in entry.metadata.items()
+            }
+            for entry in self._work.list(folder, metadata=True)
+        }
+
+    def drop_marks(self, folder: str) -> None:
+        """Remove them."""
+        self._work.delete_folder(folder)
+
+    def pages(self, snapshot_id: str) -> Iterator[list[ListedFile]]:
+        """Give the pages of a snapshot's manifest, in their order; none where it was dropped."""
+        for entry in self._work.list(names.manifest(snapshot_id)):
+            yield _decode_page(self._work.read(entry.name)[0])
+
     def write_report(self, snapshot_id: str, report: dict[str, object]) -> None:
         """Write a finished snapshot's summary and drop its manifest."""
         self._work.write(names.report(snapshot_id), _encode(report))
         self._work.delete_folder(names.manifest(snapshot_id))
 
-    def latest(self, now: datetime, most: int) -> list[str]:
-        """Name the latest snapshots there are records of, newest first.
+    def read_report(self, snapshot_id: str) -> SnapshotReport | None:
+        """Give a snapshot's report; None for one that has not ended, or that is not known."""
+        try:
+            return _decode_report(self._work.read(names.report(snapshot_id))[0])
+        except NotFoundError:
+            return None
+
+    def latest(self, now: datetime, most: int, *, before: str = "") -> list[str]:
+        """Name the latest snapshots there are records of, newest first; those older than `before`, where one is named.
 
         Looks through a day at a time, so that the answer does not take longer the more there were; where the last days
         had few, all together are few as well.
         """
         found: set[str] = set()
         for days in range(RECENT_DAYS):
-            found |= self._ids(names.snapshots_of_day(now - timedelta(days=days)))
+            found |= self._ids(names.snapshots_of_day(now - timedelta(days=days)), before)
             if len(found) >= most:
                 return sorted(found, reverse=True)[:most]
-        return sorted(self._ids(names.SNAPSHOTS), reverse=True)[:most]
+        return sorted(self._ids(names.SNAPSHOTS, before), reverse=True)[:most]
 
-    def _ids(self, prefix: str) -> set[str]:
-        return {entry.name.split("/")[1] for entry in self._work.list(prefix)}
+    def _ids(self, prefix: str, before: str) -> set[str]:
+        ids = {entry.name.split("/")[1] for entry in self._work.list(prefix)}
+        return {found for found in ids if not before or found < before}
 
     def before(self, snapshot_id: str) -> dict[str, bool]:
         """Name the snapshots older than one, which need not exist; each with whether it has left its report."""

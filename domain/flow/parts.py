@@ -38,7 +38,10 @@ def split(flow: Flow, part: str) -> Flow:
     flow.shards = [s for s in flow.shards if s.key in stuck]
     flow.in_flight = [call for call in flow.in_flight if call.key]
     flow.files_total, flow.backlog, flow.next_page = len(stuck), [], flow.pages
-    flow.totals = msgspec.structs.replace(flow.totals, done=0, rejected=0, held=0, gone=0, tally=Tally())
+    # What was let through so far counts for the other part: with a budget, this one lets no more files through.
+    flow.totals = msgspec.structs.replace(
+        flow.totals, done=0, rejected=0, held=0, gone=0, tally=Tally(), cost=0.0
+    )
     flow.recent = []
     return rest
 

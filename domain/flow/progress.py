@@ -5,7 +5,7 @@ status", read 2026-11).
 """
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from itertools import accumulate
 from typing import Any
@@ -13,9 +13,13 @@ from typing import Any
 from domain.flow.flow import Flow
 from domain.flow.state import FileState, FileStep, ShardState, ShardStep
 from domain.flow.waits import waits
+from domain.tokens import quota_tokens
 
 MAX_FILES = 24
 MAX_FILES_OF_PARTS = 100
+MAX_RECENT = 8
+MAX_STATUSES = 8  # of batches, that are counted apart; the service's words may be new ones
+MAX_STATUS_CHARS = 24
 MAX_PATH_UNITS = 100  # UTF-16 code units of JSON text, as the limit counts them
 MAX_MESSAGE_UNITS = 1000
 
@@ -29,10 +33,13 @@ _COUNTS = (
     "files_done",
     "files_rejected",
     "files_held",
+    "files_working",
     "active_batches",
     "requests_total",
     "requests_done",
     "requests_failed",
+    "enqueued_tokens",
+    "estimated_cost",
 )
 _FILE_WORDS = {
     FileStep.PREPARE: "preparing",
@@ -61,15 +68,20 @@ def progress(flow: Flow, *, wake_at: float | None = None, parts: Sequence[str] =
     shown = [_file(file, shards[file.key]) for file in flow.files[:MAX_FILES]]
     shown += [
         {"path": _short(file.path), "state": file.state, "requests": file.requests, "done": file.requests}
-        for file in flow.recent
+        for file in flow.recent[-MAX_RECENT:]
     ]
+    active = flow.shards_in(ShardStep.ACTIVE)
     message = "; ".join(waits(flow))
     return {
         "files_total": flow.files_total,
         "files_done": totals.files,
         "files_rejected": totals.rejected,
         "files_held": totals.held,
-        "active_batches": sum(s.step is ShardStep.ACTIVE for s in flow.shards),
+        "files_working": len(flow.files),
+        "active_batches": len(active),
+        "batches_by_status": _by_status(active),
+        "enqueued_tokens": sum(quota_tokens(shard.shard.size) for shard in active),
+        "estimated_cost": round(totals.cost, 6),
         "requests_total": totals.tally.total
         + sum(f.requests for f in flow.files if f.step is not FileStep.ARCHIVE),
         "requests_done": totals.tally.total
@@ -96,10 +108,24 @@ def summed(parts: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
     told = [part for part in parts if "files_total" in part]
     if not told:
         return None
-    whole: dict[str, Any] = {name: sum(part[name] for part in told) for name in _COUNTS}
+    # Documents of an earlier version have less in them.
+    whole: dict[str, Any] = {name: sum(part.get(name, 0) for part in told) for name in _COUNTS}
+    statuses: Counter[str] = Counter()
+    for part in told:
+        statuses.update(part.get("batches_by_status", {}))
     messages = [part["message"] for part in told if part["message"]]
     files = [file for part in told for file in part["files"]]
-    return whole | {"message": "; ".join(messages) or None, "files": files[:MAX_FILES_OF_PARTS]}
+    return whole | {
+        "batches_by_status": dict(statuses),
+        "message": "; ".join(messages) or None,
+        "files": files[:MAX_FILES_OF_PARTS],
+    }
+
+
+def _by_status(active: Sequence[ShardState]) -> dict[str, int]:
+    """Count batches by the service's words, the most frequent ones."""
+    counts = Counter(shard.status[:MAX_STATUS_CHARS] for shard in active)
+    return dict(counts.most_common(MAX_STATUSES))
 
 
 def _file(file: FileState, shards: list[ShardState]) -> dict[str, Any]:
@@ -114,7 +140,13 @@ def _file(file: FileState, shards: list[ShardState]) -> dict[str, Any]:
         ]
     else:
         state = _FILE_WORDS.get(file.step, "collecting")
-    return {"path": _short(file.path), "state": state, "requests": file.requests, "done": _done(file, shards)}
+    return {
+        "key": file.key,
+        "path": _short(file.path),
+        "state": state,
+        "requests": file.requests,
+        "done": _done(file, shards),
+    }
 
 
 def _done(file: FileState, shards: list[ShardState]) -> int:

@@ -46,7 +46,9 @@ class FinishedFile(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     batch_count: int = 0
     batches: Annotated[list[str], Meta(description=f"Ids of its batches, at most {MOST_BATCHES}.")] = []
     outputs: OutputNames = OutputNames()
-    retry_of: Annotated[str | None, Meta(description="The file whose failed requests these are.")] = None
+    retry_of: Annotated[str | None, Meta(description="File key of the run whose failed rows these are.")] = (
+        None
+    )
 
     @property
     def errors(self) -> int:
@@ -87,7 +89,7 @@ def finished_file(key: str, metadata: Metadata, *, document: str, at: float) -> 
             metadata=document,
             input=metadata.archived_input,
         ),
-        retry_of=getattr(metadata, "retry_of", None),
+        retry_of=metadata.retry_of,
     )
 
 

@@ -49,6 +49,11 @@ class RequestTemplate:
         self._empty_bytes = constant if may_be_empty else -1
 
     @property
+    def is_plain(self) -> bool:
+        """Whether it only puts texts and columns together."""
+        return not self._templates
+
+    @property
     def columns_used(self) -> frozenset[str] | None:
         """The columns that the templates name; None where they may look at any."""
         used: frozenset[str] = frozenset()

@@ -9,6 +9,8 @@ from steps.intake.standing import sort_out
 from steps.intake.survey import look, waiting_files
 from steps.intake.waiting_note import described
 
+MOST_PASSED = 100  # files that are no input, in one answer
+
 
 def files_at_rest(services: Services) -> dict[str, list[dict[str, Any]]]:
     """Describe what waits for a job spec or for storage, what is set aside, and what is done and cannot be removed.
@@ -27,8 +29,16 @@ def files_at_rest(services: Services) -> dict[str, list[dict[str, Any]]]:
         {"file": names.frozen_input(key), "code": "unreadable_claim", "reason": "The claim cannot be read."}
         for key in seen.records.unreadable
     ]
+    tables = [
+        {"file": table.folder, "code": "table_log", "reason": f"{table.reason} Files: {table.files}."}
+        for table in seen.tables
+    ]
     return {
-        "waiting": described(waiting_files(found.takeable, seen.specs)) + standing + refused + unreadable,
+        "waiting": described(waiting_files(found.takeable, seen.specs))
+        + standing
+        + tables
+        + refused
+        + unreadable,
         "held": [
             {"key": key, "file": claim.path, "until": iso(claim.held_until), "reason": claim.held_for}
             for key, claim, _, _ in seen.unfinished
@@ -43,4 +53,7 @@ def files_at_rest(services: Services) -> dict[str, list[dict[str, Any]]]:
             }
             for _, claim, _, _ in seen.done
         ],
+        "passed_over": [
+            {"file": file.path, "code": file.code, "reason": file.reason} for file in seen.passed if file.told
+        ][:MOST_PASSED],
     }

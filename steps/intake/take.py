@@ -116,6 +116,7 @@ def _take_over(claimed: Claimed, snapshot_id: str, claims: Claims, refusals: Ref
         content_md5=old.content_md5,
         holds=old.holds,
         origin=old.origin,
+        given_up=old.given_up,
     )
     return refusals.attempt(claimed.key, old.path, lambda: claims.replace(claimed.key, claim, claimed.etag))
 

@@ -34,7 +34,7 @@ class Totals:
 
     def add(self, file: FinishedFile, sign: int = 1) -> None:
         """Count a file, or count it no more."""
-        self.files += sign
+        self.files += sign * (file.state != "held")
         for counts, news in ((self.outcomes, file.outcomes), (self.error_rows, file.error_codes)):
             for name, number in news.items():
                 counts[name] = counts.get(name, 0) + sign * number
@@ -46,6 +46,20 @@ class Totals:
         self.estimated_cost += sign * (file.estimated_cost or 0.0)
         self.priced = self.priced or file.cost is not None
         self.batches += sign * file.batch_count
+
+    def merge(self, other: "Totals") -> None:
+        """Add the sums over other files."""
+        self.files += other.files
+        mine = (self.outcomes, self.error_rows, self.error_files)
+        for counts, news in zip(mine, (other.outcomes, other.error_rows, other.error_files), strict=True):
+            for name, number in news.items():
+                counts[name] = counts.get(name, 0) + number
+        self.input_tokens += other.input_tokens
+        self.output_tokens += other.output_tokens
+        self.cost += other.cost
+        self.estimated_cost += other.estimated_cost
+        self.priced = self.priced or other.priced
+        self.batches += other.batches
 
 
 class FinishedList:

@@ -1,6 +1,6 @@
 """Turn a table, or a text, into shards: one request per row, made from the job spec's templates."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain, islice
 from typing import Any
 
@@ -11,6 +11,7 @@ from adapters.work.store import WorkStore
 from domain import names
 from domain.errors import InputFileError, PipelineError, RowTemplateError
 from domain.estimates import TokenMeter
+from domain.partitions import partition_values
 from domain.records import Plan
 from domain.results import error_records
 from domain.service.endpoints import engine_of
@@ -18,6 +19,7 @@ from domain.settings import Settings
 from domain.spec.job_spec import JobSpec
 from domain.spec.request_template import MAX_ROWS_TO_LOOK_AT, RequestTemplate, completed
 from domain.spec.shapes import COLUMN_BY_COLUMN, is_column_oriented
+from formats.allowance import Allowance
 from formats.file_types import Format
 from formats.reading import Table
 from formats.rows import BadRow, Row
@@ -25,6 +27,10 @@ from formats.source import Source
 from steps.prepare.one_cause import Causes, refuse_unreadable
 from steps.shard_writer import first_shards
 from steps.table_rows import columns_needed, open_rows, type_of_table
+
+ROWS_BETWEEN_LOOKS = 64
+# Read ahead of the rows that are looked at first; pieces of that are larger, and are held anyway.
+MAX_BYTES_TO_LOOK_AT = 8 * 1024 * 1024
 
 # Refusals that come from the rows: each gets its record.
 _ROW_CODES = frozenset({"no_good_row", "file_rejected"})
@@ -43,12 +49,18 @@ class TablePreparation:
         source: Source,
         spec: JobSpec,
         *,
+        folder: str | None = None,
         store: WorkStore,
         settings: Settings,
         plan_number: int = 0,
+        allow: Callable[[], Allowance] = Allowance,
     ) -> None:
+        self._of_folders = partition_values(frozen.claim.path)
+        spec = _carrying(spec, self._of_folders)
         self._key, self._source, self._spec = key, source, spec
         self._store, self._settings = store, settings
+        self._allow = allow
+        self._allowance = allow()
         self._first: Sequence[Mapping[str, Any]] = ()  # the values of the first rows
         self._may_lack_header = False
         claim = frozen.claim
@@ -60,6 +72,7 @@ class TablePreparation:
             number=plan_number,
             origin=claim.origin,
             spec=spec,
+            folder=folder if spec.output.per == "folder" else None,
             model=spec.deployment,
             url=spec.endpoint,
             engine=engine_of(spec.engine, spec.endpoint),
@@ -83,8 +96,14 @@ class TablePreparation:
         )
         invalid = self._store.blobs.lazy_writer(names.invalid_lines(self._key))
         causes = Causes()
+        allowance = self._allowance
+        # A row of a template that computes may take a good part of a second; other rows are looked at by the handful.
+        step = ROWS_BETWEEN_LOOKS if template.is_plain else 1
         for item in rows:
             plan.requests += 1
+            if not plan.requests % step:
+                allowance.check_time()
+                allowance.check_rows(plan.requests)
             try:
                 line = _request(template, item)
             except RowTemplateError as error:
@@ -94,10 +113,15 @@ class TablePreparation:
             else:
                 shards.add(line)
                 meter.add(line)
+        allowance.check_rows(plan.requests)
         invalid.close()
         plan.shards, plan.estimate = shards.close(), meter.estimate
         self._refuse_hopeless(plan, causes)
         return plan
+
+    def empty(self) -> Plan:
+        """Give the plan of a table without rows. It needs no job spec: the file is not read again."""
+        return msgspec.structs.replace(self._empty_plan, spec=None, shards=[])
 
     def refuse(self, code: str, message: str) -> Plan:
         """Write the error records of a refused file; gives the plan that says so."""
@@ -116,7 +140,7 @@ class TablePreparation:
     def _rows(self) -> Iterator[Row | BadRow]:
         """Open the table; what the spec leaves open about its columns, the first rows decide once and for all."""
         table = self._open()
-        first = list(islice(table.rows, MAX_ROWS_TO_LOOK_AT))
+        first = first_rows(table.rows, self._allowance)
         if not first:
             raise InputFileError("The file has no rows.", code="no_rows")
         _check_carried(self._spec, table.columns)
@@ -131,22 +155,29 @@ class TablePreparation:
         refuse_unreadable(first)
         self._spec = completed(
             self._spec,
-            table.columns,
-            seen,
+            None if table.columns is None else self._without_folders(table.columns),
+            [{name: row[name] for name in self._without_folders(row)} for row in seen],
             names=self._settings.names_of_text_columns,
             is_document=is_document,
             may_lack_header=may_lack_header,
         )
         return self._open().rows
 
+    def _without_folders(self, columns: Iterable[str]) -> list[str]:
+        """Leave out the columns that lie in the names of folders: they are no text to be sent."""
+        return [column for column in columns if column not in self._of_folders]
+
     def _open(self) -> Table:
         """Open the table; of its columns only those that will be looked at."""
+        self._allowance = self._allow()
         path, spec = self._empty_plan.path, self._spec
         needed = columns_needed(spec) if spec.has_templates else None
-        table = open_rows(path, self._source, spec, wanted=needed)
+        table = open_rows(path, self._source, spec, wanted=needed, allowance=self._allowance)
         if needed is None or table.columns is None or needed.issubset(table.columns):
             return table
-        return open_rows(path, self._source, spec)  # one is missing: the error names all that there are
+        return open_rows(
+            path, self._source, spec, allowance=self._allowance
+        )  # one is missing: the error names all that there are
 
     def _rows_refused(self, message: str) -> Iterator[bytes]:
         """Give the record of every row: its own mistake where it has one, else that it shares its file's fate."""
@@ -170,6 +201,16 @@ class TablePreparation:
             raise InputFileError(message, code="file_rejected")
 
 
+def first_rows(rows: Iterator[Row | BadRow], allowance: Allowance) -> list[Row | BadRow]:
+    """Take the first rows, fewer where they are large: they are held together."""
+    begin, first = allowance.bytes, []
+    for row in islice(rows, MAX_ROWS_TO_LOOK_AT):
+        first.append(row)
+        if allowance.bytes - begin > MAX_BYTES_TO_LOOK_AT:
+            break
+    return first
+
+
 def _request(template: RequestTemplate, item: Row | BadRow) -> bytes:
     """Give a row's request. Raises RowTemplateError with what keeps it from becoming one."""
     if isinstance(item, BadRow):
@@ -180,6 +221,15 @@ def _request(template: RequestTemplate, item: Row | BadRow) -> bytes:
 def _record(path: str, item: Row | BadRow, why: PipelineError) -> bytes:
     shown = item.values if isinstance(item, Row) else item.shown
     return error_records.of_bad_row(path, item.number, item.line, why, shown)
+
+
+def _carrying(spec: JobSpec, of_folders: Iterable[str]) -> JobSpec:
+    """Carry the columns of the folders along: by them results are joined with other tables."""
+    wanted = spec.output.columns
+    if wanted == "*" or not of_folders:
+        return spec
+    columns = list(dict.fromkeys([*wanted, *of_folders]))
+    return msgspec.structs.replace(spec, output=msgspec.structs.replace(spec.output, columns=columns))
 
 
 def _check_carried(spec: JobSpec, columns: tuple[str, ...] | None) -> None:

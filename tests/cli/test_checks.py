@@ -47,7 +47,7 @@ def test_this_checkout_is_fit(tmp_path: Path) -> None:
         ({"extensionBundle": {"version": "[3.*, 4.0.0)"}}, "host_bundle"),
         ({"extensionBundle": {"version": "[4.0.0, 5.0.0)"}}, "host_bundle"),
         ({}, "host_bundle"),
-        ({"extensions": {"http": {"routePrefix": ""}}}, "host_routes"),
+        ({"extensions": {"http": {"routePrefix": "batch"}}}, "host_routes"),
     ],
 )
 def test_a_host_json_that_does_not_fit_is_found(tmp_path: Path, host: dict[str, Any], check: str) -> None:

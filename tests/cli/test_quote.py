@@ -109,6 +109,12 @@ def test_what_would_not_be_sent_ends_with_2_and_says_why(
     assert quote["reason"].splitlines()[0][:40] in " ".join(told.out.split())
 
 
+def test_a_file_that_the_app_would_pass_over_is_refused_by_its_name(folder: Path) -> None:
+    (folder / "_draft.csv").write_text("text\nx\n")
+    ran = aoai("quote", "_draft.csv")
+    assert (ran.code, ran.records[0]["code"]) == (2, "hidden_name")
+
+
 def test_files_that_cost_too_much_together_end_with_2(folder: Path) -> None:
     for name in "ab":
         (folder / f"{name}.jsonl").write_text(request(name))
@@ -156,6 +162,8 @@ def test_a_file_in_a_folder_goes_by_the_nearest_job_spec_and_hidden_ones_stay(fo
         "d/e/f/c.txt": "x\n",
         "d/.git/d.txt": "x\n",
         "d/.hidden.txt": "x\n",
+        "d/_SUCCESS": "",
+        "d/b.txt.crc": "x\n",
     }.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(content)

@@ -37,7 +37,7 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_nothing_but_the_app_is_deployed(deployed: Path) -> None:
     rooms = {room if (ROOT / room).is_dir() else f"{room}.py" for room in ROOMS}
-    assert {entry.name for entry in deployed.iterdir()} == rooms | {"host.json", "requirements.txt"}
+    assert {entry.name for entry in deployed.iterdir()} == rooms | {"web", "host.json", "requirements.txt"}
 
 
 def test_what_is_deployed_is_all_the_app_imports(deployed: Path) -> None:

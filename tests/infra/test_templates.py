@@ -109,6 +109,37 @@ def test_settings_that_cannot_work_are_refused_where_they_are_set(
         assert outcome in ran.stderr
 
 
+def predicted(bicep: str, tmp_path: Path, told: str) -> subprocess.CompletedProcess[str]:
+    """Have the compiler say what would be made with other parameters besides; it writes `main.snapshot.json` there."""
+    shutil.copytree(INFRA, tmp_path, dirs_exist_ok=True)
+    given = SNAPSHOT.with_name("main.bicepparam").read_text(encoding="utf-8").replace("../../infra/", "")
+    parameters = tmp_path / "main.bicepparam"
+    parameters.write_text(given + told, encoding="utf-8")
+    return run(bicep, "snapshot", parameters, "--mode", "Overwrite", *PLACE)
+
+
+def test_where_people_sign_in_the_hosts_webhooks_stay_open(bicep: str, tmp_path: Path) -> None:
+    """Behind the sign-in, events of arriving files are answered 401, and no file wakes the app."""
+    ran = predicted(bicep, tmp_path, "param access = 'entra'\nparam entraClientId = 'the-client'\n")
+    assert ran.returncode == 0, ran.stderr
+    resources = json.loads((tmp_path / "main.snapshot.json").read_text())["predictedResources"]
+    (sign_in,) = [each for each in resources if each["id"].endswith("/config/authsettingsV2")]
+    validation = sign_in["properties"]["globalValidation"]
+    assert validation["requireAuthentication"] is True
+    assert validation["excludedPaths"] == ["/runtime/webhooks/*", "/api/health"]
+    provider = sign_in["properties"]["identityProviders"]["azureActiveDirectory"]
+    assert provider["registration"]["clientId"] == "the-client"
+    assert "clientSecretSettingName" not in provider["registration"]
+    (settings,) = [each for each in resources if each["id"].endswith("/config/appsettings")]
+    assert re.search(r"'ACCESS', 'entra'", str(settings["properties"]))
+
+
+def test_sign_in_without_an_app_registration_is_refused(bicep: str, tmp_path: Path) -> None:
+    ran = predicted(bicep, tmp_path, "param access = 'entra'\n")
+    assert ran.returncode != 0
+    assert "ENTRA_CLIENT_ID" in ran.stdout + ran.stderr
+
+
 # --- what would be made ----------------------------------------------------------------------------------------------
 
 
@@ -197,3 +228,7 @@ def test_nothing_is_published_with_a_password() -> None:
 def test_the_app_runs_on_a_python_that_was_tested() -> None:
     (site,) = of_type("Microsoft.Web/sites")
     assert site["properties"]["functionAppConfig"]["runtime"] == {"name": "python", "version": "3.13"}
+
+
+def test_by_default_callers_have_keys_and_no_one_signs_in() -> None:
+    assert not [each for each in RESOURCES if "authsettings" in each["id"]]

@@ -14,6 +14,7 @@ from local.functions_host.logs import host_logger, user_traceback
 from local.functions_host.worker_messages import HttpRequest, Nullable, RpcHttp, RpcHttpCookie, TypedData
 
 _SEGMENT = re.compile(r"\{(?P<all>\*?)(?P<name>[A-Za-z_]\w*)\}")
+_REST = re.compile(r"/\{\w+:\.\*\}$")
 _log = host_logger("http")
 
 
@@ -25,9 +26,9 @@ def add_http_routes(
     Raises AppLoadError for route templates that are not supported.
     """
     for function in sorted(functions, key=_specificity):
-        path = _path(function, prefix)
         for method in function.trigger.get("methods") or ["*"]:
-            router.add_route(method, path, _HttpFunction(function, invoker).answer)
+            for path in _paths(function, prefix):
+                router.add_route(method, path, _HttpFunction(function, invoker).answer)
 
 
 def route_of(function: AppFunction, prefix: str) -> str:
@@ -39,6 +40,13 @@ def _specificity(function: AppFunction) -> list[int]:
     """Sort key: segment by segment, literals first, then parameters, then the rest of the path."""
     segments = str(function.trigger["route"]).split("/")
     return [0 if "{" not in segment else 2 if "{*" in segment else 1 for segment in segments]
+
+
+def _paths(function: AppFunction, prefix: str) -> list[str]:
+    """Give the paths that a route stands for: the rest of a path may be nothing, with the slash before it."""
+    path = _path(function, prefix)
+    without_rest = _REST.sub("", path)
+    return [path] if without_rest in ("", path) else [path, without_rest]
 
 
 def _path(function: AppFunction, prefix: str) -> str:

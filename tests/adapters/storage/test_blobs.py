@@ -243,6 +243,8 @@ def test_missing_containers_elsewhere_are_named(storage: Storage) -> None:
         error=storage.error,
         work=storage.work,
         work_urls=storage.work_urls,
+        processed_urls=storage.processed_urls,
+        error_urls=storage.error_urls,
     )
     with pytest.raises(ConfigurationError, match=storage.work.name):
         elsewhere.ready()

@@ -33,23 +33,28 @@ def test_counts_and_files_are_told_with_where_they_stand() -> None:
     flow.shards[0].done, flow.shards[1].done, flow.file("b").ended = 3, 4, 5
     totals = flow.totals
     totals.done, totals.rejected, totals.held, totals.gone = 1, 2, 4, 8
-    totals.tally = Tally(ok=100, failed=10)
+    totals.tally, totals.cost = Tally(ok=100, failed=10), 0.0001234
+    flow.shards[1].status = "in_progress"
     flow.pauses.begin(Pause(model="gpt", kind="quota", message="Full."), NOW)
     assert progress(flow, parts=["p"], wake_at=NOW) == {
         "files_total": 30,
         "files_done": 15,
         "files_rejected": 2,
         "files_held": 4,
+        "files_working": 3,
         "active_batches": 2,
+        "batches_by_status": {"in_progress": 1, "submitted": 1},
+        "enqueued_tokens": 2 * 25,
+        "estimated_cost": 0.000123,
         # What is archived is counted in the tally already.
         "requests_total": 110 + 20,
         "requests_done": 110 + 12,
         "requests_failed": 10,
         "message": "Full.",
         "files": [
-            {"path": "in/a.csv", "state": "preparing", "requests": 0, "done": 0},
-            {"path": "in/c.csv", "state": "writing", "requests": 5, "done": 5},
-            {"path": "in/b.csv", "state": "in_progress", "requests": 20, "done": 12},
+            {"key": "a", "path": "in/a.csv", "state": "preparing", "requests": 0, "done": 0},
+            {"key": "c", "path": "in/c.csv", "state": "writing", "requests": 5, "done": 5},
+            {"key": "b", "path": "in/b.csv", "state": "in_progress", "requests": 20, "done": 12},
             {"path": "in/z.csv", "state": "rejected", "requests": 4, "done": 4},
         ],
         "parts": ["p"],
@@ -178,9 +183,13 @@ def test_what_is_waited_for_is_told_together() -> None:
 def test_the_document_fits_into_a_custom_status_whatever_the_paths_look_like(letter: str) -> None:
     path = letter * 700
     flow = flow_of(
-        *(FileState(key=str(number), path=path, requests=100_000) for number in range(60)),
+        *(FileState(key=f"{number:020x}", path=path, requests=100_000) for number in range(60)),
         recent=[Finished(path=path, state="done", requests=100_000)] * 12,
     )
+    flow.shards = [active(number) for number in range(60)]
+    for number, shard in enumerate(flow.shards):
+        shard.status = f"{number}{letter * 60}"
+    flow.totals.cost = 1234567.123456789
     for model in range(60):
         flow.pauses.begin(Pause(model=f"gpt-{model}", kind="quota", message=f"{model}{letter * 400}"), NOW)
     shown = json.dumps(progress(flow), ensure_ascii=False)
@@ -201,22 +210,36 @@ def test_the_documents_of_all_parts_are_one() -> None:
         "files_done",
         "files_rejected",
         "files_held",
+        "files_working",
         "active_batches",
         "requests_total",
         "requests_done",
         "requests_failed",
+        "enqueued_tokens",
+        "estimated_cost",
     )
     first = part("A.") | {name: number for number, name in enumerate(counts)}
-    second = part("B.") | dict.fromkeys(counts, 10)
+    first["batches_by_status"] = {"in_progress": 1}
+    second = part("B.") | dict.fromkeys(counts, 10) | {"batches_by_status": {"in_progress": 2, "new": 1}}
     whole = summed([first, part(), {}, second])
     assert whole is not None
     # The third of them has one file.
     assert {name: whole[name] for name in counts} == {
-        name: number + 10 + (name == "files_total") for number, name in enumerate(counts)
+        name: number + 10 + (name in ("files_total", "files_working")) for number, name in enumerate(counts)
     }
     assert whole["message"] == "A.; B."
     assert whole["files"] == first["files"] * 3
-    assert set(whole) == {*counts, "message", "files"}
+    assert whole["batches_by_status"] == {"in_progress": 3, "new": 1}
+    assert set(whole) == {*counts, "batches_by_status", "message", "files"}
+
+
+def test_the_document_of_an_earlier_version_is_summed_up_as_well() -> None:
+    earlier = part()
+    for name in ("files_working", "batches_by_status", "enqueued_tokens", "estimated_cost"):
+        del earlier[name]
+    whole = summed([earlier, part()])
+    assert whole is not None
+    assert whole["files_total"] == 2
 
 
 def test_where_nothing_is_told_there_is_nothing_to_sum_up() -> None:

@@ -25,6 +25,8 @@ def host(make_host: MakeHost) -> RunningHost:
         ("hello/you%20all", "Hello, you all"),
         ("hello/world", "Hello, literally"),
         ("files/a/b/c.txt", "a/b/c.txt"),
+        ("files/", ""),
+        ("files", "None"),
         ("context", "with_context 36"),
     ],
 )

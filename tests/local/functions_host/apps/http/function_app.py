@@ -19,7 +19,7 @@ async def hello_world(req: func.HttpRequest) -> str:
 
 @app.route(route="files/{*path}", methods=["GET"])
 def files(req: func.HttpRequest) -> str:
-    return str(req.route_params["path"])
+    return str(req.route_params.get("path"))
 
 
 @app.route(route="echo")

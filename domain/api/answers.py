@@ -1,0 +1,350 @@
+"""The answers, one type for each. Times are UTC, ISO 8601; money is US dollars by PRICES; sizes are bytes."""
+
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from domain.contracts import SnapshotReport
+
+FileStateName = Literal[
+    "waiting",
+    "preparing",
+    "submitting",
+    "sending",
+    "in_progress",
+    "collecting",
+    "writing",
+    "working",
+    "done",
+    "rejected",
+    "held",
+    "gone",
+]
+OutputName = Literal["results", "errors", "retry", "metadata", "input"]
+Cursor = Annotated[
+    str | None, Meta(description="What `after` has to say for the next page; null at the end.")
+]
+
+
+def _nothing() -> msgspec.Raw:
+    return msgspec.Raw(b"null")
+
+
+class CodeCount(msgspec.Struct, frozen=True, kw_only=True):
+    """An error code among the failed requests, and what can be done about it."""
+
+    code: str
+    rows: int
+    files: int
+    meaning: str = ""
+    advice: str = ""
+
+
+class RunningFile(msgspec.Struct, frozen=True, kw_only=True):
+    """A file as a running snapshot shows it. A long path is cut at its beginning."""
+
+    path: str
+    state: FileStateName
+    requests: int
+    done: int
+    key: str | None = None
+
+
+class Progress(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the work on a snapshot stands; before it begins, a message alone."""
+
+    files_total: int = 0
+    files_done: Annotated[int, Meta(description="That have left, whatever their end.")] = 0
+    files_rejected: int = 0
+    files_held: int = 0
+    files_working: int = 0
+    active_batches: int = 0
+    requests_total: int = 0
+    requests_done: int = 0
+    requests_failed: int = 0
+    batches_by_status: Annotated[
+        dict[str, int], Meta(description="Batches alive, in the service's words.")
+    ] = {}
+    enqueued_tokens: Annotated[
+        int, Meta(description="Of the batches alive, estimated as the service does for its quota.")
+    ] = 0
+    estimated_cost: Annotated[float, Meta(description="Of the files let through so far.")] = 0.0
+    message: Annotated[str | None, Meta(description="What it waits for, and until when.")] = None
+    files: list[RunningFile] = []
+
+
+class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
+    """A snapshot: the files that were taken together."""
+
+    id: str
+    status: Annotated[str, Meta(description="Durable Functions' runtime status.")]
+    created_at: str | None
+    updated_at: str | None
+    progress: Progress | None
+    report: Annotated[SnapshotReport | None, Meta(description="There when it has ended.")]
+    failure: Annotated[str | None, Meta(description="Why it has failed as a whole.")] = None
+
+
+class SnapshotDetails(Snapshot, frozen=True, kw_only=True):
+    """A snapshot, with what its finished files add up to."""
+
+    finished_files: Annotated[int, Meta(description="Files that the sums below are over.")] = 0
+    outcomes: Annotated[dict[str, int], Meta(description="Requests per outcome.")] = {}
+    digest: Annotated[list[CodeCount], Meta(description="Why requests failed, the most frequent first.")] = []
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cost: Annotated[float | None, Meta(description="Spent; null without a price.")] = None
+    estimated_cost: Annotated[float | None, Meta(description="Estimated for the same files.")] = None
+    batches: int = 0
+
+
+class Snapshots(msgspec.Struct, frozen=True, kw_only=True):
+    """A page of snapshots, newest first."""
+
+    items: list[Snapshot]
+    next: Cursor
+    snapshots: Annotated[list[Snapshot], Meta(description="The same, under the name of earlier versions.")]
+
+
+class Started(msgspec.Struct, frozen=True, kw_only=True):
+    """A snapshot that was asked for."""
+
+    id: str
+    status_url: str
+
+
+class FileEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """A file in a list. `working`: where exactly, its own page tells."""
+
+    key: str | None
+    path: str
+    state: FileStateName
+    snapshot: str | None = None
+    size_bytes: int | None = None
+    requests: int = 0
+    done: Annotated[int, Meta(description="Requests that have their outcome.")] = 0
+    failed: Annotated[int, Meta(description="Requests that did not end well.")] = 0
+    outcomes: dict[str, int] = {}
+    error_codes: dict[str, int] = {}
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cost: float | None = None
+    estimated_cost: float | None = None
+    started_at: str | None = None
+    finished_at: str | None = None
+    batches: int = 0
+    outputs: list[OutputName] = []
+    reason: Annotated[str, Meta(description="Why it waits, is held or was rejected.")] = ""
+    code: Annotated[str, Meta(description="The reason's code, where it has one.")] = ""
+    until: Annotated[str | None, Meta(description="A held file is tried again then.")] = None
+    job_spec: str | None = None
+    retry_of: str | None = None
+
+
+class Files(msgspec.Struct, frozen=True, kw_only=True):
+    """A page of files."""
+
+    items: list[FileEntry]
+    next: Cursor
+
+
+class WaitingFile(msgspec.Struct, frozen=True, kw_only=True):
+    """A file that is not taken for now."""
+
+    file: str
+    reason: str
+    code: str | msgspec.UnsetType = msgspec.UNSET
+    job_spec: str | msgspec.UnsetType = msgspec.UNSET
+
+
+class HeldFile(msgspec.Struct, frozen=True, kw_only=True):
+    """A file that was set aside."""
+
+    key: str
+    file: str
+    until: str
+    reason: str
+
+
+class KeptFile(msgspec.Struct, frozen=True, kw_only=True):
+    """A file that is delivered and archived, whose input storage does not let go."""
+
+    file: str
+    since: str
+    code: str
+    reason: str
+
+
+class PassedFile(msgspec.Struct, frozen=True, kw_only=True):
+    """A file that is no input."""
+
+    file: str
+    code: str
+    reason: str
+
+
+class FilesAtRest(msgspec.Struct, frozen=True, kw_only=True):
+    """The files that are not being worked on."""
+
+    waiting: list[WaitingFile]
+    held: list[HeldFile]
+    done: list[KeptFile]
+    passed_over: list[PassedFile]
+
+
+class BatchOfFile(msgspec.Struct, frozen=True, kw_only=True):
+    """One batch that worked on a shard."""
+
+    batch_id: str
+    status: str
+    transport: str
+    submitted_at: str
+    ended_at: str | None
+
+
+class LiveOfFile(msgspec.Struct, frozen=True, kw_only=True):
+    """A shard that was sent as live calls."""
+
+    deployment: str
+    status: str
+    started_at: str
+    ended_at: str | None
+
+
+class ShardOfFile(msgspec.Struct, frozen=True, kw_only=True):
+    """A part of a file, or of what had to be tried again of it: `0000.0` is a part of `0000`."""
+
+    shard: str
+    attempt: int
+    requests: int | None = None
+    size_bytes: int | None = None
+    collected: bool
+    outcomes: dict[str, int] = {}
+    batches: Annotated[
+        list[BatchOfFile],
+        Meta(description="One; more only where earlier ones failed as a whole without doing anything."),
+    ] = []
+    live: LiveOfFile | None = None
+
+
+class OutputOfFile(msgspec.Struct, frozen=True, kw_only=True):
+    """One blob that came out of a file."""
+
+    name: OutputName
+    container: str
+    path: str
+    size_bytes: int | None
+    href: Annotated[str, Meta(description="Redirects to a link of ten minutes.")]
+
+
+class FileDetails(FileEntry, frozen=True, kw_only=True):
+    """A file from its input to its outputs."""
+
+    etag: str | None = None
+    engine: str | None = None
+    endpoint: str | None = None
+    deployment: str | None = None
+    is_balanced: Annotated[
+        bool | None,
+        Meta(description="Whether the outcomes add up to the requests of the input; null before the end."),
+    ] = None
+    input_state: str | None = None
+    digest: list[CodeCount] = []
+    shards: list[ShardOfFile] = []
+    files: Annotated[list[OutputOfFile], Meta(description="Its outputs, with sizes.")] = []
+
+
+class ErrorRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A line of the error file. `truncated`: it is longer than an answer may be; request and answer are left out."""
+
+    file: str = ""
+    row: int | None = None
+    line: int | None = None
+    custom_id: str | None = None
+    outcome: str = ""
+    code: str = ""
+    message: str = ""
+    attempts: int = 0
+    request: msgspec.Raw = msgspec.field(default_factory=_nothing)
+    answer: msgspec.Raw = msgspec.field(default_factory=_nothing)
+    truncated: bool = False
+
+
+class FileErrors(msgspec.Struct, frozen=True, kw_only=True):
+    """The failed requests of a file: how many of which kind, and a page of them."""
+
+    key: str
+    digest: list[CodeCount]
+    items: list[ErrorRow]
+    next: Cursor
+
+
+class BatchEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """A batch of the service that bears this app's marks."""
+
+    batch_id: str
+    status: str
+    created_at: str | None
+    total: int
+    completed: int
+    failed: int
+    file_key: str | None
+    shard: str | None
+    snapshot: str | None
+    path: str | None
+    stray: Annotated[
+        bool | None,
+        Meta(description="Whether no record of ours knows it; null where that was not looked up yet."),
+    ]
+
+
+class Batches(msgspec.Struct, frozen=True, kw_only=True):
+    """A page of batches, as one list of the service showed them, newest first."""
+
+    items: list[BatchEntry]
+    next: Cursor
+    looked_at: str
+    active: int
+    limit: Annotated[int, Meta(description="MAX_ACTIVE_BATCHES.")]
+    stray: int
+
+
+class Overview(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything on one screen: of the snapshots since `since`."""
+
+    version: str
+    since: str
+    snapshots_running: int
+    snapshots_failed: int
+    files_total: int
+    files_done: int
+    files_waiting: int
+    files_held: int
+    requests_total: int
+    requests_done: int
+    requests_failed: int
+    outcomes: dict[str, int]
+    active_batches: int
+    batches_by_status: dict[str, int]
+    max_active_batches: int
+    batches: Annotated[int, Meta(description="That worked on the finished files.")]
+    enqueued_tokens: int
+    cost: float | None
+    estimated_cost: float | None
+    pauses: list[str]
+    digest: list[CodeCount]
+    running: list[str]
+    actions: Annotated[bool, Meta(description="Whether the page offers actions.")]
+
+
+class Health(msgspec.Struct, frozen=True, kw_only=True):
+    """The app answers. Nothing else was touched."""
+
+    status: Literal["ok"] = "ok"
+
+
+class Released(msgspec.Struct, frozen=True, kw_only=True):
+    """A held file that the next snapshot takes."""
+
+    key: str

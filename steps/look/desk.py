@@ -1,0 +1,101 @@
+"""What this process remembers of what people have looked at, so that the next look costs less. Nothing depends on it."""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Any, Generic, TypeVar
+
+from adapters.services import Services
+from domain.api.answers import BatchEntry, Snapshot
+from domain.contracts import ListedFile
+from domain.errors import NotFoundError
+from steps.intake.at_rest import files_at_rest
+from steps.look.finished import FinishedList, FinishedLists
+
+AT_REST_SECONDS = 30.0  # the listings of input files and claims are looked through at most so often
+BATCHES_SECONDS = 60.0  # one list of the service counts so long
+MOST_PAGES = 400  # of manifests, a hundred files each
+MOST_ENDED = 500  # snapshots
+
+_T = TypeVar("_T")
+
+
+class Remembered(Generic[_T]):
+    """An answer that counts for a while, however many ask; those that come meanwhile wait for it."""
+
+    def __init__(self, seconds: float, clock: Callable[[], float]) -> None:
+        self._seconds, self._clock, self._lock = seconds, clock, threading.Lock()
+        self._value: _T | None = None
+        self._at = float("-inf")
+
+    def get(self, make: Callable[[], _T]) -> tuple[_T, float]:
+        """Give the answer, made anew where it is too old, and when it was made (epoch seconds)."""
+        with self._lock:
+            if self._value is None or not 0 <= self._clock() - self._at < self._seconds:
+                self._value = make()
+                self._at = self._clock()
+            return self._value, self._at
+
+    def forget(self) -> None:
+        """Have the next one ask anew."""
+        self._at = float("-inf")
+
+
+class Desk:
+    """One app's. For all threads."""
+
+    def __init__(self, services: Services) -> None:
+        self.services = services
+
+        def clock() -> float:
+            return services.clock()
+
+        self.ended: OrderedDict[str, Snapshot] = OrderedDict()  # they do not change any more
+        self.at_rest: Remembered[dict[str, list[dict[str, Any]]]] = Remembered(AT_REST_SECONDS, clock)
+        self.batches: Remembered[list[BatchEntry]] = Remembered(BATCHES_SECONDS, clock)
+        self.known_batches: set[str] = set()  # ids that are in our records
+        self._finished = FinishedLists()
+        self._pages: OrderedDict[tuple[str, int], list[ListedFile]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def finished(self, snapshot_id: str) -> FinishedList:
+        """Give the list of a snapshot's finished files, as it is now."""
+        return self._finished.of(snapshot_id, self.services)
+
+    def files_at_rest(self) -> dict[str, list[dict[str, Any]]]:
+        """Give the files that are not being worked on, as they were half a minute ago or later."""
+        return self.at_rest.get(lambda: files_at_rest(self.services))[0]
+
+    def manifest_page(self, snapshot_id: str, number: int) -> tuple[list[ListedFile] | None, bool]:
+        """Give a page of a running snapshot's files, None where there is none; and whether it was read for that."""
+        with self._lock:
+            if known := self._pages.get((snapshot_id, number)):
+                return known, False
+        try:
+            page = self.services.work.snapshots.read_page(snapshot_id, number)
+        except NotFoundError:
+            return None, True
+        with self._lock:
+            self._pages[snapshot_id, number] = page
+            while len(self._pages) > MOST_PAGES:
+                self._pages.popitem(last=False)
+        return page, True
+
+    def remember_ended(self, snapshot: Snapshot) -> None:
+        """Remember a snapshot that has ended."""
+        with self._lock:
+            self.ended[snapshot.id] = snapshot
+            while len(self.ended) > MOST_ENDED:
+                self.ended.popitem(last=False)
+
+
+_latest: list[Desk] = []
+
+
+def desk_of(services: Services) -> Desk:
+    """Give the desk that belongs to an app's services; a process has one app."""
+    for desk in _latest:
+        if desk.services is services:
+            return desk
+    _latest[:] = [Desk(services)]
+    return _latest[0]

@@ -1,0 +1,282 @@
+"""One file from its input to its outputs: what its own page shows."""
+
+from dataclasses import dataclass
+from itertools import groupby
+from operator import attrgetter
+from typing import Any
+
+import msgspec
+
+from adapters.threads import in_thread, pool
+from domain import names
+from domain.api.answers import (
+    BatchOfFile,
+    CodeCount,
+    FileDetails,
+    FileErrors,
+    LiveOfFile,
+    ShardOfFile,
+)
+from domain.api.problems import no_file
+from domain.errors import NotFoundError
+from domain.records import Claim, Ledger, Plan, PlannedShard
+from domain.results.finished import FinishedFile
+from domain.results.metadata import (
+    BatchMetadata,
+    LiveMetadata,
+    Metadata,
+    batch_metadata,
+    live_metadata,
+    outcome_counts,
+)
+from domain.service.outcomes import Tally
+from domain.tokens import cost
+from steps.intake.liveness import TaskHub
+from steps.look.desk import Desk
+from steps.look.error_rows import rows_from
+from steps.look.files import ANY_CODE, LOOKED_AT_SNAPSHOTS, entry_of
+from steps.look.outputs import link_to, outputs_of
+from steps.look.snapshots import code_count, described, is_running, latest_ids
+
+MOST_SHARDS = 200  # of a file in work, whose ledgers are read for its page
+LEDGERS_AT_ONCE = 8
+
+_decode = msgspec.json.Decoder(Metadata).decode
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """Where a file is: in work, by its claim, or in the list of a snapshot."""
+
+    snapshot_id: str | None
+    claim: Claim | None = None
+    finished: FinishedFile | None = None
+
+
+async def file_details(key: str, snapshot_id: str | None, hub: TaskHub, desk: Desk) -> FileDetails:
+    """Describe one file. Raises ProblemError for one that is not known."""
+    found = await _find(key, snapshot_id, desk)
+    if found.claim is None:
+        assert found.finished is not None
+        return await in_thread(_finished, found.finished, found.snapshot_id, desk)
+    details = await in_thread(_in_work, key, found.claim, desk)
+    if details.state != "working":
+        return details
+    # The task hub knows more of a few dozen files.
+    snapshot = await described(found.claim.snapshot_id, hub, desk)
+    shown = [
+        file
+        for file in (snapshot.progress.files if snapshot and snapshot.progress else [])
+        if file.key == key
+    ]
+    if shown and snapshot and is_running(snapshot):
+        return msgspec.structs.replace(details, state=shown[0].state, done=shown[0].done)
+    return details
+
+
+async def file_errors(
+    key: str, snapshot_id: str | None, desk: Desk, *, code: str | None, after: str | None, limit: int
+) -> FileErrors:
+    """Give the digest of a file's errors and a page of them. Raises ProblemError for a file that is not known."""
+    found = await _find(key, snapshot_id, desk)
+    finished = found.finished
+    if finished is None or finished.outputs.errors is None:
+        return FileErrors(key=key, digest=digest_of(finished), items=[], next=None)
+    wanted = None if code == ANY_CODE else code
+    try:
+        items, following = await in_thread(
+            rows_from,
+            desk.services.storage.error,
+            finished.outputs.errors,
+            after=after,
+            limit=limit,
+            code=wanted,
+        )
+    except NotFoundError:
+        items, following = [], None
+    return FileErrors(key=key, digest=digest_of(finished), items=items, next=following)
+
+
+async def output_link(key: str, name: str, snapshot_id: str | None, desk: Desk) -> str:
+    """Give a link to an output. Raises ProblemError where there is none."""
+    found = await _find(key, snapshot_id, desk)
+    if found.finished is None:
+        raise no_file(key)
+    return await in_thread(link_to, found.finished, name, desk)
+
+
+def digest_of(file: FinishedFile | None) -> list[CodeCount]:
+    """Give a file's error codes, the most frequent first."""
+    counted = (file.error_codes if file else {}).items()
+    return [code_count(code, rows, 1) for code, rows in sorted(counted, key=lambda item: (-item[1], item[0]))]
+
+
+async def _find(key: str, snapshot_id: str | None, desk: Desk) -> Found:
+    """Look for a file: whether it is in work, then in the lists of the snapshot that is named or of the latest ones."""
+    if not names.is_file_key(key):
+        raise no_file(key)
+    claimed = await in_thread(desk.services.work.claims.read, key)
+    if claimed and not claimed[0].done_at:
+        return Found(snapshot_id=claimed[0].snapshot_id, claim=claimed[0])
+    if snapshot_id and not names.is_snapshot_id(snapshot_id):
+        raise no_file(key)
+    ids = [snapshot_id] if snapshot_id else await latest_ids(desk, LOOKED_AT_SNAPSHOTS)
+    for candidate in ids:
+        if file := (await in_thread(desk.finished, candidate)).file(key):
+            return Found(snapshot_id=candidate, finished=file)
+    raise no_file(key)
+
+
+# --- a file that has ended --------------------------------------------------------------------------------------------
+
+
+def _finished(file: FinishedFile, snapshot_id: str | None, desk: Desk) -> FileDetails:
+    entry = msgspec.structs.asdict(entry_of(file, snapshot_id))
+    document = _document(file, desk)
+    if document is None:
+        return FileDetails(**entry, deployment=file.deployment, digest=digest_of(file))
+    return FileDetails(
+        **entry,
+        etag=document.etag,
+        engine=document.engine,
+        endpoint=document.endpoint,
+        deployment=document.deployment,
+        is_balanced=sum(document.outcomes.values()) == document.requests,
+        input_state=document.input_state,
+        digest=digest_of(file),
+        shards=_shards_of(document),
+        files=outputs_of(file, desk),
+    )
+
+
+def _document(file: FinishedFile, desk: Desk) -> Metadata | None:
+    """Read a file's metadata document; None where it is gone, or is no document of ours any more."""
+    storage, name = desk.services.storage, file.outputs.metadata
+    if name is None:
+        return None
+    try:
+        return _decode((storage.error if file.state == "rejected" else storage.processed).read(name)[0])
+    except (NotFoundError, msgspec.MsgspecError):
+        return None
+
+
+def _shards_of(document: Metadata) -> list[ShardOfFile]:
+    by_shard = attrgetter("shard", "attempt")
+    batches = sorted(document.batches, key=by_shard)
+    shards = [
+        ShardOfFile(shard=shard, attempt=attempt, collected=True, batches=[_batch(batch) for batch in group])
+        for (shard, attempt), group in groupby(batches, key=by_shard)
+    ]
+    shards += [
+        ShardOfFile(shard=live.shard, attempt=live.attempt, collected=True, live=_live(live))
+        for live in document.live
+    ]
+    return sorted(shards, key=by_shard)
+
+
+def _batch(batch: BatchMetadata) -> BatchOfFile:
+    return BatchOfFile(
+        batch_id=batch.batch_id,
+        status=batch.status,
+        transport=batch.transport,
+        submitted_at=batch.submitted_at,
+        ended_at=batch.ended_at,
+    )
+
+
+def _live(live: LiveMetadata) -> LiveOfFile:
+    return LiveOfFile(
+        deployment=live.deployment, status=live.status, started_at=live.started_at, ended_at=live.ended_at
+    )
+
+
+# --- a file in work ---------------------------------------------------------------------------------------------------
+
+
+def _in_work(key: str, claim: Claim, desk: Desk) -> FileDetails:
+    """Describe a file by its plan and its ledgers."""
+    services = desk.services
+    told: dict[str, Any] = {
+        "key": key,
+        "path": claim.path,
+        "state": "held" if claim.held_until > services.clock() else "working",
+        "snapshot": claim.snapshot_id,
+        "etag": claim.etag,
+        "reason": claim.held_for if claim.held_until > services.clock() else "",
+    }
+    plan = services.work.plans.read(key)
+    if plan is None:
+        return FileDetails(**told)
+    ledgers = _ledgers(key, plan, desk)
+    tally = Tally(invalid=plan.invalid)
+    for ledger in ledgers.values():
+        if ledger.collected:
+            tally.add(ledger.collected.tally)
+    prices = services.settings.price_list
+    shards = _shards_in_work(plan, ledgers)
+    return FileDetails(
+        **told,
+        size_bytes=plan.size,
+        requests=plan.requests,
+        done=min(tally.total, plan.requests),
+        failed=tally.errors,
+        outcomes={name: count for name, count in outcome_counts(tally).items() if count},
+        input_tokens=tally.input_tokens,
+        output_tokens=tally.output_tokens,
+        cost=cost(prices, plan.model or "", tally.input_tokens, tally.output_tokens),
+        estimated_cost=plan.estimate.cost(prices, plan.model),
+        batches=sum(len(shard.batches) for shard in shards),
+        engine=plan.engine,
+        endpoint=plan.url,
+        deployment=plan.model,
+        shards=shards,
+    )
+
+
+def _ledgers(key: str, plan: Plan, desk: Desk) -> dict[str, Ledger]:
+    """Read the ledgers of the first shards and of what became of them."""
+    ledgers = desk.services.work.ledgers
+    found: dict[str, Ledger] = {}
+    with pool(LEDGERS_AT_ONCE) as reading:
+        for some in reading.map(lambda shard: ledgers.of_shards(key, [shard]), plan.shards[:MOST_SHARDS]):
+            found |= some
+    return found
+
+
+def _shards_in_work(plan: Plan, ledgers: dict[str, Ledger]) -> list[ShardOfFile]:
+    found: list[ShardOfFile] = []
+    waiting: list[tuple[PlannedShard, int]] = [(shard, 1) for shard in plan.shards[:MOST_SHARDS]]
+    while waiting:
+        shard, attempt = waiting.pop(0)
+        ledger = ledgers.get(shard.shard)
+        found.append(_shard_in_work(shard, attempt, ledger))
+        if ledger and ledger.collected:
+            waiting += [(child, ledger.collected.children_attempt) for child in ledger.collected.children]
+    return sorted(found, key=lambda shard: shard.shard)
+
+
+def _shard_in_work(shard: PlannedShard, attempt: int, ledger: Ledger | None) -> ShardOfFile:
+    if ledger is None:
+        return ShardOfFile(
+            shard=shard.shard,
+            attempt=attempt,
+            requests=shard.requests,
+            size_bytes=shard.size,
+            collected=False,
+        )
+    batches = [*ledger.past_batches, *([ledger.batch] if ledger.batch else [])]
+    collected = ledger.collected
+    return ShardOfFile(
+        shard=shard.shard,
+        attempt=ledger.attempt,
+        requests=shard.requests,
+        size_bytes=shard.size,
+        collected=collected is not None,
+        outcomes={name: n for name, n in outcome_counts(collected.tally).items() if n} if collected else {},
+        batches=[
+            _batch(batch_metadata(batch, shard=shard.shard, attempt=ledger.attempt)) for batch in batches
+        ],
+        live=_live(live_metadata(ledger.sending, shard=shard.shard, attempt=ledger.attempt))
+        if ledger.sending
+        else None,
+    )
