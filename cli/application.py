@@ -42,6 +42,9 @@ VERBS: dict[str, Verb] = {
     "doctor": Verb(
         "doctor", AROUND, "What may be wrong with app, storage, service and settings; changes nothing."
     ),
+    "migrate": Verb(
+        "migrate", AROUND, "From the Azure OpenAI Batch accelerator: its settings, its containers."
+    ),
     "use": Verb("use", AROUND, "Choose which app the command is about."),
     "simulate": Verb("simulate", AROUND, "An Azure OpenAI service on this machine, which costs nothing."),
     "completion": Verb("completion", AROUND, "Let bash, zsh or fish complete verbs, options and files."),
