@@ -77,7 +77,7 @@ def look(services: "Services", api: AppApi, *, below: str = "") -> Picture:
     now = services.clock()
     for told in resting.get("held", []):
         # One that was released, or whose time is over, is taken by the next snapshot.
-        is_held = datetime.fromisoformat(told["until"]).timestamp() > now
+        is_held = told["until"] is None or datetime.fromisoformat(told["until"]).timestamp() > now
         _note(files, told["file"], state="held" if is_held else "waiting", reason=told["reason"])
     for told in resting.get("done", []):
         _note(files, told["file"], state="done", reason=told["reason"])

@@ -62,6 +62,20 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     fault: Fault | None = None
 
 
+class Asked(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What people have asked for, as a look found it: file keys; for `cancel` also ids of snapshots.
+
+    `priority`: by file key, or by folder with its closing slash; the higher, the earlier. `seen`: a later look need not tell
+    again what is older; epoch seconds by the storage's clock.
+    """
+
+    cancel: list[str] = []
+    hold: list[str] = []
+    approve: list[str] = []
+    priority: dict[str, int] = {}
+    seen: float = 0.0
+
+
 class SnapshotSettings(msgspec.Struct, frozen=True, kw_only=True):
     """The settings that a running snapshot goes by, read once so that a changed setting does not change its past."""
 
@@ -70,7 +84,8 @@ class SnapshotSettings(msgspec.Struct, frozen=True, kw_only=True):
     poll_min_seconds: float = 60.0
     poll_max_seconds: float = 900.0
     deadline_seconds: float = 48 * 3600.0
-    # For so long a file waits in its snapshot for people to set its deployment right; then it is set aside.
+    # For so long a file waits in its snapshot for people to set its deployment right, where the service says what is wrong with
+    # it; then it is set aside.
     misconfigured_seconds: float = 900.0
     max_cost: float | None = None  # estimated, of all files of the snapshot together
 
@@ -98,9 +113,10 @@ class PageRequest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PageOfFiles(msgspec.Struct, frozen=True, kw_only=True):
-    """Answer of `list_files`."""
+    """Answer of `list_files`. `asked`: what people want of these files."""
 
     files: list["ListedFile"]
+    asked: Asked | None = None
 
 
 class ListedFile(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -114,6 +130,15 @@ class ListedFile(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     waited: bool = False  # it was set aside until settings, its job spec or its deployment change
 
 
+class FileWants(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What people have asked for about one file."""
+
+    unwanted: bool = False  # its cancellation
+    held: bool = False  # that it waits
+    approved: bool = False  # that it goes beyond a budget
+    priority: int | None = None  # the higher, the earlier; None: nothing about this file alone
+
+
 class FileWork(msgspec.Struct, frozen=True, kw_only=True):
     """Input of the activities that work on one input file as a whole."""
 
@@ -124,6 +149,8 @@ class FileWork(msgspec.Struct, frozen=True, kw_only=True):
     reason: str | None = None  # why the file is set aside, for `hold_file`
     needs_settings: bool = False  # it is set aside until settings change: a budget, a deployment
     needs_version: bool = False  # it is set aside until another version of the app is there
+    unwanted: bool = False  # it is prepared to be ended; no budget stops that
+    approved: bool = False  # it may go beyond a budget
     again_soon: bool = False  # it is tried again after a minute, and then ever more rarely
     waited: bool = False  # as in the manifest
 
@@ -165,6 +192,8 @@ class ShardWork(msgspec.Struct, frozen=True, kw_only=True):
     key: str
     shard: OpenShard
     begun: bool = False  # an earlier try got somewhere: there is a ledger to go on from
+    unwanted: bool = False  # no batch is made of it; one that was made is found
+    asked_since: float = 0.0  # as `Asked.seen`
 
 
 class Submitted(msgspec.Struct, frozen=True, kw_only=True):
@@ -177,6 +206,7 @@ class Submitted(msgspec.Struct, frozen=True, kw_only=True):
     wait_seconds: float | None = None  # this shard only: its file is not processed yet, an answer was lost
     paused: "Pause | None" = None
     refused: Fault | None = None
+    asked: Asked | None = None  # where it is paused
 
 
 class Pause(msgspec.Struct, frozen=True, kw_only=True):
@@ -190,6 +220,7 @@ class Pause(msgspec.Struct, frozen=True, kw_only=True):
     kind: PauseKind
     message: str
     reach: str = ""
+    certain: bool = False  # the service has said itself that the deployment is not there, or does not do this
 
 
 class SliceWork(msgspec.Struct, frozen=True, kw_only=True):
@@ -199,6 +230,8 @@ class SliceWork(msgspec.Struct, frozen=True, kw_only=True):
     key: str
     shard: OpenShard
     throttle: Throttle | None = None  # of the deployment, as the last slice left it
+    unwanted: bool = False  # nothing more of it is sent
+    asked_since: float = 0.0  # as `Asked.seen`
 
 
 class SliceDone(msgspec.Struct, frozen=True, kw_only=True):
@@ -210,6 +243,7 @@ class SliceDone(msgspec.Struct, frozen=True, kw_only=True):
     wait_seconds: float = 0.0  # this shard only: another process is sending it
     paused: Pause | None = None
     throttle: Throttle | None = None
+    asked: Asked | None = None
 
 
 class ShareRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -221,23 +255,26 @@ class ShareRequest(msgspec.Struct, frozen=True, kw_only=True):
     limit: int
     reserve: int
     stale_seconds: float  # a record that is older belongs to a snapshot that is not alive
+    asked_since: float = 0.0  # as `Asked.seen`
 
 
 class Share(msgspec.Struct, frozen=True, kw_only=True):
     """Answer of `share_limit`: how many batches the snapshot may have alive, those it has included."""
 
     places: int
+    asked: Asked | None = None
 
 
 class PollRequest(msgspec.Struct, frozen=True, kw_only=True):
     """Input of `poll_batches`: id -> the status known so far; `share`: agree with the other snapshots as well.
 
-    max_age: how old news may be, seconds; another snapshot may have looked lately.
+    `max_age`: how old news may be, seconds; another snapshot may have looked lately. `asked_since`: as `Asked.seen`.
     """
 
     known: dict[str, str]
     share: ShareRequest | None = None
     max_age: float = 0.0
+    asked_since: float = 0.0
 
 
 class BatchNews(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -262,6 +299,7 @@ class PollAnswer(msgspec.Struct, frozen=True, kw_only=True):
     unseen: list[str] = []
     share: Share | None = None
     complaint: str = ""
+    asked: Asked | None = None
 
 
 class CancelRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -289,6 +327,7 @@ class EndedBatch(msgspec.Struct, frozen=True, kw_only=True):
     tries: int = 0  # times this step has failed before
     done: int = 0  # requests that the batch had finished when it was last seen
     overdue: bool = False  # older than the deadline when it ended
+    unwanted: bool = False  # people have asked for its cancellation: nothing of it is tried again
 
 
 class CollectedShard(msgspec.Struct, frozen=True, kw_only=True):

@@ -123,7 +123,10 @@ OF_ROWS: dict[str, ErrorCode] = {
     "bad_value": ErrorCode(
         "A value that Python cannot hold, as a date beyond the year 9999.", "Correct the value."
     ),
-    "empty_input": ErrorCode("The text is empty, and the endpoint takes no empty one.", "Leave the row out."),
+    "empty_input": ErrorCode(
+        "The text is empty and the endpoint takes no empty one; or no job spec says that texts such as `NULL` are to be sent.",
+        "Leave the row out.",
+    ),
     "empty_picture": ErrorCode(
         "The picture is null or empty. Nothing was sent.", "Leave the row out, or add it."
     ),
@@ -188,6 +191,10 @@ OF_LINES: dict[str, ErrorCode] = {
 OF_REQUESTS: dict[str, ErrorCode] = {
     "batch_cancelled": ErrorCode("The batch was cancelled before its turn came.", "Drop the retry file."),
     "batch_expired": ErrorCode("The batch expired before it was answered.", "Drop the retry file."),
+    "cancelled": ErrorCode(
+        "People have cancelled the file before this request was sent.",
+        "Retry the file, or drop the retry file.",
+    ),
     "deadline_reached": ErrorCode("It was not sent live by the deadline.", "Drop the retry file."),
     "file_error": ErrorCode("The service refused the batch's input file.", "See the message."),
     "import_failed": ErrorCode(
@@ -267,6 +274,7 @@ WITHIN: dict[str, str] = {
     "cancel_refused": "The service does not cancel a batch that it is working on; it is asked again.",
     "copy_failed": "A copy in the storage failed; it is made again.",
     "copy_pending": "A copy in the storage is being made.",
+    "file_not_deleted": "The deletion of a file of the service was answered with nothing, and the file is still there; it is repeated.",
     "foreign_results": "A result blob belongs to another batch.",
     "ledger_gone": "A shard's own record is gone; its batch is looked for when the file is taken anew.",
     "no_signature": "The storage gives no signed address under this identity.",

@@ -243,6 +243,43 @@ def snapshot_of_share_record(blob: str) -> str:
     return blob.removeprefix(SHARES)
 
 
+WISHES = "wishes/"
+INTAKE = "intake"
+_FOLDER = "folder-"  # of the subject of a wish, before the hash of its path
+
+
+def wish(subject: str, kind: str) -> str:
+    """Name what people have asked for about a file (its key), a snapshot (its id) or a folder (`folder_subject`)."""
+    return f"{WISHES}{subject}/{kind}.json"
+
+
+def wishes_about(subject: str) -> str:
+    """Name the folder of everything that was asked for about a file, a snapshot or a folder, with its closing slash."""
+    return f"{WISHES}{subject}/"
+
+
+def wish_of(blob: str) -> tuple[str, str] | None:
+    """Give subject and kind in the name of a wish; None for any other blob."""
+    subject, slash, kind = blob.removeprefix(WISHES).partition("/")
+    is_one = blob.startswith(WISHES) and slash and kind.endswith(".json")
+    return (subject, kind.removesuffix(".json")) if is_one else None
+
+
+def folder_subject(folder: str) -> str:
+    """Name a folder of the input container as the subject of a wish."""
+    return f"{_FOLDER}{hashlib.sha256(folder.encode()).hexdigest()[:KEY_CHARS]}"
+
+
+def is_folder_subject(subject: str) -> bool:
+    """Whether the subject of a wish is a folder."""
+    return subject.startswith(_FOLDER)
+
+
+def intake_pause() -> str:
+    """Name the wish that no new file is taken."""
+    return f"{WISHES}{INTAKE}.json"
+
+
 def rate_record(deployment: str) -> str:
     """Name the count of what is spent of a deployment's limits."""
     return f"rates/{hashlib.sha256(deployment.encode()).hexdigest()[:KEY_CHARS]}.json"

@@ -231,15 +231,15 @@ def _claim_from(metadata: Mapping[str, str]) -> Claim:
         timestamp=timestamp if _TIMESTAMP.fullmatch(timestamp) else "",
         path=_unpacked(metadata.get("path", "")),
         etag=unquote(metadata.get("etag", "")),
-        held_until=_seconds(metadata.get("held_until", "")),
+        held_until=seconds(metadata.get("held_until", "")),
         held_for=unquote(metadata.get("held_for", "")),
         held_by=metadata.get("held_by", ""),
         content_md5=metadata.get("content_md5", ""),
-        done_at=_seconds(metadata.get("done_at", "")),
+        done_at=seconds(metadata.get("done_at", "")),
         done_code=unquote(metadata.get("done_code", "")),
         held_beside=metadata.get("held_beside", ""),
         given_up="given_up" in metadata,
-        holds=int(_seconds(metadata.get("holds", ""))),
+        holds=int(seconds(metadata.get("holds", ""))),
         origin=origin_of(metadata),
     )
 
@@ -260,9 +260,9 @@ def _refusal_from(metadata: Mapping[str, str]) -> Refusal:
         path=_unpacked(metadata.get("path", "")),
         code=unquote(metadata.get("code", "")),
         reason=unquote(metadata.get("reason", "")),
-        since=_seconds(metadata.get("since", "")),
-        tries=int(_seconds(metadata.get("tries", ""))),
-        next_at=_seconds(metadata.get("next_at", "")),
+        since=seconds(metadata.get("since", "")),
+        tries=int(seconds(metadata.get("tries", ""))),
+        next_at=seconds(metadata.get("next_at", "")),
     )
 
 
@@ -277,7 +277,7 @@ def _unpacked(text: str) -> str:
         return ""
 
 
-def _seconds(text: str) -> float:
+def seconds(text: str) -> float:
     """Read a time or a count; 0 for what is none."""
     try:
         told = float(text)

@@ -10,6 +10,7 @@ from adapters.work.rates import Rates
 from adapters.work.send_log import SendLogs
 from adapters.work.shares import Shares
 from adapters.work.snapshots import Snapshots
+from adapters.work.wishes import Wishes
 from domain import names
 
 
@@ -28,6 +29,7 @@ class WorkStore:
         self.finished = FinishedFiles(work)
         self.shares = Shares(work)
         self.rates = Rates(work)
+        self.wishes = Wishes(work)
 
     def drop_file(self, key: str) -> None:
         """Remove all records about a file, the claim first: without it nothing can be mistaken for unfinished work."""

@@ -99,6 +99,8 @@ def _figures(batches: int, hours: float, longest: float, before: Moment, after: 
             name=f"{name}: calls to storage per waiting hour",
             unit="",
             value=(after.storage - before.storage) / polls * per_hour,
+            budget=at_most(1.05 * per_hour),
+            note="one list a look, of what people have asked for",
         ),
         Figure(
             name=f"{name}: longest history of a generation",

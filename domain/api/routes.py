@@ -27,7 +27,7 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
-    """A call. `function` is the name under which it is registered, `answers` what it may give with `status`."""
+    """A call. `function` is the name under which it is registered, `answers` what it may give with `status`, `body` what it wants as JSON."""
 
     function: str
     method: str
@@ -36,6 +36,7 @@ class Route:
     answers: tuple[Any, ...] = ()
     status: int = 200
     query: tuple[Parameter, ...] = ()
+    body: Any = None
     problems: tuple[int, ...] = ()
     is_open: bool = field(default=False)  # to callers that are not known
 
@@ -145,6 +146,59 @@ ROUTES = (
         answers=(answers.Released,),
         status=202,
         problems=(404,),
+    ),
+    *(
+        Route(
+            function=function,
+            method="POST",
+            path=f"api/files/{{key}}/{action}",
+            about=about,
+            answers=(answers.Written,),
+            status=202,
+            body=body,
+            problems=(404, 409),
+        )
+        for function, action, about, body in (
+            ("cancel_file", "cancel", "End a file early: answers are kept, nothing more is sent.", None),
+            ("hold_back", "hold", "Have a file wait that has not begun, until it is released.", None),
+            ("approve_file", "approve", "Let one file go beyond a budget.", None),
+            ("put_first", "priority", "Have a file begin before others.", answers.Priority),
+        )
+    ),
+    Route(
+        function="put_folder_first",
+        method="POST",
+        path="api/folders/priority",
+        about="Have the files of a folder begin before others.",
+        answers=(answers.Written,),
+        status=202,
+        body=answers.FolderPriority,
+        problems=(409,),
+    ),
+    Route(
+        function="cancel_snapshot",
+        method="POST",
+        path="api/snapshots/{id}/cancel",
+        about="End all files of a running snapshot early.",
+        answers=(answers.Written,),
+        status=202,
+        problems=(404, 409),
+    ),
+    Route(
+        function="pause_intake",
+        method="POST",
+        path="api/intake/pause",
+        about="Take no new file; what is being worked on goes on.",
+        answers=(answers.Intake,),
+        status=202,
+    ),
+    Route(
+        function="resume_intake",
+        method="POST",
+        path="api/intake/resume",
+        about="Take new files again.",
+        answers=(answers.Intake,),
+        status=202,
     ),
     Route(
         function="give_up_answers",

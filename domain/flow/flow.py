@@ -11,11 +11,12 @@ which `machine` asks in turn.
 
 import msgspec
 
-from domain.contracts import Fault, ListedFile, SnapshotReport, SnapshotSettings, TakenFiles
+from domain.contracts import Fault, FileWants, ListedFile, SnapshotReport, SnapshotSettings, TakenFiles
 from domain.direct.throttle import Throttle
 from domain.flow.pacing import Pauses, PollClock, QuotaGauge, exhausted, fault_delay, later
 from domain.flow.sharing import Allowance
 from domain.flow.state import (
+    NOTHING_WANTED,
     Call,
     FileEnd,
     FileState,
@@ -56,6 +57,10 @@ class Flow(msgspec.Struct, kw_only=True):
     allowance: Allowance = msgspec.field(default_factory=Allowance)
     list_tries: int = 0
     list_not_before: float = 0.0
+    wants: dict[str, FileWants] = {}  # of files in the backlog, by key
+    unwanted: bool = False  # people have asked for the whole snapshot's cancellation
+    folders: dict[str, int] = {}  # the priority that people gave to folders
+    asked_seen: float = 0.0  # as `Asked.seen`
 
     @classmethod
     def of(cls, snapshot_id: str, taken: TakenFiles) -> "Flow":
@@ -188,18 +193,16 @@ class Flow(msgspec.Struct, kw_only=True):
             most + 5 * micro - (len(self.files) - len(paused)),
             WAITING_SHARDS - len(waiting),
         )
-        admitted, self.backlog = self.backlog[: max(room, 0)], self.backlog[max(room, 0) :]
-        self.files += [
-            FileState(
-                key=listed.key,
-                path=listed.path,
-                size=listed.size,
-                fresh=listed.fresh,
-                spec=listed.spec,
-                waited=listed.waited,
-            )
-            for listed in admitted
-        ]
+        for listed in [*self.backlog] if room > 0 else ():
+            wants = self.wants.pop(listed.key, NOTHING_WANTED)
+            unwanted = wants.unwanted or self.unwanted
+            file = FileState.admitted(listed, msgspec.structs.replace(wants, unwanted=unwanted))
+            self.files.append(file)
+            del self.backlog[0]
+            # What people want to wait takes no room.
+            room -= file.step is FileStep.PREPARE
+            if room <= 0:
+                return
 
     # --- the end, and parts ------------------------------------------------------------------------------------------
 

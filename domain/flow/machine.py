@@ -10,6 +10,7 @@ import msgspec
 
 from domain.contracts import Answer, Fault, from_wire
 from domain.flow.flow import Flow
+from domain.flow.heeding import follow
 from domain.flow.pacing import EARLY_SECONDS
 from domain.flow.state import Call
 from domain.flow.step import SLOW_SECONDS, Step
@@ -55,6 +56,7 @@ def begin_calls(flow: Flow, now: float, *, most: int) -> Look:
     Raises RuntimeError when there is nothing to wait for: a defect, better seen than slept over.
     """
     soon = now + EARLY_SECONDS
+    follow(flow)
     flow.settle(soon)
     begun: list[Call] = []
     ahead: list[float] = []

@@ -81,7 +81,7 @@ def progress(flow: Flow, *, wake_at: float | None = None, parts: Sequence[str] =
         "active_batches": len(active),
         "batches_by_status": _by_status(active),
         "enqueued_tokens": sum(quota_tokens(shard.shard.size) for shard in active),
-        "estimated_cost": round(totals.cost, 6),
+        "estimated_cost": round(totals.cost, 9),
         "requests_total": totals.tally.total
         + sum(f.requests for f in flow.files if f.step is not FileStep.ARCHIVE),
         "requests_done": totals.tally.total
@@ -140,13 +140,24 @@ def _file(file: FileState, shards: list[ShardState]) -> dict[str, Any]:
         ]
     else:
         state = _FILE_WORDS.get(file.step, "collecting")
-    return {
+    told = {
         "key": file.key,
         "path": _short(file.path),
         "state": state,
         "requests": file.requests,
         "done": _done(file, shards),
     }
+    return told | ({"asked": asked} if (asked := _asked(file)) else {})
+
+
+def _asked(file: FileState) -> str:
+    """Tell what people have asked for about a file, in a word; empty where that is nothing."""
+    wants = file.wants
+    if wants.unwanted:
+        return "cancel"
+    if wants.held:
+        return "hold"
+    return "priority" if wants.priority else ""
 
 
 def _done(file: FileState, shards: list[ShardState]) -> int:

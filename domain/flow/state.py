@@ -7,10 +7,13 @@ from typing import Any, Literal
 
 import msgspec
 
-from domain.contracts import Fault, OpenShard
+from domain.contracts import Fault, FileWants, ListedFile, OpenShard
 from domain.records import SpecBlob
 from domain.service.outcomes import Tally
 from domain.service.reach import reaches_to
+
+NOTHING_WANTED = FileWants()
+HELD = "It waits, as people have asked; release it, or cancel it."
 
 FileEnd = Literal["done", "rejected", "held", "gone"]
 
@@ -81,6 +84,23 @@ class FileState(msgspec.Struct, kw_only=True, omit_defaults=True):
     needs_version: bool = False
     again_soon: bool = False
     waited: bool = False
+    wants: FileWants = NOTHING_WANTED
+
+    @classmethod
+    def admitted(cls, listed: ListedFile, wants: FileWants) -> "FileState":
+        """Begin with a file of the manifest, or leave it for later, where people want it to wait."""
+        file = cls(
+            key=listed.key,
+            path=listed.path,
+            size=listed.size,
+            fresh=listed.fresh,
+            spec=listed.spec,
+            waited=listed.waited,
+            wants=wants,
+        )
+        if wants.held and not wants.unwanted:
+            file.hold(HELD)
+        return file
 
     def move(self, step: FileStep) -> None:
         """Go to another step, where everything begins anew. Raises ForbiddenMoveError."""
@@ -124,9 +144,10 @@ class ShardState(msgspec.Struct, kw_only=True, omit_defaults=True):
     refused: Fault | None = None
     begun: bool = False  # submitting it has been tried
     failing_since: float = 0.0  # its batches were taken and then failed as a whole
+    unwanted: bool = False  # people have asked for its file's cancellation
 
     @classmethod
-    def opened(cls, key: str, shard: OpenShard) -> "ShardState":
+    def opened(cls, key: str, shard: OpenShard, *, unwanted: bool = False) -> "ShardState":
         """Begin with a shard as it lies in `work/`: a batch that it has already is adopted."""
         waiting = ShardStep.SEND if shard.engine == "direct" else ShardStep.SUBMIT
         return cls(
@@ -135,6 +156,7 @@ class ShardState(msgspec.Struct, kw_only=True, omit_defaults=True):
             step=waiting if shard.batch_id is None else ShardStep.ACTIVE,
             batch_id=shard.batch_id,
             submitted_at=shard.submitted_at or 0.0,
+            unwanted=unwanted,
         )
 
     @property

@@ -183,7 +183,9 @@ class RequestChecker:
             raise _BadLineError("missing_custom_id", "`custom_id` is missing.")
         if not isinstance(custom_id, str) or not custom_id:
             raise _BadLineError(
-                "invalid_request", f"`custom_id` must be a non-empty string, found {_kind(custom_id)}."
+                "invalid_request",
+                f"`custom_id` must be a non-empty string, found {_kind(custom_id)}."
+                + ' Write it in quotes: `"custom_id": "1"`.' * isinstance(custom_id, int),
             )
         return custom_id
 
@@ -200,7 +202,8 @@ class RequestChecker:
         url, body = request.get("url"), request.get("body")
         if not isinstance(url, str) or url not in BY_URL:
             raise _BadLineError(
-                "invalid_url", f"`url` must be one of {', '.join(BY_URL)}, found {_shown(url)}."
+                "invalid_url",
+                f"`url` must be one of {', '.join(BY_URL)}, found {_shown(url)}.{_meant_url(url)}",
             )
         if not isinstance(body, dict):
             raise _BadLineError("invalid_request", f"`body` must be a JSON object, found {_kind(body)}.")
@@ -232,6 +235,19 @@ class RequestChecker:
             )
         body["model"] = self._default_model
         return True
+
+
+def _meant_url(url: object) -> str:
+    """Name the url that an address ends with: batches take the path alone."""
+    if not isinstance(url, str):
+        return ""
+    path = url.partition("?")[0].rstrip("/")
+    meant = next((known for known in BY_URL if path.endswith(known)), None)
+    return (
+        f" Write `{meant}`, without an address, a deployment or a version: `model` names the deployment."
+        if meant
+        else ""
+    )
 
 
 class _BadLineError(Exception):

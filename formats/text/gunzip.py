@@ -11,6 +11,7 @@ PIECE_BYTES = 1024 * 1024  # what is unpacked at a time: a small file may unpack
 FIRST_STEP_BYTES = 256
 LARGEST_STEP_BYTES = 256 * 1024
 GZIP_MAGIC = b"\x1f\x8b"
+ZIP_MAGIC = b"PK\x03\x04"
 _WITH_GZIP_HEADER = 16 + zlib.MAX_WBITS
 
 
@@ -36,12 +37,27 @@ def gunzipped(chunks: Iterable[bytes], allowance: Allowance | None = None) -> It
     Raises InputFileError (`bad_gzip`) where the stream is no gzip, is damaged or ends too early; what the allowance raises.
     """
     allowance = allowance or Allowance()
+    left = iter(chunks)
+    first = next(left, b"")
+    if first.startswith(ZIP_MAGIC):
+        raise InputFileError(
+            "The file is a ZIP archive and no gzip, whatever its name says. Unpack it.", code="bad_gzip"
+        )
     try:
-        yield from allowance.unpacked(_unpacked(chunks, allowance))
+        yield from _packed_once(allowance.unpacked(_unpacked(chain([first], left), allowance)))
     except zlib.error as error:
         not_packed = " If it is not packed, its name should not end in .gz." * ("header" in str(error))
         message = f"The file is no valid gzip: {error}.{not_packed}"
         raise InputFileError(message, code="bad_gzip") from error
+
+
+def _packed_once(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    for number, piece in enumerate(pieces):
+        if number == 0 and piece.startswith(GZIP_MAGIC):
+            raise InputFileError(
+                "The file is packed twice, gzip within gzip. Unpack it once.", code="bad_gzip"
+            )
+        yield piece
 
 
 def _unpacked(chunks: Iterable[bytes], allowance: Allowance) -> Iterator[bytes]:

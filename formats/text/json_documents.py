@@ -65,6 +65,9 @@ def refuse_spread_json(chunks: Iterable[bytes]) -> None:
 
 def _refuse_spread(text: "_Text") -> None:
     first, second = text.two_lines()
+    if not second and re.match(rb"\s*\[\s*[{\[]", first):
+        message = "The file is one JSON array. A .jsonl file has one object on each line: write it so (`jq -c '.[]'`), or call it .json."
+        raise InputFileError(message, code="json_over_lines")
     if first.lstrip()[:1] not in (b"{", b"[") or not second or _end_of_object(first) is not None:
         return
     if second.lstrip()[:1] in (b"{", b"[") and first.rstrip() not in (b"{", b"["):

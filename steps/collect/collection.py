@@ -14,8 +14,17 @@ from domain.contracts import CollectedShard, EndedBatch, OpenShard, Pause
 from domain.direct.sending import LOST_ANSWER, NOT_SENT, SendBook
 from domain.errors import PassingError, PipelineError
 from domain.records import Again, Collected, Ledger, PlannedShard
-from domain.service.outcomes import NO_ANSWER, Outcome, ShardOutcome, Tally, Verdict, judge, judge_absent
-from domain.service.reach import reach_of_deployment, reach_of_operation
+from domain.service.outcomes import (
+    AS_ASKED,
+    NO_ANSWER,
+    Outcome,
+    ShardOutcome,
+    Tally,
+    Verdict,
+    judge,
+    judge_absent,
+)
+from domain.service.reach import DEPLOYMENT_CODES, OPERATION_CODES, reach_of_deployment, reach_of_operation
 from domain.service.regrouping import Regrouping, regroup
 from domain.service.request_lines import custom_id_of
 from domain.service.transports import remedy
@@ -51,6 +60,10 @@ def collect(ended: EndedBatch, services: Services) -> CollectedShard:
     )
 
 
+def _failed(code: str, message: str) -> Verdict:
+    return Verdict(custom_id="", outcome=Outcome.FAILED, code=code, message=message)
+
+
 def _reach_of(why: Regrouping, shard: OpenShard) -> str:
     """Tell how far the failure of a batch reaches: a full queue is the deployment's, anything else what it was asked for."""
     if why.pause == "quota":
@@ -82,7 +95,7 @@ class Collection:
                 with self._patience.while_reading():
                     self._ended = self._results.look()
             regrouping = self._regrouping()
-            if regrouping and regrouping.pause and not self._has_answers:
+            if regrouping and regrouping.pause and not self._has_answers and not self._ended.unwanted:
                 return self._submit_again(ledger, etag, regrouping)
             ledger.collected = self._collect(regrouping)
             self._close_batch(ledger)
@@ -141,6 +154,7 @@ class Collection:
         pause = Pause(
             model=self._shard.model,
             reach=_reach_of(why, self._shard),
+            certain=why.reason.code in DEPLOYMENT_CODES | OPERATION_CODES,
             kind=why.pause or "quota",
             message=f"{why.reason.code}: {why.reason.message} {remedy(why.reason.code)}".rstrip(),
         )
@@ -198,6 +212,8 @@ class Collection:
 
     def _goes_on(self, verdict: Verdict, *, regrouped: bool) -> bool:
         """Tell whether a request is tried again. What the deadline cut off was not tried yet."""
+        if self._ended.unwanted:
+            return False
         if self._finishes_live and verdict.outcome in (Outcome.CANCELLED, Outcome.EXPIRED):
             return True
         return verdict.passing and (regrouped or self._shard.attempt < self._settings.max_attempts)
@@ -251,17 +267,17 @@ class Collection:
         """Judge a request without an answer, by what happened to its batch."""
         refused = self._ended.refused
         if refused:
-            return Verdict(custom_id="", outcome=Outcome.FAILED, code=refused.code, message=refused.message)
+            return AS_ASKED if refused.code == AS_ASKED.code else _failed(refused.code, refused.message)
         if self._shard.engine == "direct":
             return self._judge_unsent(number - 1)
-        if regrouping is None and self._patience.is_over:
-            return GIVEN_UP
         if regrouping is None:
-            return judge_absent(self._ended.status)
+            return GIVEN_UP if self._patience.is_over else judge_absent(self._ended.status)
         fault = regrouping.bad_lines.get(number)
         if fault:
-            return Verdict(custom_id="", outcome=Outcome.FAILED, code=fault.code, message=fault.message)
+            return _failed(fault.code, fault.message)
         again = bool(regrouping.bad_lines) or regrouping.halve or regrouping.pause is not None
+        if again and self._ended.unwanted:
+            return AS_ASKED
         reason = regrouping.reason
         return Verdict(
             custom_id="", outcome=Outcome.FAILED, code=reason.code, message=reason.message, passing=again
@@ -270,22 +286,26 @@ class Collection:
     def _judge_unsent(self, row: int) -> Verdict:
         if self._book.is_in_doubt(row):
             return LOST_ANSWER
-        return NOT_SENT if self._ended.status == "cancelled" else judge_absent(self._ended.status)
+        if self._ended.status != "cancelled":
+            return judge_absent(self._ended.status)
+        return AS_ASKED if self._ended.unwanted else NOT_SENT
 
     def _outcome(self, custom_id: str, verdict: Verdict, answer: bytes, *, passed_on: bool) -> ShardOutcome:
         self._tally.input_tokens += verdict.input_tokens
         self._tally.output_tokens += verdict.output_tokens
+        self._tally.cached_tokens += verdict.cached_tokens
         is_kept = verdict.has_text or verdict.outcome is Outcome.OK
         if passed_on:
             is_kept = verdict.input_tokens + verdict.output_tokens > 0  # it was paid
             self._again.requests += is_kept
             self._again.input_tokens += verdict.input_tokens
             self._again.output_tokens += verdict.output_tokens
+            self._again.cached_tokens += verdict.cached_tokens
         kept = msgspec.Raw(answer) if is_kept else NO_ANSWER
         if passed_on:
             return ShardOutcome(custom_id=custom_id, passed_on=True, answer=kept)
         self._tally.count(verdict.outcome, flag=verdict.flag)
-        attempts = 0 if self._ended.refused else self._shard.attempt - (verdict is NOT_SENT)
+        attempts = 0 if self._ended.refused else self._shard.attempt - (verdict in (NOT_SENT, AS_ASKED))
         return ShardOutcome(
             custom_id=custom_id,
             outcome=verdict.outcome,

@@ -7,6 +7,8 @@ which must not wait for what is done here between two calls.
 import asyncio
 import logging
 
+import msgspec
+
 from adapters.services import Services
 from adapters.work.send_log import SendLog
 from adapters.work.shard_cache import CachedShard
@@ -15,11 +17,12 @@ from domain.contracts import Pause, SliceDone, SliceWork
 from domain.direct.live_calls import CallMaker
 from domain.direct.sending import SendBook
 from domain.direct.throttle import Limits, Throttle
-from domain.errors import ConflictError
+from domain.errors import ConfigurationError, ConflictError
 from domain.records import Ledger, SendingRecord
 from domain.service.endpoints import BY_URL
-from domain.service.reach import reach_of_operation
+from domain.service.reach import DEPLOYMENT_CODES, OPERATION_CODES, reach_of_operation
 from steps.direct.live_sending import Sending
+from steps.wishes.seen import newly_asked
 
 # It begins no calls after that, unless answers are slow: other shards of the deployment want their turn.
 SLICE_SECONDS = 15.0
@@ -41,14 +44,23 @@ class Slice:
         self._store, self._open_live, self._settings = services.work, services.open_live, services.settings
         self._clock, self._seconds = services.clock, SLICE_SECONDS
         self._throttle = work.throttle or Throttle()
+        self._services = services
 
     def run(self) -> SliceDone:
         """Send for a while, or find that there is nothing left to send."""
         try:
-            return self._run()
+            sent = self._run()
+            if self._work.unwanted:
+                return sent
+            return msgspec.structs.replace(sent, asked=newly_asked(self._work.asked_since, self._services))
         except ConflictError as error:
             log.warning("%s", error)
-            return SliceDone(wait_seconds=CONFLICT_WAIT_SECONDS, throttle=self._throttle)
+            return SliceDone(wait_seconds=CONFLICT_WAIT_SECONDS, throttle=self._learned)
+
+    @property
+    def _learned(self) -> Throttle | None:
+        """What this slice has learned about the pace; nothing, where it sent nothing."""
+        return None if self._work.unwanted else self._throttle
 
     def _run(self) -> SliceDone:
         ledger, etag = self._open_ledger()
@@ -58,7 +70,7 @@ class Slice:
         lines, book, position = self._cache.take(self._shard.blob, log_name) or self._read_shard()
         send_log = self._store.send_logs.of(log_name, position, book.note)
         send_log.open()
-        rows = book.to_send(most_tries=self._most_tries)
+        rows = [] if self._work.unwanted else book.to_send(most_tries=self._most_tries)
         paused = asyncio.run(self._send(rows, lines, book, send_log)) if rows else None
         self._cache.keep(self._shard.blob, log_name, CachedShard(lines, book, send_log.position))
         left = book.to_send(most_tries=self._most_tries)
@@ -67,14 +79,20 @@ class Slice:
             done=self._shard.requests - len(left),
             ended=not left or send_log.is_full,
             paused=self._pause(paused) if paused else None,
-            throttle=self._throttle,
+            throttle=self._learned,
         )
 
-    def _pause(self, message: str) -> Pause:
+    def _pause(self, error: ConfigurationError) -> Pause:
         """Say that what was asked for is refused: this of this deployment, and no batch."""
         shard = self._shard
         reach = reach_of_operation("direct", shard.model, shard.url)
-        return Pause(model=shard.model, kind="configuration", message=message, reach=reach)
+        return Pause(
+            model=shard.model,
+            kind="configuration",
+            message=str(error),
+            reach=reach,
+            certain=error.code in DEPLOYMENT_CODES | OPERATION_CODES,
+        )
 
     @property
     def _most_tries(self) -> int:
@@ -113,7 +131,7 @@ class Slice:
 
     async def _send(
         self, rows: list[int], lines: list[bytes], book: SendBook, send_log: SendLog
-    ) -> str | None:
+    ) -> ConfigurationError | None:
         """Send what can be sent now; gives what people have to fix, if that is why it ended."""
         shard, settings = self._shard, self._settings
         calls = CallMaker(
@@ -144,4 +162,4 @@ class Slice:
                 until=self._clock() + self._seconds,
             )
             await sending.run()
-        return str(sending.paused) if sending.paused else None
+        return sending.paused

@@ -6,9 +6,9 @@ from domain.errors import NotFoundError
 
 
 def brings_something(path: str, services: Services) -> bool:
-    """Look at a blob of the input container and at the claim on it; two storage calls. Raises what storage raises.
+    """Look at a blob of the input container and at the claim on it; three storage calls at most. Raises what storage raises.
 
-    False: it is claimed or gone, or is no file to be read. A claim whose snapshot is dead is the sweep's affair. True for
+    False: it is claimed or gone, or is no file to be read, or the intake is paused. A claim whose snapshot is dead is the sweep's affair. True for
     a job spec: files may wait for it.
     """
     try:
@@ -19,4 +19,5 @@ def brings_something(path: str, services: Services) -> bool:
         return True
     if not names.is_input(path, entry.size, entry.metadata):
         return False
-    return services.work.claims.read(names.file_key(path, entry.etag)) is None
+    is_claimed = services.work.claims.read(names.file_key(path, entry.etag)) is not None
+    return not (is_claimed or services.work.wishes.intake_paused())

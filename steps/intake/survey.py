@@ -18,6 +18,7 @@ from domain.errors import JobSpecError, PassingError
 from domain.records import Claim, InputFile, SpecBlob
 from domain.settings import Settings
 from domain.side_files import SideFile, look_at_folders
+from domain.wishes import Standing
 from steps.intake.liveness import IsAlive
 from steps.intake.standing import StandingFile, sort_out
 from steps.intake.table_logs import WaitingTable, sort_out_tables
@@ -35,6 +36,7 @@ class WaitingFile:
     """A file whose job spec cannot be followed; or could not be read this time, which passes by itself."""
 
     path: str
+    etag: str
     spec: SpecBlob
     error: JobSpecError | PassingError
 
@@ -68,6 +70,7 @@ class Look:
     records: Records
     passed: list[SideFile]  # what lies there and is no input
     tables: list[WaitingTable]  # whose files are not taken
+    wished: Standing
 
     @cached_property
     def etags(self) -> dict[str, str]:
@@ -88,13 +91,14 @@ class Look:
 async def survey(services: Services, is_alive: IsAlive, *, snapshot_id: str) -> Survey:
     """Look through input and claims once; one storage call per 5,000 blobs, whatever is being worked on."""
     seen = await in_thread(look, services)
-    now = services.clock()
+    now, held = services.clock(), seen.wished.held
     others = [
         found
         for found in seen.unfinished
         if found.claim.snapshot_id != snapshot_id
         and not is_held(found.claim, seen, services.settings, now)
         and not seen.records.refused(found.key, now)
+        and found.key not in held
     ]
     # A file that was set aside has left its snapshot, alive or not: once it is free, it is anyone's.
     dead = await _dead_owners(
@@ -104,7 +108,7 @@ async def survey(services: Services, is_alive: IsAlive, *, snapshot_id: str) -> 
     waiting = await in_thread(waiting_files, found.takeable, seen.specs)
     wait = {file.path for file in waiting}
     return Survey(
-        unclaimed=[file for file in found.takeable if file.path not in wait],
+        unclaimed=[file for file in _to_take(found.takeable, seen.wished) if file.path not in wait],
         orphaned=[
             claimed for claimed in others if claimed.claim.held_until > 0 or claimed.claim.snapshot_id in dead
         ],
@@ -116,7 +120,12 @@ async def survey(services: Services, is_alive: IsAlive, *, snapshot_id: str) -> 
 
 
 def look(services: Services) -> Look:
-    """Look through records and inputs, in this order: what is finished in between has left its place in neither."""
+    """Look through wishes, records and inputs, in this order.
+
+    What is finished in between has left its place in neither of the latter, and what was asked about a file was asked while
+    it had one.
+    """
+    wished = services.work.wishes.standing()
     records = services.work.claims.survey()
     listed = list_inputs(services)
     for file in listed.inputs:
@@ -131,7 +140,16 @@ def look(services: Services) -> Look:
         records=records,
         passed=listed.passed,
         tables=listed.tables,
+        wished=wished,
     )
+
+
+def _to_take(files: list[InputFile], wished: Standing) -> list[InputFile]:
+    """Leave out the files that people want to wait; all, where no new file is to be taken."""
+    if wished.intake_paused:
+        return []
+    held = wished.held
+    return [file for file in files if names.file_key(file.path, file.etag) not in held] if held else files
 
 
 def has_new_strays(found: Survey) -> bool:
@@ -206,7 +224,7 @@ def waiting_files(files: Iterable[InputFile], specs: JobSpecs) -> list[WaitingFi
     }
     return sorted(
         (
-            WaitingFile(path=file.path, spec=file.spec, error=broken[file.spec.path])
+            WaitingFile(path=file.path, etag=file.etag, spec=file.spec, error=broken[file.spec.path])
             for file in files
             if file.spec and file.spec.path in broken
         ),

@@ -3,15 +3,18 @@
 import logging
 from collections.abc import Iterator
 
+import msgspec
+
 from adapters.services import Services
 from adapters.threads import in_thread, pool
-from adapters.work.claims import Claimed, Claims
+from adapters.work.claims import Claimed
 from adapters.work.store import WorkStore
 from domain import names
 from domain.contracts import ListedFile, SnapshotRequest, SnapshotSettings, TakenFiles
 from domain.errors import PipelineError
 from domain.records import Claim, InputFile
 from domain.settings import Settings
+from domain.wishes import Standing, WishKind, rank_of
 from steps.intake.first_versions import first_versions
 from steps.intake.liveness import TaskHub, alive_in
 from steps.intake.refusals import Refusals
@@ -51,14 +54,15 @@ def take(found: Survey, snapshot_id: str, services: Services) -> TakenFiles:
     with pool(CLAIMS_AT_ONCE) as claiming:
         new = claiming.map(lambda file: _claim(file, snapshot_id, services, refusals), unclaimed)
         won = claiming.map(
-            lambda claimed: _take_over(claimed, snapshot_id, store.claims, refusals), found.orphaned
+            lambda claimed: _take_over(claimed, snapshot_id, found.look.wished, store, refusals),
+            found.orphaned,
         )
         taken_over = [claimed for claimed, is_ours in zip(found.orphaned, won, strict=True) if is_ours]
         files = [_listed(claimed, found.look.specs) for claimed in (*found.mine, *taken_over)]
         files += filter(None, new)
     if refusals.passing:
         raise refusals.passing  # the repetition finds what was claimed
-    pages = list(_pages(files))
+    pages = list(_pages(_in_order(files, found.look.wished)))
     for number, page in enumerate(pages):
         store.snapshots.write_page(snapshot_id, number, page)
     return TakenFiles(files=len(files), pages=len(pages), settings=snapshot_settings(services.settings))
@@ -105,8 +109,13 @@ def _claim(file: InputFile, snapshot_id: str, services: Services, refusals: Refu
     return refusals.attempt(key, file.path, take)
 
 
-def _take_over(claimed: Claimed, snapshot_id: str, claims: Claims, refusals: Refusals) -> bool | None:
-    """Become the owner of a dead snapshot's file; it keeps the timestamp that names its output folders."""
+def _take_over(
+    claimed: Claimed, snapshot_id: str, wished: Standing, store: WorkStore, refusals: Refusals
+) -> bool | None:
+    """Become the owner of a dead snapshot's file; it keeps the timestamp that names its output folders.
+
+    What was asked about that whole snapshot is asked about the file first: it is another one's from then on.
+    """
     old = claimed.claim
     claim = Claim(
         snapshot_id=snapshot_id,
@@ -118,7 +127,21 @@ def _take_over(claimed: Claimed, snapshot_id: str, claims: Claims, refusals: Ref
         origin=old.origin,
         given_up=old.given_up,
     )
-    return refusals.attempt(claimed.key, old.path, lambda: claims.replace(claimed.key, claim, claimed.etag))
+
+    def take_over() -> bool:
+        if not old.held_until:
+            for wish in wished.wishes:
+                if wish.kind is WishKind.CANCEL and wish.subject == old.snapshot_id:
+                    store.wishes.make(msgspec.structs.replace(wish, subject=claimed.key))
+        return store.claims.replace(claimed.key, claim, claimed.etag)
+
+    return refusals.attempt(claimed.key, old.path, take_over)
+
+
+def _in_order(files: list[ListedFile], wished: Standing) -> list[ListedFile]:
+    """Put first what people want first; else those that have waited longest."""
+    given = {wish.about: wish.priority for wish in wished.wishes if wish.kind is WishKind.PRIORITY}
+    return sorted(files, key=lambda file: -rank_of(file.path, given.get(file.key), given)) if given else files
 
 
 def _listed(claimed: Claimed, specs: JobSpecs) -> ListedFile:

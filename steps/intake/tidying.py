@@ -16,6 +16,9 @@ from steps.intake.waiting_note import tell_waiting
 
 REMOVALS_AT_ONCE = 20  # a different sample every time, so that each has its turn
 
+# A priority of 0 that a folder was given stands for so long: snapshots that are running have to hear of it.
+UNSAID_SECONDS = 86_400.0
+
 log = logging.getLogger(__name__)
 
 
@@ -36,11 +39,28 @@ def tidy(seen: Look, services: Services) -> None:
         except PipelineError as error:
             log.warning("%s: is done, and its input is still there: %s", found.claim.path, error)
     keys = {names.file_key(file.path, file.etag) for file in seen.inputs}
+    _drop_wishes(seen, keys, services)
     for key in seen.records.refusals.keys() - keys - {found.key for found in seen.records.claims}:
         try:
             services.work.blobs.purge(names.refusal(key))
         except PipelineError as error:
             log.warning("%s: %s", names.refusal(key), error)
+
+
+def _drop_wishes(seen: Look, keys: set[str], services: Services) -> None:
+    """Drop what was asked about files that are done or gone, and folders that have no priority any more."""
+    about = (keys | {found.key for found in seen.unfinished} | seen.records.unreadable.keys()) - {
+        found.key for found in seen.done
+    }
+    settled = services.clock() - UNSAID_SECONDS
+    for wish in seen.wished.wishes:
+        is_over = names.is_file_key(wish.subject) and wish.subject not in about
+        is_unsaid = wish.folder and not wish.priority and wish.changed < settled
+        if is_over or is_unsaid:
+            try:
+                services.work.wishes.drop(wish.subject, wish.kind)
+            except PipelineError as error:
+                log.warning("%s of %s stays written down: %s", wish.kind, wish.about, error)
 
 
 def _remove(key: str, path: str, etag: str, size: int, services: Services) -> None:

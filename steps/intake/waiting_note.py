@@ -92,4 +92,12 @@ def _digest(*told: str | bytes) -> bytes:
 
 def described(waiting: Iterable[WaitingFile]) -> list[dict[str, str]]:
     """Describe waiting files for the HTTP endpoint."""
-    return [{"file": file.path, "job_spec": file.spec.path, "reason": str(file.error)} for file in waiting]
+    return [
+        {
+            "key": names.file_key(file.path, file.etag),
+            "file": file.path,
+            "job_spec": file.spec.path,
+            "reason": str(file.error),
+        }
+        for file in waiting
+    ]

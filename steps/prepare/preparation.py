@@ -57,7 +57,7 @@ def _prepare(work: FileWork, services: Services) -> PreparedFile:
             store.drop_file(work.key)  # what lies in its place, if anything does, is a file of its own
             return PreparedFile(gone=True)
         if not old.is_outdated():
-            return _go_on(plan, store.ledgers.of_shards(work.key, plan.shards), settings)
+            return _go_on(work, plan, store.ledgers.of_shards(work.key, plan.shards), settings)
         number = old.take_back()
     if unready := _unready(work, frozen, services):
         return unready
@@ -97,7 +97,7 @@ def _planned(
         return PreparedFile(gone=True)
     plan.basis = basis_of(work.spec, settings.spec_defaults)
     store.plans.write(work.key, plan)
-    return _go_on(plan, {}, settings) if _is_still_ours(work, store) else PreparedFile(gone=True)
+    return _go_on(work, plan, {}, settings) if _is_still_ours(work, store) else PreparedFile(gone=True)
 
 
 def _unready(work: FileWork, frozen: FrozenInput, services: Services) -> PreparedFile | None:
@@ -119,11 +119,12 @@ def _is_still_ours(work: FileWork, store: WorkStore) -> bool:
     return found is not None and found[0].snapshot_id == work.snapshot_id
 
 
-def _go_on(plan: Plan, ledgers: Mapping[str, Ledger], settings: Settings) -> PreparedFile:
+def _go_on(work: FileWork, plan: Plan, ledgers: Mapping[str, Ledger], settings: Settings) -> PreparedFile:
     """Say what is left to do of a plan. What was begun is brought to its end, whatever the budget is by now."""
     if plan.rejected:
         return PreparedFile(requests=plan.requests, ended=plan.requests)
-    if not ledgers and (reason := beyond_budget(plan, settings)):
+    is_let_through = bool(ledgers) or work.unwanted or work.approved
+    if not is_let_through and (reason := beyond_budget(plan, settings)):
         return PreparedFile(held=reason)
     return PreparedFile(
         requests=plan.requests,

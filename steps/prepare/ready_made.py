@@ -47,6 +47,7 @@ class RequestPreparation:
         self._key, self._path, self._size = key, frozen.claim.path, frozen.size
         self._store, self._settings, self._allow = store, settings, allow
         self._as_it_is = not frozen.content_encoding and not is_packed(frozen.first_piece())
+        self._cause = ""  # what is wrong with the first line that is no request
         self._opened: Iterator[bytes] | None = frozen.chunks()
         claim = frozen.claim
         self._empty_plan = Plan(
@@ -72,7 +73,9 @@ class RequestPreparation:
             plan = self._write_shards()
         if plan.invalid == plan.requests:
             message = (
-                "No line of the file is a batch request." if plan.requests else "The file holds no request."
+                f"No line of the file is a batch request. {self._cause}"
+                if plan.requests
+                else "The file holds no request."
             )
             raise InputFileError(message, code="no_requests")
         if plan.invalid and settings.on_invalid_line == "reject":
@@ -168,6 +171,7 @@ class RequestPreparation:
                 meter.add(found.line)
             else:
                 plan.invalid += 1
+                self._cause = self._cause or f"Line {found.number}: {found.message}"
                 invalid.write(error_records.of_bad_line(self._path, found))
         invalid.close()
         plan.shards, plan.estimate = shards.close(), meter.estimate if meter else Estimate()

@@ -17,13 +17,16 @@ from domain.results import error_records
 from domain.service.endpoints import engine_of
 from domain.settings import Settings
 from domain.spec.job_spec import JobSpec
+from domain.spec.known_texts import shape_of_lines
 from domain.spec.request_template import MAX_ROWS_TO_LOOK_AT, RequestTemplate, completed
 from domain.spec.shapes import COLUMN_BY_COLUMN, is_column_oriented
+from domain.spec.text_column import refuse_nothing
 from formats.allowance import Allowance
 from formats.file_types import Format
 from formats.reading import Table
 from formats.rows import BadRow, Row
 from formats.source import Source
+from formats.text.plain_text import COLUMN as TEXT
 from steps.prepare.one_cause import Causes, refuse_unreadable
 from steps.shard_writer import first_shards
 from steps.table_rows import columns_needed, open_rows, type_of_table
@@ -63,6 +66,7 @@ class TablePreparation:
         self._allowance = allow()
         self._first: Sequence[Mapping[str, Any]] = ()  # the values of the first rows
         self._may_lack_header = False
+        self._text: str | None = None  # the column of texts, where no template says what is sent
         claim = frozen.claim
         self._empty_plan = Plan(
             path=claim.path,
@@ -105,7 +109,7 @@ class TablePreparation:
                 allowance.check_time()
                 allowance.check_rows(plan.requests)
             try:
-                line = _request(template, item)
+                line = self._request(template, item)
             except RowTemplateError as error:
                 plan.invalid += 1
                 causes.add(item, error)
@@ -142,7 +146,9 @@ class TablePreparation:
         table = self._open()
         first = first_rows(table.rows, self._allowance)
         if not first:
-            raise InputFileError("The file has no rows.", code="no_rows")
+            if not self._spec.has_templates:
+                self._refuse_known_text(table, [])
+            raise InputFileError("The file has a header and no rows.", code="no_rows")
         _check_carried(self._spec, table.columns)
         seen = [item.values for item in first if isinstance(item, Row)]
         is_document = len(first) == 1 and type_of_table(self._empty_plan.path).format is Format.JSON
@@ -152,6 +158,7 @@ class TablePreparation:
         if self._spec.has_templates:
             self._first, self._may_lack_header = seen, may_lack_header
             return chain(first, table.rows)
+        self._refuse_known_text(table, seen)
         refuse_unreadable(first)
         self._spec = completed(
             self._spec,
@@ -161,7 +168,19 @@ class TablePreparation:
             is_document=is_document,
             may_lack_header=may_lack_header,
         )
+        self._text = next(iter(RequestTemplate(self._spec).columns_used or ()), None)
         return self._open().rows
+
+    def _refuse_known_text(self, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Refuse a text that is another document than its name says; in csv and tsv the header is its beginning."""
+        if type_of_table(self._empty_plan.path).format is Format.TXT:
+            lines = [str(row[TEXT]) for row in rows]
+        else:
+            lines = (
+                [(table.layout.delimiter or "").join(table.columns or ())] if table.layout.delimiter else []
+            )
+        if shape := shape_of_lines(lines):
+            raise InputFileError(shape.message, code=shape.code)
 
     def _without_folders(self, columns: Iterable[str]) -> list[str]:
         """Leave out the columns that lie in the names of folders: they are no text to be sent."""
@@ -186,16 +205,24 @@ class TablePreparation:
         together = InputFileError(f"The whole file was rejected: {message}", code="file_rejected")
         for item in rows:
             try:
-                _request(template, item)
+                self._request(template, item)
             except RowTemplateError as error:
                 yield _record(self._empty_plan.path, item, error)
             else:
                 yield _record(self._empty_plan.path, item, together)
 
+    def _request(self, template: RequestTemplate, item: Row | BadRow) -> bytes:
+        """Give a row's request. Raises RowTemplateError with what keeps it from becoming one."""
+        if isinstance(item, BadRow):
+            raise RowTemplateError(item.message, code=item.code)
+        if self._text is not None:
+            refuse_nothing(item.values.get(self._text))
+        return template.request(item.number, item.values)
+
     def _refuse_hopeless(self, plan: Plan, causes: Causes) -> None:
         if plan.invalid == plan.requests:
             causes.refuse_if_one(self._first, may_lack_header=self._may_lack_header)
-            raise InputFileError("No row of the file became a request.", code="no_good_row")
+            raise InputFileError(f"No row of the file became a request. {causes.example}", code="no_good_row")
         if plan.invalid and self._settings.on_invalid_line == "reject":
             message = f"{plan.invalid} of {plan.requests} rows are invalid, and ON_INVALID_LINE is `reject`."
             raise InputFileError(message, code="file_rejected")
@@ -209,13 +236,6 @@ def first_rows(rows: Iterator[Row | BadRow], allowance: Allowance) -> list[Row |
         if allowance.bytes - begin > MAX_BYTES_TO_LOOK_AT:
             break
     return first
-
-
-def _request(template: RequestTemplate, item: Row | BadRow) -> bytes:
-    """Give a row's request. Raises RowTemplateError with what keeps it from becoming one."""
-    if isinstance(item, BadRow):
-        raise RowTemplateError(item.message, code=item.code)
-    return template.request(item.number, item.values)
 
 
 def _record(path: str, item: Row | BadRow, why: PipelineError) -> bytes:

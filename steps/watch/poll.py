@@ -10,6 +10,7 @@ from domain.contracts import BatchNews, PollAnswer, PollRequest
 from domain.errors import ConfigurationError, NotFoundError, PipelineError
 from domain.service.batch_states import LOST, BatchView
 from steps.watch.share import share
+from steps.wishes.seen import newly_asked
 
 if TYPE_CHECKING:
     from adapters.openai.batch_api import BatchApi
@@ -20,11 +21,12 @@ log = logging.getLogger(__name__)
 
 
 def poll(request: PollRequest, services: Services) -> PollAnswer:
-    """Give the news, and what the snapshots have agreed on where that is asked: one turn of the orchestrator, not two.
+    """Give the news, what people have asked for, and what the snapshots have agreed on: one turn of the orchestrator.
 
     The agreement is the lesser of the two: a fault in it costs no news, and it is asked for again.
     """
     answer = _look(request, services)
+    answer = msgspec.structs.replace(answer, asked=newly_asked(request.asked_since, services))
     if request.share is None:
         return answer
     try:

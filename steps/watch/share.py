@@ -1,9 +1,18 @@
 """Agree with the other snapshots on how many batches this one may have at once."""
 
+import msgspec
+
 from adapters.services import Services
 from adapters.work.shares import Shares
 from domain.contracts import Share, ShareRequest
 from domain.flow.sharing import Holding, agree, is_stale
+from steps.wishes.seen import newly_asked
+
+
+def share_and_look(asking: ShareRequest, services: Services) -> Share:
+    """Agree, and look for what people have asked for: a snapshot without room looks at no batches."""
+    agreed = share(asking, services)
+    return msgspec.structs.replace(agreed, asked=newly_asked(asking.asked_since, services))
 
 
 def share(asking: ShareRequest, services: Services) -> Share:

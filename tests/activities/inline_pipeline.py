@@ -392,7 +392,7 @@ class InlinePipeline:
             flow.in_flight.clear()  # to look only
             paths = {file.key: file.path for file in flow.files}
             for call in begun:
-                if call.activity == activity and path in ("", paths[call.key]):
+                if call.activity == activity and path in ("", paths.get(call.key)):
                     return call
             self.round(flow, steps)
 

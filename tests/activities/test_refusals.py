@@ -44,7 +44,7 @@ def leased(container: Container, name: str = PATH) -> BlobLeaseClient:
     return lease
 
 
-def rest(pipeline: InlinePipeline) -> dict[str, list[dict[str, Any]]]:
+def rest(pipeline: InlinePipeline) -> dict[str, Any]:
     return files_at_rest(pipeline.services)
 
 
@@ -188,7 +188,7 @@ def test_a_file_that_fails_in_passing_again_and_again_costs_no_other_file_anythi
     monkeypatch.undo()
     pipeline._forward += LONGEST_SECONDS
     assert pipeline.run().done == 1
-    assert rest(pipeline) == {"waiting": [], "held": [], "done": []}
+    assert rest(pipeline) == {"waiting": [], "held": [], "done": [], "asked": [], "intake": "on"}
 
 
 def test_the_note_about_a_file_that_is_gone_goes_as_well(

@@ -39,7 +39,7 @@ def blob_client(name: str) -> Any:
 def started(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     found: list[str] = []
 
-    async def start(_client: Any, request: Any) -> bool:
+    async def start(_client: Any, request: Any, **_: Any) -> bool:
         found.append(request.snapshot_id)
         return False
 

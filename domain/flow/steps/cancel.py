@@ -13,7 +13,7 @@ PATIENCE_POLLS = 20
 
 
 class Cancel(Step[ShardState]):
-    """`cancel_batch`, for a batch beyond the deadline or for too long in a state that is not known."""
+    """`cancel_batch`, for a batch that people cancel, beyond the deadline, or for too long in a state that is not known."""
 
     activity = "cancel_batch"
 
@@ -25,7 +25,7 @@ class Cancel(Step[ShardState]):
         for s in flow.shards_in(ShardStep.ACTIVE):
             if s.batch_id and not s.cancel_asked and s.identity not in busy and s.batch_id not in looked_at:
                 is_odd = s.odd_polls >= PATIENCE_POLLS and not s.lost_since
-                since = 0.0 if is_odd else flow.overdue_at(s)
+                since = 0.0 if is_odd or s.unwanted else flow.overdue_at(s)
                 yield Due(max(since, s.not_before), s)
 
     def calls(self, flow: Flow, ready: list[ShardState], now: float) -> Iterator[Call]:
@@ -39,8 +39,11 @@ class Cancel(Step[ShardState]):
 
     def answered(self, flow: Flow, call: Call, ok: Any, now: float) -> None:
         """Note that it was asked for."""
-        del now
-        self._asked(flow.shard_of(call), refused=from_wire(ok, Cancelled).refused)
+        s = flow.shard_of(call)
+        self._asked(s, refused=from_wire(ok, Cancelled).refused)
+        if s.unwanted:
+            # People wait for it.
+            flow.poll.after_submission(now, flow.settings)
 
     def failed(self, flow: Flow, call: Call, fault: Fault, now: float) -> None:
         """Ask again later; in the end take it as asked for, so that the wait has a limit."""

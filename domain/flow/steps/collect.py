@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from domain.contracts import CollectedShard, EndedBatch, Fault, from_wire, to_wire
+from domain.contracts import CollectedShard, EndedBatch, Fault, OpenShard, from_wire, to_wire
 from domain.flow.flow import Flow
 from domain.flow.pacing import FAULT_LONGEST_SECONDS, later
 from domain.flow.state import Call, ShardState, ShardStep
@@ -43,6 +43,7 @@ class Collect(Step[ShardState]):
             tries=s.tries,
             done=s.done,
             overdue=flow.is_overdue(s, now),
+            unwanted=s.unwanted,
         )
         return Call(self.activity, to_wire(batch), *s.identity, weight=_bytes_to_collect(s))
 
@@ -50,7 +51,13 @@ class Collect(Step[ShardState]):
         """Put the shard's children in its place, or the shard itself where its batch failed as a whole."""
         s, collected = flow.shard_of(call), from_wire(ok, CollectedShard)
         if collected.again:
-            fresh = ShardState(key=s.key, shard=s.shard, begun=True, failing_since=s.failing_since or now)
+            fresh = ShardState(
+                key=s.key,
+                shard=s.shard,
+                begun=True,
+                failing_since=s.failing_since or now,
+                unwanted=s.unwanted,
+            )
             s.move(ShardStep.SUBMIT)
             flow.shards[flow.shards.index(s)] = fresh
             pause(flow, fresh, collected.again, now)
@@ -60,16 +67,16 @@ class Collect(Step[ShardState]):
         # Its files in the service are deleted, and files have a quota too.
         flow.pauses.room_made([WHOLE_RESOURCE], now)
         flow.file(call.key).ended += collected.tally.total
-        flow.shards += [_child(s.key, child, now) for child in collected.children]
+        flow.shards += [_child(s, child, now) for child in collected.children]
 
     def failed(self, flow: Flow, call: Call, fault: Fault, now: float) -> None:
         """Wait, or leave the shard in `work/`."""
         flow.delay_or_drop(flow.shard_of(call), fault, now)
 
 
-def _child(key: str, shard: Any, now: float) -> ShardState:
+def _child(parent: ShardState, shard: OpenShard, now: float) -> ShardState:
     """Begin with the requests that get another attempt; live ones after a while, for which a batch takes its time anyway."""
-    child = ShardState.opened(key, shard)
+    child = ShardState.opened(parent.key, shard, unwanted=parent.unwanted)
     if child.step is ShardStep.SEND:
         child.not_before = later(now, min(RESEND_SECONDS * 2.0 ** (shard.attempt - 2), FAULT_LONGEST_SECONDS))
     return child

@@ -5,6 +5,7 @@ from typing import Any
 
 from domain.contracts import Fault, PageOfFiles, PageRequest, from_wire, to_wire
 from domain.flow.flow import Flow
+from domain.flow.heeding import heed
 from domain.flow.pacing import exhausted, fault_delay, later
 from domain.flow.state import Call
 from domain.flow.step import Due, Step
@@ -30,7 +31,9 @@ class ListFiles(Step[int]):
     def answered(self, flow: Flow, call: Call, ok: Any, now: float) -> None:
         """Put the page's files into the backlog."""
         del call, now
-        flow.backlog = list(from_wire(ok, PageOfFiles).files)
+        page = from_wire(ok, PageOfFiles)
+        flow.backlog = list(page.files)
+        heed(flow, page.asked)
         flow.next_page += 1
         flow.list_tries, flow.list_not_before = 0, 0.0
 

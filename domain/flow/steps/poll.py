@@ -5,6 +5,7 @@ from typing import Any
 
 from domain.contracts import BatchNews, Fault, OpenShard, PollAnswer, PollRequest, from_wire, to_wire
 from domain.flow.flow import Flow
+from domain.flow.heeding import heed
 from domain.flow.pacing import MAX_PASSING_TRIES
 from domain.flow.state import Call, ShardState, ShardStep
 from domain.flow.step import Due, Step
@@ -38,7 +39,12 @@ class Poll(Step[Flow]):
         active = (s for s in flow.shards_in(ShardStep.ACTIVE) if s.identity not in busy)
         known = {s.batch_id: s.status for s in active if s.batch_id}
         if known:
-            request = PollRequest(known=known, share=share_at_poll(flow, now), max_age=flow.poll.max_age)
+            request = PollRequest(
+                known=known,
+                share=share_at_poll(flow, now),
+                max_age=flow.poll.max_age,
+                asked_since=flow.asked_seen,
+            )
             yield Call(self.activity, to_wire(request))
 
     def answered(self, flow: Flow, call: Call, ok: Any, now: float) -> None:
@@ -46,6 +52,7 @@ class Poll(Step[Flow]):
         told = from_wire(ok, PollAnswer)
         if told.share:
             agreed(flow, told.share, now)
+        heed(flow, told.asked)
         moved = [
             _not_seen(flow, s, now)
             if s.batch_id in told.unseen

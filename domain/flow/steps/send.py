@@ -6,6 +6,7 @@ from typing import Any
 from domain.contracts import Fault, SliceDone, SliceWork, from_wire, to_wire
 from domain.direct.throttle import Throttle
 from domain.flow.flow import Flow
+from domain.flow.heeding import heed, ranks
 from domain.flow.pacing import later
 from domain.flow.state import Call, ShardState, ShardStep
 from domain.flow.step import Due, Step, places
@@ -29,7 +30,11 @@ class Send(Step[ShardState]):
         del now
         busy = flow.busy()
         for s in flow.shards_in(ShardStep.SEND):
-            if s.identity not in busy:
+            if s.identity in busy:
+                continue
+            if s.unwanted:
+                yield Due(s.not_before, s)
+            else:
                 throttle = flow.throttles.get(s.shard.model)
                 at_pace = min(throttle.next_slice_at, flow.overdue_at(s)) if throttle else 0.0
                 yield Due(max(s.not_before, at_pace, flow.pauses.over_at(s.reaches)), s)
@@ -37,15 +42,28 @@ class Send(Step[ShardState]):
     def calls(self, flow: Flow, ready: list[ShardState], now: float) -> Iterator[Call]:
         """Give slices for each deployment in turn; the shards with the least left first, so that none waits for a large one."""
         alike: dict[tuple[str, ...], list[ShardState]] = {}
-        for s in sorted(ready, key=_left):
-            alike.setdefault(s.reaches, []).append(s)
+        rank = ranks(flow)
+        for s in sorted(ready, key=lambda s: (-rank.get(s.key, 0), _left(s))):
+            if s.unwanted:
+                yield self._last_look(flow, s)
+            else:
+                alike.setdefault(s.reaches, []).append(s)
         for shards in alike.values():
             yield from self._team(flow, shards, now)
+
+    def _last_look(self, flow: Flow, s: ShardState) -> Call:
+        """Have the log read once more, which shuts out a slice that may still be sending."""
+        work = SliceWork(snapshot_id=flow.snapshot_id, key=s.key, shard=s.shard, unwanted=True)
+        return Call(self.activity, to_wire(work), *s.identity)
 
     def _team(self, flow: Flow, ready: list[ShardState], now: float) -> Iterator[Call]:
         model = ready[0].shard.model
         throttle = flow.throttles.get(model, Throttle())
-        under_way = [call for call in flow.calls_of(self.activity) if call.input["shard"]["model"] == model]
+        under_way = [
+            call
+            for call in flow.calls_of(self.activity)
+            if call.input["shard"]["model"] == model and not call.input.get("unwanted")
+        ]
         free = throttle.width - sum(call.input["throttle"]["width"] for call in under_way)
         narrow = flow.pauses.width(ready[0].reaches, now, places(flow, under_way, now) + len(under_way))
         most = min(int(free), narrow - len(under_way))
@@ -60,13 +78,20 @@ class Send(Step[ShardState]):
         )
         for s in team:
             share = throttle.shared_by(throttle.width * len(team) / free)
-            work = SliceWork(snapshot_id=flow.snapshot_id, key=s.key, shard=s.shard, throttle=share)
+            work = SliceWork(
+                snapshot_id=flow.snapshot_id,
+                key=s.key,
+                shard=s.shard,
+                throttle=share,
+                asked_since=flow.asked_seen,
+            )
             yield Call(self.activity, to_wire(work), *s.identity, weight=_left(s))
 
     def answered(self, flow: Flow, call: Call, ok: Any, now: float) -> None:
         """Go on with the shard, or collect it."""
         s, sent = flow.shard_of(call), from_wire(ok, SliceDone)
         self._learn(flow, call, sent)
+        heed(flow, sent.asked)
         moved = sent.done > s.done
         s.begun, s.tries, s.reasons = True, 0, {}
         s.done, s.submitted_at = sent.done, sent.begun_at or s.submitted_at
@@ -75,7 +100,7 @@ class Send(Step[ShardState]):
             return
         if moved:
             flow.pauses.succeeded(s.reaches, now, flow.settings.micro_batch_size)
-        if sent.ended or flow.is_overdue(s, now):
+        if sent.ended or flow.is_overdue(s, now) or (call.input.get("unwanted") and not sent.wait_seconds):
             s.move(ShardStep.COLLECT)
             s.status = "completed" if sent.ended else "cancelled"
         else:

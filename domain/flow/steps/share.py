@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 from domain.contracts import Fault, Share, ShareRequest, from_wire, to_wire
 from domain.flow.flow import Flow
+from domain.flow.heeding import heed
 from domain.flow.pacing import exhausted, fault_delay, later
 from domain.flow.sharing import STALE_LEAST_SECONDS, STALE_POLLS
 from domain.flow.state import Call, FileStep, ShardStep
@@ -32,7 +33,9 @@ class AgreeOnShare(Step[Flow]):
     def answered(self, flow: Flow, call: Call, ok: Any, now: float) -> None:
         """Go by what was agreed."""
         del call
-        agreed(flow, from_wire(ok, Share), now)
+        told = from_wire(ok, Share)
+        heed(flow, told.asked)
+        agreed(flow, told, now)
 
     def failed(self, flow: Flow, call: Call, fault: Fault, now: float) -> None:
         """Begin nothing new for a while; in the end go on without the others: too many batches are better than none."""
@@ -79,7 +82,9 @@ def use_of_places(flow: Flow, now: float) -> UseOfPlaces:
     """Count the places in use, and those that are wanted besides."""
     on_their_way = _on_their_way(flow, now)
     held = sum(s.step is ShardStep.ACTIVE or s.identity in on_their_way for s in flow.shards)
-    ready = sum(s.step is ShardStep.SUBMIT and s.identity not in on_their_way for s in flow.shards)
+    ready = sum(
+        s.step is ShardStep.SUBMIT and not s.unwanted and s.identity not in on_their_way for s in flow.shards
+    )
     unprepared = sum(f.step is FileStep.PREPARE for f in flow.files)
     not_admitted = max(0, flow.files_total - flow.totals.files - len(flow.files))
     return UseOfPlaces(held, ready + unprepared + not_admitted)
@@ -90,9 +95,11 @@ def _on_their_way(flow: Flow, now: float) -> set[tuple[str, str]]:
     begun = {
         s.identity
         for s in flow.shards_in(ShardStep.SUBMIT)
-        if s.begun and flow.pauses.over_at(s.reaches) <= now
+        if s.begun and not s.unwanted and flow.pauses.over_at(s.reaches) <= now
     }
-    return begun | {(call.key, call.shard) for call in flow.calls_of("submit_batch")}
+    return begun | {
+        (call.key, call.shard) for call in flow.calls_of("submit_batch") if not call.input.get("unwanted")
+    }
 
 
 def _is_unsettled(flow: Flow, now: float) -> bool:
@@ -104,7 +111,7 @@ def _is_unsettled(flow: Flow, now: float) -> bool:
     use, told = use_of_places(flow, now), flow.allowance.places
     if use.wanted > 0:
         return told <= use.held
-    if told < use.held and any(s.begun for s in flow.shards_in(ShardStep.SUBMIT)):
+    if told < use.held and any(s.begun and not s.unwanted for s in flow.shards_in(ShardStep.SUBMIT)):
         return True
     return told > 0 and not use.held and any(s.step is ShardStep.SEND for s in flow.shards)
 
@@ -117,6 +124,7 @@ def _request(flow: Flow, use: UseOfPlaces) -> ShareRequest:
         limit=flow.settings.max_active_batches,
         reserve=flow.settings.micro_batch_size,
         stale_seconds=_stale_seconds(flow),
+        asked_since=flow.asked_seen,
     )
 
 

@@ -2,10 +2,12 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from typing import Any
 
 from domain.contracts import Fault, ShardWork, Submitted, from_wire, to_wire
 from domain.flow.flow import Flow
+from domain.flow.heeding import heed, ranks
 from domain.flow.pacing import QuotaGauge, later
 from domain.flow.state import Call, ShardState, ShardStep
 from domain.flow.step import Due, Step, within_places
@@ -26,7 +28,9 @@ class Submit(Step[ShardState]):
         busy = flow.busy()
         for s in flow.shards_in(ShardStep.SUBMIT):
             if s.identity not in busy:
-                yield Due(max(s.not_before, flow.pauses.over_at(s.reaches)), s)
+                # What is unwanted becomes no batch: it is only looked for one.
+                over_at = 0.0 if s.unwanted else flow.pauses.over_at(s.reaches)
+                yield Due(max(s.not_before, over_at), s)
 
     def calls(self, flow: Flow, ready: list[ShardState], now: float) -> Iterator[Call]:
         """Give the calls for those begun before, then for each file in turn; as many as may be alive."""
@@ -36,18 +40,28 @@ class Submit(Step[ShardState]):
             if s.step is ShardStep.ACTIVE or (s.step is ShardStep.SUBMIT and s.begun)
         )
         served.update(call.key for call in flow.calls_of(self.activity))
-        fresh = round_robin([s for s in ready if not s.begun], lambda s: s.key, served)
-        turns = [s for s in ready if s.begun] + fresh
-        calls = (self._call(flow, s) for s in self._admissible(flow, turns, now))
+        wanted, rank = [s for s in ready if not s.unwanted], ranks(flow)
+        fresh = round_robin([s for s in wanted if not s.begun], lambda s: s.key, served)
+        fresh.sort(key=lambda s: -rank.get(s.key, 0))
+        turns = self._admissible(flow, [s for s in wanted if s.begun] + fresh, now)
+        unwanted = [s for s in ready if s.unwanted]
+        calls = (self._call(flow, s) for s in chain(unwanted, turns))
         yield from within_places(flow, self.activity, calls, now)
 
     def _call(self, flow: Flow, s: ShardState) -> Call:
-        work = ShardWork(snapshot_id=flow.snapshot_id, key=s.key, shard=s.shard, begun=s.begun)
+        work = ShardWork(
+            snapshot_id=flow.snapshot_id,
+            key=s.key,
+            shard=s.shard,
+            begun=s.begun,
+            unwanted=s.unwanted,
+            asked_since=flow.asked_seen,
+        )
         return Call(self.activity, to_wire(work), *s.identity, weight=s.shard.size)
 
     def _admissible(self, flow: Flow, shards: Iterable[ShardState], now: float) -> Iterator[ShardState]:
         """Pick the shards that may be alive and that their deployments take, as far as we know."""
-        under_way = flow.calls_of(self.activity)
+        under_way = [call for call in flow.calls_of(self.activity) if not call.input.get("unwanted")]
         room = allowed_places(flow) - len(flow.shards_in(ShardStep.ACTIVE)) - len(under_way)
         fresh = allowed_places(flow) - use_of_places(flow, now).held
         taken: Counter[str] = Counter()
@@ -79,6 +93,7 @@ class Submit(Step[ShardState]):
         """Let the shard be active, wait, be given up or pause its deployment."""
         s, submitted = flow.shard_of(call), from_wire(ok, Submitted)
         s.begun = True
+        heed(flow, submitted.asked)
         if submitted.batch_id:
             self._active(flow, s, submitted, now)
         elif submitted.refused:

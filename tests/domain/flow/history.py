@@ -192,6 +192,8 @@ class History:
             assert (call.key, call.shard) not in self.collected, "a shard is collected again after success"
         if call.activity == "submit_batch":
             assert flow.shard_of(call).step is ShardStep.SUBMIT
+        if call.shard and flow.file(call.key).wants.unwanted:
+            assert call.activity == "cancel_batch" or call.input["unwanted"], "an unwanted file goes on"
         about = [
             other
             for other in flow.in_flight
@@ -204,7 +206,9 @@ class History:
         assert max(kinds["poll_batches"], kinds["list_files"], kinds["share_limit"]) <= 1
         for activity in ("submit_batch", "collect_batch", "prepare_file", "write_outputs", "archive_input"):
             assert kinds[activity] <= 2 * settings.micro_batch_size
-        sent = [call for call in flow.in_flight if call.activity == "send_slice"]
+        sent = [
+            call for call in flow.in_flight if call.activity == "send_slice" and not call.input["unwanted"]
+        ]
         for model in {call.input["shard"]["model"] for call in sent}:
             slices = [call for call in sent if call.input["shard"]["model"] == model]
             begun_now = [call for call in slices if call.begun_at == self.now]
@@ -215,8 +219,9 @@ class History:
         active = [shard for shard in flow.shards if shard.step is ShardStep.ACTIVE]
         # Dead snapshots may have left more.
         places = min(flow.allowance.places, settings.max_active_batches)
-        begun_now = [c for c in flow.in_flight if c.activity == "submit_batch" and c.begun_at == self.now]
-        assert not begun_now or len(active) + kinds["submit_batch"] <= places
+        submitted = [c for c in flow.in_flight if c.activity == "submit_batch" and not c.input["unwanted"]]
+        begun_now = [c for c in submitted if c.begun_at == self.now]
+        assert not begun_now or len(active) + len(submitted) <= places
 
     def note_collection(self, call: Call, result: Any) -> None:
         ok = None if isinstance(result, Exception) else result.get("ok")

@@ -157,3 +157,28 @@ def test_a_batch_the_service_has_lost_is_collected_as_lost() -> None:
     told = lived(Mood(storm_rounds=FOREVER, lost=1.0), files=2)
     assert told.report().done == 2
     assert told.now - BEGIN < 3600
+
+
+@pytest.mark.parametrize("asked", ["cancel", "hold", "approve", "priority"])
+def test_whatever_people_ask_for_at_any_time_each_file_leaves_once(asked: str) -> None:
+    """Also where pages of files, parts and several snapshots are on their way."""
+    for seed in range(4):
+        mood = Mood(storm_rounds=FOREVER, direct=0.3, slow=0.1, children=0.3, longest_hours=20)
+        told = history(mood, files=12, seed=seed)
+        told.world.asked = [(BEGIN + 600.0 * seed, asked, key) for key in sorted(told.world.files)[::2]]
+        told.live()
+        check_end(told)
+        report = told.report()
+        assert report.done + report.held == 12
+        assert asked == "hold" or report.held == 0
+
+
+def test_a_cancelled_file_makes_no_batch_any_more_and_is_over_long_before_its_batches_would_be() -> None:
+    mood = Mood(storm_rounds=FOREVER, endless=1.0)
+    told = history(mood, files=6, settings=SnapshotSettings(micro_batch_size=1, max_active_batches=2))
+    told.world.asked = [(BEGIN + 100, "cancel", key) for key in told.world.files]
+    told.live()
+    check_end(told)
+    assert told.report().done == 6
+    assert told.now - BEGIN < 3 * 3600
+    assert len(told.world.creations) <= 4, "batches were made of files that were to end"

@@ -9,9 +9,12 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
+
 from domain import names
 from domain.contracts import (
     Answer,
+    Asked,
     BatchNews,
     Cancelled,
     CollectedShard,
@@ -69,6 +72,7 @@ class Mood:
     odd: float = 0.0  # a batch ends in, or hangs in, a state nobody knows
     endless: float = 0.0  # a batch never ends by itself
     stubborn: float = 0.0  # cancelling has no effect, or is refused
+    people: float = 0.0  # between two looks somebody asks for something about a file
     ends: tuple[str, ...] = ENDS
     longest_hours: float = 2.0  # of a batch
     room: int | None = None  # batches that a deployment takes at once
@@ -131,6 +135,7 @@ class World:
         self.pages = [listed[at : at + PAGE_FILES] for at in range(0, files, PAGE_FILES)]
         self.creations: Counter[str] = Counter()
         self._batches: dict[str, Batch] = {}
+        self.asked: list[tuple[float, str, str]] = []  # when, what, about which file
 
     def next_snapshot(self) -> None:
         """What a later snapshot would find waiting."""
@@ -159,10 +164,30 @@ class World:
 
     # --- activities --------------------------------------------------------------------------------------------------
 
-    def _list_files(self, request: dict[str, Any], _now: float) -> PageOfFiles:
-        return PageOfFiles(files=self.pages[request["page"]])
+    def _list_files(self, request: dict[str, Any], now: float) -> PageOfFiles:
+        return PageOfFiles(files=self.pages[request["page"]], asked=self._newly_asked(0.0, now))
+
+    def _newly_asked(self, since: float, now: float) -> Asked | None:
+        """What people have asked for since; sometimes they ask for something more."""
+        if self.happens(self.mood.people):
+            kind = self._luck.choice(("cancel", "cancel", "hold", "approve", "priority"))
+            self.asked.append((now, kind, self._luck.choice(sorted(self.files))))
+        new = [(kind, key) for at, kind, key in self.asked if at >= since]
+        if not new:
+            return None
+        return Asked(
+            cancel=[key for kind, key in new if kind == "cancel"],
+            hold=[key for kind, key in new if kind == "hold"],
+            approve=[key for kind, key in new if kind == "approve"],
+            priority={key: self._luck.randint(-5, 5) for kind, key in new if kind == "priority"},
+            seen=now,
+        )
 
     def _share_limit(self, wire: dict[str, Any], now: float) -> Share:
+        share = self._share(wire, now)
+        return msgspec.structs.replace(share, asked=self._newly_asked(wire["asked_since"], now))
+
+    def _share(self, wire: dict[str, Any], now: float) -> Share:
         asking = from_wire(wire, ShareRequest)
         crowd = [
             Holding(
@@ -234,8 +259,11 @@ class World:
         if shard.batch is None:
             if self.happens(self.mood.wait):
                 return Submitted(wait_seconds=self.seconds(0.1, 10))
+            if work["unwanted"]:
+                return Submitted(refused=Fault(code="cancelled", message="As asked.", passing=False))
             if self.happens(self.mood.quota) or self._is_full(shard.open, now):
-                return Submitted(paused=Pause(model=shard.open.model, kind="quota", message="No room."))
+                pause = Pause(model=shard.open.model, kind="quota", message="No room.")
+                return Submitted(paused=pause, asked=self._newly_asked(work["asked_since"], now))
             if self.happens(self.mood.misconfigured):
                 return Submitted(paused=Pause(model=None, kind="configuration", message="No role."))
             if self.happens(self.mood.refused):
@@ -254,6 +282,9 @@ class World:
         file, shard = self.files[work["key"]], self.find(work["key"], work["shard"]["shard"])
         assert shard.open.engine == "direct", "a batch's shard is sent as live calls"
         assert shard.collected is None, "a collected shard is sent again"
+        done = shard.sent == shard.open.requests
+        if work["unwanted"]:
+            return SliceDone(begun_at=shard.begun_at, done=shard.sent, ended=done)
         throttle = Throttle(**work["throttle"]) if work["throttle"] else Throttle()
         if self.happens(self.mood.misconfigured):
             pause = Pause(model=shard.open.model, kind="configuration", message="No deployment.")
@@ -268,7 +299,12 @@ class World:
         wait = self.seconds(0, 60) if self.happens(self.mood.wait) else 0.0
         done = shard.sent == shard.open.requests
         return SliceDone(
-            begun_at=shard.begun_at, done=shard.sent, ended=done, wait_seconds=wait, throttle=throttle
+            begun_at=shard.begun_at,
+            done=shard.sent,
+            ended=done,
+            wait_seconds=wait,
+            throttle=throttle,
+            asked=self._newly_asked(work["asked_since"], now),
         )
 
     def _begin_batch(self, file: File, shard: Shard, begun: float) -> None:
@@ -300,7 +336,7 @@ class World:
         return too_many or (self.mood.token_limit is not None and tokens > self.mood.token_limit)
 
     def _poll_batches(self, request: dict[str, Any], now: float) -> PollAnswer:
-        share = self._share_limit(request["share"], now) if request["share"] else None
+        share = self._share(request["share"], now) if request["share"] else None
         news = {batch_id: self._news(self._batches[batch_id], now) for batch_id in request["known"]}
         return PollAnswer(
             news={
@@ -309,6 +345,7 @@ class World:
                 if told.ended or told.lost or told.status != request["known"][batch_id]
             },
             share=share,
+            asked=self._newly_asked(request["asked_since"], now),
         )
 
     def _news(self, batch: Batch, now: float) -> BatchNews:
@@ -339,12 +376,14 @@ class World:
             return shard.collected
         if shard.open.engine == "direct":
             assert ended["status"] == "cancelled" or shard.sent == shard.open.requests, "collected too early"
-            assert ended["status"] != "cancelled" or ended["overdue"], "cancelled before the deadline"
+            is_meant = ended["overdue"] or ended["unwanted"]
+            assert ended["status"] != "cancelled" or is_meant, "cancelled before the deadline"
         requests, open_shard = shard.open.requests, shard.open
-        if ended["status"] == "failed" and self.happens(self.mood.again):
+        if ended["status"] == "failed" and not ended["unwanted"] and self.happens(self.mood.again):
             shard.batch, shard.submission = None, shard.submission + 1
             return CollectedShard(again=Pause(model=open_shard.model, kind="quota", message="Full."))
-        if open_shard.attempt < MAX_ATTEMPTS and not ended["refused"] and self.happens(self.mood.children):
+        may_go_on = open_shard.attempt < MAX_ATTEMPTS and not ended["refused"] and not ended["unwanted"]
+        if may_go_on and self.happens(self.mood.children):
             passed_on = self._luck.randint(1, requests)
             cut = self._luck.randint(0, passed_on)
             engine, model = open_shard.engine, open_shard.model

@@ -50,6 +50,7 @@ def test_all_that_is_known_of_the_batch_is_told() -> None:
         "tries": 2,
         "done": 0,
         "overdue": False,
+        "unwanted": False,
     }
     assert begun(flow, NOW, ACTIVITY) == []
 

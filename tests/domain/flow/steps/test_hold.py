@@ -27,6 +27,8 @@ def test_the_mark_says_why_and_what_may_help(needs: dict[str, bool]) -> None:
             "fresh": True,
             "spec": None,
             "reason": "It is too dear.",
+            "unwanted": False,
+            "approved": False,
         }
         | expected
     )

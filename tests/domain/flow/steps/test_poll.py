@@ -59,6 +59,7 @@ def test_all_batches_are_asked_for_in_one_call_with_what_is_known_of_them() -> N
         "known": {"batch-0": "submitted", "batch-1": "in_progress"},
         "share": call.input["share"],
         "max_age": 30.0,
+        "asked_since": 0.0,
     }
     assert (call.key, call.shard) == ("", "")
     assert begun(flow, NOW, ACTIVITY) == []

@@ -51,6 +51,8 @@ def test_a_shard_is_sent_at_the_pace_of_its_deployment() -> None:
         "key": "k",
         "shard": to_wire(opened(0, engine="direct")),
         "throttle": to_wire(Throttle(width=3.0, refused=True, stumbles=1)),
+        "unwanted": False,
+        "asked_since": 0.0,
     }
     assert sent(flow) == []
 

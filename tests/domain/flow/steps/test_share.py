@@ -138,6 +138,7 @@ def test_it_tells_what_it_has_and_would_like() -> None:
         "limit": 20,
         "reserve": 3,
         "stale_seconds": 3 * 9000.0,
+        "asked_since": 0.0,
     }
 
 

@@ -50,6 +50,8 @@ def test_a_shard_is_submitted_once_and_told_whether_that_was_tried_before(anew: 
         "key": "k",
         "shard": to_wire(opened(0, size=77)),
         "begun": anew,
+        "unwanted": False,
+        "asked_since": 0.0,
     }
     assert submitted(flow) == []
 

@@ -1,0 +1,115 @@
+"""What people do while files are worked on: one story for each action, on a real host, over HTTP."""
+
+from collections import Counter
+from typing import Any
+
+import pytest
+
+from benchmarks.chaos.containers import Version
+from domain import names
+from tests.end_to_end.conftest import MakePipeline
+from tests.end_to_end.pipeline import Pipeline, requests
+
+ROWS = 3
+ENDLESS = {"duration_seconds": 3600}
+BIG = 200  # rows, more than the budget of a file
+
+
+@pytest.fixture(scope="module")
+def pipeline(make_pipeline: MakePipeline) -> Pipeline:
+    plan = {"batches": [{"deployment": "endless", **ENDLESS}]}
+    return make_pipeline(plan=plan, max_tokens_per_file="300")
+
+
+def key_of(version: Version) -> str:
+    return names.file_key(version.path, version.etag)
+
+
+def act(pipeline: Pipeline, path: str, **body: Any) -> dict[str, Any]:
+    answer = pipeline.host.post(f"/api/{path}", **({"json": body} if body else {}))
+    assert answer.status_code == 202, answer.text
+    return dict(answer.json())
+
+
+def at_rest(pipeline: Pipeline) -> dict[str, Any]:
+    return dict(pipeline.host.get("/api/files").json())
+
+
+def is_delivered(pipeline: Pipeline, path: str) -> bool:
+    return bool(pipeline.deliveries(path)) and path not in pipeline.containers.waiting()
+
+
+def test_a_file_is_cancelled_and_says_so(pipeline: Pipeline) -> None:
+    version = pipeline.drop("slow.jsonl", requests("slow", ROWS, model="endless"))
+    pipeline.wait_until(lambda: any(batch["status"] == "in_progress" for batch in pipeline.service.batches()))
+    for _ in range(2):
+        assert act(pipeline, f"files/{key_of(version)}/cancel")["file"] == "slow.jsonl"
+    pipeline.wait_until(lambda: is_delivered(pipeline, "slow.jsonl"))
+    delivery = pipeline.delivery("slow.jsonl")
+    assert Counter(delivery.failed.values()) == {("cancelled", "batch_cancelled"): ROWS}
+    assert delivery.metadata["retry"].endswith("slow_retry.jsonl")
+    assert pipeline.host.post(f"/api/files/{key_of(version)}/cancel").status_code == 404
+
+
+def test_a_snapshot_is_cancelled_with_all_its_files(pipeline: Pipeline) -> None:
+    paths = [f"many/{number}.jsonl" for number in range(3)]
+    for path in paths:
+        pipeline.drop(path, requests(path, ROWS, model="endless"))
+
+    def running() -> list[str]:
+        told = [one for one in pipeline.snapshots() if one["status"] == "Running" and one["progress"]]
+        return [one["id"] for one in told if one["progress"].get("active_batches")]
+
+    def are_delivered_once_cancelled() -> bool:
+        """The files may have come into two windows."""
+        for snapshot in running():
+            act(pipeline, f"snapshots/{snapshot}/cancel")
+        return all(is_delivered(pipeline, path) for path in paths)
+
+    pipeline.wait_until(are_delivered_once_cancelled)
+    outcomes = Counter(outcome for path in paths for outcome in pipeline.delivery(path).failed.values())
+    assert sum(outcomes.values()) == 3 * ROWS
+    assert {outcome for outcome, _ in outcomes} == {"cancelled"}
+    (ended, *_) = (one["id"] for one in pipeline.snapshots() if one["report"])
+    assert pipeline.host.post(f"/api/snapshots/{ended}/cancel").status_code == 409
+
+
+def test_the_intake_waits_a_file_is_held_and_both_go_on_when_people_say_so(pipeline: Pipeline) -> None:
+    assert act(pipeline, "intake/pause")["intake"] == "paused"
+    held, other = (pipeline.drop(f"{name}.jsonl", requests(name, ROWS)) for name in ("held", "other"))
+    assert act(pipeline, f"files/{key_of(held)}/hold")["asked"] == "hold"
+    told = at_rest(pipeline)
+    assert (told["intake"], [file["key"] for file in told["held"]]) == ("paused", [key_of(held)])
+    assert pipeline.containers.worked_on() == set()
+    act(pipeline, "intake/resume")
+    pipeline.wait_until(lambda: is_delivered(pipeline, other.path))
+    assert held not in pipeline.containers.worked_on()
+    act(pipeline, f"files/{key_of(held)}/release")
+    pipeline.wait_until(lambda: is_delivered(pipeline, held.path))
+    assert len(pipeline.delivery(held.path).answered) == ROWS
+
+
+def test_a_file_beyond_its_budget_is_approved(pipeline: Pipeline) -> None:
+    version = pipeline.drop("big.jsonl", requests("big", BIG))
+    pipeline.wait_until(lambda: key_of(version) in [file["key"] for file in at_rest(pipeline)["held"]])
+    act(pipeline, f"files/{key_of(version)}/approve")
+    pipeline.wait_until(lambda: is_delivered(pipeline, version.path))
+    assert len(pipeline.delivery(version.path).answered) == BIG
+
+
+def test_a_folder_is_put_first_and_says_so(pipeline: Pipeline) -> None:
+    act(pipeline, "folders/priority", folder="urgent", priority=5)
+    asked = [
+        (one.get("folder"), one.get("priority")) for one in at_rest(pipeline)["asked"] if "folder" in one
+    ]
+    assert asked == [("urgent/", 5)]
+    pipeline.drop("urgent/now.jsonl", requests("now", ROWS))
+    pipeline.wait_until(lambda: is_delivered(pipeline, "urgent/now.jsonl"))
+
+
+def test_nothing_was_paid_twice_and_nothing_is_left(pipeline: Pipeline) -> None:
+    pipeline.wait_until_finished()
+    wishes = pipeline.containers.read("work", prefix=names.WISHES)
+    pipeline.wait_until(lambda: len(pipeline.containers.read("work", prefix=names.WISHES)) == 1)
+    assert wishes
+    assert pipeline.wrongs() == {}

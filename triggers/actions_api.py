@@ -1,0 +1,200 @@
+"""The HTTP way to act: cancel, hold, release, approve, put first, pause the intake. What is asked is written down; a look sees it.
+
+Why: docs/decisions/0013-actions-are-wishes.md
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import azure.durable_functions as df
+import azure.functions as func
+import msgspec
+
+from adapters.services import services
+from adapters.threads import in_thread, log_as
+from domain import names
+from domain.api.answers import FolderPriority, Intake, Priority, Released, Written
+from domain.api.problems import ProblemError, no_snapshot
+from domain.contracts import prepared_type
+from domain.errors import ConflictError, NotFoundError
+from steps.deliver.give_up import give_up
+from steps.intake.at_rest import described_wish
+from steps.intake.liveness import ALIVE
+from steps.look.desk import desk_of
+from steps.wishes import asking
+from steps.wishes.asking import AskedFor
+from triggers.access import LEVEL
+from triggers.answers import Query, answered, json_answer
+
+NOW = "Seen at the next look."
+NEXT_SNAPSHOT = "Seen by the next snapshot."
+
+bp = df.Blueprint()
+
+
+@bp.route(route="api/files/{key}/cancel", methods=["POST"], auth_level=LEVEL)
+async def cancel_file(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
+    """End a file early: what was answered is delivered, the rest are errors and in the retry file."""
+    log_as(context)
+    return await _about_file(req, "cancel_file", lambda key, by: asking.cancel(key, by, services()))
+
+
+@bp.route(route="api/files/{key}/hold", methods=["POST"], auth_level=LEVEL)
+async def hold_back(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
+    """Have a file wait that has not begun, until it is released."""
+    log_as(context)
+    return await _about_file(req, "hold_back", lambda key, by: asking.hold(key, by, services()))
+
+
+@bp.route(route="api/files/{key}/approve", methods=["POST"], auth_level=LEVEL)
+async def approve_file(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
+    """Let one file go beyond a budget."""
+    log_as(context)
+    return await _about_file(req, "approve_file", lambda key, by: asking.approve(key, by, services()))
+
+
+@bp.route(route="api/files/{key}/priority", methods=["POST"], auth_level=LEVEL)
+async def put_first(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
+    """Have a file begin before others: `{"priority": 5}`."""
+    log_as(context)
+
+    def ask(key: str, by: str) -> AskedFor:
+        return asking.prioritise(key, _body(req, Priority).priority, by, services())
+
+    return await _about_file(req, "put_first", ask)
+
+
+@bp.route(route="api/folders/priority", methods=["POST"], auth_level=LEVEL)
+async def put_folder_first(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
+    """Have the files of a folder begin before others: `{"folder": "urgent", "priority": 5}`."""
+    log_as(context)
+
+    def ask() -> Written:
+        wanted = _body(req, FolderPriority)
+        return _written(asking.prioritise_folder(wanted.folder, wanted.priority, _who(req), services()))
+
+    return await _acted(req, "put_folder_first", ask)
+
+
+@bp.route(route="api/files/{key}/release", methods=["POST"], auth_level=LEVEL)
+async def release_file(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
+    """Have a file that is held taken by the next snapshot; 202, or 404 where no file of that key is."""
+    log_as(context)
+    key = req.route_params.get("key", "")
+
+    def release() -> Released:
+        if not asking.release(key, services()):
+            raise ProblemError(404, "not_found", "No file of this key is set aside.", key=key)
+        return Released(key=key, message=NEXT_SNAPSHOT)
+
+    return await _acted(req, "release_file", release)
+
+
+@bp.route(route="api/files/{key}/give-up", methods=["POST"], auth_level=LEVEL)
+async def give_up_answers(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
+    """Have a held file delivered without the answers that cannot be read; 202, or 404 where none are missing."""
+    log_as(context)
+    key = req.route_params.get("key", "")
+
+    def without_them() -> Released:
+        if not (names.is_file_key(key) and give_up(key, services())):
+            message = "No file of this key is set aside for answers that are missing."
+            raise ProblemError(404, "nothing_missing", message, key=key)
+        return Released(key=key, message=NEXT_SNAPSHOT)
+
+    return await _acted(req, "give_up_answers", without_them)
+
+
+@bp.route(route="api/snapshots/{id}/cancel", methods=["POST"], auth_level=LEVEL)
+@bp.durable_client_input(client_name="client")
+async def cancel_snapshot(
+    req: func.HttpRequest, client: df.DurableOrchestrationClient, context: func.Context
+) -> func.HttpResponse:
+    """End all files of a running snapshot early."""
+    log_as(context)
+    snapshot_id = req.route_params.get("id", "")
+
+    async def make(_query: Query, _limit: Any) -> func.HttpResponse:
+        status = await client.get_status(snapshot_id) if names.is_snapshot_id(snapshot_id) else None
+        if not status:
+            raise no_snapshot(snapshot_id)
+        if status.runtime_status is None or status.runtime_status.name not in ALIVE:
+            raise ProblemError(409, "conflict", "It has ended.", snapshot_id=snapshot_id)
+        asked = await in_thread(asking.cancel_snapshot, snapshot_id, _who(req), services())
+        return json_answer(req, _written(asked), 202)
+
+    return await answered(req, "cancel_snapshot", make)
+
+
+@bp.route(route="api/intake/pause", methods=["POST"], auth_level=LEVEL)
+async def pause_intake(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
+    """Take no new file until the intake is resumed; what is being worked on goes on."""
+    log_as(context)
+
+    def pause() -> Intake:
+        ours = services()
+        ours.work.wishes.pause_intake(_who(req), ours.clock())
+        return Intake(intake="paused", message="No new file is taken; what is being worked on goes on.")
+
+    return await _acted(req, "pause_intake", pause)
+
+
+@bp.route(route="api/intake/resume", methods=["POST"], auth_level=LEVEL)
+async def resume_intake(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
+    """Take new files again; those that wait are found by the next sweep."""
+    log_as(context)
+
+    def resume() -> Intake:
+        services().work.wishes.resume_intake()
+        return Intake(
+            intake="on", message="What waits is taken by the next sweep, or by `POST /api/snapshots`."
+        )
+
+    return await _acted(req, "resume_intake", resume)
+
+
+async def _about_file(
+    req: func.HttpRequest, function: str, ask: Callable[[str, str], AskedFor]
+) -> func.HttpResponse:
+    key = req.route_params.get("key", "")
+    return await _acted(req, function, lambda: _written(ask(key, _who(req))), key=key)
+
+
+async def _acted(
+    req: func.HttpRequest, function: str, act: Callable[[], Any], *, key: str | None = None
+) -> func.HttpResponse:
+    """Act; 202 with what was asked for, or why it makes no sense."""
+
+    async def make(_query: Query, _limit: Any) -> func.HttpResponse:
+        try:
+            done = await in_thread(act)
+        except NotFoundError as error:
+            raise ProblemError(404, error.code, str(error), key=key) from error
+        except ConflictError as error:
+            raise ProblemError(409, error.code, str(error), key=key) from error
+        # Whoever looks next is to see it.
+        desk_of(services()).at_rest.forget()
+        return json_answer(req, done, 202)
+
+    return await answered(req, function, make)
+
+
+def _written(asked: AskedFor) -> Written:
+    told = described_wish(asked.wish, asked.path) | {
+        "seen_within_seconds": asked.seen_seconds,
+        "message": NEXT_SNAPSHOT if asked.seen_seconds is None else NOW,
+    }
+    return msgspec.convert(told, prepared_type(Written))
+
+
+def _body(req: func.HttpRequest, kind: type[Any]) -> Any:
+    """Read the body of a call. Raises ProblemError for one that is not as it should be."""
+    try:
+        return msgspec.json.decode(req.get_body() or b"{}", type=prepared_type(kind))
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise ProblemError(400, "body", str(error)) from error
+
+
+def _who(req: func.HttpRequest) -> str:
+    """Give who asks, as App Service Authentication says; empty where a key is all that is known."""
+    return str(req.headers.get("x-ms-client-principal-name", ""))
