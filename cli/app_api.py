@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from cli.faults import CommandError
+from cli.faults import CommandError, Ending
 from cli.places import APP_KEY, Place
 
 if TYPE_CHECKING:
@@ -31,6 +31,13 @@ class AppApi:
         """Give an answer to POST `/api/<path>`; None for 404."""
         return self._call("POST", path)
 
+    def act(self, path: str) -> Any:
+        """Give an answer to POST `/api/<path>`; raises CommandError with the reason, as refused, for what makes no sense."""
+        told = self._call("POST", path)
+        if told is None:
+            raise CommandError("The app knows no such file, or no such action.", ending=Ending.REFUSED)
+        return told
+
     def _call(self, method: str, path: str) -> Any:
         if self._place.app_url is None:
             raise CommandError(
@@ -47,7 +54,10 @@ class AppApi:
     def _send(self, method: str, url: str) -> "requests.Response":
         import requests  # noqa: PLC0415 - slow to import
 
-        headers = {"x-functions-key": self._key} if self._key else {}
+        # A page elsewhere cannot have a browser send this one.
+        headers = {"X-Requested-With": "aoai-batch"}
+        if self._key:
+            headers["x-functions-key"] = self._key
         try:
             return requests.request(method, url, headers=headers, timeout=TIMEOUT_SECONDS)
         except requests.RequestException as error:
@@ -82,6 +92,8 @@ def _read(answer: "requests.Response", url: str) -> Any:
         told = None
     if answer.ok and told is not None:
         return told
-    reason = told.get("error") if isinstance(told, dict) else None
+    reason = (told.get("detail") or told.get("error")) if isinstance(told, dict) else None
+    if answer.status_code == 409 and reason:
+        raise CommandError(str(reason), ending=Ending.REFUSED)
     shown = reason or " ".join(answer.text.split())[:MOST_SHOWN] or "nothing"
     raise CommandError(f"{url} answered {answer.status_code}: {shown}")

@@ -8,7 +8,8 @@ import click
 import pytest
 
 from cli.application import VERBS, whole
-from tests.cli.command import REPOSITORY
+from local.demo.services import PRICES
+from tests.cli.command import REPOSITORY, aoai
 
 PAGE = (REPOSITORY / "docs" / "cli.md").read_text(encoding="utf-8")
 PAGES = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").glob("*.md"))]
@@ -52,3 +53,13 @@ def test_every_verb_is_described() -> None:
     assert listed[: len(VERBS)] == list(VERBS)
     for name in VERBS:
         assert f"aoai-batch {name}" in PAGE
+
+
+def test_the_session_in_the_readme_shows_what_quote_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The rest of it needs the demo: `python docs/session.py` writes it anew."""
+    monkeypatch.setenv("COLUMNS", "110")
+    readme = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+    shown = readme.partition("$ aoai-batch quote samples/mistakes --prompts 1\n")[2].partition("\n\n$ ")[0]
+    prices = ("--set", f"PRICES={PRICES}")
+    ran = aoai("quote", REPOSITORY / "samples" / "mistakes", "--prompts", 1, "--table", *prices)
+    assert [line.rstrip() for line in ran.out.splitlines()] == shown.splitlines()

@@ -294,3 +294,31 @@ def test_the_doctor_finds_a_working_app_well(desk: Desk) -> None:
     table = desk.aoai("doctor", "--table", "--set", "AZURE_OPENAI_API_KEY=wrong")
     assert table.code == 1
     assert "FAIL" in table.out
+
+
+def test_files_are_held_released_and_cancelled_with_and_without_the_app(desk: Desk, tmp_path: Path) -> None:
+    settings = json.loads((desk.folder / "local.settings.json").read_text())
+    (tmp_path / "local.settings.json").write_text(json.dumps(settings | {"Host": {"LocalHttpPort": 9}}))
+    desk.pipeline.containers.drop("e/_batch.yaml", b"modle: gpt")  # so that it waits
+    desk.pipeline.containers.drop("e/rows.txt", b"one\n")
+    held = desk.aoai("hold", "e/")
+    assert (held.code, held.records[0]["refused"]) == (0, None)
+    assert desk.aoai("status", "e/rows.txt").records[0]["state"] == "held"
+    with chdir(tmp_path):
+        released = aoai("release", "e/rows.txt")
+    assert released.code == 0
+    assert "in the records instead" in released.err
+    again = desk.aoai("release", "e/rows.txt")
+    assert (again.code, "nothing to release" in again.err) == (2, True)
+    asked = desk.aoai("cancel", "e/rows.txt")
+    assert (asked.code, "Nobody is there to say yes" in asked.err) == (2, True)
+    refused = desk.aoai("cancel", "e/rows.txt", "--yes", "--table")
+    assert refused.code == 2
+    assert "has begun" in refused.out
+    desk.pipeline.service.plan(batches=[{"stuck_in": "in_progress"}])
+    desk.aoai("drop", desk.file("f.jsonl", requests("f", 3)))
+    desk.pipeline.wait_until(lambda: desk.pipeline.service.batches()[-1]["status"] == "in_progress")
+    assert desk.aoai("cancel", "f.jsonl", "--yes").code == 0
+    ended = desk.aoai("watch", "f.jsonl")
+    assert (ended.code, ended.records[0]["failed"]) == (3, 3)
+    desk.pipeline.service.plan()
