@@ -167,11 +167,11 @@ ROUTES = (
             problems=(404, 409),
             body=body,
         )
-        for function, action, about, body in (
-            ("cancel_file", "cancel", "End a file early; what was answered is delivered.", None),
-            ("hold_back", "hold", "Have a file wait that has not begun, until it is released.", None),
-            ("approve_file", "approve", "Let a file go beyond a budget.", None),
-            ("put_first", "priority", "Have a file begin before others.", actions.Priority),
+        for about, function, action, body in (
+            ("End a file early; what was answered is delivered.", "cancel_file", "cancel", None),
+            ("Have a file wait that has not begun, until it is released.", "hold_back", "hold", None),
+            ("Let a file go beyond a budget.", "approve_file", "approve", None),
+            ("Have a file begin before others.", "put_first", "priority", actions.Priority),
         )
     ),
     Route(
@@ -223,9 +223,9 @@ ROUTES = (
             answers=(answers.Intake,),
             status=202,
         )
-        for action, about in (
-            ("pause", "Take no new file until the intake is resumed."),
-            ("resume", "Take new files again."),
+        for about, action in (
+            ("Take no new file until the intake is resumed.", "pause"),
+            ("Take new files again.", "resume"),
         )
     ),
     Route(
