@@ -84,7 +84,8 @@ class SnapshotSettings(msgspec.Struct, frozen=True, kw_only=True):
     poll_min_seconds: float = 60.0
     poll_max_seconds: float = 900.0
     deadline_seconds: float = 48 * 3600.0
-    # For so long a file waits in its snapshot for people to set its deployment right; then it is set aside.
+    # For so long a file waits in its snapshot for people to set its deployment right, where the service says what is wrong with
+    # it; then it is set aside.
     misconfigured_seconds: float = 900.0
     max_cost: float | None = None  # estimated, of all files of the snapshot together
 
@@ -219,6 +220,7 @@ class Pause(msgspec.Struct, frozen=True, kw_only=True):
     kind: PauseKind
     message: str
     reach: str = ""
+    certain: bool = False  # the service has said itself that the deployment is not there, or does not do this
 
 
 class SliceWork(msgspec.Struct, frozen=True, kw_only=True):

@@ -219,6 +219,17 @@ def row_of(custom_id: str) -> int:
     return int(number) if number.isdecimal() else -1
 
 
+def folder_marks(snapshot_id: str, folder: str = "") -> str:
+    """Name where files are noted that become one result with others of their folder; without a folder, of all of them."""
+    hashed = f"{hashlib.sha256(folder.encode()).hexdigest()[:KEY_CHARS]}/" if folder else ""
+    return f"{snapshot_folder(snapshot_id)}folders/{hashed}"
+
+
+def rejected_marks(snapshot_id: str) -> str:
+    """Name where a snapshot notes the files that it rejected as a whole, with its closing slash."""
+    return f"{snapshot_folder(snapshot_id)}rejected/"
+
+
 SHARES = "shares/"
 
 
@@ -377,6 +388,24 @@ def output_folder(directory: str, path: str, timestamp: str, key: str) -> str:
     """
     parent = _cut_folders(path[: path.rfind("/") + 1], key)  # with its slash: `/a` and `a` are two files
     return f"{prefix_of(directory)}{parent}{archived_name(path, key)}_{timestamp}/"
+
+
+def folder_of_folder_outputs(directory: str, folder: str, timestamp: str) -> str:
+    """Give the folder for what comes out of a whole input folder, with its closing slash. No input file is called so."""
+    key = file_key(folder, "")
+    return f"{prefix_of(directory)}{_cut_folders(folder, key)}_folder_{timestamp}/"
+
+
+def stem_of_folder(folder: str) -> str:
+    """Give a folder's own name, cut where the names built on it would grow too long; `all` for the whole container."""
+    return _cut(folder.rstrip("/").rpartition("/")[2] or "all", MAX_STEM_CHARS, file_key(folder, ""))
+
+
+def rejection_note(directory: str, folder: str, timestamp: str, code: str) -> str:
+    """Name the note about the files of a folder that were rejected for one reason, in the error container."""
+    return (
+        f"{prefix_of(directory)}{_cut_folders(folder, file_key(folder, ''))}_rejected_{timestamp}_{code}.json"
+    )
 
 
 def archived_name(path: str, key: str) -> str:

@@ -93,6 +93,9 @@ class Plan(msgspec.Struct, kw_only=True):
     shards: list[PlannedShard] = []
     engine: Engine = "batch"
     inputs_per_request: int = 1  # rows that may share a live call
+    folder: str | None = (
+        None  # of the job spec, with its closing slash, where all results below it become one
+    )
     direct_deployment: str | None = None  # takes, live, what a batch has not answered by the deadline
     basis: str = ""  # `domain.basis`; empty: it is made anew, unless something of it was sent
     number: int = 0  # of the plans of this file that were taken back before

@@ -140,6 +140,7 @@ OTHER_MEANINGS = {
     "domain/spec/request_template.py": SPEC_KEYS,
     # What is told to people, and what their files look like.
     "domain/spec/shapes.py": {"messages", "prompt", "/v1/chat/completions"},
+    "domain/spec/suggestions.py": {"messages"},
     "domain/spec/text_column.py": {"messages", "prompt"},
     "steps/prepare/one_cause.py": {"messages"},
     # The value of `type`, which is the same wherever a schema lies.

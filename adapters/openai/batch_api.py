@@ -15,11 +15,12 @@ from openai import AzureOpenAI, OpenAI
 
 from adapters.openai.errors import asked_wait, root_of, token_provider, translated
 from adapters.openai.replies import foreign, named_object, own_error, page_of, without_signatures
-from domain.errors import ConfigurationError, NotFoundError, RefusedError, UnsupportedError
+from domain.errors import ConfigurationError, NotFoundError, PassingError, RefusedError, UnsupportedError
 from domain.service.batch_states import BatchView, read_batch
 from domain.service.transports import WRITING_REMEDY
 
 PAGE_SIZE = 100
+GOING = frozenset({"deleted", "deleting"})  # states of a file
 PIECE_BYTES = 1024 * 1024  # of a download
 CREATE_TIMEOUT_SECONDS = 120.0
 CALL_TIMEOUT_SECONDS = 60.0
@@ -179,7 +180,7 @@ class BatchApi:
             yield from _pieces(response.iter_bytes())
 
     def delete_file(self, file_id: str) -> None:
-        """Delete a file; one that is gone already counts as deleted."""
+        """Delete a file; one that is gone already counts as deleted. Raises PassingError for one that is still there."""
         about = f"deletion of file {file_id}"
         try:
             with translated(about):
@@ -189,8 +190,20 @@ class BatchApi:
         except NotFoundError:
             log.debug("file %s was gone already", file_id)
             return
-        if answer.content:  # the service may answer with an empty body
+        if answer.content:
             named_object(answer, about, kind="file", object_id=file_id)
+        else:  # the service may answer so, and something else in its place
+            self._make_sure_it_is_gone(file_id, about)
+
+    def _make_sure_it_is_gone(self, file_id: str, about: str) -> None:
+        try:
+            status = self.file_status(file_id)
+        except NotFoundError:
+            return
+        if status not in GOING:
+            raise PassingError(
+                f"{about}: the answer was empty, and the file is still there.", code="file_not_deleted"
+            )
 
     # --- batches -----------------------------------------------------------------------------------------------------
 

@@ -229,12 +229,21 @@ class Intake(msgspec.Struct, frozen=True, kw_only=True):
     message: str
 
 
+class PassedFile(msgspec.Struct, frozen=True, kw_only=True):
+    """A file that is no input."""
+
+    file: str
+    code: str
+    reason: str
+
+
 class FilesAtRest(msgspec.Struct, frozen=True, kw_only=True):
     """The files that are not being worked on."""
 
     waiting: list[WaitingFile]
     held: list[HeldFile]
     done: list[KeptFile]
+    passed_over: list[PassedFile]
     asked: list[Asked] = []
     intake: Literal["on", "paused"] = "on"
 

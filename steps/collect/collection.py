@@ -24,7 +24,7 @@ from domain.service.outcomes import (
     judge,
     judge_absent,
 )
-from domain.service.reach import reach_of_deployment, reach_of_operation
+from domain.service.reach import DEPLOYMENT_CODES, OPERATION_CODES, reach_of_deployment, reach_of_operation
 from domain.service.regrouping import Regrouping, regroup
 from domain.service.request_lines import custom_id_of
 from domain.service.transports import remedy
@@ -154,6 +154,7 @@ class Collection:
         pause = Pause(
             model=self._shard.model,
             reach=_reach_of(why, self._shard),
+            certain=why.reason.code in DEPLOYMENT_CODES | OPERATION_CODES,
             kind=why.pause or "quota",
             message=f"{why.reason.code}: {why.reason.message} {remedy(why.reason.code)}".rstrip(),
         )

@@ -18,11 +18,11 @@ from domain.flow.progress import progress
 from domain.results.finished import FinishedFile, to_line
 from local.azure_openai import RunningService
 from local.azurite import Azurite
+from local.fault_proxies import storage as storage_proxy
 from steps.look import files
 from steps.look.desk import Desk
 from steps.look.files import PAGE_FILES, Wanted, files_of_snapshot
 from steps.look.snapshots import details, snapshots
-from tests import storage_proxy
 from tests.activities.inline_pipeline import InlinePipeline, settings_for
 from tests.conftest import Containers
 from tests.domain.flow.stories import active, flow_of
