@@ -34,8 +34,8 @@ if read_at_import(os.environ, "continuous_mode"):
 app.register_functions(sweep.bp)
 app.register_functions(snapshots_api.bp)
 app.register_functions(files_api.bp)
-app.register_functions(actions_api.bp)
 app.register_functions(service_api.bp)
+app.register_functions(actions_api.bp)
 app.register_functions(page.bp)
 
 # 2. the order of events

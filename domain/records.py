@@ -133,6 +133,7 @@ class Again(msgspec.Struct, kw_only=True, omit_defaults=True):
     requests: int = 0
     input_tokens: int = 0
     output_tokens: int = 0
+    cached_tokens: int = 0
 
 
 class Collected(msgspec.Struct, kw_only=True):

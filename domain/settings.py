@@ -142,7 +142,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="upper"):
         str,
         Meta(
             description="US dollars per million tokens, as JSON: "
-            '`{"<deployment>": {"input": 1.25, "output": 5.0}}`. Without a price there is no cost.'
+            '`{"<deployment>": {"input": 1.25, "cached_input": 0.125, "output": 5.0}}`; without `cached_input`, cached tokens cost '
+            "as all input. Without a price there is no cost."
         ),
     ] = ""
     count_tokens: Annotated[

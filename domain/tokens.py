@@ -6,7 +6,7 @@ Declaration of Human Rights in 33 languages, on legal English and on source code
 """
 
 from collections.abc import Mapping
-from math import ceil
+from math import ceil, floor, log10
 from typing import Literal
 
 import msgspec
@@ -64,6 +64,7 @@ class Price(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     input: float
     output: float = 0.0
+    cached_input: float | None = None  # of input that the service had in its cache; None: as all input
 
 
 _decode_prices = msgspec.json.Decoder(dict[str, Price]).decode
@@ -80,17 +81,33 @@ def parse_prices(text: str) -> dict[str, Price]:
         raise ValueError(str(error)) from error
     except RecursionError as error:
         raise ValueError("nested too deeply") from error
-    if wrong := [name for name, price in prices.items() if price.input < 0 or price.output < 0]:
+    if wrong := [name for name, price in prices.items() if _is_below_zero(price)]:
         raise ValueError(f"a price below 0 for {', '.join(wrong)}")
     return prices
 
 
-def cost(prices: Prices, deployment: str, input_tokens: int, output_tokens: int) -> float | None:
-    """Give the cost in US dollars, None for a deployment without a price."""
+def _is_below_zero(price: Price) -> bool:
+    return min(price.input, price.output, price.cached_input or 0.0) < 0
+
+
+def cost(
+    prices: Prices, deployment: str, input_tokens: int, output_tokens: int, *, cached_tokens: int = 0
+) -> float | None:
+    """Give the cost in US dollars, None for a deployment without a price. Cached tokens are among those of the input."""
     price = prices.get(deployment)
     if price is None:
         return None
-    return (price.input * input_tokens + price.output * output_tokens) / 1_000_000
+    cached = min(cached_tokens, input_tokens) if price.cached_input is not None else 0
+    of_input = price.input * (input_tokens - cached) + (price.cached_input or 0.0) * cached
+    return (of_input + price.output * output_tokens) / 1_000_000
+
+
+def dollars(cost: float) -> str:
+    """Write a sum for people: in cents, and where that would hide it, its first two digits that are not 0."""
+    if cost >= 1 or cost <= 0:
+        return f"{cost:.2f}"
+    places = max(2, 1 - floor(log10(cost)))
+    return f"{cost:.{places}f}"
 
 
 def quota_tokens(size_bytes: int) -> int:

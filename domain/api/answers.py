@@ -49,9 +49,7 @@ class RunningFile(msgspec.Struct, frozen=True, kw_only=True):
     requests: int
     done: int
     key: str | None = None
-    asked: Annotated[
-        str | msgspec.UnsetType, Meta(description="What people have asked for: `cancel`, `hold`, `priority`.")
-    ] = msgspec.UNSET
+    asked: Annotated[str | None, Meta(description="What people have asked for about it.")] = None
 
 
 class Progress(msgspec.Struct, frozen=True, kw_only=True):
@@ -97,6 +95,7 @@ class SnapshotDetails(Snapshot, frozen=True, kw_only=True):
     digest: Annotated[list[CodeCount], Meta(description="Why requests failed, the most frequent first.")] = []
     input_tokens: int = 0
     output_tokens: int = 0
+    cached_tokens: Annotated[int, Meta(description="A part of the input tokens.")] = 0
     cost: Annotated[float | None, Meta(description="Spent; null without a price.")] = None
     estimated_cost: Annotated[float | None, Meta(description="Estimated for the same files.")] = None
     batches: int = 0
@@ -120,7 +119,7 @@ class Started(msgspec.Struct, frozen=True, kw_only=True):
 class FileEntry(msgspec.Struct, frozen=True, kw_only=True):
     """A file in a list. `working`: where exactly, its own page tells."""
 
-    key: str | None
+    key: str
     path: str
     state: FileStateName
     snapshot: str | None = None
@@ -132,6 +131,7 @@ class FileEntry(msgspec.Struct, frozen=True, kw_only=True):
     error_codes: dict[str, int] = {}
     input_tokens: int = 0
     output_tokens: int = 0
+    cached_tokens: Annotated[int, Meta(description="A part of the input tokens.")] = 0
     cost: float | None = None
     estimated_cost: float | None = None
     started_at: str | None = None
@@ -155,7 +155,7 @@ class Files(msgspec.Struct, frozen=True, kw_only=True):
 class WaitingFile(msgspec.Struct, frozen=True, kw_only=True):
     """A file that is not taken for now."""
 
-    key: str | msgspec.UnsetType = msgspec.UNSET
+    key: str
     file: str
     reason: str
     code: str | msgspec.UnsetType = msgspec.UNSET
@@ -167,7 +167,7 @@ class HeldFile(msgspec.Struct, frozen=True, kw_only=True):
 
     key: str
     file: str
-    until: Annotated[str | None, Meta(description="Null where people have asked that it waits.")]
+    until: Annotated[str | None, Meta(description="Null: until people release it.")]
     reason: str
 
 
@@ -180,61 +180,28 @@ class KeptFile(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
 
 
-class Asked(msgspec.Struct, frozen=True, kw_only=True):
-    """What people have asked for about a file (`key`), a snapshot (`id`) or a folder, and is not over."""
-
-    asked: Literal["cancel", "hold", "approve", "priority"]
-    key: str | msgspec.UnsetType = msgspec.UNSET
-    file: str | msgspec.UnsetType = msgspec.UNSET
-    id: str | msgspec.UnsetType = msgspec.UNSET
-    folder: str | msgspec.UnsetType = msgspec.UNSET
-    priority: int | msgspec.UnsetType = msgspec.UNSET
-    since: str
-    by: str | None
-
-
-class Accepted(Asked, frozen=True, kw_only=True):
-    """What was asked for just now, or before."""
-
-    seen_within_seconds: Annotated[
-        float | None, Meta(description="The longest wait for the next look; null: the next snapshot sees it.")
-    ]
-    message: str
-
-
-class Retried(msgspec.Struct, frozen=True, kw_only=True):
-    """Failed rows of a file that are dropped again."""
-
-    key: str
-    file: str
-    asked: Literal["retry"]
-    codes: list[str]
-    files: Annotated[list[str], Meta(description="As which they lie, or lay, in the input container.")]
-    is_new: Annotated[bool, Meta(description="False where all of that had been asked before.")]
-    message: str
-
-
-class RetriedFiles(msgspec.Struct, frozen=True, kw_only=True):
-    """Failed rows of a snapshot's files that are dropped again."""
-
-    id: str
-    files: list[Retried]
-    next: Annotated[int | None, Meta(description="What `after` has to be in the next call; null at the end.")]
-
-
-class Intake(msgspec.Struct, frozen=True, kw_only=True):
-    """Whether new files are taken."""
-
-    intake: Literal["on", "paused"]
-    message: str
-
-
 class PassedFile(msgspec.Struct, frozen=True, kw_only=True):
     """A file that is no input."""
 
     file: str
     code: str
     reason: str
+
+
+IntakeState = Literal["on", "paused"]
+
+
+class Asked(msgspec.Struct, frozen=True, kw_only=True):
+    """What people have asked for: about a file (`key`), a snapshot (`id`), or all files below a folder."""
+
+    asked: str
+    since: str
+    by: Annotated[str | None, Meta(description="Who, as far as it is known.")]
+    key: str | msgspec.UnsetType = msgspec.UNSET
+    file: str | msgspec.UnsetType = msgspec.UNSET
+    id: str | msgspec.UnsetType = msgspec.UNSET
+    folder: str | msgspec.UnsetType = msgspec.UNSET
+    priority: int | msgspec.UnsetType = msgspec.UNSET
 
 
 class FilesAtRest(msgspec.Struct, frozen=True, kw_only=True):
@@ -244,8 +211,10 @@ class FilesAtRest(msgspec.Struct, frozen=True, kw_only=True):
     held: list[HeldFile]
     done: list[KeptFile]
     passed_over: list[PassedFile]
-    asked: list[Asked] = []
-    intake: Literal["on", "paused"] = "on"
+    asked: Annotated[
+        list[Asked], Meta(description="What people have asked for and is not over, the last first.")
+    ]
+    intake: IntakeState
 
 
 class BatchOfFile(msgspec.Struct, frozen=True, kw_only=True):
@@ -387,6 +356,7 @@ class Overview(msgspec.Struct, frozen=True, kw_only=True):
     enqueued_tokens: int
     cost: float | None
     estimated_cost: float | None
+    intake: IntakeState
     pauses: list[str]
     digest: list[CodeCount]
     running: list[str]
@@ -399,7 +369,64 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
     status: Literal["ok"] = "ok"
 
 
+class Written(Asked, frozen=True, kw_only=True):
+    """What was asked for just now."""
+
+    seen_within_seconds: Annotated[
+        float | None, Meta(description="The longest wait between two looks; null: the next snapshot sees it.")
+    ]
+    message: str
+
+
 class Released(msgspec.Struct, frozen=True, kw_only=True):
     """A held file that the next snapshot takes."""
 
     key: str
+    message: str
+
+
+class Intake(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether new files are taken."""
+
+    intake: IntakeState
+    message: str
+
+
+class Retried(msgspec.Struct, frozen=True, kw_only=True):
+    """Failed rows of a file that are dropped again."""
+
+    key: str
+    file: str
+    asked: Literal["retry"]
+    codes: list[str]
+    files: Annotated[list[str], Meta(description="As which they lie, or lay, in the input container.")]
+    is_new: Annotated[bool, Meta(description="False where all of that had been asked before.")]
+    message: str
+
+
+class RetriedFiles(msgspec.Struct, frozen=True, kw_only=True):
+    """Failed rows of a snapshot's files that are dropped again."""
+
+    id: str
+    files: list[Retried]
+    next: Annotated[int | None, Meta(description="What `after` has to be in the next call; null at the end.")]
+
+
+class Codes(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which failed rows are retried: those with one of these codes, or all."""
+
+    codes: list[str] = []
+    after: Annotated[int, Meta(ge=0, description="Of a snapshot: the `next` of the call before.")] = 0
+
+
+class Priority(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is asked for a file; the higher, the earlier."""
+
+    priority: int
+
+
+class FolderPriority(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is asked for a folder of the input container; the higher, the earlier."""
+
+    folder: str
+    priority: int

@@ -81,7 +81,7 @@ def progress(flow: Flow, *, wake_at: float | None = None, parts: Sequence[str] =
         "active_batches": len(active),
         "batches_by_status": _by_status(active),
         "enqueued_tokens": sum(quota_tokens(shard.shard.size) for shard in active),
-        "estimated_cost": round(totals.cost, 6),
+        "estimated_cost": round(totals.cost, 9),
         "requests_total": totals.tally.total
         + sum(f.requests for f in flow.files if f.step is not FileStep.ARCHIVE),
         "requests_done": totals.tally.total

@@ -7,7 +7,7 @@ import msgspec
 
 from domain.results.columns import MARKS
 from domain.service.bodies import token_count
-from domain.service.endpoints import INPUT_COUNTS, OUTPUT_COUNTS
+from domain.service.endpoints import INPUT_COUNTS, OUTPUT_COUNTS, cached_count
 from domain.spec.job_spec import Extra, Output
 from domain.tokens import Prices, cost
 
@@ -57,5 +57,5 @@ def extra_values(ended: Ended, usage: msgspec.Raw, *, prices: Prices, deployment
         "error": ended.message,
         "input_tokens": input_tokens,
         "output_tokens": output_tokens,
-        "cost": cost(prices, deployment, input_tokens, output_tokens),
+        "cost": cost(prices, deployment, input_tokens, output_tokens, cached_tokens=cached_count(counts)),
     }

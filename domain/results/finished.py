@@ -38,6 +38,7 @@ class FinishedFile(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     error_codes: Annotated[dict[str, int], Meta(description="Errors per code.")] = {}
     input_tokens: int = 0
     output_tokens: int = 0
+    cached_tokens: int = 0
     deployment: str | None = None
     cost: Annotated[float | None, Meta(description="US dollars; null without a price.")] = None
     estimated_cost: float | None = None
@@ -75,6 +76,7 @@ def finished_file(key: str, metadata: Metadata, *, document: str, at: float) -> 
         error_codes=metadata.error_codes,
         input_tokens=metadata.input_tokens,
         output_tokens=metadata.output_tokens,
+        cached_tokens=metadata.cached_tokens,
         deployment=metadata.deployment,
         cost=metadata.cost,
         estimated_cost=metadata.estimated_cost,

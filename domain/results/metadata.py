@@ -73,6 +73,7 @@ class AskedAgain(msgspec.Struct, kw_only=True):
     requests: Annotated[int, Meta(description="Answers in whose place another was asked for.")] = 0
     input_tokens: Annotated[int, Meta(description="A part of the file's; likewise the next.")] = 0
     output_tokens: int = 0
+    cached_tokens: int = 0
     cost: Annotated[float | None, Meta(description="US dollars, by PRICES; a part of the file's.")] = None
 
 
@@ -130,6 +131,9 @@ class Metadata(msgspec.Struct, kw_only=True):
     filtered: Annotated[int, Meta(description="Answers cut by the content filter; they count as ok.")] = 0
     input_tokens: Annotated[int, Meta(description="As the service reports them per answered row.")] = 0
     output_tokens: int = 0
+    cached_tokens: Annotated[
+        int, Meta(description="Of the input tokens, those that the service had in its cache.")
+    ] = 0
     estimated_input_tokens: Annotated[
         int, Meta(description="Estimated before sending, by the number of characters; 0 when not counted.")
     ] = 0
@@ -236,8 +240,9 @@ def file_metadata(
         filtered=tally.filtered,
         input_tokens=tally.input_tokens,
         output_tokens=tally.output_tokens,
+        cached_tokens=tally.cached_tokens,
         estimated_input_tokens=plan.estimate.input_tokens,
-        cost=cost(prices, plan.model or "", tally.input_tokens, tally.output_tokens),
+        cost=cost_of(prices, plan, tally),
         estimated_cost=plan.estimate.cost(prices, plan.model),
         asked_again=_asked_again(plan, ledgers, prices),
         job_spec=plan.spec,
@@ -252,12 +257,28 @@ def file_metadata(
 
 def _asked_again(plan: Plan, ledgers: Mapping[str, Ledger], prices: Prices) -> AskedAgain:
     again = [ledger.collected.again for ledger in ledgers.values() if ledger.collected]
-    input_tokens, output_tokens = sum(a.input_tokens for a in again), sum(a.output_tokens for a in again)
+    tally = Tally(
+        input_tokens=sum(a.input_tokens for a in again),
+        output_tokens=sum(a.output_tokens for a in again),
+        cached_tokens=sum(a.cached_tokens for a in again),
+    )
     return AskedAgain(
         requests=sum(a.requests for a in again),
-        input_tokens=input_tokens,
-        output_tokens=output_tokens,
-        cost=cost(prices, plan.model or "", input_tokens, output_tokens),
+        input_tokens=tally.input_tokens,
+        output_tokens=tally.output_tokens,
+        cached_tokens=tally.cached_tokens,
+        cost=cost_of(prices, plan, tally),
+    )
+
+
+def cost_of(prices: Prices, plan: Plan, tally: Tally) -> float | None:
+    """Give what the tokens of a file's requests cost, None without a price."""
+    return cost(
+        prices,
+        plan.model or "",
+        tally.input_tokens,
+        tally.output_tokens,
+        cached_tokens=tally.cached_tokens,
     )
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Literal, NamedTuple
 
 from domain.service import answers
+from domain.service.bodies import token_count
 from domain.service.plain_answers import RowAnswer
 from domain.tokens import Vocabulary
 
@@ -208,7 +209,25 @@ BY_URL: dict[str, Endpoint] = {url: found for found in ENDPOINTS.values() for ur
 # What an answer says is read without knowing which endpoint gave it: no two mean different things by one word.
 INPUT_COUNTS = tuple({found.usage.input: None for found in ENDPOINTS.values()})
 OUTPUT_COUNTS = tuple({found.usage.output: None for found in ENDPOINTS.values() if found.usage.output})
+_CACHED = "cached_tokens"
+# The objects that tell how much of the input was in the service's cache.
+CACHED_DETAILS = tuple(
+    {
+        name: None
+        for found in ENDPOINTS.values()
+        for name, told in found.usage.details.items()
+        if _CACHED in told
+    }
+)
 CUT_REASONS = tuple({reason: None for found in ENDPOINTS.values() for reason in found.cut_reasons})
+
+
+def cached_count(usage: Any) -> int:
+    """Give how many tokens of an answer's input were in the service's cache; 0 where it does not say."""
+    for name in CACHED_DETAILS:
+        if count := token_count(usage.get(name) if isinstance(usage, dict) else None, (_CACHED,)):
+            return count
+    return 0
 
 
 def choices(body: Mapping[str, Any]) -> int:

@@ -20,7 +20,7 @@ from domain.service.bodies import (
     told,
     unpacked,
 )
-from domain.service.endpoints import CUT_REASONS, INPUT_COUNTS, OUTPUT_COUNTS
+from domain.service.endpoints import CUT_REASONS, INPUT_COUNTS, OUTPUT_COUNTS, cached_count
 
 
 class Outcome(StrEnum):
@@ -51,6 +51,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     complaint: str | None = None
     input_tokens: int = 0
     output_tokens: int = 0
+    cached_tokens: int = 0  # a part of the input
 
 
 # Of a request whose file people have cancelled before it was sent, or before its batch did anything.
@@ -95,6 +96,7 @@ class Tally(msgspec.Struct, kw_only=True):
     filtered: int = 0
     input_tokens: int = 0
     output_tokens: int = 0
+    cached_tokens: int = 0
 
     @property
     def total(self) -> int:
@@ -179,6 +181,7 @@ def _judge_success(custom_id: str, body: Any) -> Verdict:
             flag=flag,
             input_tokens=tokens[0],
             output_tokens=tokens[1],
+            cached_tokens=tokens[2],
         )
     return Verdict(
         custom_id=custom_id,
@@ -189,13 +192,14 @@ def _judge_success(custom_id: str, body: Any) -> Verdict:
         has_text=True,
         input_tokens=tokens[0],
         output_tokens=tokens[1],
+        cached_tokens=tokens[2],
     )
 
 
-def _tokens(body: Any) -> tuple[int, int]:
-    """Give the tokens in and out."""
+def _tokens(body: Any) -> tuple[int, int, int]:
+    """Give the tokens in and out, and those in that were cached."""
     usage = body.get("usage") if isinstance(body, dict) else None
-    return token_count(usage, INPUT_COUNTS), token_count(usage, OUTPUT_COUNTS)
+    return token_count(usage, INPUT_COUNTS), token_count(usage, OUTPUT_COUNTS), cached_count(usage)
 
 
 def _flag(body: dict[str, Any]) -> str | None:
@@ -225,6 +229,7 @@ def _judge_error(custom_id: str, status: int | None, body: Any, error: Any) -> V
         has_text=bool(body) or bool(error),
         input_tokens=tokens[0],
         output_tokens=tokens[1],
+        cached_tokens=tokens[2],
     )
 
 

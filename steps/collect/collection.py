@@ -293,12 +293,14 @@ class Collection:
     def _outcome(self, custom_id: str, verdict: Verdict, answer: bytes, *, passed_on: bool) -> ShardOutcome:
         self._tally.input_tokens += verdict.input_tokens
         self._tally.output_tokens += verdict.output_tokens
+        self._tally.cached_tokens += verdict.cached_tokens
         is_kept = verdict.has_text or verdict.outcome is Outcome.OK
         if passed_on:
             is_kept = verdict.input_tokens + verdict.output_tokens > 0  # it was paid
             self._again.requests += is_kept
             self._again.input_tokens += verdict.input_tokens
             self._again.output_tokens += verdict.output_tokens
+            self._again.cached_tokens += verdict.cached_tokens
         kept = msgspec.Raw(answer) if is_kept else NO_ANSWER
         if passed_on:
             return ShardOutcome(custom_id=custom_id, passed_on=True, answer=kept)

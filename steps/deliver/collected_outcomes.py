@@ -56,10 +56,15 @@ class CollectedOutcomes:
         }
 
     @property
-    def tokens(self) -> tuple[int, int]:
-        """Tokens in and out of all attempts: an answer that was thrown away for a better one was paid all the same."""
-        return sum(tally.input_tokens for tally in self.tallies), sum(
-            tally.output_tokens for tally in self.tallies
+    def tokens(self) -> tuple[int, int, int]:
+        """Tokens in and out of all attempts, and those in that were cached.
+
+        An answer that was thrown away for a better one was paid all the same.
+        """
+        return (
+            sum(tally.input_tokens for tally in self.tallies),
+            sum(tally.output_tokens for tally in self.tallies),
+            sum(tally.cached_tokens for tally in self.tallies),
         )
 
     @property

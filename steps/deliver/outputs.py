@@ -95,7 +95,7 @@ class Delivery:
         records = self._records(results=results, errors=errors, retry=retry)
         tally = records.write(self._collected)
         self._check_sum(tally)
-        tally.input_tokens, tally.output_tokens = self._collected.tokens
+        tally.input_tokens, tally.output_tokens, tally.cached_tokens = self._collected.tokens
         metadata = self._metadata("completed_with_errors" if tally.errors else "completed", tally)
         metadata.error_codes = records.error_codes.by_number()
         metadata.results, metadata.errors, metadata.retry = results.close(), errors.close(), retry.close()

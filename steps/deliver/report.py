@@ -8,7 +8,7 @@ from steps.deliver.rejection_notes import write_rejection_notes
 
 
 def write_report(report: SnapshotReport, services: Services) -> None:
-    """Write what is told of whole folders, then the report; drop the manifest, what the snapshot held and what was asked of it."""
+    """Write what is told of whole folders, then the report; drop the manifest, and the records that no one needs any more."""
     write_rejection_notes(report.snapshot_id, services)
     write_folder_results(report.snapshot_id, services)
     services.work.snapshots.write_report(report.snapshot_id, to_wire(report))

@@ -68,9 +68,9 @@ class Look:
     inputs: list[InputFile]
     specs: JobSpecs
     records: Records
-    wished: Standing
     passed: list[SideFile]  # what lies there and is no input
     tables: list[WaitingTable]  # whose files are not taken
+    wished: Standing
 
     @cached_property
     def etags(self) -> dict[str, str]:
@@ -138,9 +138,9 @@ def look(services: Services) -> Look:
         inputs=listed.inputs,
         specs=listed.specs,
         records=records,
-        wished=wished,
         passed=listed.passed,
         tables=listed.tables,
+        wished=wished,
     )
 
 

@@ -1,6 +1,7 @@
 """What this process remembers of what people have looked at, so that the next look costs less. Nothing depends on it."""
 
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar
@@ -12,8 +13,10 @@ from domain.errors import NotFoundError
 from steps.intake.at_rest import files_at_rest
 from steps.look.finished import FinishedList, FinishedLists
 
-AT_REST_SECONDS = 30.0  # the listings of input files and claims are looked through at most so often
-BATCHES_SECONDS = 60.0  # one list of the service counts so long
+AT_REST_SECONDS = (1.0, 30.0)  # the listings of input files and claims count so long, at least and at most
+BATCHES_SECONDS = (60.0, 60.0)  # one list of the service counts so long
+# Looking takes at most one part in so many of the time, within those bounds.
+SHARE_OF_TIME = 15
 MOST_PAGES = 400  # of manifests, a hundred files each
 MOST_ENDED = 500  # snapshots
 
@@ -21,18 +24,22 @@ _T = TypeVar("_T")
 
 
 class Remembered(Generic[_T]):
-    """An answer that counts for a while, however many ask; those that come meanwhile wait for it."""
+    """An answer that counts for a while, the longer the more it costs, however many ask; those that come meanwhile wait for it."""
 
-    def __init__(self, seconds: float, clock: Callable[[], float]) -> None:
-        self._seconds, self._clock, self._lock = seconds, clock, threading.Lock()
+    def __init__(self, seconds: tuple[float, float], clock: Callable[[], float]) -> None:
+        (self._least, self._most), self._clock = seconds, clock
+        self._lock = threading.Lock()
         self._value: _T | None = None
-        self._at = float("-inf")
+        self._at, self._seconds = float("-inf"), 0.0
 
     def get(self, make: Callable[[], _T]) -> tuple[_T, float]:
         """Give the answer, made anew where it is too old, and when it was made (epoch seconds)."""
         with self._lock:
             if self._value is None or not 0 <= self._clock() - self._at < self._seconds:
+                begun = time.monotonic()
                 self._value = make()
+                took = time.monotonic() - begun
+                self._seconds = min(max(self._least, SHARE_OF_TIME * took), self._most)
                 self._at = self._clock()
             return self._value, self._at
 
@@ -51,7 +58,7 @@ class Desk:
             return services.clock()
 
         self.ended: OrderedDict[str, Snapshot] = OrderedDict()  # they do not change any more
-        self.at_rest: Remembered[dict[str, list[dict[str, Any]]]] = Remembered(AT_REST_SECONDS, clock)
+        self.at_rest: Remembered[dict[str, Any]] = Remembered(AT_REST_SECONDS, clock)
         self.batches: Remembered[list[BatchEntry]] = Remembered(BATCHES_SECONDS, clock)
         self.known_batches: set[str] = set()  # ids that are in our records
         self._finished = FinishedLists()
@@ -62,8 +69,8 @@ class Desk:
         """Give the list of a snapshot's finished files, as it is now."""
         return self._finished.of(snapshot_id, self.services)
 
-    def files_at_rest(self) -> dict[str, list[dict[str, Any]]]:
-        """Give the files that are not being worked on, as they were half a minute ago or later."""
+    def files_at_rest(self) -> dict[str, Any]:
+        """Give the files that are not being worked on, as they were a second ago; with many files half a minute."""
         return self.at_rest.get(lambda: files_at_rest(self.services))[0]
 
     def manifest_page(self, snapshot_id: str, number: int) -> tuple[list[ListedFile] | None, bool]:

@@ -13,6 +13,7 @@ from domain.api.answers import (
     BatchOfFile,
     CodeCount,
     FileDetails,
+    FileEntry,
     FileErrors,
     LiveOfFile,
     ShardOfFile,
@@ -26,15 +27,15 @@ from domain.results.metadata import (
     LiveMetadata,
     Metadata,
     batch_metadata,
+    cost_of,
     live_metadata,
     outcome_counts,
 )
 from domain.service.outcomes import Tally
-from domain.tokens import cost
 from steps.intake.liveness import TaskHub
 from steps.look.desk import Desk
 from steps.look.error_rows import rows_from
-from steps.look.files import ANY_CODE, LOOKED_AT_SNAPSHOTS, entry_of
+from steps.look.files import ANY_CODE, LOOKED_AT_SNAPSHOTS, at_rest_entries, entry_of
 from steps.look.outputs import link_to, outputs_of
 from steps.look.snapshots import code_count, described, is_running, latest_ids
 
@@ -46,19 +47,22 @@ _decode = msgspec.json.Decoder(Metadata).decode
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """Where a file is: in work, by its claim, or in the list of a snapshot."""
+    """Where a file is: in work, by its claim; in the list of a snapshot; or among those that wait to be taken."""
 
-    snapshot_id: str | None
+    snapshot_id: str | None = None
     claim: Claim | None = None
     finished: FinishedFile | None = None
+    waiting: FileEntry | None = None
 
 
 async def file_details(key: str, snapshot_id: str | None, hub: TaskHub, desk: Desk) -> FileDetails:
     """Describe one file. Raises ProblemError for one that is not known."""
     found = await _find(key, snapshot_id, desk)
-    if found.claim is None:
-        assert found.finished is not None
+    if found.waiting:
+        return FileDetails(**msgspec.structs.asdict(found.waiting))
+    if found.finished:
         return await in_thread(_finished, found.finished, found.snapshot_id, desk)
+    assert found.claim is not None
     details = await in_thread(_in_work, key, found.claim, desk)
     if details.state != "working":
         return details
@@ -124,6 +128,10 @@ async def _find(key: str, snapshot_id: str | None, desk: Desk) -> Found:
     for candidate in ids:
         if file := (await in_thread(desk.finished, candidate)).file(key):
             return Found(snapshot_id=candidate, finished=file)
+    for entry in (await in_thread(at_rest_entries, desk)).values():
+        for waiting in entry:
+            if waiting.key == key:
+                return Found(waiting=waiting)
     raise no_file(key)
 
 
@@ -223,7 +231,8 @@ def _in_work(key: str, claim: Claim, desk: Desk) -> FileDetails:
         outcomes={name: count for name, count in outcome_counts(tally).items() if count},
         input_tokens=tally.input_tokens,
         output_tokens=tally.output_tokens,
-        cost=cost(prices, plan.model or "", tally.input_tokens, tally.output_tokens),
+        cached_tokens=tally.cached_tokens,
+        cost=cost_of(prices, plan, tally),
         estimated_cost=plan.estimate.cost(prices, plan.model),
         batches=sum(len(shard.batches) for shard in shards),
         engine=plan.engine,

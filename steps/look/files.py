@@ -38,8 +38,8 @@ class Wanted:
     limit: int = 100
     after: str | None = None
 
-    def fits(self, file: FileEntry) -> bool:
-        """Tell whether a file is asked for."""
+    def fits(self, file: FileEntry | FinishedFile) -> bool:
+        """Tell whether a file is asked for, in either form: many are looked at for one that is shown."""
         return (
             self._fits_state(file.state)
             and (not self.path or self.path.casefold() in file.path.casefold())
@@ -80,11 +80,10 @@ def _of_list(read: Any, snapshot_id: str, wanted: Wanted, start: int) -> Files:
     finished: FinishedList = read(snapshot_id)
     at = start
     for following, file in finished.files(start):
-        entry = entry_of(file, snapshot_id)
-        if wanted.fits(entry):
+        if wanted.fits(file):
             if len(items) == wanted.limit:
                 return Files(items=items, next=f"d{at}")
-            items.append(entry)
+            items.append(entry_of(file, snapshot_id))
         at = following
     return Files(items=items, next=None)
 
@@ -155,6 +154,7 @@ def entry_of(file: FinishedFile, snapshot_id: str | None) -> FileEntry:
         error_codes=file.error_codes,
         input_tokens=file.input_tokens,
         output_tokens=file.output_tokens,
+        cached_tokens=file.cached_tokens,
         cost=file.cost,
         estimated_cost=file.estimated_cost,
         started_at=file.started_at,
@@ -172,7 +172,7 @@ def entry_of(file: FinishedFile, snapshot_id: str | None) -> FileEntry:
 async def files_in_state(wanted: Wanted, hub: TaskHub, desk: Desk) -> Files:
     """Give a page of the files in a state: of all that wait or are held, of the latest snapshots those that are done or under way."""
     if wanted.state in ("waiting", "held"):
-        return await in_thread(_at_rest, wanted, desk)
+        return _numbered((await in_thread(at_rest_entries, desk))[wanted.state], wanted)
     ids = await latest_ids(desk, LOOKED_AT_SNAPSHOTS)
     if wanted.state == "working":
         snapshots = await all_described(ids, hub, desk)
@@ -180,32 +180,31 @@ async def files_in_state(wanted: Wanted, hub: TaskHub, desk: Desk) -> Files:
     return await in_thread(_of_lists, ids, wanted, desk)
 
 
-def _at_rest(wanted: Wanted, desk: Desk) -> Files:
+def at_rest_entries(desk: Desk) -> dict[str, list[FileEntry]]:
+    """Give the files that wait and those that are held, by these words."""
     told = desk.files_at_rest()
-    if wanted.state == "held":
-        entries = [
-            FileEntry(
-                key=held["key"],
-                path=held["file"],
-                state="held",
-                reason=held["reason"],
-                until=held["until"],
-            )
-            for held in told["held"]
-        ]
-    else:
-        entries = [
-            FileEntry(
-                key=None,
-                path=waiting["file"],
-                state="waiting",
-                reason=waiting["reason"],
-                code=waiting.get("code", ""),
-                job_spec=waiting.get("job_spec"),
-            )
-            for waiting in told["waiting"]
-        ]
-    return _numbered(entries, wanted)
+    held = [
+        FileEntry(
+            key=found["key"],
+            path=found["file"],
+            state="held",
+            reason=found["reason"],
+            until=found["until"],
+        )
+        for found in told["held"]
+    ]
+    waiting = [
+        FileEntry(
+            key=found["key"],
+            path=found["file"],
+            state="waiting",
+            reason=found["reason"],
+            code=found.get("code", ""),
+            job_spec=found.get("job_spec"),
+        )
+        for found in told["waiting"]
+    ]
+    return {"held": held, "waiting": waiting}
 
 
 def _working(snapshots: list[Snapshot | None]) -> Iterator[FileEntry]:

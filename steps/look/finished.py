@@ -27,6 +27,7 @@ class Totals:
     error_files: dict[str, int] = field(default_factory=dict)  # by code
     input_tokens: int = 0
     output_tokens: int = 0
+    cached_tokens: int = 0
     cost: float = 0.0
     estimated_cost: float = 0.0
     priced: bool = False  # whether any file had a price
@@ -42,6 +43,7 @@ class Totals:
             self.error_files[code] = self.error_files.get(code, 0) + sign
         self.input_tokens += sign * file.input_tokens
         self.output_tokens += sign * file.output_tokens
+        self.cached_tokens += sign * file.cached_tokens
         self.cost += sign * (file.cost or 0.0)
         self.estimated_cost += sign * (file.estimated_cost or 0.0)
         self.priced = self.priced or file.cost is not None
@@ -56,6 +58,7 @@ class Totals:
                 counts[name] = counts.get(name, 0) + number
         self.input_tokens += other.input_tokens
         self.output_tokens += other.output_tokens
+        self.cached_tokens += other.cached_tokens
         self.cost += other.cost
         self.estimated_cost += other.estimated_cost
         self.priced = self.priced or other.priced

@@ -132,6 +132,7 @@ async def details(snapshot_id: str, hub: TaskHub, desk: Desk) -> SnapshotDetails
         digest=digest(totals),
         input_tokens=totals.input_tokens,
         output_tokens=totals.output_tokens,
+        cached_tokens=totals.cached_tokens,
         cost=rounded(totals.cost) if totals.priced else None,
         estimated_cost=rounded(totals.estimated_cost) if totals.priced else None,
         batches=totals.batches,

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.tokens import Price, cost, estimate_tokens, parse_prices
+from domain.tokens import Price, cost, dollars, estimate_tokens, parse_prices
 
 # Article 1 of the Universal Declaration of Human Rights, and a line of code, with the tokens that the tokenizers
 # o200k_base and cl100k_base really make of them.
@@ -101,9 +101,42 @@ def test_prices_are_per_million_tokens_and_deployment() -> None:
     assert parse_prices(" ") == {}
 
 
+def test_cached_tokens_have_a_price_of_their_own_where_it_is_known() -> None:
+    prices = parse_prices(
+        '{"a": {"input": 8, "cached_input": 2, "output": 1}, "b": {"input": 8}, "c": {"input": 8, "cached_input": 0}}'
+    )
+    assert cost(prices, "a", 1_000_000, 0, cached_tokens=250_000) == 6.5
+    assert cost(prices, "b", 1_000_000, 0, cached_tokens=250_000) == 8.0
+    assert cost(prices, "c", 1_000_000, 0, cached_tokens=250_000) == 6.0
+    # A service that counts more of them than there are.
+    assert cost(prices, "a", 1_000_000, 0, cached_tokens=9_000_000) == 2.0
+
+
+@pytest.mark.parametrize(
+    ("sum_of_money", "told"),
+    [
+        (0.0, "0.00"),
+        (1234.567, "1234.57"),
+        (1.0, "1.00"),
+        (0.5, "0.50"),
+        (0.05, "0.050"),
+        (0.00012, "0.00012"),
+        (3e-9, "0.0000000030"),
+    ],
+)
+def test_no_sum_that_is_not_0_reads_like_0(sum_of_money: float, told: str) -> None:
+    assert dollars(sum_of_money) == told
+
+
+@given(st.floats(1e-12, 1e9))
+def test_a_sum_is_told_to_a_hundredth_of_itself(sum_of_money: float) -> None:
+    assert float(dollars(sum_of_money)) == pytest.approx(sum_of_money, rel=0.06)
+
+
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
+        ('{"gpt": {"input": 1, "cached_input": -1}}', "a price below 0 for gpt"),
         ("1.25", "Expected `object`, got `float`"),
         ("{", "truncated"),
         ('{"gpt": 1}', r"Expected `object`, got `int` - at `\$\[\.\.\.\]`"),

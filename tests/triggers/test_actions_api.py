@@ -12,10 +12,9 @@ from domain import names
 from domain.errors import PassingError
 from tests.conftest import Containers
 from tests.triggers.test_snapshots_api import called
-from triggers import actions_api, files_api
+from triggers import actions_api
 
 NOWHERE = "0" * 20
-SNAPSHOT = "snapshot-20261125T151503.090199Z"
 
 
 @pytest.fixture(autouse=True)
@@ -54,7 +53,8 @@ ABOUT_FILES = {
     "hold": actions_api.hold_back,
     "approve": actions_api.approve_file,
     "priority": actions_api.put_first,
-    "release": files_api.release_file,
+    "release": actions_api.release_file,
+    "give-up": actions_api.give_up_answers,
 }
 
 
@@ -82,8 +82,8 @@ def test_what_is_asked_for_is_told_with_who_and_when_it_is_seen(storage: Any) ->
         }
     (wish,) = services().work.wishes.standing().wishes
     assert wish.by == "änne@example.org"
-    assert call(files_api.release_file, {"key": key})[0] == 202
-    assert call(files_api.release_file, {"key": key})[0] == 404
+    assert call(actions_api.release_file, {"key": key})[0] == 202
+    assert call(actions_api.release_file, {"key": key})[0] == 404
 
 
 def test_what_makes_no_sense_is_refused_with_the_reason(storage: Any) -> None:
@@ -117,6 +117,26 @@ def test_the_intake_is_paused_and_resumed_as_often_as_people_like() -> None:
         assert services().work.wishes.intake_paused() is (word == "paused")
 
 
+@pytest.mark.parametrize("asked", ["..", "a/b", "", "snapshot-", "snapshot-1/../x"])
+def test_what_cannot_be_a_snapshot_is_none(asked: str) -> None:
+    status, told = call(actions_api.cancel_snapshot, {"id": asked})
+    assert (status, told["id"]) == (404, asked)
+
+
+def test_a_task_hub_that_does_not_answer_is_told() -> None:
+    status, told = call(actions_api.cancel_snapshot, {"id": "snapshot-20261125T151503.090199Z"})
+    assert (status, told["code"]) == (503, "task_hub")
+
+
+def test_storage_that_does_not_answer_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail() -> None:
+        raise PassingError("Storage is busy.", code="ServerBusy")
+
+    monkeypatch.setattr(actions_api, "services", fail)
+    for function in (actions_api.pause_intake, actions_api.resume_intake, actions_api.release_file):
+        assert call(function, {"key": NOWHERE})[1]["code"] == "ServerBusy"
+
+
 @pytest.mark.parametrize("key", ["", "../x", NOWHERE])
 def test_only_what_has_ended_is_retried(key: str) -> None:
     status, told = call(actions_api.retry_file, {"key": key})
@@ -126,32 +146,12 @@ def test_only_what_has_ended_is_retried(key: str) -> None:
 @pytest.mark.parametrize("function", [actions_api.retry_file, actions_api.retry_snapshot])
 @pytest.mark.parametrize("body", [{"codes": "429"}, {"code": ["429"]}, ["429"], {"codes": [1]}])
 def test_codes_are_a_list_of_texts(function: Any, body: object) -> None:
-    assert call(function, {"key": NOWHERE, "id": SNAPSHOT}, body=body)[1]["code"] == "body"
+    given = {"key": NOWHERE, "id": "snapshot-20261125T151503.090199Z"}
+    assert call(function, given, body=body)[1]["code"] == "body"
 
 
 def test_a_snapshot_without_files_that_failed_has_nothing_to_retry() -> None:
-    assert call(actions_api.retry_snapshot, {"id": SNAPSHOT}) == (
-        202,
-        {"id": SNAPSHOT, "files": [], "next": None},
-    )
+    snapshot = "snapshot-20261125T151503.090199Z"
+    status, told = call(actions_api.retry_snapshot, {"id": snapshot})
+    assert (status, told) == (202, {"id": snapshot, "files": [], "next": None})
     assert call(actions_api.retry_snapshot, {"id": "../x"})[0] == 404
-
-
-@pytest.mark.parametrize("asked", ["..", "a/b", "", "snapshot-", "snapshot-1/../x"])
-def test_what_cannot_be_a_snapshot_is_none(asked: str) -> None:
-    status, told = call(actions_api.cancel_snapshot, {"id": asked})
-    assert (status, told["id"]) == (404, asked)
-
-
-def test_a_task_hub_that_does_not_answer_is_told() -> None:
-    status, told = call(actions_api.cancel_snapshot, {"id": SNAPSHOT})
-    assert (status, told["code"]) == (503, "task_hub")
-
-
-def test_storage_that_does_not_answer_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail() -> None:
-        raise PassingError("Storage is busy.", code="ServerBusy")
-
-    monkeypatch.setattr(actions_api, "services", fail)
-    for function in (actions_api.pause_intake, actions_api.resume_intake):
-        assert call(function, {"key": NOWHERE})[1]["code"] == "ServerBusy"

@@ -9,6 +9,7 @@ from domain.flow.heeding import ranks
 from domain.flow.pacing import later
 from domain.flow.state import Call, FileState, FileStep, ShardState
 from domain.flow.steps.file_step import FileCall
+from domain.tokens import dollars
 
 
 class Prepare(FileCall):
@@ -75,6 +76,6 @@ def over_budget(flow: Flow, file: FileState, cost: float) -> str | None:
     if limit is None or spent + cost <= limit or file.wants.approved or file.wants.unwanted:
         return None
     return (
-        f"The file would cost about {cost:.2f}; with {spent:.2f} for the files before it, the snapshot would exceed "
+        f"The file would cost about {dollars(cost)}; with {dollars(spent)} for the files before it, the snapshot would exceed "
         f"MAX_COST_PER_SNAPSHOT ({limit:g})."
     )

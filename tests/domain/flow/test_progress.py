@@ -45,7 +45,7 @@ def test_counts_and_files_are_told_with_where_they_stand() -> None:
         "active_batches": 2,
         "batches_by_status": {"in_progress": 1, "submitted": 1},
         "enqueued_tokens": 2 * 25,
-        "estimated_cost": 0.000123,
+        "estimated_cost": 0.0001234,
         # What is archived is counted in the tally already.
         "requests_total": 110 + 20,
         "requests_done": 110 + 12,
