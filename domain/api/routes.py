@@ -158,11 +158,11 @@ ROUTES = (
             body=body,
             problems=(404, 409),
         )
-        for function, action, about, body in (
-            ("cancel_file", "cancel", "End a file early: answers are kept, nothing more is sent.", None),
-            ("hold_back", "hold", "Have a file wait that has not begun, until it is released.", None),
-            ("approve_file", "approve", "Let one file go beyond a budget.", None),
-            ("put_first", "priority", "Have a file begin before others.", answers.Priority),
+        for about, function, action, body in (
+            ("End a file early: answers are kept, nothing more is sent.", "cancel_file", "cancel", None),
+            ("Have a file wait that has not begun, until it is released.", "hold_back", "hold", None),
+            ("Let one file go beyond a budget.", "approve_file", "approve", None),
+            ("Have a file begin before others.", "put_first", "priority", answers.Priority),
         )
     ),
     Route(

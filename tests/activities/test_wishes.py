@@ -399,7 +399,7 @@ def test_what_was_asked_about_files_and_folders_is_forgotten_when_it_is_over(
 
 
 @pytest.mark.parametrize("ask", ["cancel", "approve", "release"])
-@pytest.mark.parametrize("effect", [1, 2, 3])
+@pytest.mark.parametrize("effect", [1, 2])
 def test_who_asks_may_lose_the_process_in_between_and_asks_again(
     make_pipeline: MakePipeline, service: RunningService, ask: str, effect: int
 ) -> None:
