@@ -10,6 +10,7 @@ from domain import names
 from domain.basis import basis_of
 from domain.contracts import FileWork, PreparedFile
 from domain.errors import InputFileError, JobSpecError, NotFoundError
+from domain.flow.state import HELD
 from domain.records import Ledger, Plan
 from domain.settings import Settings
 from domain.shards import ended_requests, open_shards
@@ -126,6 +127,8 @@ def _go_on(work: FileWork, plan: Plan, ledgers: Mapping[str, Ledger], services: 
         return PreparedFile(requests=plan.requests, ended=plan.requests)
     settings = services.settings
     cost = 0.0 if ledgers else plan.estimate.cost(settings.price_list, plan.model) or 0.0
+    if work.waits and not ledgers:
+        return PreparedFile(held=HELD)
     is_let_through = bool(ledgers) or work.unwanted or work.approved
     if not is_let_through and (reason := beyond_budget(plan, settings)):
         return PreparedFile(held=reason)
