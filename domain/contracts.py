@@ -5,7 +5,7 @@ nothing in flight carries it. What lies in the state of a flow by the hundred le
 """
 
 import threading
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import msgspec
 
@@ -90,11 +90,15 @@ class SnapshotSettings(msgspec.Struct, frozen=True, kw_only=True):
     max_cost: float | None = None  # estimated, of all files of the snapshot together
 
 
+WokenBy = Literal["event", "sweep", "http", ""]
+
+
 class SnapshotRequest(msgspec.Struct, frozen=True, kw_only=True):
     """Input of `process_snapshot`."""
 
     snapshot_id: str
     settled_at: float = 0.0  # when the window is over; files that arrive later belong to the next one
+    woken_by: WokenBy = ""  # what started it, for people who look
 
 
 class TakenFiles(msgspec.Struct, frozen=True, kw_only=True):
@@ -151,6 +155,7 @@ class FileWork(msgspec.Struct, frozen=True, kw_only=True):
     needs_version: bool = False  # it is set aside until another version of the app is there
     unwanted: bool = False  # it is prepared to be ended; no budget stops that
     approved: bool = False  # it may go beyond a budget
+    waits: bool = False  # people want it to wait, if nothing of it has begun
     again_soon: bool = False  # it is tried again after a minute, and then ever more rarely
     waited: bool = False  # as in the manifest
 
@@ -344,6 +349,18 @@ class WrittenOutputs(msgspec.Struct, frozen=True, kw_only=True):
     tally: Tally = msgspec.field(default_factory=Tally)
     rejected: bool = False
     gone: bool = False  # another snapshot has brought the file to its end
+
+
+class RetryWork(msgspec.Struct, frozen=True, kw_only=True):
+    """Input of `write_retry`: the failed rows of a file that have some error codes are to be dropped again."""
+
+    run: str
+    key: str  # of the file whose failed rows they are
+    codes: list[str]
+    target: str  # in the input container
+    retry: str  # blobs of the error container: its retry file, its errors
+    errors: str
+    metadata: str  # of the processed container
 
 
 class SnapshotReport(msgspec.Struct, frozen=True, kw_only=True):

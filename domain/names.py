@@ -5,7 +5,7 @@ All names derive from what they name, so that a repeated step meets its own trac
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import PurePosixPath
 from string import ascii_letters, digits
@@ -213,6 +213,19 @@ def finished_files(snapshot_id: str, part: int = 0) -> str:
     return f"{SNAPSHOTS}{snapshot_id}/done{f'-{part:05d}' if part else ''}.jsonl"
 
 
+DAY_COSTS = "costs/"
+
+
+def day_costs(day: str, part: int = 0) -> str:
+    """Name the list of what a day's files may cost, or the blob in which a list that is full goes on."""
+    return f"{DAY_COSTS}{day}{f'-{part:05d}' if part else ''}.jsonl"
+
+
+def day_of(now: datetime) -> str:
+    """Name a day, in UTC."""
+    return f"{now.astimezone(UTC):%Y%m%d}"
+
+
 def row_of(custom_id: str) -> int:
     """Give the number of the row that a request of a table was made of; -1 for an id that is none of ours."""
     number = custom_id.removeprefix(ROW_PREFIX)
@@ -273,6 +286,45 @@ def folder_subject(folder: str) -> str:
 def is_folder_subject(subject: str) -> bool:
     """Whether the subject of a wish is a folder."""
     return subject.startswith(_FOLDER)
+
+
+PENDING_RETRIES = f"{WISHES}retries/"
+
+
+def pending_retry(run: str) -> str:
+    """Name the wish for a retry file of some rows alone, which has to be written."""
+    return f"{PENDING_RETRIES}{run}.json"
+
+
+def retry_run(key: str, codes: Iterable[str]) -> str:
+    """Name the retry of some error codes of a file; it is the id of the orchestration as well."""
+    digest = hashlib.sha256("\n".join(sorted(codes)).encode()).hexdigest()[:8]
+    return f"retry-{key}-{digest}"
+
+
+def retry_marks(key: str) -> str:
+    """Name the folder of the marks that failed rows of a file have been retried, with its closing slash."""
+    return f"retries/{key}/"
+
+
+def retry_mark(key: str, code: str) -> str:
+    """Name the mark that the rows of a file with an error code have been retried."""
+    return f"{retry_marks(key)}{hashlib.sha256(code.encode()).hexdigest()[:KEY_CHARS]}.json"
+
+
+def retry_aside(run: str) -> str:
+    """Name the retry of some error codes while it is being written."""
+    return f"retries/aside/{run}"
+
+
+def retried_input(path: str, retry_file: str, part: str = "") -> str:
+    """Name a retry file in the input container, beside the file whose failed rows it holds; `part` of them, where not all."""
+    name = retry_file.rpartition("/")[2]
+    suffix = suffix_of(name)
+    stem = name.removesuffix(suffix)
+    if part:
+        stem = f"{stem.removesuffix('_retry')}-{part}_retry"
+    return f"{path[: path.rfind('/') + 1]}{stem}{suffix}"
 
 
 def intake_pause() -> str:

@@ -382,7 +382,7 @@ def test_an_activity_is_a_shell_alone_in_its_module(app: App) -> None:
 
 
 def test_every_orchestrator_in_the_room_is_registered(app: App) -> None:
-    written = {module.stem for module in modules("orchestrators")} - {"__init__", "in_flight"}
+    written = {module.stem for module in modules("orchestrators")} - {"__init__", "in_flight", "insisting"}
     assert names(app, TriggerKind.ORCHESTRATOR) == written
 
 

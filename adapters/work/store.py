@@ -4,9 +4,11 @@ from adapters.storage.blobs import Container
 from adapters.work.attempts import Attempts
 from adapters.work.blobs import WorkBlobs
 from adapters.work.claims import Claims
+from adapters.work.day_costs import DayCosts
 from adapters.work.finished import FinishedFiles
 from adapters.work.ledgers import Ledgers, Plans
 from adapters.work.rates import Rates
+from adapters.work.retries import Retries
 from adapters.work.send_log import SendLogs
 from adapters.work.shares import Shares
 from adapters.work.snapshots import Snapshots
@@ -27,9 +29,11 @@ class WorkStore:
         self.send_logs = SendLogs(work)
         self.snapshots = Snapshots(work)
         self.finished = FinishedFiles(work)
+        self.day_costs = DayCosts(work)
         self.shares = Shares(work)
         self.rates = Rates(work)
         self.wishes = Wishes(work)
+        self.retries = Retries(work)
 
     def drop_file(self, key: str) -> None:
         """Remove all records about a file, the claim first: without it nothing can be mistaken for unfinished work."""

@@ -6,16 +6,16 @@ ends while one is looking. The others come in the order in which they ended.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
 from adapters.threads import in_thread
 from domain.api.answers import FileEntry, Files, OutputName, RunningFile, Snapshot
 from domain.api.problems import ProblemError, bad_parameter
 from domain.contracts import ListedFile
 from domain.results.finished import FinishedFile
-from steps.intake.liveness import TaskHub
 from steps.look.desk import Desk
 from steps.look.finished import FinishedList
+from steps.look.hub import TaskHub
 from steps.look.snapshots import all_described, is_running, latest_ids, snapshot_of
 
 PAGE_FILES = 100  # of a manifest, as `steps.intake.take` writes them
@@ -25,7 +25,7 @@ ANY_CODE = "*"
 
 ENDS = frozenset({"done", "rejected", "held"})
 NOT_WORKED_ON = ENDS | {"waiting", "gone"}
-_OUTPUTS: tuple[OutputName, ...] = ("results", "errors", "retry", "metadata", "input")
+_OUTPUTS: tuple[OutputName, ...] = get_args(OutputName)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

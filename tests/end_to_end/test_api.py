@@ -66,7 +66,7 @@ def test_the_document_is_valid_and_is_the_one_that_the_app_serves(api: Api) -> N
 def test_every_row_of_every_file_is_accounted_for(api: Api) -> None:
     (snapshot_id,) = {entry["snapshot"] for entry in [file(api, FAILING)]}
     snapshot = api.json(f"/api/snapshots/{snapshot_id}")
-    assert snapshot["status"] == "Completed"
+    assert (snapshot["status"], snapshot["woken_by"] in ("event", "sweep")) == ("Completed", True)
     tally = snapshot["report"]["tally"]
     assert snapshot["outcomes"] == {name: tally[name] for name in ("ok", "failed", "invalid")}
     codes = {code["code"]: (code["rows"], code["files"]) for code in snapshot["digest"]}
@@ -305,16 +305,30 @@ def test_the_calls_of_the_documentation_work(api: Api, pipeline: Pipeline) -> No
     assert operations == documented
 
 
+def test_a_file_and_what_its_failed_rows_were_tried_again_as_name_each_other(
+    api: Api, pipeline: Pipeline
+) -> None:
+    """They were by a call of the documentation."""
+    key = file(api, FAILING)["key"]
+    pipeline.wait_until(lambda: api.json(f"/api/files/{key}")["retried_as"])
+    retry = api.json(f"/api/files/{api.json(f'/api/files/{key}')['retried_as'][0]}")
+    assert retry["retry_of"] == key
+    assert "joined_results" in {output["name"] for output in retry["files"]}
+    link = api.get(f"/api/files/{retry['key']}/outputs/joined_results").headers["Location"]
+    assert requests.get(link, timeout=30).content.count(b"\n") == 4
+
+
 def test_every_route_was_called(api: Api) -> None:
     api.post("/api/folders/priority", json={"folder": "urgent", "priority": 1})
     for action in ("pause", "resume"):
         assert (
             api.post(f"/api/intake/{action}").json()["intake"] == {"pause": "paused", "resume": "on"}[action]
         )
-    for action in ("cancel", "hold", "approve"):
+    for action in ("cancel", "hold", "approve", "retry", "give-up"):
         assert api.post(f"/api/files/{'0' * 20}/{action}").status_code == 404
     assert api.post(f"/api/files/{'0' * 20}/priority", json={"priority": 1}).status_code == 404
-    assert api.post("/api/snapshots/nothing/cancel").status_code == 404
+    for action in ("cancel", "retry"):
+        assert api.post(f"/api/snapshots/nothing/{action}").status_code == 404
     every = {
         operation["operationId"] for methods in DOCUMENT["paths"].values() for operation in methods.values()
     }
