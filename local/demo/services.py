@@ -30,6 +30,9 @@ SERVICE_KEY = "local-demo-key"
 SERVICE_SPEED = 40.0  # its usual delays, some six minutes for a small batch, become about ten seconds
 SERVICE_OPTIONS = ("--duration=lognormal", "--duration-sigma=0.4", f"--key={SERVICE_KEY}")
 
+# Made up, for the samples' deployments: US dollars per million tokens.
+PRICES = '{"gpt-4o-mini-batch": {"input": 0.08, "output": 0.3}, "text-embedding-3-small": {"input": 0.02}}'
+
 START_SECONDS = 120  # `func start` downloads its extensions the first time
 STOP_SECONDS = 15
 LOOK_SECONDS = 0.1
@@ -62,6 +65,7 @@ class Services:
     host_port: int
     host_kind: str
     children: tuple[Child, ...]
+    settings: Mapping[str, str]  # the app's
 
     @property
     def host_url(self) -> str:
@@ -119,6 +123,7 @@ def running_services(folder: Path, *, speed: float = SERVICE_SPEED) -> Iterator[
             host_port=host_port,
             host_kind=host_kind,
             children=(service, host),
+            settings=settings,
         )
 
 
@@ -138,6 +143,7 @@ def app_settings(azurite: Azurite, service_port: int) -> dict[str, str]:
         "AZURE_OPENAI_API_VERSION": "v1",
         "AZURE_OPENAI_API_KEY": SERVICE_KEY,
         "AZURE_OPENAI_DEPLOYMENT": "gpt-4o-mini-batch",
+        "PRICES": PRICES,
         "POLL_MIN_SECONDS": "0.5",
         "POLL_MAX_SECONDS": "2",
         "SNAPSHOT_WINDOW_SECONDS": "2",
