@@ -1,10 +1,21 @@
 """The measurements, in the order in which they are run and shown: the quick ones first."""
 
 from benchmarks.figures import Part
-from benchmarks.parts import calls, cold_import, makespan, memory, preparing, stumbling, templating, waiting
+from benchmarks.parts import (
+    calls,
+    cold_import,
+    looking,
+    makespan,
+    memory,
+    preparing,
+    stumbling,
+    templating,
+    waiting,
+)
 
 PARTS: tuple[Part, ...] = (
     cold_import.PART,
+    looking.PART,
     preparing.PART,
     templating.PART,
     memory.PART,

@@ -38,8 +38,8 @@ class Wanted:
     limit: int = 100
     after: str | None = None
 
-    def fits(self, file: FileEntry) -> bool:
-        """Tell whether a file is asked for."""
+    def fits(self, file: FileEntry | FinishedFile) -> bool:
+        """Tell whether a file is asked for, in either form: many are looked at for one that is shown."""
         return (
             self._fits_state(file.state)
             and (not self.path or self.path.casefold() in file.path.casefold())
@@ -80,11 +80,10 @@ def _of_list(read: Any, snapshot_id: str, wanted: Wanted, start: int) -> Files:
     finished: FinishedList = read(snapshot_id)
     at = start
     for following, file in finished.files(start):
-        entry = entry_of(file, snapshot_id)
-        if wanted.fits(entry):
+        if wanted.fits(file):
             if len(items) == wanted.limit:
                 return Files(items=items, next=f"d{at}")
-            items.append(entry)
+            items.append(entry_of(file, snapshot_id))
         at = following
     return Files(items=items, next=None)
 
