@@ -8,7 +8,7 @@ import { Batches, Errors, File } from "./screens/file.js";
 import { Files, Snapshot } from "./screens/files.js";
 import { Attention, Overview, Snapshots } from "./screens/overview.js";
 
-const ROOMS = { "": Overview, attention: Attention, snapshots: Snapshots, files: Files, batches: Batches };
+const ROOMS = { Overview, Attention, Snapshots, Files, Batches };
 
 function KeyForm({ trouble }) {
   const go = (event) => {
@@ -17,7 +17,7 @@ function KeyForm({ trouble }) {
     lookNow();
   };
   return trouble.code === "sign_in" ? html`<h1>Sign in first</h1><a href=/ui>Sign in</a>`
-    : html`<form class="card key" onSubmit=${go}><h1>Function key</h1><p>This app wants a key. It stays in this tab until you close it, and goes to this app alone.</p>
+    : html`<form class="card key" onSubmit=${go}><h1>Function key</h1><p>It stays in this tab until you close it, and goes to this app alone.</p>
       <label>Key <input type=password required autocomplete=off /></label> <button class=main>Open</button></form>`;
 }
 
@@ -27,12 +27,13 @@ function Page() {
   const { isPaused, lookedAt, trouble } = live;
   const overview = useLook("/api/overview");
   const main = useRef();
-  const [room = "", id, more] = parts;
+  const [room = "overview", id, more] = parts;
+  const title = Object.keys(ROOMS).find((name) => name.toLowerCase() === room);
   const now = overview.body;
   const count = now ? now.files_held + now.files_waiting + now.pauses.length + now.snapshots_failed : 0;
   useEffect(() => {
-    document.title = `${count ? `(${count}) ` : ""}${room} – Batch pipeline`;
-  }, [room, count]);
+    document.title = `${count ? `(${count}) ` : ""}${title} – Batch pipeline`;
+  }, [title, count]);
   // People who hear the page are led to the new screen.
   useEffect(() => {
     const title = main.current.querySelector("h1");
@@ -40,9 +41,9 @@ function Page() {
     title.focus();
     scrollTo(0, 0);
   }, [location.hash.split("?")[0]]);
-  const Screen = id ? { snapshots: Snapshot, files: more ? Errors : File }[room] : ROOMS[room];
+  const Screen = id ? { snapshots: Snapshot, files: more ? Errors : File }[room] : ROOMS[title];
   return html`<header><div class="row inner"><a class="row brand" href="#/"><img src="/ui/icon.svg" alt="" width=24 height=24 />Batch pipeline</a>
-      <nav aria-label="Screens">${Object.keys(ROOMS).map((name) => html`<a href="#/${name}" aria-current=${room === name ? "page" : undefined}>${name || "overview"}${name === "attention" && count > 0 && html` <b class=count>${count}</b>`}</a>`)}</nav>
+      <nav aria-label="Screens">${Object.keys(ROOMS).map((name) => html`<a href="#/${name.toLowerCase()}" aria-current=${name === title ? "page" : undefined}>${name}${name === "Attention" && count > 0 && html` <b class=count>${count}</b>`}</a>`)}</nav>
       <div class="row clock"><i class=${trouble ? "bad" : isPaused ? "wait" : "ok"}></i>${trouble?.status === 0 ? "no answer since" : "looked"} ${lookedAt && clock(lookedAt)}
         <button class=small aria-pressed=${isPaused} onClick=${() => pause(!isPaused)}>Pause</button></div></div></header>
     <main ref=${main}>${trouble?.status === 401 ? html`<${KeyForm} trouble=${trouble} />`

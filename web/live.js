@@ -8,6 +8,7 @@ const MOST_SECONDS = 60;
 export const live = { isPaused: false };
 const looks = new Set();
 const watchers = new Set();
+const tell = () => watchers.forEach((redraw) => redraw());
 let timer;
 let wait = EVERY_SECONDS;
 
@@ -21,7 +22,7 @@ async function ask(one) {
     // An app in trouble is not asked as often.
     wait = Math.min(MOST_SECONDS, Math.max(wait * 1.3, error.wait ?? 0));
   }
-  watchers.forEach((redraw) => redraw());
+  tell();
 }
 
 export const lookNow = () => Promise.all([...looks].map(ask));
@@ -34,11 +35,12 @@ async function round() {
 
 export function pause(isPaused) {
   live.isPaused = isPaused;
+  tell();
   round();
 }
 
 document.addEventListener("visibilitychange", round);
-addEventListener("hashchange", () => watchers.forEach((redraw) => redraw()));
+addEventListener("hashchange", tell);
 timer = setTimeout(round, wait * 1000);
 
 // Draws a component anew when the clock, or the address of the page, has moved.

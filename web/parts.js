@@ -26,7 +26,7 @@ export function name(text) {
 export const time = (at) => at && html`<time datetime=${at} title=${at}>${clock(at)}</time>`;
 export const code = (text) => text && html`<code>${oneLine(text)}</code>`;
 
-// Sentences of the app, with `code` in them. Of a link to the documentation the text stays.
+// Sentences of the app, with `code` in them. Of links the text stays.
 export const words = (text) => html`<span class=lines>${text.replace(/\[([^\]]*)\]\([^)]*\)/g, "$1").split("`")
   .map((part, at) => (at % 2 ? code(part) : visible(part)))}</span>`;
 
@@ -87,15 +87,13 @@ export function select(label, values) {
 // Searches here, or, from the overview, all files.
 export function Search({ label }) {
   const { parts, given } = place();
-  const chosen = given.path ?? "";
-  const [text, setText] = useState(chosen);
-  useEffect(() => setText(chosen), [chosen]);
   const go = (event) => {
     event.preventDefault();
-    location.hash = parts.length ? here({ path: text.trim() }) : to(["files"], { path: text.trim() });
+    const path = event.target.elements[0].value.trim();
+    location.hash = parts[1] || parts[0] === "files" ? here({ path }) : to(["files"], { path });
   };
-  return html`<form role=search onSubmit=${go}><label>${label} <input type=search autocomplete=off placeholder="part of its path" value=${text}
-    onInput=${(event) => setText(event.target.value)} /></label></form>`;
+  return html`<form role=search onSubmit=${go}><label>${label} <input type=search autocomplete=off placeholder="part of its path"
+    key=${given.path} defaultValue=${given.path} /></label></form>`;
 }
 
 // --- a question before what cannot be taken back ---

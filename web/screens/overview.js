@@ -71,7 +71,7 @@ function Needs({ overview, can, most = 1000 }) {
     ${found.length ? html`<ul class=needs>${found.slice(0, most)}</ul>` : html`<p class="card soft">${rest ? "✓ Nothing waits for you." : "Looking …"}</p>`}`;
 }
 
-export const Attention = ({ overview, can }) => html`<h1>Attention</h1><p class=soft>What is not being worked on, and why; at most half a minute old.</p>
+export const Attention = ({ overview, can }) => html`<h1>Attention</h1><p class=soft>What is not being worked on, and why.</p>
   ${told(overview, (now) => html`<${Needs} overview=${now} can=${can} />`)}`;
 
 // --- snapshots ---
