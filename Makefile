@@ -71,8 +71,9 @@ refusals: setup ## Let storage refuse each kind of call of a job, in each way; c
 answers: setup ## Spoil the answer to each kind of call to the service, in each way; count what is lost and paid (ANSWERS_ARGS="create_batch live")
 	@$(VENV_PYTHON) -m tests.activities.service_walk $(ANSWERS_ARGS)
 
-chaos: setup ## Kill hosts, wipe their memory, let the service misbehave, count every request (CHAOS_ARGS="--seed 8")
+chaos: setup ## Kill hosts, wipe their memory, let the service misbehave, count every request; then bad files among good ones (CHAOS_ARGS="--seed 8")
 	@$(VENV_PYTHON) -m benchmarks.chaos $(CHAOS_ARGS)
+	@$(VENV_PYTHON) -m benchmarks.chaos --misery --folder .local/misery $(MISERY_ARGS)
 
 clean: ## Remove what setup, tests and demo made
 	rm -rf .venv .azurite .local .mypy_cache .ruff_cache .pytest_cache .hypothesis

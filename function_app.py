@@ -19,10 +19,11 @@ from activities import (
     submit_batch,
     take_snapshot,
     write_outputs,
+    write_retry,
     write_snapshot_report,
 )
 from domain.settings import read_at_import
-from orchestrators import process_snapshot, run_files
+from orchestrators import process_snapshot, retry_rows, run_files
 from triggers import actions_api, blob_arrived, files_api, page, purge, service_api, snapshots_api, sweep
 
 app = df.DFApp(http_auth_level=func.AuthLevel.FUNCTION)
@@ -33,13 +34,14 @@ if read_at_import(os.environ, "continuous_mode"):
 app.register_functions(sweep.bp)
 app.register_functions(snapshots_api.bp)
 app.register_functions(files_api.bp)
-app.register_functions(service_api.bp)
 app.register_functions(actions_api.bp)
+app.register_functions(service_api.bp)
 app.register_functions(page.bp)
 
 # 2. the order of events
 app.register_functions(process_snapshot.bp)
 app.register_functions(run_files.bp)
+app.register_functions(retry_rows.bp)
 
 # 3. the steps
 app.register_functions(take_snapshot.bp)
@@ -56,6 +58,7 @@ app.register_functions(archive_input.bp)
 app.register_functions(hold_file.bp)
 app.register_functions(remove_orphans.bp)
 app.register_functions(write_snapshot_report.bp)
+app.register_functions(write_retry.bp)
 
 # 4. long after
 app.register_functions(purge.bp)

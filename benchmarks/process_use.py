@@ -1,6 +1,7 @@
 """What a process has used of the machine, as Linux tells it in `/proc` (`proc(5)`)."""
 
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +19,19 @@ class ProcessUse:
     def resident_mb(self) -> float:
         """Give the memory it holds now. Raises NotMeasurableError."""
         return self._memory("VmRSS")
+
+    def descendants(self) -> list["ProcessUse"]:
+        """Give the processes that it has started, and those that these have."""
+        found = []
+        for told in Path(f"/proc/{self.pid}/task").glob("*/children"):
+            with suppress(OSError):  # the thread has ended meanwhile
+                children = [ProcessUse(int(child)) for child in told.read_text(encoding="ascii").split()]
+                found += [each for child in children for each in (child, *child.descendants())]
+        return found
+
+    def goes_first(self) -> int:
+        """Give how much it wants to be the one that ends when memory runs out (`oom_score_adj`)."""
+        return int(Path(f"/proc/{self.pid}/oom_score_adj").read_text(encoding="ascii"))
 
     def peak_mb(self) -> float:
         """Give the most it has held since the last `forget_peak`. Raises NotMeasurableError."""

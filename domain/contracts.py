@@ -5,7 +5,7 @@ nothing in flight carries it. What lies in the state of a flow by the hundred le
 """
 
 import threading
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import msgspec
 
@@ -84,9 +84,13 @@ class SnapshotSettings(msgspec.Struct, frozen=True, kw_only=True):
     poll_min_seconds: float = 60.0
     poll_max_seconds: float = 900.0
     deadline_seconds: float = 48 * 3600.0
-    # For so long a file waits in its snapshot for people to set its deployment right; then it is set aside.
+    # For so long a file waits in its snapshot for people to set its deployment right, where the service says what is wrong with
+    # it; then it is set aside.
     misconfigured_seconds: float = 900.0
     max_cost: float | None = None  # estimated, of all files of the snapshot together
+
+
+WokenBy = Literal["event", "sweep", "http", ""]
 
 
 class SnapshotRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -94,6 +98,7 @@ class SnapshotRequest(msgspec.Struct, frozen=True, kw_only=True):
 
     snapshot_id: str
     settled_at: float = 0.0  # when the window is over; files that arrive later belong to the next one
+    woken_by: WokenBy = ""  # what started it, for people who look
 
 
 class TakenFiles(msgspec.Struct, frozen=True, kw_only=True):
@@ -219,6 +224,7 @@ class Pause(msgspec.Struct, frozen=True, kw_only=True):
     kind: PauseKind
     message: str
     reach: str = ""
+    certain: bool = False  # the service has said itself that the deployment is not there, or does not do this
 
 
 class SliceWork(msgspec.Struct, frozen=True, kw_only=True):
@@ -342,6 +348,18 @@ class WrittenOutputs(msgspec.Struct, frozen=True, kw_only=True):
     tally: Tally = msgspec.field(default_factory=Tally)
     rejected: bool = False
     gone: bool = False  # another snapshot has brought the file to its end
+
+
+class RetryWork(msgspec.Struct, frozen=True, kw_only=True):
+    """Input of `write_retry`: the failed rows of a file that have some error codes are to be dropped again."""
+
+    run: str
+    key: str  # of the file whose failed rows they are
+    codes: list[str]
+    target: str  # in the input container
+    retry: str  # blobs of the error container: its retry file, its errors
+    errors: str
+    metadata: str  # of the processed container
 
 
 class SnapshotReport(msgspec.Struct, frozen=True, kw_only=True):

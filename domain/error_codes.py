@@ -83,11 +83,22 @@ OF_FILES: dict[str, ErrorCode] = {
         "Rewrite them as requests; or write a job spec that reaches into them.",
     ),
     "part_too_large": ErrorCode(
-        "An Arrow record batch, or a part of a parquet file, of more than 256 MiB.",
-        "Write smaller ones (`max_chunksize`, row groups).",
+        "A record batch, a page or a dictionary of more than `MAX_BYTES_PER_PAGE`, packed or unpacked; or preparing takes more than "
+        "`MAX_MEMORY_BYTES_PER_FILE`.",
+        "Write smaller ones (`max_chunksize`, pages, row groups), or raise the bound.",
     ),
     "side_file": ErrorCode("A file that tools put beside their data.", "Leave it out."),
+    "too_many_rows": ErrorCode(
+        "More rows, or blank lines, than `MAX_ROWS_PER_FILE`.", "Split the file, or raise the bound."
+    ),
+    "too_slow": ErrorCode(
+        "Preparing took longer than `MAX_SECONDS_PER_FILE`, or than two thirds of `functionTimeout`.",
+        "Split the file, make its templates simpler, or raise the bound.",
+    ),
     "unknown_encoding": ErrorCode("There is no such encoding.", "Correct `encoding` in the job spec."),
+    "unpacked_too_large": ErrorCode(
+        "It unpacks to more than `MAX_UNPACKED_BYTES_PER_FILE`.", "Split the file, or raise the bound."
+    ),
     "unread_type": ErrorCode("Whole numbers of 128 bits.", "Cast them to decimals or text before writing."),
     "unsupported_type": ErrorCode(
         "None of the types that are read, told by the name, and no batch requests.",
@@ -112,7 +123,10 @@ OF_ROWS: dict[str, ErrorCode] = {
     "bad_value": ErrorCode(
         "A value that Python cannot hold, as a date beyond the year 9999.", "Correct the value."
     ),
-    "empty_input": ErrorCode("The text is empty, and the endpoint takes no empty one.", "Leave the row out."),
+    "empty_input": ErrorCode(
+        "The text is empty and the endpoint takes no empty one; or no job spec says that texts such as `NULL` are to be sent.",
+        "Leave the row out.",
+    ),
     "empty_picture": ErrorCode(
         "The picture is null or empty. Nothing was sent.", "Leave the row out, or add it."
     ),
@@ -137,7 +151,8 @@ OF_ROWS: dict[str, ErrorCode] = {
     ),
     "repeated_header": ErrorCode("The header again, as in files that were joined.", "Remove the line."),
     "row_too_long": ErrorCode(
-        "A line of more than 32 Mi characters, a JSON row or a request of more than 64 MiB.",
+        "A line of more than 32 Mi characters, a row or a request of more than `MAX_BYTES_PER_VALUE` (64 MiB), or of more than "
+        "4,000,000 values.",
         "Make it shorter; look for a quote or bracket that is not closed.",
     ),
     "template_error": ErrorCode(
@@ -160,7 +175,10 @@ OF_LINES: dict[str, ErrorCode] = {
     "invalid_json_line": ErrorCode("The line is no JSON.", "Write one object on each line."),
     "invalid_request": ErrorCode("A key is missing or of the wrong kind.", "See the message."),
     "invalid_url": ErrorCode("No endpoint that is known.", "Take one that the message lists."),
-    "line_too_long": ErrorCode("The line is longer than 64 MiB.", "Make it shorter."),
+    "line_too_long": ErrorCode(
+        "The line is longer than `MAX_BYTES_PER_VALUE` (64 MiB), or has more than 4,000,000 values.",
+        "Make it shorter.",
+    ),
     "missing_custom_id": ErrorCode("`custom_id` is missing.", "Give each line its own."),
     "missing_model": ErrorCode(
         "`body.model` is missing, and there is no default.", "Add it, or set `AZURE_OPENAI_DEPLOYMENT`."
@@ -186,6 +204,10 @@ OF_REQUESTS: dict[str, ErrorCode] = {
     "invalid_output": ErrorCode(
         "The answer does not fit the schema of the job spec.",
         "Allow more output tokens, or a simpler schema.",
+    ),
+    "given_up": ErrorCode(
+        "Its batch has ended, its answer could not be read for a day, and a person gave it up.",
+        "It may have been billed. Drop the retry file to send it again.",
     ),
     "lost_answer": ErrorCode(
         "It was sent and its answer lost, so that it may have been billed.",
@@ -228,6 +250,10 @@ OF_WAITING: dict[str, ErrorCode] = {
     "odd_name": ErrorCode("A name with `.` or `..` between slashes.", "Rename the file."),
     "passing": ErrorCode("A fault that passes by itself.", "It goes on by itself."),
     "quota_full": ErrorCode("The service has no room now.", "It goes on by itself; ask for more quota."),
+    "table_log": ErrorCode(
+        "A folder of Delta, Iceberg or Hudi: which of its files count is said by a log that is not read.",
+        "Write its rows as plain files and drop those.",
+    ),
     "set_aside": ErrorCode(
         "The file stopped its worker again and again, also when nothing else ran beside it.",
         "Make it smaller or simpler and drop it again; or release it, `POST /api/files/{key}/release`.",
@@ -248,6 +274,7 @@ WITHIN: dict[str, str] = {
     "cancel_refused": "The service does not cancel a batch that it is working on; it is asked again.",
     "copy_failed": "A copy in the storage failed; it is made again.",
     "copy_pending": "A copy in the storage is being made.",
+    "file_not_deleted": "The deletion of a file of the service was answered with nothing, and the file is still there; it is repeated.",
     "foreign_results": "A result blob belongs to another batch.",
     "ledger_gone": "A shard's own record is gone; its batch is looked for when the file is taken anew.",
     "no_signature": "The storage gives no signed address under this identity.",
@@ -260,7 +287,7 @@ WITHIN: dict[str, str] = {
     "result_file_gone": "A result file is gone from the service.",
     "short_result": "A download ended early; it is made again.",
     "process_died": "A step that ran in a process of its own ended without an answer.",
-    "runs_alone": "A step has to run alone, and another one does so now.",
+    "runs_alone": "A step has to run alone: it takes long or much memory, or has stopped its worker before.",
     "task_hub": "The host's task hub did not answer.",
 }
 

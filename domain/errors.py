@@ -7,6 +7,7 @@ PipelineError
 ├── JobSpecError           the job spec is wrong; every mistake in one error, its files wait until it is fixed
 ├── PassingError           a fault that passes by itself: wait and do it again
 │   └── LostAnswerError    the effect may have happened: look before doing it again
+├── NeedsOwnProcessError   it would hold up or take down what runs beside it: it is begun again alone
 ├── SetAsideError          it stopped its worker again and again; permanent, its file waits for a person or another version
 ├── QuotaFullError         no room in the service now: back-pressure, not failure
 ├── ConfigurationError     someone has to change a setting, a role or a deployment
@@ -125,6 +126,13 @@ class LostAnswerError(PassingError):
     ) -> None:
         super().__init__(message, code=code, retry_after=retry_after)
         self.doubt_seconds = doubt_seconds
+
+
+class NeedsOwnProcessError(PipelineError):
+    """A step must not go on beside others: it takes long, or may take all memory. It is begun again in a process of its own."""
+
+    code = "runs_alone"
+    permanent = False
 
 
 class SetAsideError(PipelineError):

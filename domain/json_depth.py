@@ -1,10 +1,14 @@
-"""How deeply JSON may be nested: one number of the app's own, the same on every version of Python.
+"""How deeply JSON may be nested, and how many values it may have: one number of the app's own, the same on every version of Python.
 
 The decoders stop where the interpreter's stack does, which is at another depth on each of them, and on some depends on who calls.
 """
 
 MAX_JSON_DEPTH = 750
 TOO_DEEP = f"The JSON is nested too deeply: more than {MAX_JSON_DEPTH} levels."
+
+# What JSON becomes in memory: an empty array of three bytes takes some 80.
+MAX_JSON_VALUES = 4_000_000
+TOO_WIDE = f"The JSON may have more than {MAX_JSON_VALUES:,} values."
 
 _LONG_BYTES = 8192
 _NOT_OPENING = bytes(byte for byte in range(256) if byte not in b"[{")
@@ -25,6 +29,14 @@ def is_too_deep(text: bytes) -> bool:
             return _unbalanced_depth(left) > MAX_JSON_DEPTH
         brackets = left
     return bool(brackets)
+
+
+def is_too_wide(text: bytes) -> bool:
+    """Tell whether JSON may have more than MAX_JSON_VALUES values in arrays and objects; commas in strings count as well."""
+    # A comma for each but the first; it takes a byte of its own, and its value another one.
+    if len(text) <= 2 * MAX_JSON_VALUES:
+        return False
+    return text.count(b",") + text.count(b"[") + text.count(b"{") > MAX_JSON_VALUES
 
 
 def _has_many(text: bytes) -> bool:

@@ -5,7 +5,7 @@ All names derive from what they name, so that a repeated step meets its own trac
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import PurePosixPath
 from string import ascii_letters, digits
@@ -219,6 +219,17 @@ def row_of(custom_id: str) -> int:
     return int(number) if number.isdecimal() else -1
 
 
+def folder_marks(snapshot_id: str, folder: str = "") -> str:
+    """Name where files are noted that become one result with others of their folder; without a folder, of all of them."""
+    hashed = f"{hashlib.sha256(folder.encode()).hexdigest()[:KEY_CHARS]}/" if folder else ""
+    return f"{snapshot_folder(snapshot_id)}folders/{hashed}"
+
+
+def rejected_marks(snapshot_id: str) -> str:
+    """Name where a snapshot notes the files that it rejected as a whole, with its closing slash."""
+    return f"{snapshot_folder(snapshot_id)}rejected/"
+
+
 SHARES = "shares/"
 
 
@@ -262,6 +273,45 @@ def folder_subject(folder: str) -> str:
 def is_folder_subject(subject: str) -> bool:
     """Whether the subject of a wish is a folder."""
     return subject.startswith(_FOLDER)
+
+
+PENDING_RETRIES = f"{WISHES}retries/"
+
+
+def pending_retry(run: str) -> str:
+    """Name the wish for a retry file of some rows alone, which has to be written."""
+    return f"{PENDING_RETRIES}{run}.json"
+
+
+def retry_run(key: str, codes: Iterable[str]) -> str:
+    """Name the retry of some error codes of a file; it is the id of the orchestration as well."""
+    digest = hashlib.sha256("\n".join(sorted(codes)).encode()).hexdigest()[:8]
+    return f"retry-{key}-{digest}"
+
+
+def retry_marks(key: str) -> str:
+    """Name the folder of the marks that failed rows of a file have been retried, with its closing slash."""
+    return f"retries/{key}/"
+
+
+def retry_mark(key: str, code: str) -> str:
+    """Name the mark that the rows of a file with an error code have been retried."""
+    return f"{retry_marks(key)}{hashlib.sha256(code.encode()).hexdigest()[:KEY_CHARS]}.json"
+
+
+def retry_aside(run: str) -> str:
+    """Name the retry of some error codes while it is being written."""
+    return f"retries/aside/{run}"
+
+
+def retried_input(path: str, retry_file: str, part: str = "") -> str:
+    """Name a retry file in the input container, beside the file whose failed rows it holds; `part` of them, where not all."""
+    name = retry_file.rpartition("/")[2]
+    suffix = suffix_of(name)
+    stem = name.removesuffix(suffix)
+    if part:
+        stem = f"{stem.removesuffix('_retry')}-{part}_retry"
+    return f"{path[: path.rfind('/') + 1]}{stem}{suffix}"
 
 
 def intake_pause() -> str:
@@ -338,6 +388,24 @@ def output_folder(directory: str, path: str, timestamp: str, key: str) -> str:
     """
     parent = _cut_folders(path[: path.rfind("/") + 1], key)  # with its slash: `/a` and `a` are two files
     return f"{prefix_of(directory)}{parent}{archived_name(path, key)}_{timestamp}/"
+
+
+def folder_of_folder_outputs(directory: str, folder: str, timestamp: str) -> str:
+    """Give the folder for what comes out of a whole input folder, with its closing slash. No input file is called so."""
+    key = file_key(folder, "")
+    return f"{prefix_of(directory)}{_cut_folders(folder, key)}_folder_{timestamp}/"
+
+
+def stem_of_folder(folder: str) -> str:
+    """Give a folder's own name, cut where the names built on it would grow too long; `all` for the whole container."""
+    return _cut(folder.rstrip("/").rpartition("/")[2] or "all", MAX_STEM_CHARS, file_key(folder, ""))
+
+
+def rejection_note(directory: str, folder: str, timestamp: str, code: str) -> str:
+    """Name the note about the files of a folder that were rejected for one reason, in the error container."""
+    return (
+        f"{prefix_of(directory)}{_cut_folders(folder, file_key(folder, ''))}_rejected_{timestamp}_{code}.json"
+    )
 
 
 def archived_name(path: str, key: str) -> str:

@@ -47,6 +47,7 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
     done_code: str = ""  # why it cannot, in storage's word
     # What it was set aside beside: the basis of its plan (`domain.basis`), and its input file. Another one sets it free.
     held_beside: str = ""
+    given_up: bool = False  # by a person: it is delivered without the answers that cannot be read
     holds: int = 0  # times in a row that it was set aside to be tried again soon
     origin: Origin = Origin()  # of a retry: the run whose failed rows it holds
 
@@ -92,6 +93,9 @@ class Plan(msgspec.Struct, kw_only=True):
     shards: list[PlannedShard] = []
     engine: Engine = "batch"
     inputs_per_request: int = 1  # rows that may share a live call
+    folder: str | None = (
+        None  # of the job spec, with its closing slash, where all results below it become one
+    )
     direct_deployment: str | None = None  # takes, live, what a batch has not answered by the deadline
     basis: str = ""  # `domain.basis`; empty: it is made anew, unless something of it was sent
     number: int = 0  # of the plans of this file that were taken back before

@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Meta
 
 from domain.addresses import address_mistake, connection_mistake, key_mistake
+from domain.bounds import MAX_VALUE_BYTES, Bounds
 from domain.errors import SettingsError
 from domain.ncrontab import mistake_in
 from domain.service.endpoints import DEFAULT_URL, Url, WantedEngine, named
@@ -230,6 +231,49 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="upper"):
         float,
         Meta(ge=0, le=3650, description="Reports and finished orchestrations are kept so long; 0: forever."),
     ] = 30.0
+    max_unpacked_bytes_per_file: Annotated[
+        int,
+        Meta(ge=1_000_000, description="A packed file that unpacks to more bytes is rejected."),
+    ] = 20_000_000_000
+    max_bytes_per_page: Annotated[
+        int,
+        Meta(
+            ge=1_000_000,
+            le=2_000_000_000,
+            description="What has to be held whole, packed or unpacked, of a parquet or Arrow file (a page, a dictionary, a record "
+            "batch, its footer): a file with more is rejected. The default fits an instance of 2 GB.",
+        ),
+    ] = 256 * 1024 * 1024
+    max_bytes_per_value: Annotated[
+        int,
+        Meta(
+            ge=1_000,
+            le=MAX_VALUE_BYTES,
+            description="A row or a ready-made line with more bytes costs itself; lines of texts and csv may also have 32 Mi "
+            "characters at most.",
+        ),
+    ] = MAX_VALUE_BYTES
+    max_rows_per_file: Annotated[
+        int,
+        Meta(ge=1, description="A file with more rows, or that many blank lines, is rejected."),
+    ] = 20_000_000
+    max_seconds_per_file: Annotated[
+        float,
+        Meta(
+            gt=0,
+            le=86_400,
+            description="A file whose preparing takes more seconds of processor time is rejected. No step may take longer than "
+            "two thirds of `functionTimeout` in `host.json` either.",
+        ),
+    ] = 600.0
+    max_memory_bytes_per_file: Annotated[
+        int,
+        Meta(
+            ge=500_000_000,
+            description="Memory of the process in which a file is prepared that may need much of it: a file that takes more is "
+            "rejected. The default fits an instance of 2 GB.",
+        ),
+    ] = 1_250_000_000
     on_invalid_line: Annotated[
         Literal["isolate", "reject"], Meta(description="A bad line costs that line, or the whole file.")
     ] = "isolate"
@@ -265,6 +309,18 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="upper"):
     def price_list(self) -> dict[str, Price]:
         """The prices by deployment."""
         return parse_prices(self.prices)
+
+    @property
+    def bounds(self) -> Bounds:
+        """What one file may be."""
+        return Bounds(
+            unpacked_bytes=self.max_unpacked_bytes_per_file,
+            page_bytes=self.max_bytes_per_page,
+            value_bytes=self.max_bytes_per_value,
+            rows=self.max_rows_per_file,
+            seconds=self.max_seconds_per_file,
+            memory_bytes=self.max_memory_bytes_per_file,
+        )
 
     @property
     def spec_defaults(self) -> SpecDefaults:

@@ -42,6 +42,7 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
 
     wishes: list[Wish] = []
     intake_paused: bool = False
+    retries: list[str] = []  # runs that are still to be written
 
     def subjects(self, kind: WishKind) -> set[str]:
         """Give what is asked for by a kind of wish."""

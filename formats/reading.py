@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from domain.errors import InputFileError
+from formats.allowance import Allowance
 from formats.file_types import BINARY, FileType, Format
 from formats.rows import BadRow, Row
 from formats.source import Source
-from formats.text.decoding import known_encoding, text_chunks, utf8_chunks
+from formats.text.decoding import MAX_LINE_CHARACTERS, known_encoding, text_chunks, utf8_chunks
 from formats.text.delimited import DelimitedReader
 from formats.text.json_documents import read_json, read_lines_of_json
 from formats.text.layout import Layout
@@ -44,38 +45,51 @@ def open_table(
     encoding: str = "utf-8",
     layout: Layout = Layout(),  # noqa: B008 - frozen
     wanted: Collection[str] | None = None,
+    allowance: Allowance | None = None,
 ) -> Table:
     """Open a file's rows as a stream.
 
     `encoding` is that of text formats, `layout` that of csv and tsv. `wanted` names the columns the caller looks at, so that
-    others need not be decoded: rows may lack them.
+    others need not be decoded: rows may lack them. Reading takes from the `allowance`.
 
     Raises InputFileError, here and while the rows are gone through, when the file as a whole cannot be read.
     """
     if source.size == 0:
         raise InputFileError("The file is empty.", code="empty_file")
+    allowance = allowance or Allowance()
     chosen = None if wanted is None else frozenset(wanted)
     if file_type.format in BINARY:
         from formats.arrow.tables import open_batches, open_typed  # noqa: PLC0415 - loads pyarrow
 
-        return Table(*open_typed(open_batches(source, file_type.format, chosen), chosen))
-    return _text_table(source, file_type, known_encoding(encoding), layout, chosen)
+        batches = open_batches(source, file_type.format, chosen, allowance)
+        return Table(*open_typed(batches, chosen, allowance))
+    return _text_table(source, file_type, known_encoding(encoding), layout, chosen, allowance=allowance)
 
 
 def _text_table(
-    source: Source, file_type: FileType, encoding: str, layout: Layout, wanted: frozenset[str] | None
+    source: Source,
+    file_type: FileType,
+    encoding: str,
+    layout: Layout,
+    wanted: frozenset[str] | None,
+    *,
+    allowance: Allowance,
 ) -> Table:
-    chunks = text_chunks(source, gzipped=file_type.gzipped, encoding=encoding)
+    chunks = text_chunks(source, gzipped=file_type.gzipped, encoding=encoding, allowance=allowance)
+    most = allowance.bounds.value_bytes
+    most_characters = min(MAX_LINE_CHARACTERS, most)
     match file_type.format:
         case Format.TXT:
-            return Table((COLUMN,), read_lines(chunks, encoding))
+            return Table((COLUMN,), read_lines(chunks, encoding, most_characters))
         case Format.JSONL:
-            return Table(None, read_lines_of_json(utf8_chunks(chunks, encoding)))
+            return Table(None, read_lines_of_json(utf8_chunks(chunks, encoding), most))
         case Format.JSON:
-            return Table(None, read_json(utf8_chunks(chunks, encoding)))
+            return Table(None, read_json(utf8_chunks(chunks, encoding), most))
         case _:
             usual = DELIMITERS[file_type.format]
-            reader = DelimitedReader(chunks, encoding=encoding, layout=layout, usual=usual, wanted=wanted)
+            reader = DelimitedReader(
+                chunks, encoding=encoding, layout=layout, usual=usual, wanted=wanted, most=most_characters
+            )
             return Table(
                 reader.columns, reader.rows(), layout=reader.layout, has_sep_line=reader.has_sep_line
             )

@@ -10,11 +10,14 @@ import msgspec
 from domain.errors import InputFileError
 from domain.json_depth import is_too_deep
 from domain.service.request_lines import UTF8_BOM, split_lines
+from domain.spec.known_texts import shape_of_text
 from domain.spec.shapes import is_complete_request, shape_of
+from formats.allowance import Allowance
 from formats.text.gunzip import GZIP_MAGIC, plain
 from formats.text.json_documents import refuse_spread_json
 
 LINES_LOOKED_AT = 100
+FIRST_LINES = 3
 BYTES_LOOKED_AT = 1024 * 1024  # lines that begin beyond are not looked at
 
 _decode = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
@@ -50,9 +53,10 @@ def is_packed(first_piece: bytes) -> bool:
     return first_piece.startswith(GZIP_MAGIC)
 
 
-def request_lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """Cut a ready-made file, packed or not, into its lines. Raises InputFileError (`bad_gzip`)."""
-    return split_lines(plain(chunks))
+def request_lines(chunks: Iterable[bytes], allowance: Allowance | None = None) -> Iterator[bytes]:
+    """Cut a ready-made file, packed or not, into its lines. Raises InputFileError (`bad_gzip`), and what the allowance raises."""
+    allowance = allowance or Allowance()
+    return split_lines(plain(chunks, allowance), allowance.bounds.value_bytes)
 
 
 def beginning(first_piece: bytes) -> list[bytes]:
@@ -86,7 +90,8 @@ def refuse_what_is_no_request(chunks: Iterable[bytes]) -> None:
         if is_complete_request(values):
             return
         rows.append(values)
-    if rows and (shape := shape_of(rows)):
+    first = b"\n".join(islice(split_lines(content), FIRST_LINES)).decode("utf-8", "replace")
+    if shape := shape_of(rows) if rows else shape_of_text(first):
         raise InputFileError(shape.message, code=shape.code)
 
 

@@ -81,7 +81,11 @@ def _delimited(text: "_Text", columns: tuple[str, ...], layout: Layout, *, has_s
     begin = f"sep={layout.delimiter}{LINE_END}" if has_sep_line else LINE_END * layout.skip_lines
     if layout.header is not False:
         begin += line(columns)
-    return _Lines(text, lambda row: line([row.values[name] for name in columns]), begin=begin)
+    return _Lines(
+        text,
+        lambda row: line(["" if row.values[name] is None else row.values[name] for name in columns]),
+        begin=begin,
+    )
 
 
 def _quoted_line(layout: Layout) -> Callable[[Sequence[str]], str]:

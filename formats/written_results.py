@@ -8,6 +8,7 @@ import msgspec
 
 from domain.errors import InputFileError
 from domain.service.request_lines import split_lines
+from formats.allowance import Allowance
 from formats.file_types import Format
 from formats.rows import Row
 from formats.source import Source
@@ -71,7 +72,7 @@ def _lines(chunks: Iterable[bytes]) -> Iterator[str]:
 def _written_parquet(source: Source) -> WrittenResults:
     from formats.arrow.tables import open_batches, open_typed  # noqa: PLC0415 - loads pyarrow
 
-    columns, rows, types = open_typed(open_batches(source, Format.PARQUET), None)
+    columns, rows, types = open_typed(open_batches(source, Format.PARQUET), None, Allowance())
     return WrittenResults("parquet", columns, map(_values, rows), types)
 
 

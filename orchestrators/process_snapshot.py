@@ -10,9 +10,10 @@ from activities.remove_orphans import remove_orphans
 from activities.take_snapshot import take_snapshot
 from activities.write_snapshot_report import write_snapshot_report
 from domain import names
-from domain.contracts import Answer, Fault, SnapshotReport, SnapshotRequest, TakenFiles, from_wire, to_wire
+from domain.contracts import SnapshotReport, SnapshotRequest, TakenFiles, from_wire, to_wire
 from domain.flow.flow import Flow
-from domain.flow.pacing import EARLY_SECONDS, fault_delay
+from domain.flow.pacing import EARLY_SECONDS
+from orchestrators.insisting import insist
 
 MAX_TRIES = 12  # about half an hour of waiting; a later snapshot finds the files that this one could not take
 
@@ -32,7 +33,10 @@ def process_snapshot(context: df.DurableOrchestrationContext) -> Generator[Any, 
         yield context.create_timer(settled_at + timedelta(seconds=EARLY_SECONDS))
 
     # 2. take them
-    taken = from_wire((yield from _insist(context, take_snapshot, to_wire(request))), TakenFiles)
+    taken = from_wire(
+        (yield from insist(context, take_snapshot, to_wire(request), most=MAX_TRIES, about="Snapshot")),
+        TakenFiles,
+    )
     if not taken.files:
         yield context.call_activity(remove_orphans, to_wire(request))
         return to_wire(SnapshotReport(snapshot_id=request.snapshot_id))
@@ -46,19 +50,5 @@ def process_snapshot(context: df.DurableOrchestrationContext) -> Generator[Any, 
     # 4. tidy up and report
     # A fault here is logged; the next snapshot tries again.
     yield context.call_activity(remove_orphans, to_wire(request))
-    yield from _insist(context, write_snapshot_report, report)
+    yield from insist(context, write_snapshot_report, report, most=MAX_TRIES, about="Snapshot")
     return report
-
-
-def _insist(context: df.DurableOrchestrationContext, activity: Any, wire: Any) -> Generator[Any, Any, Any]:
-    """Call an activity until it answers; give up, and fail the snapshot, after MAX_TRIES."""
-    for tries in range(1, MAX_TRIES + 1):
-        answer = from_wire((yield context.call_activity(activity, wire)), Answer)
-        if answer.fault is None:
-            return answer.ok
-        context.set_custom_status({"message": answer.fault.message[:1000]})
-        yield context.create_timer(
-            context.current_utc_datetime + timedelta(seconds=fault_delay(tries, answer.fault))
-        )
-    fault = answer.fault or Fault(code="none", message="")
-    raise RuntimeError(f"Snapshot given up after {MAX_TRIES} tries: {fault.code}: {fault.message}")

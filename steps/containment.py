@@ -1,7 +1,8 @@
 """Steps that could take the process down, or outlast their time: a begun try is noted before, outside the process.
 
 Nothing below an activity tells whose fault it was that a worker died; the task hub calls the same activities again. The
-notes tell: the first tries are made as usual, the last one in a process of its own, and then the file is set aside.
+notes tell: the first tries are made as usual, the last one in a process of its own, and then the file is set aside. A step
+that finds out by itself that it is too much for a shared process is begun again in that one as well.
 Why: docs/decisions/0010-begun-tries-are-noted.md
 """
 
@@ -11,7 +12,7 @@ from typing import TypeVar
 from adapters.own_process import OwnProcess, OwnProcessError
 from adapters.services import Services
 from domain.contracts import Answer, Fault, from_wire, to_wire
-from domain.errors import PassingError, PipelineError, SetAsideError
+from domain.errors import NeedsOwnProcessError, PassingError, PipelineError, SetAsideError
 
 Result = TypeVar("Result")
 
@@ -19,6 +20,7 @@ Result = TypeVar("Result")
 # that dies by itself is the last one; those whose worker is stopped meanwhile, by whatever it is, are few as well.
 ALONE_FROM = 3
 MOST_TRIES = 6
+ALONE_AFTER_SECONDS = 1.0
 
 # Smaller files of plain text cannot do harm: one call less for each of them.
 HARMLESS_BYTES = 1_000_000
@@ -56,6 +58,10 @@ class Contained:
             self._attempts.note(self._key, self._step, number)
         try:
             answer = step()
+        except NeedsOwnProcessError as error:
+            # With the whole of the time that a call has.
+            self._attempts.note(self._key, self._step, ALONE_FROM - 1)
+            raise PassingError(str(error), code=error.code, retry_after=ALONE_AFTER_SECONDS) from error
         except Exception:
             self._attempts.end(self._key, self._step)
             raise

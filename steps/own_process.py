@@ -16,6 +16,9 @@ from typing import Any
 
 import msgspec
 
+if sys.platform != "win32":
+    import resource
+
 from adapters.services import Services, services
 from domain.contracts import EndedBatch, FileWork, from_wire
 from steps.answering import answer_of
@@ -30,6 +33,9 @@ STEPS: dict[str, tuple[type[Any], Callable[[Any, Services], object]]] = {
 }
 
 
+POLITE = 10  # of 19
+
+
 def main() -> None:
     """Answer on the standard output, which nothing else may write to."""
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
@@ -40,6 +46,7 @@ def main() -> None:
     given = json.loads(sys.stdin.buffer.readline())
     threading.Thread(target=_end_with_parent, args=(sys.stdin.fileno(),), daemon=True).start()
     ours = replace(services(), own_process=None)
+    _leave_room(ours.settings.bounds.memory_bytes)
     with answers:
         answers.write(msgspec.json.encode(answer_of(lambda: step(from_wire(given, kind), ours))))
 
@@ -48,6 +55,16 @@ def _go_first_when_memory_runs_out() -> None:
     """Have the kernel choose this process, not the worker (Linux, `oom_score_adj`)."""
     with suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
+
+
+def _leave_room(memory_bytes: int) -> None:
+    """Let the worker go first, and have what takes too much memory fail here, with an error that says so."""
+    if sys.platform == "win32":
+        return
+    os.nice(POLITE)
+    _, most = resource.getrlimit(resource.RLIMIT_DATA)
+    if most == resource.RLIM_INFINITY or memory_bytes < most:
+        resource.setrlimit(resource.RLIMIT_DATA, (memory_bytes, most))
 
 
 def _end_with_parent(stdin: int) -> None:

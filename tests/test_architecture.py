@@ -140,6 +140,7 @@ OTHER_MEANINGS = {
     "domain/spec/request_template.py": SPEC_KEYS,
     # What is told to people, and what their files look like.
     "domain/spec/shapes.py": {"messages", "prompt", "/v1/chat/completions"},
+    "domain/spec/suggestions.py": {"messages"},
     "domain/spec/text_column.py": {"messages", "prompt"},
     "steps/prepare/one_cause.py": {"messages"},
     # The value of `type`, which is the same wherever a schema lies.
@@ -363,7 +364,7 @@ def test_an_activity_is_a_shell_alone_in_its_module(app: App) -> None:
 
 
 def test_every_orchestrator_in_the_room_is_registered(app: App) -> None:
-    written = {module.stem for module in modules("orchestrators")} - {"__init__", "in_flight"}
+    written = {module.stem for module in modules("orchestrators")} - {"__init__", "in_flight", "insisting"}
     assert names(app, TriggerKind.ORCHESTRATOR) == written
 
 

@@ -1,4 +1,4 @@
-"""The HTTP way to act: cancel, hold, release, approve, put first, pause the intake. What is asked is written down; a look sees it.
+"""The HTTP way to act: cancel, retry, hold, approve, put first, pause the intake. What is asked is written down; a look sees it.
 
 Why: docs/decisions/0013-actions-are-wishes.md
 """
@@ -13,19 +13,23 @@ import msgspec
 from adapters.services import services
 from adapters.threads import in_thread, log_as
 from domain import names
-from domain.api.answers import FolderPriority, Intake, Priority, Released, Written
+from domain.api import answers
+from domain.api.actions import Codes, FolderPriority, Priority
 from domain.api.problems import ProblemError, no_snapshot
-from domain.contracts import prepared_type
+from domain.contracts import from_wire, prepared_type
 from domain.errors import ConflictError, NotFoundError
 from steps.intake.at_rest import described_wish
 from steps.intake.liveness import ALIVE
 from steps.look.desk import desk_of
 from steps.wishes import asking
+from steps.wishes import retry as retrying
 from steps.wishes.asking import AskedFor
+from steps.wishes.retry import Retried
 from triggers.access import LEVEL
 from triggers.answers import Query, answered, json_answer
+from triggers.starting import start_retry
 
-NOW = "Seen at the next look."
+NEXT_LOOK = "Seen at the next look."
 NEXT_SNAPSHOT = "Seen by the next snapshot."
 
 bp = df.Blueprint()
@@ -35,32 +39,32 @@ bp = df.Blueprint()
 async def cancel_file(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
     """End a file early: what was answered is delivered, the rest are errors and in the retry file."""
     log_as(context)
-    return await _about_file(req, "cancel_file", lambda key, by: asking.cancel(key, by, services()))
+    return await _about_file(req, "cancel_file", lambda key: asking.cancel(key, _who(req), services()))
 
 
 @bp.route(route="api/files/{key}/hold", methods=["POST"], auth_level=LEVEL)
 async def hold_back(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
     """Have a file wait that has not begun, until it is released."""
     log_as(context)
-    return await _about_file(req, "hold_back", lambda key, by: asking.hold(key, by, services()))
+    return await _about_file(req, "hold_back", lambda key: asking.hold(key, _who(req), services()))
 
 
 @bp.route(route="api/files/{key}/approve", methods=["POST"], auth_level=LEVEL)
 async def approve_file(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
     """Let one file go beyond a budget."""
     log_as(context)
-    return await _about_file(req, "approve_file", lambda key, by: asking.approve(key, by, services()))
+    return await _about_file(req, "approve_file", lambda key: asking.approve(key, _who(req), services()))
 
 
 @bp.route(route="api/files/{key}/priority", methods=["POST"], auth_level=LEVEL)
 async def put_first(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
     """Have a file begin before others: `{"priority": 5}`."""
     log_as(context)
-
-    def ask(key: str, by: str) -> AskedFor:
-        return asking.prioritise(key, _body(req, Priority).priority, by, services())
-
-    return await _about_file(req, "put_first", ask)
+    return await _about_file(
+        req,
+        "put_first",
+        lambda key: asking.prioritise(key, _body(req, Priority).priority, _who(req), services()),
+    )
 
 
 @bp.route(route="api/folders/priority", methods=["POST"], auth_level=LEVEL)
@@ -68,25 +72,15 @@ async def put_folder_first(req: func.HttpRequest, context: func.Context) -> func
     """Have the files of a folder begin before others: `{"folder": "urgent", "priority": 5}`."""
     log_as(context)
 
-    def ask() -> Written:
-        wanted = _body(req, FolderPriority)
-        return _written(asking.prioritise_folder(wanted.folder, wanted.priority, _who(req), services()))
+    async def make(_query: Query, _limit: Any) -> func.HttpResponse:
+        wanted: FolderPriority = _body(req, FolderPriority)
 
-    return await _acted(req, "put_folder_first", ask)
+        def ask() -> AskedFor:
+            return asking.prioritise_folder(wanted.folder, wanted.priority, _who(req), services())
 
+        return json_answer(req, _accepted(await _acted(ask)), 202)
 
-@bp.route(route="api/files/{key}/release", methods=["POST"], auth_level=LEVEL)
-async def release_file(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
-    """Have a file that is held taken by the next snapshot; 202, or 404 where no file of that key is."""
-    log_as(context)
-    key = req.route_params.get("key", "")
-
-    def release() -> Released:
-        if not asking.release(key, services()):
-            raise ProblemError(404, "not_found", "No file of this key is set aside.", key=key)
-        return Released(key=key, message=NEXT_SNAPSHOT)
-
-    return await _acted(req, "release_file", release)
+    return await answered(req, "put_folder_first", make)
 
 
 @bp.route(route="api/snapshots/{id}/cancel", methods=["POST"], auth_level=LEVEL)
@@ -96,18 +90,62 @@ async def cancel_snapshot(
 ) -> func.HttpResponse:
     """End all files of a running snapshot early."""
     log_as(context)
-    snapshot_id = req.route_params.get("id", "")
 
     async def make(_query: Query, _limit: Any) -> func.HttpResponse:
-        status = await client.get_status(snapshot_id) if names.is_snapshot_id(snapshot_id) else None
+        snapshot_id = _snapshot_of(req)
+        status = await client.get_status(snapshot_id)
         if not status:
             raise no_snapshot(snapshot_id)
         if status.runtime_status is None or status.runtime_status.name not in ALIVE:
             raise ProblemError(409, "conflict", "It has ended.", snapshot_id=snapshot_id)
-        asked = await in_thread(asking.cancel_snapshot, snapshot_id, _who(req), services())
-        return json_answer(req, _written(asked), 202)
+        asked = await _acted(lambda: asking.cancel_snapshot(snapshot_id, _who(req), services()))
+        return json_answer(req, _accepted(asked), 202)
 
     return await answered(req, "cancel_snapshot", make)
+
+
+@bp.route(route="api/files/{key}/retry", methods=["POST"], auth_level=LEVEL)
+@bp.durable_client_input(client_name="client")
+async def retry_file(
+    req: func.HttpRequest, client: df.DurableOrchestrationClient, context: func.Context
+) -> func.HttpResponse:
+    """Drop the failed rows of a file again, or those with some codes: `{"codes": ["429"]}`."""
+    log_as(context)
+
+    async def make(query: Query, _limit: Any) -> func.HttpResponse:
+        key, codes = str(req.route_params.get("key", "")), _body(req, Codes).codes
+
+        def retry() -> Retried:
+            return retrying.retry(key, codes, services(), snapshot_id=query.get("snapshot", ""))
+
+        retried = await _acted(retry, key=key)
+        await _write_pending(retried, client)
+        return json_answer(req, _described_retry(retried), 202)
+
+    return await answered(req, "retry_file", make)
+
+
+@bp.route(route="api/snapshots/{id}/retry", methods=["POST"], auth_level=LEVEL)
+@bp.durable_client_input(client_name="client")
+async def retry_snapshot(
+    req: func.HttpRequest, client: df.DurableOrchestrationClient, context: func.Context
+) -> func.HttpResponse:
+    """Drop the failed rows of a snapshot's files again, a hundred files in a call: `{"codes": ["429"], "after": 0}`."""
+    log_as(context)
+
+    async def make(_query: Query, _limit: Any) -> func.HttpResponse:
+        snapshot_id, wanted = _snapshot_of(req), _body(req, Codes)
+
+        def retry() -> tuple[list[Retried], int | None]:
+            return retrying.retry_snapshot(snapshot_id, wanted.codes, wanted.after, services())
+
+        done, following = await _acted(retry)
+        for retried in done:
+            await _write_pending(retried, client)
+        files = [_described_retry(retried) for retried in done]
+        return json_answer(req, answers.RetriedFiles(id=snapshot_id, files=files, next=following), 202)
+
+    return await answered(req, "retry_snapshot", make)
 
 
 @bp.route(route="api/intake/pause", methods=["POST"], auth_level=LEVEL)
@@ -115,12 +153,13 @@ async def pause_intake(req: func.HttpRequest, context: func.Context) -> func.Htt
     """Take no new file until the intake is resumed; what is being worked on goes on."""
     log_as(context)
 
-    def pause() -> Intake:
+    async def make(_query: Query, _limit: Any) -> func.HttpResponse:
         ours = services()
-        ours.work.wishes.pause_intake(_who(req), ours.clock())
-        return Intake(intake="paused", message="No new file is taken; what is being worked on goes on.")
+        await _acted(lambda: ours.work.wishes.pause_intake(_who(req), ours.clock()))
+        message = "No new file is taken; what is being worked on goes on."
+        return json_answer(req, answers.Intake(intake="paused", message=message), 202)
 
-    return await _acted(req, "pause_intake", pause)
+    return await answered(req, "pause_intake", make)
 
 
 @bp.route(route="api/intake/resume", methods=["POST"], auth_level=LEVEL)
@@ -128,54 +167,74 @@ async def resume_intake(req: func.HttpRequest, context: func.Context) -> func.Ht
     """Take new files again; those that wait are found by the next sweep."""
     log_as(context)
 
-    def resume() -> Intake:
-        services().work.wishes.resume_intake()
-        return Intake(
-            intake="on", message="What waits is taken by the next sweep, or by `POST /api/snapshots`."
-        )
+    async def make(_query: Query, _limit: Any) -> func.HttpResponse:
+        ours = services()
+        await _acted(ours.work.wishes.resume_intake)
+        message = "What waits is taken by the next sweep, or by `POST /api/snapshots`."
+        return json_answer(req, answers.Intake(intake="on", message=message), 202)
 
-    return await _acted(req, "resume_intake", resume)
+    return await answered(req, "resume_intake", make)
 
 
 async def _about_file(
-    req: func.HttpRequest, function: str, ask: Callable[[str, str], AskedFor]
+    req: func.HttpRequest, function: str, ask: Callable[[str], AskedFor]
 ) -> func.HttpResponse:
-    key = req.route_params.get("key", "")
-    return await _acted(req, function, lambda: _written(ask(key, _who(req))), key=key)
-
-
-async def _acted(
-    req: func.HttpRequest, function: str, act: Callable[[], Any], *, key: str | None = None
-) -> func.HttpResponse:
-    """Act; 202 with what was asked for, or why it makes no sense."""
-
     async def make(_query: Query, _limit: Any) -> func.HttpResponse:
-        try:
-            done = await in_thread(act)
-        except NotFoundError as error:
-            raise ProblemError(404, error.code, str(error), key=key) from error
-        except ConflictError as error:
-            raise ProblemError(409, error.code, str(error), key=key) from error
-        # Whoever looks next is to see it.
-        desk_of(services()).at_rest.forget()
-        return json_answer(req, done, 202)
+        key = str(req.route_params.get("key", ""))
+        return json_answer(req, _accepted(await _acted(lambda: ask(key), key=key)), 202)
 
     return await answered(req, function, make)
 
 
-def _written(asked: AskedFor) -> Written:
+async def _acted(act: Callable[[], Any], *, key: str | None = None) -> Any:
+    """Act, and have the next look at the files see it. Raises ProblemError where it makes no sense."""
+    try:
+        done = await in_thread(act)
+    except NotFoundError as error:
+        raise ProblemError(404, error.code, str(error), key=key) from error
+    except ConflictError as error:
+        raise ProblemError(409, error.code, str(error), key=key) from error
+    desk_of(services()).at_rest.forget()
+    return done
+
+
+async def _write_pending(retried: Retried, client: df.DurableOrchestrationClient) -> None:
+    for work in retried.pending:
+        await start_retry(client, work)
+
+
+def _accepted(asked: AskedFor) -> answers.Accepted:
     told = described_wish(asked.wish, asked.path) | {
         "seen_within_seconds": asked.seen_seconds,
-        "message": NEXT_SNAPSHOT if asked.seen_seconds is None else NOW,
+        "message": NEXT_SNAPSHOT if asked.seen_seconds is None else NEXT_LOOK,
     }
-    return msgspec.convert(told, prepared_type(Written))
+    return from_wire(told, answers.Accepted)
+
+
+def _described_retry(retried: Retried) -> answers.Retried:
+    return answers.Retried(
+        key=retried.key,
+        file=retried.path,
+        asked="retry",
+        codes=retried.codes,
+        files=retried.targets,
+        is_new=retried.is_new,
+        message=NEXT_SNAPSHOT if retried.is_new else "It was retried before.",
+    )
+
+
+def _snapshot_of(req: func.HttpRequest) -> str:
+    snapshot_id = str(req.route_params.get("id", ""))
+    if not names.is_snapshot_id(snapshot_id):
+        raise no_snapshot(snapshot_id)
+    return snapshot_id
 
 
 def _body(req: func.HttpRequest, kind: type[Any]) -> Any:
-    """Read the body of a call. Raises ProblemError for one that is not as it should be."""
+    """Read what was sent. Raises ProblemError for what does not fit."""
     try:
         return msgspec.json.decode(req.get_body() or b"{}", type=prepared_type(kind))
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise ProblemError(400, "body", str(error)) from error
 
 

@@ -46,7 +46,9 @@ async def blob_arrived(
     window_seconds = services().settings.snapshot_window_seconds
     start = names.window_start(datetime.fromtimestamp(time.time(), UTC), window_seconds)
     request = SnapshotRequest(
-        snapshot_id=names.window_snapshot_id(start), settled_at=start.timestamp() + window_seconds
+        snapshot_id=names.window_snapshot_id(start),
+        settled_at=start.timestamp() + window_seconds,
+        woken_by="event",
     )
     if await _is_news(name, request.snapshot_id) and await start_snapshot(client, request):
         await in_thread(warm_up)  # the window has to pass anyway

@@ -1,4 +1,4 @@
-"""Files by HTTP: those at rest and those in a state, and one of them with its errors and outputs."""
+"""Files by HTTP: those at rest and those in a state, one of them with its errors and outputs, and the release of a held one."""
 
 from typing import Any
 
@@ -7,11 +7,14 @@ import azure.functions as func
 
 from adapters.services import services
 from adapters.threads import in_thread, log_as
-from domain.api.answers import OutputLink
+from domain import names
+from domain.api.answers import OutputLink, Released
 from domain.api.problems import ProblemError
 from domain.api.routes import FILES_PER_PAGE
+from steps.deliver.give_up import give_up
 from steps.look import file, files
 from steps.look.desk import desk_of
+from steps.wishes import asking
 from triggers.access import LEVEL
 from triggers.answers import Query, answered, json_answer, redirect
 
@@ -103,3 +106,34 @@ async def get_link_to_output(req: func.HttpRequest, context: func.Context) -> fu
         return json_answer(req, OutputLink(href=link), headers={"Cache-Control": "no-store"})
 
     return await answered(req, "get_link_to_output", make)
+
+
+@bp.route(route="api/files/{key}/release", methods=["POST"], auth_level=LEVEL)
+async def release_file(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
+    """Have a file that is set aside taken by the next snapshot; 202, or 404 where no file of that key is set aside."""
+    log_as(context)
+
+    async def make(_query: Query, _limit: Any) -> func.HttpResponse:
+        key = req.route_params.get("key", "")
+        if not await in_thread(asking.release, key, services()):
+            raise ProblemError(404, "not_held", "No file of this key is set aside.", key=key)
+        desk_of(services()).at_rest.forget()
+        return json_answer(req, Released(key=key), 202)
+
+    return await answered(req, "release_file", make)
+
+
+@bp.route(route="api/files/{key}/give-up", methods=["POST"], auth_level=LEVEL)
+async def give_up_answers(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
+    """Have a file that is set aside delivered without the answers that cannot be read; 202, or 404 where none are missing."""
+    log_as(context)
+
+    async def make(_query: Query, _limit: Any) -> func.HttpResponse:
+        key = req.route_params.get("key", "")
+        if not (names.is_file_key(key) and await in_thread(give_up, key, services())):
+            message = "No file of this key is set aside for answers that are missing."
+            raise ProblemError(404, "nothing_missing", message, key=key)
+        desk_of(services()).at_rest.forget()
+        return json_answer(req, Released(key=key), 202)
+
+    return await answered(req, "give_up_answers", make)

@@ -37,7 +37,7 @@ async def run_snapshot(
     async def make(_query: Query, _limit: Any) -> func.HttpResponse:
         await in_thread(lambda: services().storage)  # settings that are wrong are told here and now
         snapshot_id = names.requested_snapshot_id(datetime.fromtimestamp(time.time(), UTC))
-        await start_snapshot(client, SnapshotRequest(snapshot_id=snapshot_id))
+        await start_snapshot(client, SnapshotRequest(snapshot_id=snapshot_id, woken_by="http"))
         location = f"{_own_address(req.url)}/{snapshot_id}"
         headers = {"Location": location, "Retry-After": "5"}
         return json_answer(req, Started(id=snapshot_id, status_url=location), 202, headers)

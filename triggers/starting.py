@@ -4,7 +4,8 @@ import logging
 
 import azure.durable_functions as df
 
-from domain.contracts import SnapshotRequest, to_wire
+from domain.contracts import RetryWork, SnapshotRequest, to_wire
+from steps.intake.liveness import ALIVE
 from steps.recent import Recent
 
 log = logging.getLogger(__name__)
@@ -31,6 +32,18 @@ async def start_snapshot(client: df.DurableOrchestrationClient, request: Snapsho
     except BaseException:
         _known.discard(request.snapshot_id)
         raise
+
+
+async def start_retry(client: df.DurableOrchestrationClient, work: RetryWork) -> None:
+    """Have a retry file of some rows written, unless that is under way; the same may be asked again when it is over."""
+    status = await client.get_status(work.run)
+    if status and status.runtime_status is not None and status.runtime_status.name in ALIVE:
+        return
+    try:
+        await client.start_new("retry_rows", work.run, to_wire(work))
+    except Exception:
+        if not await client.get_status(work.run):
+            raise
 
 
 async def _start(client: df.DurableOrchestrationClient, request: SnapshotRequest) -> bool:

@@ -16,7 +16,7 @@ from domain.settings import read_at_import
 from steps.intake.liveness import alive_in
 from steps.intake.survey import has_new_strays, survey
 from steps.intake.tidying import tell, tidy
-from triggers.starting import start_snapshot
+from triggers.starting import start_retry, start_snapshot
 
 bp = df.Blueprint()
 log = logging.getLogger(__name__)
@@ -54,9 +54,14 @@ async def _start_if_files_wait(ours: Services, client: df.DurableOrchestrationCl
     found = await survey(ours, alive_in(client, ours), snapshot_id=snapshot_id)
     await in_thread(tell, found, ours)
     await in_thread(tidy, found.look, ours)
+    for run in found.look.wished.retries:
+        if work := await in_thread(ours.work.retries.pending, run):
+            await start_retry(client, work)
     if found.anything or has_new_strays(found):
         settled_at = start.timestamp() + settings.snapshot_window_seconds
-        await start_snapshot(client, SnapshotRequest(snapshot_id=snapshot_id, settled_at=settled_at))
+        await start_snapshot(
+            client, SnapshotRequest(snapshot_id=snapshot_id, settled_at=settled_at, woken_by="sweep")
+        )
 
 
 def _tell_trouble(error: PipelineError | None) -> None:

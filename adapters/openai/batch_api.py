@@ -15,11 +15,13 @@ from openai import AzureOpenAI, OpenAI
 
 from adapters.openai.errors import asked_wait, root_of, token_provider, translated
 from adapters.openai.replies import foreign, named_object, own_error, page_of, without_signatures
-from domain.errors import ConfigurationError, NotFoundError, RefusedError, UnsupportedError
+from domain.errors import ConfigurationError, NotFoundError, PassingError, RefusedError, UnsupportedError
 from domain.service.batch_states import BatchView, read_batch
 from domain.service.transports import WRITING_REMEDY
 
 PAGE_SIZE = 100
+GOING = frozenset({"deleted", "deleting"})  # states of a file
+PIECE_BYTES = 1024 * 1024  # of a download
 CREATE_TIMEOUT_SECONDS = 120.0
 CALL_TIMEOUT_SECONDS = 60.0
 TRANSFER_TIMEOUT_SECONDS = 600.0
@@ -163,7 +165,7 @@ class BatchApi:
     def content(self, file_id: str) -> Iterator[bytes]:
         """Stream a result file's bytes in pieces.
 
-        Raises NotFoundError; PassingError when it breaks off in the middle, or is a page for people.
+        Raises NotFoundError; PassingError when it breaks off in the middle, after what has come, or is a page for people.
         """
         about = f"content of file {file_id}"
         with (
@@ -175,10 +177,10 @@ class BatchApi:
             if "html" in response.headers.get("content-type", "").lower():
                 response.http_response.read()
                 raise foreign(response.http_response, about, effect=False)
-            yield from response.iter_bytes(1024 * 1024)
+            yield from _pieces(response.iter_bytes())
 
     def delete_file(self, file_id: str) -> None:
-        """Delete a file; one that is gone already counts as deleted."""
+        """Delete a file; one that is gone already counts as deleted. Raises PassingError for one that is still there."""
         about = f"deletion of file {file_id}"
         try:
             with translated(about):
@@ -188,8 +190,20 @@ class BatchApi:
         except NotFoundError:
             log.debug("file %s was gone already", file_id)
             return
-        if answer.content:  # the service may answer with an empty body
+        if answer.content:
             named_object(answer, about, kind="file", object_id=file_id)
+        else:  # the service may answer so, and something else in its place
+            self._make_sure_it_is_gone(file_id, about)
+
+    def _make_sure_it_is_gone(self, file_id: str, about: str) -> None:
+        try:
+            status = self.file_status(file_id)
+        except NotFoundError:
+            return
+        if status not in GOING:
+            raise PassingError(
+                f"{about}: the answer was empty, and the file is still there.", code="file_not_deleted"
+            )
 
     # --- batches -----------------------------------------------------------------------------------------------------
 
@@ -264,6 +278,22 @@ class BatchApi:
         """Close the connections."""
         self._client.close()
         self._once.close()
+
+
+def _pieces(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """Put the chunks of a body together into larger pieces. What came before it broke off comes as well."""
+    piece = bytearray()
+    try:
+        for chunk in chunks:
+            piece += chunk
+            if len(piece) >= PIECE_BYTES:
+                yield bytes(piece)
+                piece.clear()
+    except httpx2.TransportError:
+        yield bytes(piece)
+        raise
+    if piece:
+        yield bytes(piece)
 
 
 def _new_file(answer: httpx2.Response, about: str) -> tuple[str, str]:

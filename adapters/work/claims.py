@@ -216,6 +216,7 @@ def _claim_metadata(claim: Claim) -> dict[str, str]:
         "done_at": str(claim.done_at) if claim.done_at else "",
         "done_code": quote(claim.done_code),
         "held_beside": claim.held_beside,
+        "given_up": "1" if claim.given_up else "",
         "holds": str(claim.holds) if claim.holds else "",
         **metadata_of_retry(claim.origin),
     }
@@ -237,6 +238,7 @@ def _claim_from(metadata: Mapping[str, str]) -> Claim:
         done_at=seconds(metadata.get("done_at", "")),
         done_code=unquote(metadata.get("done_code", "")),
         held_beside=metadata.get("held_beside", ""),
+        given_up="given_up" in metadata,
         holds=int(seconds(metadata.get("holds", ""))),
         origin=origin_of(metadata),
     )

@@ -1,6 +1,7 @@
 """The records about snapshots: the manifest of one that is running, the report of one that has ended."""
 
-from collections.abc import Iterable
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 
 import msgspec
@@ -31,6 +32,29 @@ class Snapshots:
         """Read one page of a snapshot's manifest."""
         content, _ = self._work.read(names.manifest_page(snapshot_id, page))
         return _decode_page(content)
+
+    def mark(self, folder: str, key: str, told: Mapping[str, str]) -> None:
+        """Note something about a file, below a folder of a snapshot's records; texts of any kind."""
+        metadata = {name: urlsafe_b64encode(value.encode()).decode() for name, value in told.items() if value}
+        self._work.write(f"{folder}{key}", b"", metadata=metadata)
+
+    def marks(self, folder: str) -> dict[str, dict[str, str]]:
+        """Give what was noted below a folder, by file key; one call for 5,000 of them."""
+        return {
+            entry.name.rpartition("/")[2]: {
+                name: urlsafe_b64decode(value).decode() for name, value in entry.metadata.items()
+            }
+            for entry in self._work.list(folder, metadata=True)
+        }
+
+    def drop_marks(self, folder: str) -> None:
+        """Remove them."""
+        self._work.delete_folder(folder)
+
+    def pages(self, snapshot_id: str) -> Iterator[list[ListedFile]]:
+        """Give the pages of a snapshot's manifest, in their order; none where it was dropped."""
+        for entry in self._work.list(names.manifest(snapshot_id)):
+            yield _decode_page(self._work.read(entry.name)[0])
 
     def write_report(self, snapshot_id: str, report: dict[str, object]) -> None:
         """Write a finished snapshot's summary and drop its manifest."""

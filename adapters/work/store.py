@@ -7,6 +7,7 @@ from adapters.work.claims import Claims
 from adapters.work.finished import FinishedFiles
 from adapters.work.ledgers import Ledgers, Plans
 from adapters.work.rates import Rates
+from adapters.work.retries import Retries
 from adapters.work.send_log import SendLogs
 from adapters.work.shares import Shares
 from adapters.work.snapshots import Snapshots
@@ -30,6 +31,7 @@ class WorkStore:
         self.shares = Shares(work)
         self.rates = Rates(work)
         self.wishes = Wishes(work)
+        self.retries = Retries(work)
 
     def drop_file(self, key: str) -> None:
         """Remove all records about a file, the claim first: without it nothing can be mistaken for unfinished work."""

@@ -35,6 +35,11 @@ class Wishes:
         return Standing(
             wishes=[wish for entry in entries if (wish := _wish_from(entry))],
             intake_paused=any(entry.name == names.intake_pause() for entry in entries),
+            retries=[
+                entry.name.removeprefix(names.PENDING_RETRIES).removesuffix(".json")
+                for entry in entries
+                if entry.name.startswith(names.PENDING_RETRIES)
+            ],
         )
 
     def about(self, subject: str) -> list[Wish]:

@@ -82,6 +82,14 @@ class Containers:
         """Name what lies in `work/` about files."""
         return list(self._client("work").list_blob_names(name_starts_with="files/"))
 
+    def names(self, container: str, prefix: str = "") -> list[str]:
+        """Name the blobs of a container whose names begin so."""
+        return list(self._client(container).list_blob_names(name_starts_with=prefix or None))
+
+    def content(self, container: str, name: str) -> bytes:
+        """Read a blob."""
+        return self._client(container).download_blob(name).readall()
+
     def read(self, container: str, *, prefix: str = "") -> dict[str, bytes]:
         """Read the blobs of a container whose names begin so."""
         client = self._client(container)

@@ -4,9 +4,19 @@ A plan in the simulator's own words (`local.azure_openai.plan`). Which batches a
 and on their content alone; which calls, on their order as well.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
+from local.fault_proxies import service, storage
+
 Rules = list[dict[str, Any]]
+
+# What stands between the app and the service may answer in its place, before a call or after it. Not: what takes longer than
+# all else (`hang`), and the service's own word that it does not want a content, which is final.
+BETWEEN_APP_AND_SERVICE: Sequence[service.Fault] = [
+    fault for name, fault in service.FAULTS.items() if name not in ("hang", "400 own")
+]
+BETWEEN_APP_AND_STORAGE: Sequence[str] = storage.FAULTS
 
 # fate of a batch, by kind of file; `first` and `every` count the batches of that kind
 _BATCHES: dict[str, dict[str, Any]] = {

@@ -13,13 +13,21 @@ from urllib.parse import urlsplit
 from benchmarks.chaos.balance import Aftermath, Balance, balance
 from benchmarks.chaos.containers import Containers
 from benchmarks.chaos.course import Course, Progress, StandstillError
-from benchmarks.chaos.faults import deployment_of, fault_plan
+from benchmarks.chaos.faults import (
+    BETWEEN_APP_AND_SERVICE,
+    BETWEEN_APP_AND_STORAGE,
+    deployment_of,
+    fault_plan,
+)
 from benchmarks.chaos.hosts import HostDiedError, MortalHost
-from benchmarks.chaos.workload import DroppedFile
+from benchmarks.chaos.workload import DroppedFile, last_file
 from local.azure_openai import RunningService
 from local.azure_openai import running as running_service
 from local.azurite import Azurite
 from local.azurite import running as running_azurite
+from local.fault_proxies import service as service_proxy
+from local.fault_proxies import storage as storage_proxy
+from local.fault_proxies.weather import Weather
 
 POLL_MAX_SECONDS = 1.0
 POLLS_UNTIL_GIVEN_UP = 20  # of a cancelled batch that does not end
@@ -43,6 +51,8 @@ class Trial:
     kills: int
     wipes: int
     hosts: int = 1
+    # For each call to the service, and a third of it for each call to storage, to be spoilt by what stands between.
+    weather: float = 0.0
     median_seconds: float = 2.0  # of a batch
     deadline_seconds: float = 60.0
     long_waits: bool = True
@@ -58,6 +68,7 @@ class Verdict:
     kills: int
     wipes: int
     broken_off: str | None = None
+    struck: Mapping[str, int] = field(default_factory=dict)  # calls that were spoilt, by kind
     failed_orchestrations: list[str] = field(default_factory=list)
 
     @property
@@ -80,15 +91,44 @@ def run(trial: Trial, folder: Path, tell: Callable[[Progress], None]) -> Verdict
         )
         containers = stack.enter_context(Containers(storage.connection_string))
         containers.create()
-        settings = app_settings(trial, storage, service)
+        weather = _Weather(trial, storage, service, stack)
+        settings = app_settings(trial, storage, service) | weather.settings
         dice = random.Random(trial.seed)  # noqa: S311 - moments of death, not secrets
         hosts = [MortalHost(f"host-{number}", folder, settings, dice) for number in range(1, trial.hosts + 1)]
         for host in hosts:
             stack.callback(host.stop)
-        verdict = _carry_out(trial, hosts, containers, service, tell)
+        verdict = _carry_out(trial, hosts, containers, service, weather=weather, tell=tell)
         if not verdict.is_good:
             _keep_evidence(folder, containers, service)
         return verdict
+
+
+class _Weather:
+    """What stands between the app and the service, and between the app and storage."""
+
+    def __init__(self, trial: Trial, azurite: Azurite, service: RunningService, stack: ExitStack) -> None:
+        before_service = stack.enter_context(service_proxy.running(service.url))
+        before_storage = stack.enter_context(storage_proxy.running(azurite))
+        self._service = Weather(BETWEEN_APP_AND_SERVICE, chance=trial.weather, seed=trial.seed)
+        self._storage = Weather(BETWEEN_APP_AND_STORAGE, chance=trial.weather / 3, seed=trial.seed)
+        before_service.weather, before_storage.weather = self._service, self._storage
+        self.settings = {
+            "DATA": before_storage.connection_string,
+            "AZURE_OPENAI_ENDPOINT": before_service.url,
+        }
+
+    def end(self) -> None:
+        """Let everything through."""
+        self._service.end()
+        self._storage.end()
+
+    @property
+    def struck(self) -> dict[str, int]:
+        """The calls that were spoilt."""
+        return {
+            "to the service": self._service.struck.total(),
+            "to storage": self._storage.struck.total(),
+        }
 
 
 def app_settings(trial: Trial, storage: Azurite, service: RunningService) -> dict[str, str]:
@@ -115,6 +155,8 @@ def _carry_out(
     hosts: Sequence[MortalHost],
     containers: Containers,
     service: RunningService,
+    *,
+    weather: "_Weather",
     tell: Callable[[Progress], None],
 ) -> Verdict:
     course = Course(
@@ -127,6 +169,8 @@ def _carry_out(
         patience_seconds=trial.patience_seconds,
         dice=random.Random(trial.seed + 1),  # noqa: S311 - an order, not a secret
         tell=tell,
+        calm=weather.end,
+        last=last_file(trial.rows) if trial.weather else None,
     )
     broken_off = None
     try:
@@ -139,6 +183,7 @@ def _carry_out(
         kills=course.killed,
         wipes=sum(host.wipes for host in hosts),
         broken_off=broken_off,
+        struck=weather.struck,
         failed_orchestrations=[name for host in hosts for name in _failed_orchestrations(host)],
     )
 

@@ -67,6 +67,11 @@ def plan_files(count: int, *, rows: int, seed: int, kinds: Sequence[str] = KINDS
     return files
 
 
+def last_file(rows: int) -> DroppedFile:
+    """Make one good file more."""
+    return _file("last.jsonl", "plain", 9999, rows)
+
+
 def _file(path: str, kind: str, number: int, rows: int) -> DroppedFile:
     change = next((change for change in CHANGES if change == kind), None)
     names = [f"{number:04d}"] if change in (None, "deleted") else [f"{number:04d}-1st", f"{number:04d}-2nd"]

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from domain.contracts import SnapshotReport
+from domain.contracts import SnapshotReport, WokenBy
 
 FileStateName = Literal[
     "waiting",
@@ -49,7 +49,9 @@ class RunningFile(msgspec.Struct, frozen=True, kw_only=True):
     requests: int
     done: int
     key: str | None = None
-    asked: Annotated[str | None, Meta(description="What people have asked for about it.")] = None
+    asked: Annotated[
+        str | msgspec.UnsetType, Meta(description="What people have asked for: `cancel`, `hold`, `priority`.")
+    ] = msgspec.UNSET
 
 
 class Progress(msgspec.Struct, frozen=True, kw_only=True):
@@ -85,6 +87,10 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     progress: Progress | None
     report: Annotated[SnapshotReport | None, Meta(description="There when it has ended.")]
     failure: Annotated[str | None, Meta(description="Why it has failed as a whole.")] = None
+    woken_by: Annotated[
+        WokenBy,
+        Meta(description="What started it: an event, the sweep, or a call; empty where it is not known."),
+    ] = ""
 
 
 class SnapshotDetails(Snapshot, frozen=True, kw_only=True):
@@ -167,7 +173,7 @@ class HeldFile(msgspec.Struct, frozen=True, kw_only=True):
 
     key: str
     file: str
-    until: Annotated[str | None, Meta(description="Null: until people release it.")]
+    until: Annotated[str | None, Meta(description="Null where people have asked that it waits.")]
     reason: str
 
 
@@ -180,20 +186,61 @@ class KeptFile(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
 
 
-IntakeState = Literal["on", "paused"]
+class PassedFile(msgspec.Struct, frozen=True, kw_only=True):
+    """A file that is no input."""
+
+    file: str
+    code: str
+    reason: str
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
-    """What people have asked for: about a file (`key`), a snapshot (`id`), or all files below a folder."""
+    """What people have asked for about a file (`key`), a snapshot (`id`) or a folder, and is not over."""
 
-    asked: str
-    since: str
-    by: Annotated[str | None, Meta(description="Who, as far as it is known.")]
+    asked: Literal["cancel", "hold", "approve", "priority"]
     key: str | msgspec.UnsetType = msgspec.UNSET
     file: str | msgspec.UnsetType = msgspec.UNSET
     id: str | msgspec.UnsetType = msgspec.UNSET
     folder: str | msgspec.UnsetType = msgspec.UNSET
     priority: int | msgspec.UnsetType = msgspec.UNSET
+    since: str
+    by: str | None
+
+
+class Accepted(Asked, frozen=True, kw_only=True):
+    """What was asked for just now, or before."""
+
+    seen_within_seconds: Annotated[
+        float | None, Meta(description="The longest wait for the next look; null: the next snapshot sees it.")
+    ]
+    message: str
+
+
+class Retried(msgspec.Struct, frozen=True, kw_only=True):
+    """Failed rows of a file that are dropped again."""
+
+    key: str
+    file: str
+    asked: Literal["retry"]
+    codes: list[str]
+    files: Annotated[list[str], Meta(description="As which they lie, or lay, in the input container.")]
+    is_new: Annotated[bool, Meta(description="False where all of that had been asked before.")]
+    message: str
+
+
+class RetriedFiles(msgspec.Struct, frozen=True, kw_only=True):
+    """Failed rows of a snapshot's files that are dropped again."""
+
+    id: str
+    files: list[Retried]
+    next: Annotated[int | None, Meta(description="What `after` has to be in the next call; null at the end.")]
+
+
+class Intake(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether new files are taken."""
+
+    intake: Literal["on", "paused"]
+    message: str
 
 
 class FilesAtRest(msgspec.Struct, frozen=True, kw_only=True):
@@ -202,10 +249,11 @@ class FilesAtRest(msgspec.Struct, frozen=True, kw_only=True):
     waiting: list[WaitingFile]
     held: list[HeldFile]
     done: list[KeptFile]
+    passed_over: list[PassedFile]
     asked: Annotated[
         list[Asked], Meta(description="What people have asked for and is not over, the last first.")
     ]
-    intake: IntakeState
+    intake: Literal["on", "paused"]
 
 
 class BatchOfFile(msgspec.Struct, frozen=True, kw_only=True):
@@ -353,7 +401,7 @@ class Overview(msgspec.Struct, frozen=True, kw_only=True):
     enqueued_tokens: int
     cost: float | None
     estimated_cost: float | None
-    intake: IntakeState
+    intake: Literal["on", "paused"]
     pauses: list[str]
     digest: list[CodeCount]
     running: list[str]
@@ -366,37 +414,7 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
     status: Literal["ok"] = "ok"
 
 
-class Written(Asked, frozen=True, kw_only=True):
-    """What was asked for just now."""
-
-    seen_within_seconds: Annotated[
-        float | None, Meta(description="The longest wait between two looks; null: the next snapshot sees it.")
-    ]
-    message: str
-
-
 class Released(msgspec.Struct, frozen=True, kw_only=True):
     """A held file that the next snapshot takes."""
 
     key: str
-    message: str
-
-
-class Intake(msgspec.Struct, frozen=True, kw_only=True):
-    """Whether new files are taken."""
-
-    intake: IntakeState
-    message: str
-
-
-class Priority(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What is asked for a file; the higher, the earlier."""
-
-    priority: int
-
-
-class FolderPriority(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What is asked for a folder of the input container; the higher, the earlier."""
-
-    folder: str
-    priority: int

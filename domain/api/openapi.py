@@ -1,7 +1,6 @@
 """The OpenAPI document, made from the routes and the types of their answers."""
 
 import re
-from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -22,13 +21,17 @@ _ALWAYS = (400, 401, 403, 500, 503)
 
 def document() -> dict[str, Any]:
     """Give the document."""
-    types = [kind for route in ROUTES for kind in (*route.answers, route.body) if kind is not None]
+    types = [answer for route in ROUTES for answer in route.answers]
+    types += [route.body for route in ROUTES if route.body]
     schemas, components = msgspec.json.schema_components([*types, Problem], ref_template=_REFERENCE)
     problem = schemas[-1]
     of_type = dict(zip(map(str, types), schemas, strict=False))
     paths: dict[str, dict[str, Any]] = {}
     for route in ROUTES:
-        operation = _operation(route, of_type, problem)
+        operation = _operation(route, [of_type[str(answer)] for answer in route.answers], problem)
+        if route.body:
+            content = {"application/json": {"schema": of_type[str(route.body)]}}
+            operation["requestBody"] = {"required": False, "content": content}
         paths.setdefault(f"/{route.path}", {})[route.method.lower()] = operation
     return {
         "openapi": OPENAPI_VERSION,
@@ -49,8 +52,7 @@ def document() -> dict[str, Any]:
     }
 
 
-def _operation(route: Route, of_type: Mapping[str, Any], problem: Any) -> dict[str, Any]:
-    answers = [of_type[str(answer)] for answer in route.answers]
+def _operation(route: Route, answers: list[Any], problem: Any) -> dict[str, Any]:
     given: dict[str, Any] = {"description": route.about}
     if answers:
         schema = answers[0] if len(answers) == 1 else {"oneOf": answers}
@@ -70,9 +72,6 @@ def _operation(route: Route, of_type: Mapping[str, Any], problem: Any) -> dict[s
     }
     if route.method == "POST":
         operation["parameters"].append(_WRITING_HEADER)
-    if route.body is not None:
-        content = {"application/json": {"schema": of_type[str(route.body)]}}
-        operation["requestBody"] = {"required": True, "content": content}
     if route.is_open:
         operation["security"] = [{}]
     return operation

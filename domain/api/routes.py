@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
-from domain.api import answers
+from domain.api import actions, answers
 from domain.api.answers import FileStateName, OutputName
 
 MOST_PER_PAGE = 200
@@ -27,7 +27,7 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
-    """A call. `function` is the name under which it is registered, `answers` what it may give with `status`, `body` what it wants as JSON."""
+    """A call. `function` is the name under which it is registered, `answers` what it may give with `status`."""
 
     function: str
     method: str
@@ -36,9 +36,9 @@ class Route:
     answers: tuple[Any, ...] = ()
     status: int = 200
     query: tuple[Parameter, ...] = ()
-    body: Any = None
     problems: tuple[int, ...] = ()
     is_open: bool = field(default=False)  # to callers that are not known
+    body: Any = None  # what a call may send
 
 
 LIMIT = Parameter(name="limit", about="Items per page.", most=MOST_PER_PAGE)
@@ -156,22 +156,31 @@ ROUTES = (
         status=202,
         problems=(404,),
     ),
+    Route(
+        function="give_up_answers",
+        method="POST",
+        path="api/files/{key}/give-up",
+        about="Have the next snapshot deliver a held file without the answers that cannot be read.",
+        answers=(answers.Released,),
+        status=202,
+        problems=(404,),
+    ),
     *(
         Route(
             function=function,
             method="POST",
             path=f"api/files/{{key}}/{action}",
             about=about,
-            answers=(answers.Written,),
+            answers=(answers.Accepted,),
             status=202,
-            body=body,
             problems=(404, 409),
+            body=body,
         )
         for function, action, about, body in (
-            ("cancel_file", "cancel", "End a file early: answers are kept, nothing more is sent.", None),
+            ("cancel_file", "cancel", "End a file early; what was answered is delivered.", None),
             ("hold_back", "hold", "Have a file wait that has not begun, until it is released.", None),
-            ("approve_file", "approve", "Let one file go beyond a budget.", None),
-            ("put_first", "priority", "Have a file begin before others.", answers.Priority),
+            ("approve_file", "approve", "Let a file go beyond a budget.", None),
+            ("put_first", "priority", "Have a file begin before others.", actions.Priority),
         )
     ),
     Route(
@@ -179,35 +188,54 @@ ROUTES = (
         method="POST",
         path="api/folders/priority",
         about="Have the files of a folder begin before others.",
-        answers=(answers.Written,),
+        answers=(answers.Accepted,),
         status=202,
-        body=answers.FolderPriority,
         problems=(409,),
+        body=actions.FolderPriority,
+    ),
+    Route(
+        function="retry_file",
+        method="POST",
+        path="api/files/{key}/retry",
+        about="Drop the failed rows of a file again, all of them or by error code.",
+        answers=(answers.Retried,),
+        status=202,
+        query=(SNAPSHOT,),
+        problems=(404, 409),
+        body=actions.Codes,
     ),
     Route(
         function="cancel_snapshot",
         method="POST",
         path="api/snapshots/{id}/cancel",
         about="End all files of a running snapshot early.",
-        answers=(answers.Written,),
+        answers=(answers.Accepted,),
         status=202,
         problems=(404, 409),
     ),
     Route(
-        function="pause_intake",
+        function="retry_snapshot",
         method="POST",
-        path="api/intake/pause",
-        about="Take no new file; what is being worked on goes on.",
-        answers=(answers.Intake,),
+        path="api/snapshots/{id}/retry",
+        about="Drop the failed rows of a snapshot's files again, a hundred files in a call.",
+        answers=(answers.RetriedFiles,),
         status=202,
+        problems=(404,),
+        body=actions.Codes,
     ),
-    Route(
-        function="resume_intake",
-        method="POST",
-        path="api/intake/resume",
-        about="Take new files again.",
-        answers=(answers.Intake,),
-        status=202,
+    *(
+        Route(
+            function=f"{action}_intake",
+            method="POST",
+            path=f"api/intake/{action}",
+            about=about,
+            answers=(answers.Intake,),
+            status=202,
+        )
+        for action, about in (
+            ("pause", "Take no new file until the intake is resumed."),
+            ("resume", "Take new files again."),
+        )
     ),
     Route(
         function="list_batches",

@@ -7,6 +7,11 @@ stops everything.
 
 from domain.service.endpoints import Engine
 
+# What these are about is the deployment, whatever it was asked for.
+DEPLOYMENT_CODES = frozenset({"model_not_found", "DeploymentNotFound", "token_limit_exceeded"})
+# What these are about is what the deployment was asked for.
+OPERATION_CODES = frozenset({"OperationNotSupported"})
+
 # Every batch, of any deployment. Live calls are not stopped by it: what they are refused is their own.
 WHOLE_RESOURCE = "*"
 

@@ -9,14 +9,15 @@ from typing import Any, Literal
 
 import msgspec
 
-from domain.json_depth import TOO_DEEP, is_too_deep
+from domain.bounds import MAX_VALUE_BYTES
+from domain.json_depth import TOO_DEEP, TOO_WIDE, is_too_deep, is_too_wide
 from domain.service.endpoints import BY_URL
 from domain.service.json_flaws import why_invalid
 from domain.service.seen_ids import SeenIds
 
 UTF8_BOM = b"\xef\xbb\xbf"
 OTHER_BOMS = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
-MAX_LINE_BYTES = 64 * 1024 * 1024  # one request with several images as data URIs stays well below
+MAX_LINE_BYTES = MAX_VALUE_BYTES  # one request with several images as data URIs stays well below
 
 
 class _KnownBody(msgspec.Struct):
@@ -64,29 +65,38 @@ def custom_id_of(line: bytes) -> str:
     return _decode_identified(line).custom_id
 
 
-def split_lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
+def split_lines(chunks: Iterable[bytes], most: int = MAX_LINE_BYTES) -> Iterator[bytes]:
     r"""Cut a stream of bytes at `\n`, and nowhere else: JSON strings may hold U+2028.
 
-    Each line comes without its `\n`. A line longer than MAX_LINE_BYTES is cut off there, one byte over the limit,
-    so that memory stays bounded and the reader can tell.
+    Each line comes without its `\n`. A line longer than `most` is cut off there, one byte over the limit, so that memory
+    stays bounded and the reader can tell.
     """
-    tail = b""
+    begun: list[bytes] = []
+    held = 0
     for chunk in chunks:
-        lines = (tail + chunk).split(b"\n") if tail else chunk.split(b"\n")
-        tail = lines.pop()[: MAX_LINE_BYTES + 1]
-        yield from (line[: MAX_LINE_BYTES + 1] for line in lines)
-    if tail:
-        yield tail
+        lines = chunk.split(b"\n")
+        if held <= most:
+            begun.append(lines[0])
+            held += len(lines[0])
+        if len(lines) == 1:
+            continue
+        yield b"".join(begun)[: most + 1]
+        last = lines.pop()
+        del lines[0]
+        yield from lines if len(chunk) <= most else (line[: most + 1] for line in lines)
+        begun, held = [last], len(last)
+    if held:
+        yield b"".join(begun)[: most + 1]
 
 
 class RequestChecker:
     """Checks the lines of one file in their order; remembers what later lines must agree with.
 
-    A line without `model` gets `default_model`. The first good line decides the file's `model` and `url`.
+    A line without `model` gets `default_model`; one of more than `most` bytes is a bad one. The first good line decides the file's `model` and `url`.
     """
 
-    def __init__(self, default_model: str | None) -> None:
-        self._default_model = default_model
+    def __init__(self, default_model: str | None, most: int = MAX_LINE_BYTES) -> None:
+        self._default_model, self._most = default_model, most
         self._seen = SeenIds()
         self._number = 0
         self.model: str | None = None
@@ -112,7 +122,7 @@ class RequestChecker:
             return None
         if found.url != self.url or found.body.model != self.model or is_too_deep(line):
             return None
-        if line[-1:] == b"\r" or len(line) > MAX_LINE_BYTES:
+        if line[-1:] == b"\r" or len(line) > self._most:
             return None
         custom_id = found.custom_id
         if not custom_id or not self._seen.add(custom_id):
@@ -139,8 +149,11 @@ class RequestChecker:
         return Request(self._number, custom_id, sent, changed=len(sent) != len(line) or added)
 
     def _parse(self, text: bytes) -> dict[str, Any]:
-        if len(text) > MAX_LINE_BYTES:
-            raise _BadLineError("line_too_long", f"The line is longer than {MAX_LINE_BYTES:,} bytes.")
+        if len(text) > self._most:
+            message = f"The line is longer than {self._most:,} bytes, which MAX_BYTES_PER_VALUE sets."
+            raise _BadLineError("line_too_long", message)
+        if is_too_wide(text):
+            raise _BadLineError("line_too_long", TOO_WIDE)
         if self._number == 1 and (encoding := OTHER_BOMS.get(text[:2])):
             raise _BadLineError("invalid_encoding", f"The file is {encoding}; save it as UTF-8.")
         if text.startswith(UTF8_BOM):
@@ -170,7 +183,9 @@ class RequestChecker:
             raise _BadLineError("missing_custom_id", "`custom_id` is missing.")
         if not isinstance(custom_id, str) or not custom_id:
             raise _BadLineError(
-                "invalid_request", f"`custom_id` must be a non-empty string, found {_kind(custom_id)}."
+                "invalid_request",
+                f"`custom_id` must be a non-empty string, found {_kind(custom_id)}."
+                + ' Write it in quotes: `"custom_id": "1"`.' * isinstance(custom_id, int),
             )
         return custom_id
 
@@ -187,7 +202,8 @@ class RequestChecker:
         url, body = request.get("url"), request.get("body")
         if not isinstance(url, str) or url not in BY_URL:
             raise _BadLineError(
-                "invalid_url", f"`url` must be one of {', '.join(BY_URL)}, found {_shown(url)}."
+                "invalid_url",
+                f"`url` must be one of {', '.join(BY_URL)}, found {_shown(url)}.{_meant_url(url)}",
             )
         if not isinstance(body, dict):
             raise _BadLineError("invalid_request", f"`body` must be a JSON object, found {_kind(body)}.")
@@ -219,6 +235,19 @@ class RequestChecker:
             )
         body["model"] = self._default_model
         return True
+
+
+def _meant_url(url: object) -> str:
+    """Name the url that an address ends with: batches take the path alone."""
+    if not isinstance(url, str):
+        return ""
+    path = url.partition("?")[0].rstrip("/")
+    meant = next((known for known in BY_URL if path.endswith(known)), None)
+    return (
+        f" Write `{meant}`, without an address, a deployment or a version: `model` names the deployment."
+        if meant
+        else ""
+    )
 
 
 class _BadLineError(Exception):

@@ -7,6 +7,7 @@ import msgspec
 
 from domain.errors import RowTemplateError
 from domain.templates.fields import MAX_IMAGE_CHARS, FieldTemplate
+from domain.templates.functions import TooMuchWorkError, Work
 
 ROLES = ("system", "developer", "user", "assistant", "tool", "function")
 # Other words for who speaks, where data sets say `from` and `value`.
@@ -17,6 +18,9 @@ _SPEAKERS = {
     "bot": "assistant",
     "model": "assistant",
 }
+
+# Each is looked at for nulls.
+VALUE_COST = 64
 
 _decode = msgspec.json.Decoder().decode
 _encode = msgspec.json.Encoder(decimal_format="number").encode
@@ -29,11 +33,16 @@ class ConversationTemplate(FieldTemplate):
         super().__init__(path, source, MAX_IMAGE_CHARS)
         self.parts = None  # its value has to be looked at
 
-    def encoded(self, values: Mapping[str, Any]) -> bytes:
+    def encoded(self, values: Mapping[str, Any], work: Work | None = None) -> bytes:
         """Give the messages of a row as JSON. Raises RowTemplateError (`bad_conversation`) for what are none."""
-        text = self.render(values)
+        work = work or Work(self.most_work)
+        text = self.render(values, work)
         try:
+            # What it may become, before it does.
+            work.charge(VALUE_COST * (text.count(",") + text.count("[") + text.count("{")))
             turns = _decode(text) if text.strip() else None
+        except TooMuchWorkError as error:
+            raise self._bad("has more values than one row may have") from error
         except (msgspec.DecodeError, RecursionError) as error:
             raise self._bad("is neither a list of messages nor the JSON of one") from error
         if not isinstance(turns, list) or not turns:

@@ -36,6 +36,7 @@ OnInvalidOutput = Literal["ask_again", "retry", "fail"]
 OutputFormat = Literal["jsonl", "parquet", "csv", "xlsx"]
 Extra = Literal["error", "usage", "cost"]
 FailedRows = Literal["file", "inline"]
+Per = Literal["file", "folder"]
 Role = Literal["system", "developer", "user", "assistant"]
 
 SHORT_NAMES: dict[str, Url] = {task: endpoint.urls[0] for task, endpoint in ENDPOINTS.items()}
@@ -84,6 +85,13 @@ class Output(msgspec.Struct, frozen=True, kw_only=True):
         FailedRows,
         Meta(
             description="Failed rows are in the error file alone, or in their places among the results too."
+        ),
+    ] = "file"
+    per: Annotated[
+        Per,
+        Meta(
+            description="`folder`: when a snapshot ends, the results of its files in the folder of the job spec and below are also "
+            "written as one file."
         ),
     ] = "file"
 
@@ -410,6 +418,7 @@ def _output(top: Section) -> Output:
         columns=_columns(section),
         extra=_extra(section),
         failed=section.choice("failed", get_args(FailedRows), "file"),
+        per=section.choice("per", get_args(Per), "file"),
     )
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from domain.errors import RowTemplateError
 from domain.templates.fields import MAX_IMAGE_CHARS, Column, FieldTemplate
+from domain.templates.functions import Work
 from domain.templates.row_text import text_of
 
 MAX_SHOWN_CHARS = 60
@@ -22,12 +23,12 @@ class PictureTemplate(FieldTemplate):
         self._column = parts[0].name if len(parts) == 1 and isinstance(parts[0], Column) else None
         self.parts = None  # it has to be looked at as a whole
 
-    def render(self, values: Mapping[str, Any]) -> str:
+    def render(self, values: Mapping[str, Any], work: Work | None = None) -> str:
         """Give the address for a row. Raises RowTemplateError, for a missing picture as well."""
         value = values.get(self._column) if self._column is not None else None
         if isinstance(value, Mapping):
             return self._address(text_of(_of_struct(value)))
-        return self._address(super().render(values))
+        return self._address(super().render(values, work))
 
     def _address(self, text: str) -> str:
         bare = text.strip()

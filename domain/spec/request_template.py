@@ -14,6 +14,7 @@ from domain.spec.job_spec import JobSpec, Message, Part
 from domain.spec.pictures import PictureTemplate
 from domain.spec.text_column import DEFAULT_NAMES, text_column
 from domain.templates.fields import MAX_TEXT_CHARS, Column, FieldTemplate
+from domain.templates.functions import Work
 from domain.templates.row_text import text_of
 
 MAX_ROWS_TO_LOOK_AT = 100
@@ -42,11 +43,17 @@ class RequestTemplate:
         self._templates: list[tuple[int, FieldTemplate]] = []
         for piece in _pieces(spec):
             self._add(piece)
+        self._most_work = max((field.most_work for field in self._fields), default=0)
         constant = sum(map(len, self._line))
         may_be_empty = not spec.target.takes_empty_text and all(
             isinstance(part, Column) or not part for field in self._fields for part in field.parts or ()
         )
         self._empty_bytes = constant if may_be_empty else -1
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it only puts texts and columns together."""
+        return not self._templates
 
     @property
     def columns_used(self) -> frozenset[str] | None:
@@ -64,18 +71,26 @@ class RequestTemplate:
         number = b"%d" % row_number
         line[NUMBER] = number
         try:
+            size = 0
             for index, column in self._columns:
                 value = values[column]
-                line[index] = _encode(value if type(value) is str else text_of(value))[1:-1]
+                line[index] = piece = _encode(value if type(value) is str else text_of(value))[1:-1]
+                size += len(piece)
+                if size > MAX_LINE_BYTES:  # a template may name a long text a thousand times
+                    self._check_sizes(values, size)
+            work = Work(self._most_work) if self._templates else None
             for index, template in self._templates:
-                line[index] = template.encoded(values)
+                line[index] = piece = template.encoded(values, work)
+                size += len(piece)
+                if size > MAX_LINE_BYTES:
+                    self._check_sizes(values, size)
         except RowTemplateError:
             raise
         except (LookupError, TypeError, ValueError, RecursionError) as error:
             raise self._reason(values) from error
         joined = b"".join(line)
         if len(joined) > MAX_TEXT_CHARS:
-            self._check_sizes(values, joined)
+            self._check_sizes(values, len(joined))
         if len(joined) - len(number) == self._empty_bytes:
             raise RowTemplateError(
                 "input: the text is empty, and the service embeds no empty text", code="empty_input"
@@ -98,9 +113,10 @@ class RequestTemplate:
 
     def _reason(self, values: Mapping[str, Any]) -> RowTemplateError:
         """Find out which text could not be made, by making each with care."""
+        work = Work(self._most_work)
         for field in self._fields:
             try:
-                field.encoded(values)
+                field.encoded(values, work)
             except RowTemplateError as error:
                 return error
             except ValueError:
@@ -109,10 +125,12 @@ class RequestTemplate:
                 )
         return RowTemplateError("The row cannot be written as a request.")
 
-    def _check_sizes(self, values: Mapping[str, Any], line: bytes) -> None:
+    def _check_sizes(self, values: Mapping[str, Any], size: int) -> None:
+        """Raise RowTemplateError where the row, or a text of it, is too long."""
+        work = Work(self._most_work)
         for field in self._fields:
-            field.render(values)
-        if len(line) > MAX_LINE_BYTES:
+            field.render(values, work)
+        if size > MAX_LINE_BYTES:
             raise RowTemplateError(
                 f"The request has more than {MAX_LINE_BYTES:,} bytes.", code="row_too_long"
             )

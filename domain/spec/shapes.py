@@ -7,6 +7,8 @@ requests in other words, answers, conversations, records beside a data set, or d
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from domain.spec.suggestions import reach, text_of, user_message
+
 Values = Mapping[str, Any]
 
 LOOKED_AT = 100  # rows
@@ -143,7 +145,8 @@ _ANSWERS: tuple[tuple[frozenset[str], str], ...] = (
     ),
     (frozenset({"schema_version", "pipeline_version"}), "the metadata of this pipeline"),
     (frozenset({"snapshot_id", "files", "done", "tally"}), "a snapshot's report of this pipeline"),
-    (frozenset({"name", "mistakes", "files"}), "this pipeline's note about a job spec"),
+    (frozenset({"job_spec", "mistakes", "files"}), "this pipeline's note about a job spec"),
+    (frozenset({"snapshot", "files_rejected", "files"}), "this pipeline's note about rejected files"),
     (frozenset({"custom_id", "response"}), "the answers of a batch"),
     (frozenset({"custom_id", "result"}), "the answers of a batch"),
     (frozenset({"custom_id", "error"}), "the errors of a batch"),
@@ -173,11 +176,11 @@ def _chat(values: Values) -> Shape | None:
     column = next((name for name in values if _is_conversation(values[name])), None)
     if column is None:
         return None
-    reach = column if column.isidentifier() else f"row['{column}']"
+    where = column if column.isidentifier() else reach(column)
     return Shape(
         "chat_data",
         f"The rows hold whole conversations, in `{column}`. To send them as they are, write a job spec "
-        f'(`_batch.yaml`) with `messages: "{{{{ {reach} }}}}"`; to send a part of them, name it in a template.',
+        f"(`_batch.yaml`) with `messages: {text_of(where)}`; to send a part of them, name it in a template.",
     )
 
 
@@ -198,6 +201,39 @@ def _is_conversation(value: object) -> bool:
 _TURNS = (("role", "content"), ("role", "parts"), ("from", "value"), ("speaker", "text"))
 
 
+def _preferences(values: Values) -> Shape | None:
+    """Recognise pairs of answers to choose from, as training data have them."""
+    pair = next((pair for pair in _PAIRS if set(pair) <= values.keys()), None)
+    asked = next((name for name in ("prompt", "input", "question") if name in values), None)
+    if pair is None or asked is None:
+        return None
+    is_text = isinstance(values.get(asked), str)
+    line = user_message(reach(asked)) if is_text else f"messages: {text_of(f'{asked}.messages')}"
+    return Shape(
+        "chat_data",
+        f"The rows are training data: each has a preferred answer and another one ({_named(pair)}). To have what is asked answered anew, write a "
+        f"job spec (`_batch.yaml`) with `{line}`.",
+    )
+
+
+_PAIRS = (("chosen", "rejected"), ("preferred_output", "non_preferred_output"))
+
+
+def _service_error(values: Values) -> Shape | None:
+    """Recognise the error message of a service, saved in place of what was asked for."""
+    error = values.get("error")
+    is_of_batch = not {"custom_id", "key", "recordId"}.isdisjoint(values)
+    if not isinstance(error, Mapping) or "message" not in error or len(values) > _FEW_KEYS or is_of_batch:
+        return None
+    said = str(error["message"])[:200]
+    return Shape(
+        "not_rows", f"The file is an error message of a service ({said!r}), saved in place of the data."
+    )
+
+
+_FEW_KEYS = 3
+
+
 def _instructions(values: Values) -> Shape | None:
     """Recognise rows whose text is only half of what is asked: instructions lie in a column of their own."""
     named = [name for name in values if name.strip().casefold() in _INSTRUCTIONS]
@@ -208,7 +244,7 @@ def _instructions(values: Values) -> Shape | None:
         "no_text_column",
         f"The rows have instructions in `{named[0]}` beside `{others[0]}`: to send one without the other would be a guess. "
         "Say in a job spec (`_batch.yaml`) how they become a request: `messages: [{role: system, content: "
-        f'"{{{{ row["{named[0]}"] }}}}"}}, {{role: user, content: "{{{{ row["{others[0]}"] }}}}"}}]`.',
+        f"{text_of(reach(named[0]))}}}, {{role: user, content: {text_of(reach(others[0]))}}}]`.",
     )
 
 
@@ -263,7 +299,7 @@ _SIDE_FILES: tuple[tuple[frozenset[str], str], ...] = (
 
 
 def _of_document(values: Values) -> Shape | None:
-    for recognise in (_geojson, _columns_of_pandas, _split, _lists_of_columns, _rows_within):
+    for recognise in (_service_error, _geojson, _columns_of_pandas, _split, _lists_of_columns, _rows_within):
         if shape := recognise(values):
             return shape
     return None
@@ -354,6 +390,7 @@ _OF_ROWS: tuple[Callable[[Values], Shape | None], ...] = (
     _answer,
     _other_request,
     _incomplete_request,
+    _preferences,
     _chat,
     _turn,
     _bulk,

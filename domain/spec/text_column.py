@@ -10,8 +10,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from enum import IntEnum
 from typing import Any
 
-from domain.errors import InputFileError
+from domain.errors import InputFileError, RowTemplateError
 from domain.spec.shapes import shape_of
+from domain.spec.suggestions import reach, user_message
 from domain.templates.fields import column_list
 
 DEFAULT_NAMES = ("text", "prompt", "input")
@@ -75,11 +76,35 @@ def text_column(
     if len(named) == 1:
         return _holding_texts(named[0], rows)
     if named:
-        raise _undecided(f"{len(named)} columns hold texts by their names ({', '.join(named)})", columns)
+        raise _undecided(
+            f"{len(named)} columns hold texts by their names ({', '.join(named)})", columns, named[:1]
+        )
     column = _only_column_of_texts(columns, rows, names, is_document=is_document)
     if may_lack_header and not has_header(columns, rows) and kind_of(column) is Kind.TEXT:
         raise no_header(columns)
     return column
+
+
+def refuse_nothing(text: object) -> None:
+    """Refuse a row whose text is nothing to ask about, where no template says that it is sent all the same.
+
+    Raises RowTemplateError (`empty_input`).
+    """
+    if text is None or (isinstance(text, str) and (not text.strip() or text.strip() in _NOTHING)):
+        shown = f"is {text.strip()!r}, as tools write where a value is missing" if text else "is empty"
+        message = (
+            f"The text {shown}: nothing is sent. A job spec with `messages` or `input` sends it as it is."
+        )
+        raise RowTemplateError(message, code="empty_input")
+
+
+# As spreadsheets, databases and pandas write what is not there.
+_NOTHING = frozenset(
+    {
+        "#N/A", "#N/A N/A", "#NA", "#REF!", "#VALUE!", "#DIV/0!", "#NAME?", "#NULL!", "#NUM!", "-nan", "nan", "NaN", "<NA>", "N/A",
+        "n/a", "NA", "NULL", "null", "None", "\\N", "NaT",
+    }
+)  # fmt: skip
 
 
 def has_header(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> bool:
@@ -126,8 +151,7 @@ def _holding_texts(column: str, rows: Sequence[Mapping[str, Any]]) -> str:
     if any(isinstance(row.get(column), (Mapping, list, tuple)) for row in rows):
         message = (
             f"`{column}` holds objects or lists, not texts. Say in a job spec (`_batch.yaml`) what of it is to be sent, "
-            'such as `messages: [{role: user, content: "{{ '
-            f'row["{column}"] | tojson }}}}"}}]`.'
+            f"such as `{user_message(reach(column) + ' | tojson')}`."
         )
         raise InputFileError(message, code="no_text_column")
     return column
@@ -141,30 +165,46 @@ def _only_column_of_texts(
     words = [column for column, kind in kinds.items() if kind is Kind.WORD]
     structures = [column for column, kind in kinds.items() if kind is Kind.STRUCTURE]
     found = texts or words
+    likely = found[:1] or _text_within(structures, rows) or list(columns[:1]) or ["comment"]
+
+    def undecided(what: str, beginning: str = "") -> InputFileError:
+        return _undecided(what, columns, likely, beginning)
+
     if len(found) == 1 and found[0] != "custom_id" and "custom_id" in columns:
-        raise _undecided(f"`{found[0]}` holds texts, but `custom_id` is a key of batch requests", columns)
+        raise undecided(f"`{found[0]}` holds texts, but `custom_id` is a key of batch requests")
     if len(found) == 1 and structures:
-        raise _undecided(
-            f"`{found[0]}` holds texts, but {', '.join(structures)} hold objects, lists or data", columns
-        )
+        raise undecided(f"`{found[0]}` holds texts, but {', '.join(structures)} hold objects, lists or data")
     if len(found) == 1 and is_document:
-        raise _undecided("the file is a single object, as settings and side files are", columns)
+        raise undecided("the file is a single object, as settings and side files are")
     if len(found) == 1:
         return found[0]
     none = "no column holds texts: there are numbers, ids, labels or objects only"
-    raise _undecided(
+    raise undecided(
         f"{len(found)} columns hold texts ({', '.join(found)})" if found else none,
-        columns,
         f"None is named {' or '.join(f'`{name}`' for name in names)}, and ",
     )
 
 
-def _undecided(found: str, columns: Sequence[str], beginning: str = "") -> InputFileError:
-    column = columns[0] if columns else "comment"
+def _text_within(structures: Iterable[str], rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Give the way to the first text in the objects of a column; empty where there is none."""
+    for column in structures:
+        for row in rows:
+            value = row.get(column)
+            if isinstance(value, Mapping):
+                texts = [name for name, part in value.items() if kind_of(part) is Kind.TEXT]
+                if texts:
+                    return [column, texts[0]]
+    return []
+
+
+def _undecided(
+    found: str, columns: Sequence[str], likely: Sequence[str], beginning: str = ""
+) -> InputFileError:
+    """Give the refusal; `likely` is the way to what is most likely the text."""
     return InputFileError(
         f"Which column is the text? {beginning}{found}. Nothing is sent on a guess: name it in a job spec "
-        f"(`_batch.yaml`) in its folder, such as `messages: [{{role: user, content: "
-        f"\"{{{{ row['{column}'] }}}}\"}}]`, or call the column `text`. {column_list(columns)}",
+        f"(`_batch.yaml`) in its folder, such as `{user_message(reach(*likely))}`, or call the column `text`. "
+        f"{column_list(columns)}",
         code="no_text_column",
     )
 

@@ -6,6 +6,7 @@ together, with the same text as Jinja would give.
 
 import difflib
 from collections.abc import Mapping, Sequence
+from itertools import islice
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import msgspec
@@ -16,11 +17,16 @@ from domain.templates.row_text import text_of
 if TYPE_CHECKING:
     from jinja2 import nodes
 
+    from domain.templates.functions import Work
+
 MAX_TEXT_CHARS = 1024 * 1024
 MAX_IMAGE_CHARS = 32 * 1024 * 1024  # the service takes images of 20 MB; base64 makes them a third longer
-WORK = 16 * 1024 * 1024  # what one text may cost beside reading and writing it once, in the units of Work
+# What one row may cost beside reading and writing its longest text once, in the units of Work: a fraction of a second.
+WORK = 16 * 1024 * 1024
+MAX_NAMES_LOOKED_AT = 200  # for one that was meant
 MAX_SHOWN_COLUMNS = 20
 MAX_SHOWN_CHARS = 300
+MAX_NAME_CHARS = 200
 
 _encode = msgspec.json.Encoder().encode
 
@@ -51,10 +57,15 @@ class FieldTemplate:
         self.columns = _columns_named(tree)
         self._template = sandbox.compiled(tree)
 
-    def render(self, values: Mapping[str, Any]) -> str:
-        """Give the text for a row: column -> value. Raises RowTemplateError."""
+    @property
+    def most_work(self) -> int:
+        """What a row may cost that this is the longest text of."""
+        return WORK + 2 * self._limit_chars
+
+    def render(self, values: Mapping[str, Any], work: "Work | None" = None) -> str:
+        """Give the text for a row: column -> value. `work` is what the row may still cost. Raises RowTemplateError."""
         sandbox, made, size = self._sandbox, [], 0
-        work = sandbox.Work(WORK + 2 * self._limit_chars)
+        work = work or sandbox.Work(self.most_work)
         try:
             for piece in sandbox.pieces(self._template, values, work):
                 made.append(piece)
@@ -68,17 +79,19 @@ class FieldTemplate:
             self._fail(self._about(sandbox.reason_of(error), values))
         return "".join(made)
 
-    def encoded(self, values: Mapping[str, Any]) -> bytes:
+    def encoded(self, values: Mapping[str, Any], work: "Work | None" = None) -> bytes:
         """Give the text for a row as the inside of a JSON string. Raises like `render`."""
-        return _encode(self.render(values))[1:-1]
+        return _encode(self.render(values, work))[1:-1]
 
     def missing(self, name: str, values: Mapping[str, Any]) -> RowTemplateError:
         """Say that a row has no such column, and which it has."""
-        columns = list(values)
+        columns = [column[:MAX_NAME_CHARS] for column in islice(values, MAX_NAMES_LOOKED_AT)]
+        name = name[:MAX_NAME_CHARS]
         near = difflib.get_close_matches(name, columns, 1)
         hint = f" Did you mean {near[0]!r}?" if near else ""
         return RowTemplateError(
-            f"{self.path}: no column named {name!r}.{hint} {column_list(columns)}", code="missing_column"
+            f"{self.path}: no column named {name!r}.{hint} {column_list(columns, len(values))}",
+            code="missing_column",
         )
 
     def _about(self, reason: str, values: Mapping[str, Any]) -> str:
@@ -115,11 +128,12 @@ def is_one_value(source: str) -> bool:
     return len(found) == 1 and not isinstance(found[0], (nodes.TemplateData, nodes.Const))
 
 
-def column_list(columns: Sequence[str]) -> str:
-    """Name the columns that there are, the first ones of many."""
+def column_list(columns: Sequence[str], count: int | None = None) -> str:
+    """Name the columns that there are, the first ones of many; `count` is how many there are where not all are given."""
+    count = len(columns) if count is None else count
     if not columns:
         return "There are no columns."
-    more = f" and {len(columns) - MAX_SHOWN_COLUMNS} more" if len(columns) > MAX_SHOWN_COLUMNS else ""
+    more = f" and {count - MAX_SHOWN_COLUMNS} more" if count > MAX_SHOWN_COLUMNS else ""
     return f"Columns: {', '.join(columns[:MAX_SHOWN_COLUMNS])}{more}."
 
 

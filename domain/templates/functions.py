@@ -4,8 +4,9 @@ Nothing here makes a text much longer than what it was given without having been
 template can neither hang nor eat memory. Nothing reaches further than the values it is handed.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from decimal import Decimal
+from itertools import chain
 from typing import Any
 
 from domain.templates.row_text import json_text, text_of
@@ -18,8 +19,17 @@ PIECE_COST = 64  # bytes that an entry of a new list takes beside its characters
 TRUNCATE_LEEWAY = 5  # Jinja's own: a text this little too long is left whole
 
 
-# A step of a loop of ours is worth so many characters that Python moves.
+# So many characters that Python moves take as long as a step of a loop of ours, a change of a letter, an entry of a list that is
+# looked at, a call, the start of a loop.
 STRIP_COST = 10
+LETTER_COST = 3
+ENTRY_COST = 32
+CALL_COST = 100
+LOOP_COST = 200
+
+# Of shorter texts Python compares a searched text with each place (fastsearch.h, 3.10 and later); of longer ones it does not.
+SHORT_CHARS = 30_000
+COMPARED_AT_ONCE = 16  # characters that are compared while one is moved
 
 
 class TooMuchWorkError(Exception):
@@ -41,15 +51,31 @@ class Work:
             raise TooMuchWorkError
 
 
-def size_of(value: object) -> int:
-    """Count the characters and entries in a value, however deep."""
+def charge_size(work: Work, value: object) -> int:
+    """Pay for the characters and entries in a value, however deep, while they are counted; gives what was paid."""
     if isinstance(value, (str, bytes)):
-        return len(value)
+        cost = 1 + len(value)
+        work.charge(cost)
+        return cost
+    cost = ENTRY_COST
+    entries: Iterable[object] = ()
     if isinstance(value, dict):
-        return 1 + sum(size_of(key) + size_of(item) for key, item in value.items())
-    if isinstance(value, (list, tuple)):
-        return 1 + sum(map(size_of, value))
-    return 1
+        cost += 2 * ENTRY_COST * len(value)
+        entries = chain.from_iterable(value.items())
+    elif isinstance(value, (list, tuple)):
+        cost += ENTRY_COST * len(value)
+        entries = value
+    work.charge(cost)
+    for entry in entries:
+        cost += charge_size(work, entry)
+    return cost
+
+
+def charge_search(work: Work, text: str, searched: str) -> None:
+    """Pay for looking for a text in another one."""
+    work.charge(len(text) + len(searched))
+    if len(text) < SHORT_CHARS:
+        work.charge(max(0, len(text) - len(searched)) * len(searched) // COMPARED_AT_ONCE)
 
 
 def kind_of(value: object) -> str:
@@ -81,20 +107,27 @@ def _object(value: object) -> dict[object, object]:
 # --- texts ------------------------------------------------------------------------------------------------------------
 
 
+def _letters(work: Work, value: object) -> str:
+    """Give a text whose every letter is going to be changed."""
+    text = _text(work, value)
+    work.charge(LETTER_COST * len(text))
+    return text
+
+
 def _upper(work: Work, value: object) -> str:
-    return _text(work, value).upper()
+    return _letters(work, value).upper()
 
 
 def _lower(work: Work, value: object) -> str:
-    return _text(work, value).lower()
+    return _letters(work, value).lower()
 
 
 def _title(work: Work, value: object) -> str:
-    return _text(work, value).title()
+    return _letters(work, value).title()
 
 
 def _capitalize(work: Work, value: object) -> str:
-    return _text(work, value).capitalize()
+    return _letters(work, value).capitalize()
 
 
 def _trim(work: Work, value: object, chars: str | None = None) -> str:
@@ -126,23 +159,31 @@ def _stripped(work: Work, value: object, chars: str | None, *, left: bool, right
 
 
 def _startswith(work: Work, value: object, start: str) -> bool:
+    charge_size(work, start)
     return _text(work, value).startswith(start)
 
 
 def _endswith(work: Work, value: object, end: str) -> bool:
+    charge_size(work, end)
     return _text(work, value).endswith(end)
 
 
 def _replace(work: Work, value: object, old: object, new: object, count: int = -1) -> str:
     text, old_text, new_text = _text(work, value), _text(work, old), _text(work, new)
-    work.charge(text.count(old_text) * len(new_text))
+    for _ in range(2):  # they are counted first
+        charge_search(work, text, old_text)
+    found = text.count(old_text)
+    work.charge(found * (len(new_text) + STRIP_COST))
     return text.replace(old_text, new_text, count)
 
 
 def _split(work: Work, value: object, sep: str | None = None, maxsplit: int = MAX_PIECES) -> list[str]:
     cuts = maxsplit if 0 <= maxsplit < MAX_PIECES else MAX_PIECES
     work.charge(PIECE_COST)
-    pieces = _text(work, value).split(sep, cuts)
+    text = _text(work, value)
+    if isinstance(sep, str):
+        charge_search(work, text, sep)
+    pieces = text.split(sep, cuts)
     if len(pieces) > MAX_PIECES:
         raise ValueError(f"the text falls into more than {MAX_PIECES:,} pieces")
     work.charge(PIECE_COST * len(pieces))
@@ -175,7 +216,7 @@ def _concat(work: Work, *values: object) -> str:
 
 
 def _tojson(work: Work, value: object) -> str:
-    work.charge(6 * size_of(value))  # a control character takes six in JSON
+    work.charge(5 * charge_size(work, value))  # a control character takes six in JSON
     return json_text(value)
 
 
@@ -233,7 +274,8 @@ def _last(_: Work, value: object) -> object:
     return _sequence(value)[-1]
 
 
-def _get(_: Work, value: object, key: object, default: object = None) -> object:
+def _get(work: Work, value: object, key: object, default: object = None) -> object:
+    charge_size(work, key)
     return _object(value).get(key, default)
 
 
@@ -255,6 +297,7 @@ def _items(work: Work, value: object) -> list[tuple[object, object]]:
 def _map(work: Work, value: object, attribute: str) -> list[object]:
     entries = _sequence(value)
     work.charge(PIECE_COST * len(entries))
+    charge_size(work, attribute)
     if any(attribute not in _object(entry) for entry in entries):
         raise LookupError(f"an entry has no {attribute!r}")
     return [entry[attribute] for entry in entries]
@@ -269,6 +312,7 @@ def _default(_: Work, value: object, default: object = "", boolean: bool = False
 
 def _each(work: Work, value: object, weight: int) -> Iterator[object]:
     """Go through a list, text, range or the keys of an object, paying for each turn of the loop."""
+    work.charge(LOOP_COST)
     for item in value if isinstance(value, (range, dict)) else _sequence(value):
         work.charge(weight)
         yield item
@@ -283,8 +327,12 @@ def _slice(work: Work, value: object, start: int | None, stop: int | None, step:
 def _compare(work: Work, left: object, *steps: object) -> bool:
     """Compare values in a chain: `a < b <= c`. `steps` are operator, value, operator, value ..."""
     for operator, right in zip(steps[::2], steps[1::2], strict=True):
-        turns = len(right) if isinstance(right, (list, tuple)) else 1
-        work.charge(size_of(right) + size_of(left) * turns)
+        if isinstance(left, str) and isinstance(right, str) and str(operator).endswith("in"):
+            charge_search(work, right, left)
+        else:
+            turns = len(right) if isinstance(right, (list, tuple)) else 1
+            charge_size(work, right)
+            work.charge(charge_size(work, left) * turns)
         if not _COMPARISONS[str(operator)](left, right):
             return False
         left = right

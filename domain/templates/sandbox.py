@@ -15,12 +15,23 @@ from jinja2.runtime import Context, LoopContext, Undefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.utils import missing
 
-from domain.templates.functions import FUNCTIONS, METHODS, OPERATIONS, TESTS, TooMuchWorkError, Work, kind_of
+from domain.templates.functions import (
+    CALL_COST,
+    ENTRY_COST,
+    FUNCTIONS,
+    METHODS,
+    OPERATIONS,
+    TESTS,
+    TooMuchWorkError,
+    Work,
+    kind_of,
+)
 from domain.templates.row_text import text_of
 from domain.templates.syntax import METHOD, TemplateMistakeError, translate
 
 MAX_SOURCE_CHARS = 100_000
 MAX_NUMBER_BITS = 1024
+SHOWN_CHARS = 100
 WORK = " work"  # under which name the budget travels; not one that a template can write
 _LOOP = ("depth", "depth0", "first", "index", "index0", "last", "length", "revindex", "revindex0")
 _NUMBERS = (int, float, Decimal)
@@ -75,8 +86,9 @@ class _Environment(ImmutableSandboxedEnvironment):
                 return _unless_nan(obj[argument])
             except (LookupError, TypeError):
                 pass
-        hint = None if isinstance(obj, Columns) else f"{kind_of(obj)} has no {argument!r}"
-        return self.undefined(hint=hint, obj=obj, name=argument)
+        shown = argument[:SHOWN_CHARS] if isinstance(argument, str) else argument
+        hint = None if isinstance(obj, Columns) else f"{kind_of(obj)} has no {shown!r}"
+        return self.undefined(hint=hint, obj=obj, name=shown)
 
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
         for value in (left, right):
@@ -117,7 +129,9 @@ def _paid(function: Callable[..., object]) -> Callable[..., object]:
         for argument in (*arguments, *named.values()):
             if isinstance(argument, Undefined):
                 str(argument)
-        return function(context.parent[WORK], value, *arguments, **named)
+        work: Work = context.parent[WORK]
+        work.charge(CALL_COST)
+        return function(work, value, *arguments, **named)
 
     return call
 
@@ -190,7 +204,8 @@ def _unless_nan(value: Any) -> Any:
 
 
 def pieces(template: Template, values: Mapping[str, Any], work: Work) -> Iterator[str]:
-    """Run a template over a row, giving its text piece by piece. Raises one of FAILURES."""
+    """Give what runs a template over a row, its text piece by piece. Raises one of FAILURES."""
+    work.charge(ENTRY_COST * len(values))
     if [None for value in values.values() if type(value) is float and value != value]:  # noqa: PLR0124 - NaN
         values = {name: _unless_nan(value) for name, value in values.items()}
     variables = {**values, "row": Columns(values), WORK: work}

@@ -16,7 +16,7 @@ from domain.templates.functions import FUNCTIONS, METHODS, OPERATIONS, TESTS, Wo
 
 MAX_NODES = 5_000
 MAX_DEPTH = 60
-NODE_COST = 16  # what one step of a loop's body takes, in the units of Work
+NODE_COST = 40  # what one step of a loop's body takes, in the units of Work
 METHOD = "method "  # before the name under which a method is registered
 
 _SPECIAL_NAMES = ("self", "super", "caller")  # Jinja would put something of its own behind them

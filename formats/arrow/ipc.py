@@ -6,7 +6,9 @@ import pyarrow as pa
 import pyarrow.types as kinds
 
 from domain.errors import InputFileError
+from formats.allowance import Allowance
 from formats.arrow.files import RangeFile, unreadable
+from formats.arrow.message_watch import MessageWatch
 from formats.source import Source
 
 FILE_MAGIC = b"ARROW1"
@@ -20,8 +22,8 @@ class ArrowFile:
     what, code = "Arrow", "bad_arrow"
     intervals: frozenset[str] = frozenset()  # have a type of their own here
 
-    def __init__(self, source: Source) -> None:
-        self.range_file = RangeFile(source)
+    def __init__(self, source: Source, allowance: Allowance) -> None:
+        self.range_file = RangeFile(source, allowance)
         magic = self.range_file.read(len(FILE_MAGIC))
         if magic.startswith(FEATHER_1_MAGIC):
             raise InputFileError("The file is Feather version 1; write it as version 2.", code=self.code)
@@ -34,6 +36,7 @@ class ArrowFile:
             opened = pa.ipc.open_stream if self.is_stream else pa.ipc.open_file
             self._reader = opened(self.range_file, options=options)
             self.schema: pa.Schema = self._reader.schema
+        self.range_file.watch = MessageWatch(allowance, is_stream=self.is_stream).saw
 
     def _demand_an_end(self, size: int) -> None:
         """Refuse a stream without its end mark: cut off between two batches it would look whole."""

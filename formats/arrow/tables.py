@@ -7,6 +7,7 @@ from typing import Protocol
 import pyarrow as pa
 
 from domain.errors import InputFileError
+from formats.allowance import Allowance
 from formats.arrow.files import RangeFile, unreadable
 from formats.arrow.ipc import ArrowFile
 from formats.arrow.parquet import ParquetFile
@@ -32,24 +33,36 @@ class BatchFile(Protocol):
         """Give all rows of some columns."""
 
 
-def open_batches(source: Source, file_format: Format, wanted: frozenset[str] | None = None) -> BatchFile:
-    """Open a typed file, to read all or the wanted columns. Raises InputFileError."""
-    return ParquetFile(source, wanted) if file_format is Format.PARQUET else ArrowFile(source)
+def open_batches(
+    source: Source,
+    file_format: Format,
+    wanted: frozenset[str] | None = None,
+    allowance: Allowance | None = None,
+) -> BatchFile:
+    """Open a typed file, to read all or the wanted columns. Raises InputFileError; what the allowance raises, later as well."""
+    allowance = allowance or Allowance()
+    is_parquet = file_format is Format.PARQUET
+    return ParquetFile(source, allowance, wanted) if is_parquet else ArrowFile(source, allowance)
 
 
-def open_typed(file: BatchFile, wanted: frozenset[str] | None) -> Opened:
+def open_typed(file: BatchFile, wanted: frozenset[str] | None, allowance: Allowance) -> Opened:
     """Give columns, rows and types. Raises InputFileError, while the rows are gone through as well."""
     with unreadable(file.range_file, file.what, file.code):
         columns = checked_names(file.schema.names)
         stored = dict(zip(columns, file.schema.types, strict=True))
         chosen = [name for name in columns if wanted is None or name in wanted]
-        reader = BatchReader(chosen, [stored[name] for name in chosen], file.intervals)
+        most = allowance.bounds.value_bytes
+        reader = BatchReader(chosen, [stored[name] for name in chosen], file.intervals, most)
         types = stored | dict.fromkeys(file.intervals.intersection(columns), pa.string())
-    return columns, _rows(file, chosen, reader), types
+    return columns, _rows(file, chosen, reader, allowance), types
 
 
-def _rows(file: BatchFile, chosen: list[str], reader: BatchReader) -> Iterator[Row | BadRow]:
+def _rows(
+    file: BatchFile, chosen: list[str], reader: BatchReader, allowance: Allowance
+) -> Iterator[Row | BadRow]:
     for first, batch in numbered_batches(file, chosen):
+        allowance.check_rows(first + batch.num_rows)
+        allowance.take(batch.nbytes)
         yield from reader.rows(batch, first)
 
 

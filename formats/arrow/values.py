@@ -14,9 +14,12 @@ import msgspec
 import pyarrow as pa
 import pyarrow.types as kinds
 
+from domain.bounds import MAX_VALUE_BYTES, too_long
+from formats.arrow.sizes import expanded_bytes
 from formats.rows import SHOWN_CHARACTERS, BadRow, Row
 
 ROWS_AT_ONCE = 1024
+VALUES_BYTES = 64 * 1024 * 1024  # of the rows that are taken at once, as far as they are more than one
 _MICROS = len("2020-01-01 00:00:00.000000")
 
 _ERRORS = (pa.ArrowException, ValueError, ArithmeticError, TypeError, RecursionError)
@@ -37,8 +40,14 @@ _PLAIN = (
 class BatchReader:
     """Turns batches of one schema into rows."""
 
-    def __init__(self, names: list[str], types: list[pa.DataType], intervals: Collection[str] = ()) -> None:
-        self._names = names
+    def __init__(
+        self,
+        names: list[str],
+        types: list[pa.DataType],
+        intervals: Collection[str] = (),
+        most: int = MAX_VALUE_BYTES,
+    ) -> None:
+        self._names, self._most = names, most
         self._columns = [
             _intervals if name in intervals else column_reader(kind)
             for name, kind in zip(names, types, strict=True)
@@ -47,14 +56,25 @@ class BatchReader:
     def rows(self, batch: pa.RecordBatch, first: int) -> Iterator[Row | BadRow]:
         """Give the rows of a batch, numbered from `first`. A value that Python cannot hold makes its row a bad one."""
         for start in range(0, batch.num_rows, ROWS_AT_ONCE):
-            part = batch.slice(start, ROWS_AT_ONCE)
-            try:
-                found = self._values(part)
-            except _ERRORS:
-                yield from self._one_by_one(part, first + start)
-            else:
-                for number, values in enumerate(found, first + start):
-                    yield Row(number, values)
+            yield from self._rows(batch.slice(start, ROWS_AT_ONCE), first + start)
+
+    def _rows(self, part: pa.RecordBatch, first: int) -> Iterator[Row | BadRow]:
+        size = sum(map(expanded_bytes, part.columns))
+        if size > VALUES_BYTES and part.num_rows > 1:
+            half = part.num_rows // 2
+            yield from self._rows(part.slice(0, half), first)
+            yield from self._rows(part.slice(half), first + half)
+            return
+        if size > self._most and part.num_rows == 1:
+            yield BadRow(first, "row_too_long", too_long(self._most))
+            return
+        try:
+            found = self._values(part)
+        except _ERRORS:
+            yield from self._one_by_one(part, first)
+        else:
+            for number, values in enumerate(found, first):
+                yield Row(number, values)
 
     def _values(self, batch: pa.RecordBatch) -> list[dict[str, Any]]:
         names = self._names

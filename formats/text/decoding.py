@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from itertools import chain
 
 from domain.errors import InputFileError
+from formats.allowance import Allowance
 from formats.source import Source
 from formats.text.encodings import likely_encoding
 from formats.text.gunzip import gunzipped, plain
@@ -26,7 +27,10 @@ WITH_NUL = (
 )
 _MARKING = "formats.mark_undecodable"
 
-_NO_FILE_ENCODINGS = frozenset({"idna", "punycode", "undefined", "unicode-escape", "raw-unicode-escape"})
+# Not for files, or, as utf-7, held whole before a part of it is text.
+_NO_FILE_ENCODINGS = frozenset(
+    {"idna", "punycode", "undefined", "unicode-escape", "raw-unicode-escape", "utf-7"}
+)
 _SIGNATURES = {
     b"PK\x03\x04": "an Excel workbook or another ZIP archive; export it as csv",
     b"\xd0\xcf\x11\xe0": "an old Excel or Word document; export it as csv",
@@ -72,14 +76,16 @@ def known_encoding(name: str) -> str:
     return "utf-8-sig" if codec.name == "utf-8" else codec.name
 
 
-def text_chunks(source: Source, *, gzipped: bool, encoding: str) -> Iterator[bytes]:
+def text_chunks(
+    source: Source, *, gzipped: bool, encoding: str, allowance: Allowance | None = None
+) -> Iterator[bytes]:
     """Open a text file: gives its bytes as soon as its head looks like text in that encoding.
 
     `gzipped`: its name says that it is packed. One that is packed and is not called so is unpacked as well.
 
-    Raises InputFileError: `empty_file`, `not_text`.
+    Raises InputFileError: `empty_file`, `not_text`; what the allowance raises.
     """
-    chunks = gunzipped(source.chunks()) if gzipped else plain(source.chunks())
+    chunks = gunzipped(source.chunks(), allowance) if gzipped else plain(source.chunks(), allowance)
     head = b""
     for chunk in chunks:
         head += chunk
@@ -150,24 +156,29 @@ def utf8_chunks(chunks: Iterable[bytes], encoding: str) -> Iterator[bytes]:
     yield from left
 
 
-def text_lines(chunks: Iterable[bytes], encoding: str) -> Iterator[str]:
+def text_lines(chunks: Iterable[bytes], encoding: str, most: int = MAX_LINE_CHARACTERS) -> Iterator[str]:
     r"""Cut text at `\n`, `\r\n` and `\r`, and give each physical line with its end.
 
-    Of a longer line only the first MAX_LINE_CHARACTERS are given, without an end.
+    Of a longer line only the first `most` characters are given, without an end.
     """
     buffered = io.BufferedReader(_Stream(chunks), BUFFER_BYTES)
     readline = io.TextIOWrapper(buffered, encoding=encoding, errors=_MARKING, newline="").readline
-    while line := readline(MAX_LINE_CHARACTERS):
+    while line := readline(most):
         yield line
-        while is_cut_off(line):
-            line = readline(MAX_LINE_CHARACTERS)  # the rest of the line, dropped
+        while is_cut_off(line, most):
+            line = readline(most)  # the rest of the line, dropped
             if not line:
                 return
 
 
-def is_cut_off(line: str) -> bool:
+def is_cut_off(line: str, most: int = MAX_LINE_CHARACTERS) -> bool:
     """Tell whether `text_lines` gave only the beginning of a line."""
-    return len(line) >= MAX_LINE_CHARACTERS and line[-1] not in "\r\n"
+    return len(line) >= most and line[-1] not in "\r\n"
+
+
+def too_long_line(most: int) -> str:
+    """Say what is wrong with a line of which only the beginning was given."""
+    return f"The line has more than {most:,} characters, which MAX_BYTES_PER_VALUE sets."
 
 
 def flaw_of(text: str) -> tuple[str, str] | None:

@@ -15,11 +15,19 @@ import msgspec
 
 from domain.errors import InputFileError
 from formats.rows import BadRow, Row, shown
-from formats.text.decoding import BYTE_ORDER_MARK, MAX_LINE_CHARACTERS, flaw_of, is_cut_off, text_lines
+from formats.text.decoding import (
+    BYTE_ORDER_MARK,
+    MAX_LINE_CHARACTERS,
+    flaw_of,
+    is_cut_off,
+    text_lines,
+    too_long_line,
+)
 from formats.text.layout import AUTO, NONE, Layout
 
 MAX_FIELD_CHARACTERS = 16 * 1024 * 1024
 MAX_RECORD_CHARACTERS = 64 * 1024 * 1024
+MAX_COLUMNS = 100_000
 
 _DELIMITERS = {";": '";"', "\t": '"\\t"', "|": '"|"', ",": '","'}  # and how YAML writes them
 
@@ -42,7 +50,7 @@ class DelimitedReader:
     """The records of one file. Raises InputFileError when its header cannot be the header of a table.
 
     Where `layout` names no delimiter, a first line as Excel's `sep=;` does, else `usual` is it, and a header that looks
-    otherwise is refused. Afterwards `layout` says which one it is.
+    otherwise is refused. A line of more than `most` characters is a bad row. Afterwards `layout` says which one it is.
     """
 
     def __init__(
@@ -53,8 +61,10 @@ class DelimitedReader:
         layout: Layout,
         usual: str,
         wanted: frozenset[str] | None,
+        most: int = MAX_LINE_CHARACTERS,
     ) -> None:
-        self._lines = _Lines(text_lines(chunks, encoding), layout.comment)
+        self._most = most
+        self._lines = _Lines(text_lines(chunks, encoding, most), layout.comment, most)
         self._line = 1  # where the next record begins
         named = self._skip(layout.skip_lines)
         delimiter = layout.delimiter or named or usual
@@ -167,11 +177,11 @@ class DelimitedReader:
         if (
             self._takes_plain
             and len(plain) == len(self.columns)
-            and not (flaw_of(first) or is_cut_off(first))
+            and not (flaw_of(first) or is_cut_off(first, self._most))
         ):
             found = dict(zip(self.columns, plain, strict=True))
             return Row(number, {name: found[name] for name in names}, begin)
-        return BadRow(number, *_reason(error, begin, self._lines.reached), shown(first), begin)
+        return BadRow(number, *_reason(error, begin, self._lines.reached, self._most), shown(first), begin)
 
     # --- quotes that are none ----------------------------------------------------------------------------------------
 
@@ -242,7 +252,7 @@ class DelimitedReader:
                 self._lines.take_again(first)
                 self._records = self._parsed()
                 return self._plain_fields(first)
-            _, message = _reason(error, self._line, len(lines))
+            _, message = _reason(error, self._line, len(lines), self._most)
             raise InputFileError(f"The header cannot be read: {message}", code="bad_header") from error
         return record
 
@@ -307,6 +317,9 @@ def _bare(fields: list[str]) -> list[str]:
 def checked_names(names: Iterable[str]) -> tuple[str, ...]:
     """Give the names of columns. Raises InputFileError (`bad_header`) when one is empty or there twice."""
     columns = tuple(names)
+    if len(columns) > MAX_COLUMNS:
+        message = f"The header has {len(columns):,} columns; at most {MAX_COLUMNS:,} are read."
+        raise InputFileError(message, code="bad_header")
     empty = [str(position) for position, name in enumerate(columns, 1) if not name.strip()]
     if empty:
         message = f"The header has no name for column {', '.join(empty[:10])}; every column needs one."
@@ -339,7 +352,8 @@ class _Lines:
     Lines that begin with `comment` are passed over between records.
     """
 
-    def __init__(self, lines: Iterator[str], comment: str | None) -> None:
+    def __init__(self, lines: Iterator[str], comment: str | None, most: int) -> None:
+        self._most = most  # characters of a line
         self._lines = self._without(comment, lines) if comment else lines
         self._again: deque[str] = deque()
         self._characters = 0
@@ -378,7 +392,7 @@ class _Lines:
         for line in chain(self._given_back(), self._lines):
             self._read += len(line)
             record.append(line)
-            if len(record) > 1 or len(line) >= MAX_LINE_CHARACTERS:
+            if len(record) > 1 or len(line) >= self._most:
                 self._measure(line)
             yield line
 
@@ -389,7 +403,9 @@ class _Lines:
     def _measure(self, line: str) -> None:
         before = len(self.record[0]) if len(self.record) == 2 else self._characters
         self._characters = before + len(line)
-        if is_cut_off(line) or (len(self.record) > 1 and self._characters > MAX_RECORD_CHARACTERS):
+        if is_cut_off(line, self._most) or (
+            len(self.record) > 1 and self._characters > MAX_RECORD_CHARACTERS
+        ):
             raise _TooLongError
 
     def give_up(self) -> str:
@@ -408,11 +424,11 @@ class _Lines:
         return first
 
 
-def _reason(error: Exception, line: int, lines: int) -> tuple[str, str]:
+def _reason(error: Exception, line: int, lines: int, most: int) -> tuple[str, str]:
     """Say in code and message why the record that begins on `line` failed `lines` lines on."""
     text = str(error)
     if isinstance(error, _TooLongError) and lines == 1:
-        return "row_too_long", f"The line has more than {MAX_LINE_CHARACTERS:,} characters."
+        return "row_too_long", too_long_line(most)
     if lines == 1 and text.startswith("field larger"):
         return "field_too_long", f"A field has more than {MAX_FIELD_CHARACTERS:,} characters."
     if lines == 1 and text.startswith("'"):

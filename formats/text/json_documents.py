@@ -24,12 +24,12 @@ _SCALAR = re.compile(_STRING + rb'|[^\s,\[\]{}"]++', re.DOTALL)
 _SPACE = re.compile(rb"[ \t\r\n]*+")
 
 
-def read_json(chunks: Iterable[bytes]) -> Iterator[Row | BadRow]:
-    """Give a row for each object. The text is UTF-8 without a mark.
+def read_json(chunks: Iterable[bytes], most: int = MAX_LINE_BYTES) -> Iterator[Row | BadRow]:
+    """Give a row for each object; one of more than `most` bytes is a bad one. The text is UTF-8 without a mark.
 
     Raises InputFileError (`bad_json`) where the text between the objects is broken, or ends too early.
     """
-    text = _Text(chunks)
+    text = _Text(chunks, most)
     first = text.peek()
     if first is None:
         raise InputFileError("The file holds nothing but white space.", code="empty_file")
@@ -39,32 +39,35 @@ def read_json(chunks: Iterable[bytes]) -> Iterator[Row | BadRow]:
         )
         raise InputFileError(message, code="bad_json")
     if first == ord("["):
-        return _numbered(_array(text))
+        return _numbered(_array(text), most)
     if _has_a_line_each(text):
-        return read_json_lines(text.rest(), first_line=1 + text.line_ends)
-    return _numbered(_objects(text))
+        return read_json_lines(text.rest(), most, first_line=1 + text.line_ends)
+    return _numbered(_objects(text), most)
 
 
-def read_lines_of_json(chunks: Iterable[bytes]) -> Iterator[Row | BadRow]:
-    """Give a row for each line that is not blank. The text is UTF-8 without a mark.
+def read_lines_of_json(chunks: Iterable[bytes], most: int = MAX_LINE_BYTES) -> Iterator[Row | BadRow]:
+    """Give a row for each line that is not blank; one of more than `most` bytes is a bad one. The text is UTF-8 without a mark.
 
     Raises InputFileError (`json_over_lines`) for objects, or an array, that go over several lines.
     """
-    text = _Text(chunks)
+    text = _Text(chunks, most)
     if text.peek() is not None:
         _refuse_spread(text)
-    return read_json_lines(text.rest(), first_line=1 + text.line_ends)
+    return read_json_lines(text.rest(), most, first_line=1 + text.line_ends)
 
 
 def refuse_spread_json(chunks: Iterable[bytes]) -> None:
     """Refuse JSON that goes over several lines where each line has to be an object. Raises InputFileError."""
-    text = _Text(chunks)
+    text = _Text(chunks, MAX_LINE_BYTES)
     if text.peek() is not None:
         _refuse_spread(text)
 
 
 def _refuse_spread(text: "_Text") -> None:
     first, second = text.two_lines()
+    if not second and re.match(rb"\s*\[\s*[{\[]", first):
+        message = "The file is one JSON array. A .jsonl file has one object on each line: write it so (`jq -c '.[]'`), or call it .json."
+        raise InputFileError(message, code="json_over_lines")
     if first.lstrip()[:1] not in (b"{", b"[") or not second or _end_of_object(first) is not None:
         return
     if second.lstrip()[:1] in (b"{", b"[") and first.rstrip() not in (b"{", b"["):
@@ -79,11 +82,11 @@ def _refuse_spread(text: "_Text") -> None:
     raise InputFileError(message, code="json_over_lines")
 
 
-def _numbered(elements: Iterator[bytes]) -> Iterator[Row | BadRow]:
+def _numbered(elements: Iterator[bytes], most: int) -> Iterator[Row | BadRow]:
     number = 0
     try:
         for element in elements:
-            yield json_row(number, element)
+            yield json_row(number, element, most=most)
             number += 1
     except InputFileError as error:
         raise InputFileError(f"After {number} rows: {error}", code=error.code) from error
@@ -140,8 +143,9 @@ def _end_of_object(line: bytes) -> int | None:
 class _Text:
     """A stream of JSON text, looked at from one position on."""
 
-    def __init__(self, chunks: Iterable[bytes]) -> None:
+    def __init__(self, chunks: Iterable[bytes], most: int) -> None:
         self._chunks = iter(chunks)
+        self._most = most  # bytes of a value
         self._held = b""
         self._at = 0
         self.line_ends = 0  # in the white space that was passed
@@ -175,7 +179,7 @@ class _Text:
         while True:
             lines = [line for line in self._held[self._at :].split(b"\n", 64) if line.strip()]
             held = len(self._held) - self._at
-            if len(lines) > 2 or held > MAX_LINE_BYTES or not self._more(max(1, held)):
+            if len(lines) > 2 or held > self._most or not self._more(max(1, held)):
                 first, second, *_ = [*lines, b"", b""]
                 return first, second
 
@@ -219,10 +223,10 @@ class _Text:
     def _more_of_the_value(self) -> bool:
         """Get at least as much again as is held, so that a long string is scanned a few times only."""
         held = len(self._held) - self._at
-        if held > MAX_LINE_BYTES:
+        if held > self._most:
             message = (
-                f"a value is longer than {MAX_LINE_BYTES:,} bytes. Rows must be the elements of the outermost array, "
-                "or objects of their own."
+                f"a value is longer than {self._most:,} bytes, which MAX_BYTES_PER_VALUE sets. Rows must be the elements of the "
+                "outermost array, or objects of their own."
             )
             raise InputFileError(message, code="row_too_long")
         return self._more(max(1, held))

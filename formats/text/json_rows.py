@@ -7,7 +7,8 @@ from typing import Any
 
 import msgspec
 
-from domain.json_depth import TOO_DEEP, is_too_deep
+from domain.bounds import too_long
+from domain.json_depth import TOO_DEEP, TOO_WIDE, is_too_deep, is_too_wide
 from domain.service.json_flaws import why_invalid
 from domain.service.request_lines import MAX_LINE_BYTES, UTF8_BOM, split_lines
 from formats.rows import BadRow, Row, shown
@@ -33,10 +34,14 @@ def number_of(text: str) -> float | Decimal:
 _decode = msgspec.json.Decoder(float_hook=number_of).decode
 
 
-def json_row(number: int, text: bytes, line: int | None = None) -> Row | BadRow:
-    """Turn the JSON text of one object into a row."""
-    if len(text) > MAX_LINE_BYTES:
-        code, message = "row_too_long", f"The row is longer than {MAX_LINE_BYTES:,} bytes."
+def json_row(
+    number: int, text: bytes, line: int | None = None, *, most: int = MAX_LINE_BYTES
+) -> Row | BadRow:
+    """Turn the JSON text of one object into a row; one of more than `most` bytes is a bad one."""
+    if len(text) > most:
+        code, message = "row_too_long", too_long(most)
+    elif is_too_wide(text):
+        code, message = "row_too_long", TOO_WIDE
     elif is_too_deep(text):
         code, message = "invalid_json", TOO_DEEP
     else:
@@ -44,7 +49,7 @@ def json_row(number: int, text: bytes, line: int | None = None) -> Row | BadRow:
             values = _decode(text)
         except msgspec.DecodeError as error:
             if text.startswith(UTF8_BOM):  # files were joined
-                return json_row(number, text.removeprefix(UTF8_BOM), line)
+                return json_row(number, text.removeprefix(UTF8_BOM), line, most=most)
             code, message = "invalid_json", why_invalid(text, error)
         except UnicodeDecodeError as error:
             code, message = "invalid_encoding", f"Bytes that are no text, at byte {error.start} of a string."
@@ -57,12 +62,14 @@ def json_row(number: int, text: bytes, line: int | None = None) -> Row | BadRow:
     return BadRow(number, code, message, shown(text), line)
 
 
-def read_json_lines(chunks: Iterable[bytes], *, first_line: int = 1) -> Iterator[Row | BadRow]:
-    """Give a row for each line that is not blank. The text is UTF-8 without a mark."""
+def read_json_lines(
+    chunks: Iterable[bytes], most: int = MAX_LINE_BYTES, *, first_line: int = 1
+) -> Iterator[Row | BadRow]:
+    """Give a row for each line that is not blank; one of more than `most` bytes is a bad one. The text is UTF-8 without a mark."""
     number = 0
-    for line_number, line in enumerate(split_lines(chunks), first_line):
+    for line_number, line in enumerate(split_lines(chunks, most), first_line):
         if line.strip():
-            yield json_row(number, line, line_number)
+            yield json_row(number, line, line_number, most=most)
             number += 1
 
 

@@ -23,23 +23,26 @@ class Connections:
         self._server_state = server_state
 
     def reset(self, scope: Scope) -> None:
-        """Break the connection so that the client sees a reset."""
+        """Break the connection so that the client sees a reset, unless it has gone by itself."""
         transport = self._transport(scope)
+        if transport is None:
+            return
         transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
         transport.abort()
 
     def close(self, scope: Scope) -> None:
-        """Close the connection; what was written so far is still delivered."""
-        self._transport(scope).close()
+        """Close the connection, unless the client has; what was written so far is still delivered."""
+        if transport := self._transport(scope):
+            transport.close()
 
-    def _transport(self, scope: Scope) -> asyncio.Transport:
+    def _transport(self, scope: Scope) -> asyncio.Transport | None:
         for connection in self._server_state.connections:
             transport = getattr(connection, "transport", None)
             if getattr(connection, "client", None) == scope["client"] and isinstance(
                 transport, asyncio.Transport
             ):
                 return transport
-        raise LookupError(f"no connection from {scope['client']}")
+        return None
 
 
 class BrokenResponse(Response):

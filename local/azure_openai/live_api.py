@@ -7,7 +7,10 @@ import time
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
-from local.azure_openai import answers
+import msgspec
+from starlette.responses import Response
+
+from local.azure_openai import answers, odd_answers
 from local.azure_openai.errors import ServiceError
 from local.azure_openai.operations import V1, Call, Operation, api_version, json_body, json_response
 from local.azure_openai.plan import Subject
@@ -16,9 +19,10 @@ from local.azure_openai.settings import names
 
 if TYPE_CHECKING:
     from starlette.requests import Request
-    from starlette.responses import Response
 
     from local.azure_openai.counters import Counters
+    from local.azure_openai.faults import Faults
+    from local.azure_openai.plan import RowRule
     from local.azure_openai.settings import Settings
 
 MAX_INPUTS = 2048
@@ -36,9 +40,10 @@ _OUTPUT_LIMITS = ("max_completion_tokens", "max_output_tokens", "max_tokens")
 class LiveApi:
     """Live inference, limited per deployment."""
 
-    def __init__(self, settings: Settings, counters: Counters) -> None:
+    def __init__(self, settings: Settings, counters: Counters, faults: Faults) -> None:
         self._settings = settings
         self._counters = counters
+        self._faults = faults
         self._refusing = names(settings.batch_only)
         self._limits: dict[str, RateLimit] = defaultdict(
             lambda: RateLimit(settings.live_requests_per_minute, settings.real(60.0))
@@ -68,9 +73,18 @@ class LiveApi:
             self._check(request, deployment, kind, body, texts)
             self._take(deployment, body, texts)
             self._counters.answered_live(deployment, map(_named, texts))
-            return json_response(_answer(kind, body))
+            rule = self._odd(subject, texts)
+            return _odd_response(rule, _answer(kind, body)) if rule else json_response(_answer(kind, body))
 
         return Call(subject, carry_out)
+
+    def _odd(self, subject: Subject, texts: list[str]) -> RowRule | None:
+        """Give the rule for an odd answer. Calls about the same texts count as one row's."""
+        if not self._faults.plan.rows:
+            return None
+        occurrence = self._counters.row_processed(_named(f"live {subject.deployment} {texts}"))
+        rule = self._faults.for_row(subject, occurrence)
+        return rule if rule and rule.effect == "odd" else None
 
     def _take(self, deployment: str, body: dict[str, Any], texts: list[str]) -> None:
         """Count a call and its tokens: of what it asks, and the most that may be answered."""
@@ -110,6 +124,14 @@ def _answer(kind: str, body: dict[str, Any]) -> dict[str, Any]:
         return answers.text_completion(body, created=time.time())
     make = answers.chat_completion if kind == "chat" else answers.response_object
     return make(body, created=time.time())
+
+
+def _odd_response(rule: RowRule, body: dict[str, Any]) -> Response:
+    if rule.answer:
+        content = odd_answers.odd_body(rule.answer, body)
+    else:
+        content = rule.line.encode() or msgspec.json.encode(rule.body)
+    return Response(content, media_type="application/json")
 
 
 def _named(text: str) -> str:

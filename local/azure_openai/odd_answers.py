@@ -141,6 +141,10 @@ LINES: dict[str, Callable[[bytes], bytes]] = {
     ).encode(),
 }
 NAMES = (*BODIES, *LINES)
+# They are about the line around a body, which a live call's answer does not have.
+OF_LINES_ALONE = frozenset(
+    {"status_text", "status_missing", "status_float", "status_zero", "twice", "carriage_return", "nothing"}
+)
 
 
 def odd_line(name: str, custom_id: str, body: Body, request_id: str) -> bytes:
@@ -148,6 +152,13 @@ def odd_line(name: str, custom_id: str, body: Body, request_id: str) -> bytes:
     if name in BODIES:
         return _line(custom_id, BODIES[name](body), request_id)
     return LINES[name](_line(custom_id, _with_text(body), request_id))
+
+
+def odd_body(name: str, body: Body) -> bytes:
+    """The body of an odd answer to a live call; an oddity of a line is one of the body where it can be."""
+    if name in BODIES:
+        return json.dumps(BODIES[name](body)).encode()
+    return LINES[name](json.dumps(_with_text(body), ensure_ascii=False, separators=(",", ":")).encode())
 
 
 def _with_text(body: Body) -> Body:

@@ -141,7 +141,8 @@ class RowRule(Rule, frozen=True, kw_only=True, forbid_unknown_fields=True):
     yet in neither file; `twice`: its line is in the output
     twice; `length` and `content_filter`: answered with 200, but cut off or withheld (`finish_reason`, or `incomplete`
     for responses); `odd`: answered with 200 as `answer` names it in `local.azure_openai.odd_answers`, else with `body`, else with
-    `line` in place of the whole line, in which `@custom_id@` stands for the row's.
+    `line` in place of the whole line, in which `@custom_id@` stands for the row's. Live calls are answered oddly as well, with
+    `line` as the whole body; other effects are not theirs: see `CallRule`.
     """
 
     effect: Literal["error", "missing", "swallowed", "twice", "length", "content_filter", "odd"]

@@ -64,7 +64,7 @@ class Service:
             faults=self.faults,
             counters=self.counters,
         )
-        self._live_api = LiveApi(settings, self.counters)
+        self._live_api = LiveApi(settings, self.counters, self.faults)
 
     def operations(self) -> list[Operation]:
         """Every operation of the API, in the order in which paths are matched."""

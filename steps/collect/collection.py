@@ -24,13 +24,14 @@ from domain.service.outcomes import (
     judge,
     judge_absent,
 )
-from domain.service.reach import reach_of_deployment, reach_of_operation
+from domain.service.reach import DEPLOYMENT_CODES, OPERATION_CODES, reach_of_deployment, reach_of_operation
 from domain.service.regrouping import Regrouping, regroup
 from domain.service.request_lines import custom_id_of
 from domain.service.transports import remedy
 from domain.shards import answer_bytes, shard_limits
 from steps.collect.answer_checks import CheckedAnswers
 from steps.collect.answer_spool import AnswerSpool
+from steps.collect.patience import GIVEN_UP, Patience
 from steps.collect.result_sources import BatchResults
 from steps.containment import HARMLESS_BYTES, Contained
 from steps.service_files import delete_service_files
@@ -79,6 +80,7 @@ class Collection:
         self._settings, self._clock = services.settings, services.clock
         self._book = SendBook(ended.shard.requests)  # of a shard that was sent live
         self._results: BatchResults | None = None  # of a shard that became a batch
+        self._patience = Patience(ended, services)
         self._missing: list[str] = []  # custom_ids of the first requests without an answer
         self._missing_count = self._answered = 0
         self._tally, self._again = Tally(), Again()
@@ -90,7 +92,8 @@ class Collection:
         if ledger.collected is None:
             if ledger.batch:
                 self._results = BatchResults(self._ended, ledger.batch, self._services)
-                self._ended = self._results.look()
+                with self._patience.while_reading():
+                    self._ended = self._results.look()
             regrouping = self._regrouping()
             if regrouping and regrouping.pause and not self._has_answers and not self._ended.unwanted:
                 return self._submit_again(ledger, etag, regrouping)
@@ -151,6 +154,7 @@ class Collection:
         pause = Pause(
             model=self._shard.model,
             reach=_reach_of(why, self._shard),
+            certain=why.reason.code in DEPLOYMENT_CODES | OPERATION_CODES,
             kind=why.pause or "quota",
             message=f"{why.reason.code}: {why.reason.message} {remedy(why.reason.code)}".rstrip(),
         )
@@ -166,7 +170,8 @@ class Collection:
             AnswerSpool(self._judge()) as answers,
             self._store.blobs.writer(names.outcomes(self._ended.key, self._shard.shard)) as outcomes,
         ):
-            self._read_answers(answers)
+            with self._patience.while_reading():
+                self._read_answers(answers)
             for number, line in enumerate(self._requests(), 1):
                 custom_id = custom_id_of(line)
                 found = answers.take(custom_id)
@@ -182,7 +187,7 @@ class Collection:
                 log.warning(
                     "shard %s: %d answers to requests it never held", self._shard.shard, answers.unrequested
                 )
-            if self._missing and self._results:
+            if self._missing and self._results and not self._patience.is_over:
                 self._results.check_missing(self._missing, count=self._missing_count, answered=self._answered)
         return Collected(
             tally=self._tally,
@@ -266,7 +271,7 @@ class Collection:
         if self._shard.engine == "direct":
             return self._judge_unsent(number - 1)
         if regrouping is None:
-            return judge_absent(self._ended.status)
+            return GIVEN_UP if self._patience.is_over else judge_absent(self._ended.status)
         fault = regrouping.bad_lines.get(number)
         if fault:
             return _failed(fault.code, fault.message)

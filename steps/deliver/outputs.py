@@ -26,6 +26,7 @@ from steps.containment import HARMLESS_BYTES, Contained
 from steps.deliver.collected_outcomes import CollectedOutcomes
 from steps.deliver.first_file import find_origin
 from steps.deliver.joining import join
+from steps.deliver.marks import Marks
 from steps.deliver.request_records import RequestRecords
 from steps.deliver.table_records import TableRecords
 from steps.likeness import Likeness, input_file, likeness
@@ -47,7 +48,7 @@ def write(work: FileWork, services: Services) -> WrittenOutputs:
     plan = services.work.plans.read(work.key)
     if plan is None:
         return WrittenOutputs(gone=True)
-    delivery = Delivery(work.key, plan, services)
+    delivery = Delivery(work.key, plan, services, snapshot_id=work.snapshot_id)
     if plan.rejected:
         return delivery.rejected()
     if plan.spec is None and plan.size <= HARMLESS_BYTES:
@@ -59,8 +60,9 @@ def write(work: FileWork, services: Services) -> WrittenOutputs:
 class Delivery:
     """One file's outputs."""
 
-    def __init__(self, key: str, plan: Plan, services: Services) -> None:
+    def __init__(self, key: str, plan: Plan, services: Services, *, snapshot_id: str) -> None:
         self._key, self._plan = key, plan
+        self._marks = Marks(services.work.snapshots, snapshot_id)
         self._services, self._storage, self._store = services, services.storage, services.work
         self._paths: OutputPaths = output_paths(services.settings, key, plan)
         self._collected = CollectedOutcomes(key, plan, services.work)
@@ -79,6 +81,8 @@ class Delivery:
         metadata.errors, metadata.archived_input = self._paths.errors, self._paths.rejected_input
         self._write_metadata(self._storage.error, self._paths.error_metadata, metadata)
         self._keep(metadata, self._paths.error_metadata)
+        self._marks.note_rejected(self._plan)
+        self._marks.note_finished(self._key, self._plan)
         return WrittenOutputs(tally=tally, rejected=True)
 
     def processed(self) -> WrittenOutputs:
@@ -102,6 +106,7 @@ class Delivery:
         if tally.errors:
             self._write_metadata(self._storage.error, paths.error_metadata, metadata)
         self._keep(metadata, paths.processed_metadata)
+        self._marks.note_finished(self._key, self._plan)
         return WrittenOutputs(tally=tally)
 
     def _records(self, **sinks: LazyWriter) -> RequestRecords | TableRecords:

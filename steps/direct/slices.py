@@ -17,10 +17,10 @@ from domain.contracts import Pause, SliceDone, SliceWork
 from domain.direct.live_calls import CallMaker
 from domain.direct.sending import SendBook
 from domain.direct.throttle import Limits, Throttle
-from domain.errors import ConflictError
+from domain.errors import ConfigurationError, ConflictError
 from domain.records import Ledger, SendingRecord
 from domain.service.endpoints import BY_URL
-from domain.service.reach import reach_of_operation
+from domain.service.reach import DEPLOYMENT_CODES, OPERATION_CODES, reach_of_operation
 from steps.direct.live_sending import Sending
 from steps.wishes.seen import newly_asked
 
@@ -82,11 +82,17 @@ class Slice:
             throttle=self._learned,
         )
 
-    def _pause(self, message: str) -> Pause:
+    def _pause(self, error: ConfigurationError) -> Pause:
         """Say that what was asked for is refused: this of this deployment, and no batch."""
         shard = self._shard
         reach = reach_of_operation("direct", shard.model, shard.url)
-        return Pause(model=shard.model, kind="configuration", message=message, reach=reach)
+        return Pause(
+            model=shard.model,
+            kind="configuration",
+            message=str(error),
+            reach=reach,
+            certain=error.code in DEPLOYMENT_CODES | OPERATION_CODES,
+        )
 
     @property
     def _most_tries(self) -> int:
@@ -125,7 +131,7 @@ class Slice:
 
     async def _send(
         self, rows: list[int], lines: list[bytes], book: SendBook, send_log: SendLog
-    ) -> str | None:
+    ) -> ConfigurationError | None:
         """Send what can be sent now; gives what people have to fix, if that is why it ended."""
         shard, settings = self._shard, self._settings
         calls = CallMaker(
@@ -156,4 +162,4 @@ class Slice:
                 until=self._clock() + self._seconds,
             )
             await sending.run()
-        return str(sending.paused) if sending.paused else None
+        return sending.paused

@@ -13,6 +13,8 @@ from steps.intake.standing import StandingFile, sort_out
 from steps.intake.survey import Look, look, waiting_files
 from steps.intake.waiting_note import described
 
+MOST_PASSED = 100  # files that are no input, in one answer
+
 Described = dict[str, Any]
 
 
@@ -32,10 +34,15 @@ def files_at_rest(services: Services) -> Described:
         }
         for key in seen.records.unreadable
     ]
+    tables = [
+        {"file": table.folder, "code": "table_log", "reason": f"{table.reason} Files: {table.files}."}
+        for table in seen.tables
+    ]
     return {
         "waiting": [
             *described(waiting_files(found.takeable, seen.specs)),
             *map(_standing, found.standing),
+            *tables,
             *_refused(seen, now),
             *unreadable,
         ],
@@ -49,6 +56,9 @@ def files_at_rest(services: Services) -> Described:
             }
             for _, claim, _, _ in seen.done
         ],
+        "passed_over": [
+            {"file": file.path, "code": file.code, "reason": file.reason} for file in seen.passed if file.told
+        ][:MOST_PASSED],
         "asked": _asked(seen),
         "intake": "paused" if seen.wished.intake_paused else "on",
     }

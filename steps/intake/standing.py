@@ -10,6 +10,7 @@ from adapters.work.claims import Claimed, Records
 from domain import names
 from domain.errors import ConflictError, NotFoundError, PassingError, PipelineError
 from domain.records import InputFile
+from steps.intake.table_logs import WaitingTable
 from steps.likeness import Likeness, likeness
 from steps.recent import Recent
 
@@ -106,6 +107,12 @@ def _grown(file: InputFile, found: Claimed) -> StandingFile:
 
 def _standing(file: InputFile, code: str, reason: str) -> StandingFile:
     return StandingFile(path=file.path, etag=file.etag, code=code, reason=reason)
+
+
+def tell_tables(tables: Iterable[WaitingTable]) -> None:
+    """Log each table whose files are not taken."""
+    for table in tables:
+        tell_once(f"{table.folder}{table.reason}", table.folder, "table_log", table.reason)
 
 
 def tell_standing(standing: Iterable[StandingFile], unreadable: Mapping[str, Claimed]) -> None:

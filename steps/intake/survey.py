@@ -4,6 +4,7 @@ import random
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 import msgspec
 
@@ -16,9 +17,11 @@ from domain.basis import basis_of
 from domain.errors import JobSpecError, PassingError
 from domain.records import Claim, InputFile, SpecBlob
 from domain.settings import Settings
+from domain.side_files import SideFile, look_at_folders
 from domain.wishes import Standing
 from steps.intake.liveness import IsAlive
 from steps.intake.standing import StandingFile, sort_out
+from steps.intake.table_logs import WaitingTable, sort_out_tables
 from steps.job_specs import JobSpecs, ListedSpec
 from steps.likeness import input_file
 from steps.recent import Recent
@@ -65,6 +68,8 @@ class Look:
     inputs: list[InputFile]
     specs: JobSpecs
     records: Records
+    passed: list[SideFile]  # what lies there and is no input
+    tables: list[WaitingTable]  # whose files are not taken
     wished: Standing
 
     @cached_property
@@ -122,14 +127,21 @@ def look(services: Services) -> Look:
     """
     wished = services.work.wishes.standing()
     records = services.work.claims.survey()
-    inputs, specs = list_inputs(services)
-    for file in inputs:
+    listed = list_inputs(services)
+    for file in listed.inputs:
         key = names.file_key(file.path, file.etag)
         if nameless := records.unreadable.pop(key, None):
             # Its file says what the claim does not.
             claim = msgspec.structs.replace(nameless.claim, path=file.path, etag=file.etag)
             records.claims.append(nameless._replace(claim=claim))
-    return Look(inputs=inputs, specs=specs, records=records, wished=wished)
+    return Look(
+        inputs=listed.inputs,
+        specs=listed.specs,
+        records=records,
+        passed=listed.passed,
+        tables=listed.tables,
+        wished=wished,
+    )
 
 
 def _to_take(files: list[InputFile], wished: Standing) -> list[InputFile]:
@@ -162,8 +174,17 @@ def is_held(claim: Claim, seen: Look, settings: Settings, now: float) -> bool:
     return claim.held_beside == basis_of(governing, settings.spec_defaults, input_etag=there)
 
 
-def list_inputs(services: Services) -> tuple[list[InputFile], JobSpecs]:
-    """List the input files, oldest first: those that waited longest are taken first. And the job specs among them."""
+class Listed(NamedTuple):
+    """The input container in one listing."""
+
+    inputs: list[InputFile]  # oldest first: those that waited longest are taken first
+    specs: JobSpecs
+    passed: list[SideFile]
+    tables: list[WaitingTable]
+
+
+def list_inputs(services: Services) -> Listed:
+    """List the input files, the job specs among them, and what is no input."""
     storage, settings = services.storage, services.settings
     blobs = list(storage.input.list(names.prefix_of(settings.input_directory), metadata=True))
     listed = {
@@ -172,12 +193,27 @@ def list_inputs(services: Services) -> tuple[list[InputFile], JobSpecs]:
         if names.is_job_spec(blob.name) or names.is_nearly_a_job_spec(blob.name)
     }
     specs = JobSpecs(storage.input, listed, settings.spec_defaults)
+    below = len(names.prefix_of(settings.input_directory))
+    entries = {
+        blob.name[below:]: blob for blob in blobs if names.is_input(blob.name, blob.size, blob.metadata)
+    }
+    folders = look_at_folders(entries)
+    left_out = {file.path for file in folders.passed}
+    tables = sort_out_tables(
+        folders.tables, (path for path in entries if path not in left_out), entries, storage.input
+    )
+    left_out |= {file.path for file in tables.left_out}
     found = [
         msgspec.structs.replace(input_file(blob), spec=specs.governing(blob.name))
-        for blob in blobs
-        if names.is_input(blob.name, blob.size, blob.metadata)
+        for path, blob in entries.items()
+        if path not in left_out
     ]
-    return sorted(found, key=lambda file: (file.modified, file.path)), specs
+    return Listed(
+        inputs=sorted(found, key=lambda file: (file.modified, file.path)),
+        specs=specs,
+        passed=[*folders.passed, *tables.left_out],
+        tables=tables.waiting,
+    )
 
 
 def waiting_files(files: Iterable[InputFile], specs: JobSpecs) -> list[WaitingFile]:

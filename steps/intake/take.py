@@ -125,6 +125,7 @@ def _take_over(
         content_md5=old.content_md5,
         holds=old.holds,
         origin=old.origin,
+        given_up=old.given_up,
     )
 
     def take_over() -> bool:

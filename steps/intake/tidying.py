@@ -10,7 +10,7 @@ from adapters.services import Services
 from domain import names
 from domain.errors import PipelineError
 from steps.deliver.removal import remove_input
-from steps.intake.standing import tell_standing
+from steps.intake.standing import tell_standing, tell_tables
 from steps.intake.survey import Look, Survey
 from steps.intake.waiting_note import tell_waiting
 
@@ -26,6 +26,7 @@ def tell(found: Survey, services: Services) -> None:
     """Tell why files wait or stand still."""
     tell_waiting(found, services)
     tell_standing(found.standing, found.look.records.unreadable)
+    tell_tables(found.look.tables)
 
 
 def tidy(seen: Look, services: Services) -> None:

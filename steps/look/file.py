@@ -32,10 +32,10 @@ from domain.results.metadata import (
     outcome_counts,
 )
 from domain.service.outcomes import Tally
-from steps.intake.liveness import TaskHub
 from steps.look.desk import Desk
 from steps.look.error_rows import rows_from
 from steps.look.files import ANY_CODE, LOOKED_AT_SNAPSHOTS, at_rest_entries, entry_of
+from steps.look.hub import TaskHub
 from steps.look.outputs import link_to, outputs_of
 from steps.look.snapshots import code_count, described, is_running, latest_ids
 

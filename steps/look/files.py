@@ -13,9 +13,9 @@ from domain.api.answers import FileEntry, Files, OutputName, RunningFile, Snapsh
 from domain.api.problems import ProblemError, bad_parameter
 from domain.contracts import ListedFile
 from domain.results.finished import FinishedFile
-from steps.intake.liveness import TaskHub
 from steps.look.desk import Desk
 from steps.look.finished import FinishedList
+from steps.look.hub import TaskHub
 from steps.look.snapshots import all_described, is_running, latest_ids, snapshot_of
 
 PAGE_FILES = 100  # of a manifest, as `steps.intake.take` writes them

@@ -7,9 +7,9 @@ from domain import names
 from domain.api.answers import Overview, Snapshot
 from domain.results.metadata import iso
 from domain.version import VERSION
-from steps.intake.liveness import TaskHub
 from steps.look.desk import Desk
 from steps.look.finished import Totals
+from steps.look.hub import TaskHub
 from steps.look.snapshots import all_described, digest, is_running, latest_ids, rounded
 
 COVERED_SECONDS = 24 * 3600.0

@@ -11,12 +11,13 @@ from adapters.threads import in_thread
 from domain import names
 from domain.api.answers import CodeCount, Progress, Snapshot, SnapshotDetails, Snapshots
 from domain.api.problems import bad_parameter, no_snapshot
-from domain.contracts import SnapshotReport, prepared_type
+from domain.contracts import SnapshotReport, SnapshotRequest, WokenBy, prepared_type
 from domain.error_codes import explained
 from domain.flow.progress import summed
-from steps.intake.liveness import ALIVE, TaskHub, files_instances
+from steps.intake.liveness import ALIVE, files_instances
 from steps.look.desk import Desk
 from steps.look.finished import Totals
+from steps.look.hub import TaskHub
 
 MOST_AT_ONCE = 10  # questions to the task hub
 MOST_LOOKED_AT = 200  # snapshots that one page looks through for those of a state
@@ -34,7 +35,7 @@ async def described(snapshot_id: str, hub: TaskHub, desk: Desk) -> Snapshot | No
     """Describe a snapshot; None for one that neither the task hub nor its records know. One that has ended is asked for once."""
     if known := desk.ended.get(snapshot_id):
         return known
-    status = await hub.get_status(snapshot_id)
+    status = await hub.get_status(snapshot_id, show_input=True)
     if not status:
         return await in_thread(_from_report, snapshot_id, desk)
     children = [child async for _, child in files_instances(hub, snapshot_id)]
@@ -49,6 +50,7 @@ async def described(snapshot_id: str, hub: TaskHub, desk: Desk) -> Snapshot | No
         progress=_converted(told or status.custom_status, Progress),
         report=_converted(output, SnapshotReport) if isinstance(output, dict) else None,
         failure=output if isinstance(output, str) else None,
+        woken_by=_woken_by(status.input_),
     )
     if snapshot.report is not None and not is_running(snapshot):
         desk.remember_ended(snapshot)
@@ -168,6 +170,16 @@ def rounded(cost: float) -> float:
 
 def _converted(told: Any, kind: Any) -> Any:
     return msgspec.convert(told, prepared_type(kind)) if isinstance(told, dict) else None
+
+
+def _woken_by(given: Any) -> WokenBy:
+    """Read what started a snapshot from its input, which the task hub gives back as JSON or as a text of it."""
+    try:
+        told = msgspec.json.decode(given) if isinstance(given, str) else given
+        return msgspec.convert(told, prepared_type(SnapshotRequest)).woken_by
+    except msgspec.MsgspecError:
+        # Begun by another version of the app.
+        return ""
 
 
 def _iso(moment: datetime | None) -> str | None:

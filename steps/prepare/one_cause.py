@@ -45,6 +45,11 @@ class Causes:
         self._same_message &= str(self._first[1]) == str(error)
         self._same_code &= self._first[1].code == error.code
 
+    @property
+    def example(self) -> str:
+        """What is wrong with the first one."""
+        return f"{_place(self._first[0])}: {self._first[1]}" if self._first else ""
+
     def refuse_if_one(self, first_rows: Sequence[Mapping[str, Any]], *, may_lack_header: bool) -> None:
         """Raise InputFileError for a file that has more rows than one, all with the same reason."""
         if self._first is None:

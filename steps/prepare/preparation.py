@@ -1,6 +1,6 @@
 """Turn an input file into shards: stream through it once, check every line before anything is sent."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from adapters.services import Services
 from adapters.storage.blobs import COPY_WAIT_SECONDS
@@ -10,22 +10,26 @@ from domain import names
 from domain.basis import basis_of
 from domain.contracts import FileWork, PreparedFile
 from domain.errors import InputFileError, JobSpecError, NotFoundError
-from domain.records import Ledger, Plan
+from domain.records import Ledger, Plan, SpecBlob
 from domain.settings import Settings
 from domain.shards import ended_requests, open_shards
+from domain.side_files import is_a_part
 from domain.spec.job_spec import JobSpec, default_spec
+from formats.allowance import Allowance
 from formats.file_types import SUFFIXES, Format, file_type
 from formats.ready_made import LinesHold, beginning, look_at_lines, refuse_what_is_no_request
 from formats.text.gunzip import GZIP_MAGIC
 from steps.containment import HARMLESS_BYTES, Contained
 from steps.job_specs import read_spec
 from steps.prepare.old_plan import OldPlan
+from steps.prepare.patience import memory_bound, patience
 from steps.prepare.ready_made import RequestPreparation
 from steps.prepare.settling import settle
 from steps.prepare.table import TablePreparation
 from steps.service_files import delete_leftovers
 
 _LINES = frozenset({Format.JSON, Format.JSONL})  # formats whose lines may be batch requests
+_NO_ROWS = frozenset({"empty_file", "no_rows"})
 _TEXTS = frozenset(Format) - {Format.PARQUET, Format.ARROW}
 
 
@@ -60,10 +64,11 @@ def _prepare(work: FileWork, services: Services) -> PreparedFile:
     if _is_harmless(work, frozen):
         return _planned(work, frozen, services, number)
     contained = Contained("prepare_file", work.key, services, words="it was prepared")
+    beside_others = services.own_process is not None
     return contained.run(
         work,
         PreparedFile,
-        lambda: _planned(work, frozen, services, number),
+        lambda: _planned(work, frozen, services, number, beside_others=beside_others),
         is_done=lambda prepared: prepared.held is None and not prepared.gone,
     )
 
@@ -78,10 +83,13 @@ def _is_harmless(work: FileWork, frozen: FrozenInput) -> bool:
     return not frozen.first_piece().startswith(GZIP_MAGIC)
 
 
-def _planned(work: FileWork, frozen: FrozenInput, services: Services, number: int) -> PreparedFile:
+def _planned(
+    work: FileWork, frozen: FrozenInput, services: Services, number: int, *, beside_others: bool = False
+) -> PreparedFile:
     store, settings = services.work, services.settings
+    allow = patience(settings.bounds, beside_others=beside_others)
     try:
-        plan = _make_plan(work, frozen, services, number)
+        plan = _make_plan(work, frozen, services, number, allow)
     except JobSpecError as error:
         return PreparedFile(held=str(error))
     except NotFoundError:
@@ -126,20 +134,44 @@ def _go_on(work: FileWork, plan: Plan, ledgers: Mapping[str, Ledger], settings: 
     )
 
 
-def _make_plan(work: FileWork, frozen: FrozenInput, services: Services, number: int) -> Plan:
+def _make_plan(
+    work: FileWork, frozen: FrozenInput, services: Services, number: int, allow: Callable[[], Allowance]
+) -> Plan:
     """Make a plan of a file, whatever it holds. Raises JobSpecError, NotFoundError for the spec of a table."""
     store, settings = services.work, services.settings
     preparation: RequestPreparation | TablePreparation
-    preparation = RequestPreparation(work.key, frozen, store=store, settings=settings, plan_number=number)
+    preparation = RequestPreparation(
+        work.key, frozen, store=store, settings=settings, plan_number=number, allow=allow
+    )
     try:
         if spec := _spec_of(work, frozen, services):
             source = store.blobs.source(names.frozen_input(work.key), frozen.size, frozen.chunks())
             preparation = TablePreparation(
-                work.key, frozen, source, spec, store=store, settings=settings, plan_number=number
+                work.key,
+                frozen,
+                source,
+                spec,
+                folder=_folder_of(work.spec),
+                store=store,
+                settings=settings,
+                plan_number=number,
+                allow=allow,
             )
-        return preparation.plan()
+        with memory_bound(settings.bounds):
+            return preparation.plan()
     except InputFileError as error:
+        if error.code in _NO_ROWS and is_a_part(frozen.claim.path):
+            return preparation.empty()
+        refusal = error
+    try:
+        return preparation.refuse(refusal.code, str(refusal))
+    except InputFileError as error:
+        # Its rows were read once more for their records, and now it took too long.
         return preparation.refuse(error.code, str(error))
+
+
+def _folder_of(spec: SpecBlob | None) -> str | None:
+    return spec.path[: spec.path.rfind("/") + 1] if spec else None
 
 
 def _spec_of(work: FileWork, frozen: FrozenInput, services: Services) -> JobSpec | None:

@@ -1,6 +1,6 @@
 """Turn a ready-made batch file into shards: stream through it once, check every line before anything is sent."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import msgspec
 
@@ -15,10 +15,12 @@ from domain.service.endpoints import BY_URL, engine_of
 from domain.service.request_lines import BadLine, Request, RequestChecker
 from domain.settings import Settings
 from domain.shards import most_bytes, shard_limits
+from formats.allowance import Allowance
 from formats.ready_made import is_packed, request_lines
 from steps.shard_writer import first_shards
 
 SAMPLE_LINES = 1000
+LINES_BETWEEN_LOOKS = 64
 
 # Refusals that come from the lines: each gets its record.
 _LINE_CODES = frozenset({"no_requests", "file_rejected"})
@@ -40,10 +42,12 @@ class RequestPreparation:
         store: WorkStore,
         settings: Settings,
         plan_number: int = 0,
+        allow: Callable[[], Allowance] = Allowance,
     ) -> None:
         self._key, self._path, self._size = key, frozen.claim.path, frozen.size
-        self._store, self._settings = store, settings
+        self._store, self._settings, self._allow = store, settings, allow
         self._as_it_is = not frozen.content_encoding and not is_packed(frozen.first_piece())
+        self._cause = ""  # what is wrong with the first line that is no request
         self._opened: Iterator[bytes] | None = frozen.chunks()
         claim = frozen.claim
         self._empty_plan = Plan(
@@ -55,11 +59,11 @@ class RequestPreparation:
             origin=claim.origin,
         )
 
-    def _lines(self) -> Iterator[bytes]:
+    def _lines(self, allowance: Allowance) -> Iterator[bytes]:
         """Stream the lines of the file; the first time from the download that is open already."""
         opened, self._opened = self._opened, None
         chunks = self._store.blobs.chunks(names.frozen_input(self._key)) if opened is None else opened
-        return request_lines(chunks)
+        return request_lines(chunks, allowance)
 
     def plan(self) -> Plan:
         """Check the file and say what its shards are. Raises InputFileError when the whole file is refused."""
@@ -69,7 +73,9 @@ class RequestPreparation:
             plan = self._write_shards()
         if plan.invalid == plan.requests:
             message = (
-                "No line of the file is a batch request." if plan.requests else "The file holds no request."
+                f"No line of the file is a batch request. {self._cause}"
+                if plan.requests
+                else "The file holds no request."
             )
             raise InputFileError(message, code="no_requests")
         if plan.invalid and settings.on_invalid_line == "reject":
@@ -89,6 +95,10 @@ class RequestPreparation:
         if plan.engine == "batch" and settings.on_deadline == "direct":
             plan.direct_deployment = settings.direct_deployment
 
+    def empty(self) -> Plan:
+        """Give the plan of a file without anything in it."""
+        return msgspec.structs.replace(self._empty_plan)
+
     def refuse(self, code: str, message: str) -> Plan:
         """Write an error record for every line of a refused file; gives the plan that says so."""
         plan = msgspec.structs.replace(self._empty_plan, rejected=message, rejected_code=code)
@@ -102,19 +112,25 @@ class RequestPreparation:
         return plan
 
     def _checked(self, checker: RequestChecker | None = None) -> Iterator[Request | BadLine]:
-        checker = checker or RequestChecker(self._settings.azure_openai_deployment)
-        for line in self._lines():
+        checker = checker or self._checker()
+        allowance = self._allow()
+        number = 0
+        for number, line in enumerate(self._lines(allowance), 1):
+            if not number % LINES_BETWEEN_LOOKS:
+                allowance.check_rows(number)
+                allowance.check_time()
             found = checker.check(line)
             if found is not None:
                 yield found
+        allowance.check_rows(number)
 
     def _check(self) -> Plan | None:
         """Check a file that may be its own shard; None as soon as it turns out that it cannot be."""
-        checker = RequestChecker(self._settings.azure_openai_deployment)
+        checker, allowance = self._checker(), self._allow()
         plan = msgspec.structs.replace(self._empty_plan)
         meter: TokenMeter | None = None
         bytes_so_far = 0
-        for line in self._lines():
+        for line in self._lines(allowance):
             found = checker.check(line)
             if not isinstance(found, Request) or found.changed:
                 return None
@@ -139,7 +155,7 @@ class RequestPreparation:
         return self._size / bytes_so_far * SAMPLE_LINES > 1.2 * self._settings.max_requests_per_shard
 
     def _write_shards(self) -> Plan:
-        checker = RequestChecker(self._settings.azure_openai_deployment)
+        checker = self._checker()
         plan = msgspec.structs.replace(self._empty_plan)
         shards = first_shards(self._key, self._store, self._settings, plan_number=plan.number)
         meter: TokenMeter | None = None
@@ -155,10 +171,15 @@ class RequestPreparation:
                 meter.add(found.line)
             else:
                 plan.invalid += 1
+                self._cause = self._cause or f"Line {found.number}: {found.message}"
                 invalid.write(error_records.of_bad_line(self._path, found))
         invalid.close()
         plan.shards, plan.estimate = shards.close(), meter.estimate if meter else Estimate()
         return plan
+
+    def _checker(self) -> RequestChecker:
+        settings = self._settings
+        return RequestChecker(settings.azure_openai_deployment, settings.bounds.value_bytes)
 
     def _meter(self, checker: RequestChecker) -> TokenMeter:
         """Count as the endpoint's models do, which the first good line has named."""

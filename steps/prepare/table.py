@@ -1,6 +1,6 @@
 """Turn a table, or a text, into shards: one request per row, made from the job spec's templates."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain, islice
 from typing import Any
 
@@ -11,20 +11,29 @@ from adapters.work.store import WorkStore
 from domain import names
 from domain.errors import InputFileError, PipelineError, RowTemplateError
 from domain.estimates import TokenMeter
+from domain.partitions import partition_values
 from domain.records import Plan
 from domain.results import error_records
 from domain.service.endpoints import engine_of
 from domain.settings import Settings
 from domain.spec.job_spec import JobSpec
+from domain.spec.known_texts import shape_of_lines
 from domain.spec.request_template import MAX_ROWS_TO_LOOK_AT, RequestTemplate, completed
 from domain.spec.shapes import COLUMN_BY_COLUMN, is_column_oriented
+from domain.spec.text_column import refuse_nothing
+from formats.allowance import Allowance
 from formats.file_types import Format
 from formats.reading import Table
 from formats.rows import BadRow, Row
 from formats.source import Source
+from formats.text.plain_text import COLUMN as TEXT
 from steps.prepare.one_cause import Causes, refuse_unreadable
 from steps.shard_writer import first_shards
 from steps.table_rows import columns_needed, open_rows, type_of_table
+
+ROWS_BETWEEN_LOOKS = 64
+# Read ahead of the rows that are looked at first; pieces of that are larger, and are held anyway.
+MAX_BYTES_TO_LOOK_AT = 8 * 1024 * 1024
 
 # Refusals that come from the rows: each gets its record.
 _ROW_CODES = frozenset({"no_good_row", "file_rejected"})
@@ -43,14 +52,21 @@ class TablePreparation:
         source: Source,
         spec: JobSpec,
         *,
+        folder: str | None = None,
         store: WorkStore,
         settings: Settings,
         plan_number: int = 0,
+        allow: Callable[[], Allowance] = Allowance,
     ) -> None:
+        self._of_folders = partition_values(frozen.claim.path)
+        spec = _carrying(spec, self._of_folders)
         self._key, self._source, self._spec = key, source, spec
         self._store, self._settings = store, settings
+        self._allow = allow
+        self._allowance = allow()
         self._first: Sequence[Mapping[str, Any]] = ()  # the values of the first rows
         self._may_lack_header = False
+        self._text: str | None = None  # the column of texts, where no template says what is sent
         claim = frozen.claim
         self._empty_plan = Plan(
             path=claim.path,
@@ -60,6 +76,7 @@ class TablePreparation:
             number=plan_number,
             origin=claim.origin,
             spec=spec,
+            folder=folder if spec.output.per == "folder" else None,
             model=spec.deployment,
             url=spec.endpoint,
             engine=engine_of(spec.engine, spec.endpoint),
@@ -83,10 +100,16 @@ class TablePreparation:
         )
         invalid = self._store.blobs.lazy_writer(names.invalid_lines(self._key))
         causes = Causes()
+        allowance = self._allowance
+        # A row of a template that computes may take a good part of a second; other rows are looked at by the handful.
+        step = ROWS_BETWEEN_LOOKS if template.is_plain else 1
         for item in rows:
             plan.requests += 1
+            if not plan.requests % step:
+                allowance.check_time()
+                allowance.check_rows(plan.requests)
             try:
-                line = _request(template, item)
+                line = self._request(template, item)
             except RowTemplateError as error:
                 plan.invalid += 1
                 causes.add(item, error)
@@ -94,10 +117,15 @@ class TablePreparation:
             else:
                 shards.add(line)
                 meter.add(line)
+        allowance.check_rows(plan.requests)
         invalid.close()
         plan.shards, plan.estimate = shards.close(), meter.estimate
         self._refuse_hopeless(plan, causes)
         return plan
+
+    def empty(self) -> Plan:
+        """Give the plan of a table without rows. It needs no job spec: the file is not read again."""
+        return msgspec.structs.replace(self._empty_plan, spec=None, shards=[])
 
     def refuse(self, code: str, message: str) -> Plan:
         """Write the error records of a refused file; gives the plan that says so."""
@@ -116,9 +144,11 @@ class TablePreparation:
     def _rows(self) -> Iterator[Row | BadRow]:
         """Open the table; what the spec leaves open about its columns, the first rows decide once and for all."""
         table = self._open()
-        first = list(islice(table.rows, MAX_ROWS_TO_LOOK_AT))
+        first = first_rows(table.rows, self._allowance)
         if not first:
-            raise InputFileError("The file has no rows.", code="no_rows")
+            if not self._spec.has_templates:
+                self._refuse_known_text(table, [])
+            raise InputFileError("The file has a header and no rows.", code="no_rows")
         _check_carried(self._spec, table.columns)
         seen = [item.values for item in first if isinstance(item, Row)]
         is_document = len(first) == 1 and type_of_table(self._empty_plan.path).format is Format.JSON
@@ -128,25 +158,45 @@ class TablePreparation:
         if self._spec.has_templates:
             self._first, self._may_lack_header = seen, may_lack_header
             return chain(first, table.rows)
+        self._refuse_known_text(table, seen)
         refuse_unreadable(first)
         self._spec = completed(
             self._spec,
-            table.columns,
-            seen,
+            None if table.columns is None else self._without_folders(table.columns),
+            [{name: row[name] for name in self._without_folders(row)} for row in seen],
             names=self._settings.names_of_text_columns,
             is_document=is_document,
             may_lack_header=may_lack_header,
         )
+        self._text = next(iter(RequestTemplate(self._spec).columns_used or ()), None)
         return self._open().rows
+
+    def _refuse_known_text(self, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Refuse a text that is another document than its name says; in csv and tsv the header is its beginning."""
+        if type_of_table(self._empty_plan.path).format is Format.TXT:
+            lines = [str(row[TEXT]) for row in rows]
+        else:
+            lines = (
+                [(table.layout.delimiter or "").join(table.columns or ())] if table.layout.delimiter else []
+            )
+        if shape := shape_of_lines(lines):
+            raise InputFileError(shape.message, code=shape.code)
+
+    def _without_folders(self, columns: Iterable[str]) -> list[str]:
+        """Leave out the columns that lie in the names of folders: they are no text to be sent."""
+        return [column for column in columns if column not in self._of_folders]
 
     def _open(self) -> Table:
         """Open the table; of its columns only those that will be looked at."""
+        self._allowance = self._allow()
         path, spec = self._empty_plan.path, self._spec
         needed = columns_needed(spec) if spec.has_templates else None
-        table = open_rows(path, self._source, spec, wanted=needed)
+        table = open_rows(path, self._source, spec, wanted=needed, allowance=self._allowance)
         if needed is None or table.columns is None or needed.issubset(table.columns):
             return table
-        return open_rows(path, self._source, spec)  # one is missing: the error names all that there are
+        return open_rows(
+            path, self._source, spec, allowance=self._allowance
+        )  # one is missing: the error names all that there are
 
     def _rows_refused(self, message: str) -> Iterator[bytes]:
         """Give the record of every row: its own mistake where it has one, else that it shares its file's fate."""
@@ -155,31 +205,51 @@ class TablePreparation:
         together = InputFileError(f"The whole file was rejected: {message}", code="file_rejected")
         for item in rows:
             try:
-                _request(template, item)
+                self._request(template, item)
             except RowTemplateError as error:
                 yield _record(self._empty_plan.path, item, error)
             else:
                 yield _record(self._empty_plan.path, item, together)
 
+    def _request(self, template: RequestTemplate, item: Row | BadRow) -> bytes:
+        """Give a row's request. Raises RowTemplateError with what keeps it from becoming one."""
+        if isinstance(item, BadRow):
+            raise RowTemplateError(item.message, code=item.code)
+        if self._text is not None:
+            refuse_nothing(item.values.get(self._text))
+        return template.request(item.number, item.values)
+
     def _refuse_hopeless(self, plan: Plan, causes: Causes) -> None:
         if plan.invalid == plan.requests:
             causes.refuse_if_one(self._first, may_lack_header=self._may_lack_header)
-            raise InputFileError("No row of the file became a request.", code="no_good_row")
+            raise InputFileError(f"No row of the file became a request. {causes.example}", code="no_good_row")
         if plan.invalid and self._settings.on_invalid_line == "reject":
             message = f"{plan.invalid} of {plan.requests} rows are invalid, and ON_INVALID_LINE is `reject`."
             raise InputFileError(message, code="file_rejected")
 
 
-def _request(template: RequestTemplate, item: Row | BadRow) -> bytes:
-    """Give a row's request. Raises RowTemplateError with what keeps it from becoming one."""
-    if isinstance(item, BadRow):
-        raise RowTemplateError(item.message, code=item.code)
-    return template.request(item.number, item.values)
+def first_rows(rows: Iterator[Row | BadRow], allowance: Allowance) -> list[Row | BadRow]:
+    """Take the first rows, fewer where they are large: they are held together."""
+    begin, first = allowance.bytes, []
+    for row in islice(rows, MAX_ROWS_TO_LOOK_AT):
+        first.append(row)
+        if allowance.bytes - begin > MAX_BYTES_TO_LOOK_AT:
+            break
+    return first
 
 
 def _record(path: str, item: Row | BadRow, why: PipelineError) -> bytes:
     shown = item.values if isinstance(item, Row) else item.shown
     return error_records.of_bad_row(path, item.number, item.line, why, shown)
+
+
+def _carrying(spec: JobSpec, of_folders: Iterable[str]) -> JobSpec:
+    """Carry the columns of the folders along: by them results are joined with other tables."""
+    wanted = spec.output.columns
+    if wanted == "*" or not of_folders:
+        return spec
+    columns = list(dict.fromkeys([*wanted, *of_folders]))
+    return msgspec.structs.replace(spec, output=msgspec.structs.replace(spec.output, columns=columns))
 
 
 def _check_carried(spec: JobSpec, columns: tuple[str, ...] | None) -> None:

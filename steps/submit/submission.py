@@ -25,7 +25,13 @@ from domain.errors import (
 from domain.records import BatchRecord, BatchRefusal, Ledger
 from domain.service.batch_states import BatchState, BatchView
 from domain.service.outcomes import AS_ASKED
-from domain.service.reach import WHOLE_RESOURCE, reach_of_deployment, reach_of_operation
+from domain.service.reach import (
+    DEPLOYMENT_CODES,
+    OPERATION_CODES,
+    WHOLE_RESOURCE,
+    reach_of_deployment,
+    reach_of_operation,
+)
 from domain.service.transports import AUTO, Choice, TransportName, choose
 from domain.settings import Settings
 from steps.looking import looking
@@ -41,10 +47,6 @@ CONFLICT_WAIT_SECONDS = 2.0
 LONGEST_LOOK_SECONDS = 5.0  # between looks for a batch that is in doubt
 REFUSED_DOUBT_SECONDS = 15.0  # the answer was the service's own: what an earlier call did shows soon
 FILE_QUOTA_CODE = "quotaExceeded"
-# What these are about is the deployment, whatever it was asked for.
-DEPLOYMENT_CODES = frozenset({"model_not_found", "DeploymentNotFound", "token_limit_exceeded"})
-# What these are about is what the deployment was asked for.
-OPERATION_CODES = frozenset({"OperationNotSupported"})
 
 log = logging.getLogger(__name__)
 
@@ -241,6 +243,7 @@ class Submission:
                 kind="quota" if is_full else "configuration",
                 message=str(error),
                 reach=reach,
+                certain=error.code in DEPLOYMENT_CODES | OPERATION_CODES,
             ),
             # Where nothing else goes on, this is the look.
             asked=newly_asked(self._work.asked_since, self._services),

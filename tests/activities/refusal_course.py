@@ -17,12 +17,12 @@ from domain.errors import PipelineError
 from local.azure_openai import RunningService, running
 from local.azurite import Azurite
 from local.azurite import running as running_azurite
+from local.fault_proxies.storage import CUT, FAULTS, GATEWAY, LOST, Fault, StorageProxy
+from local.fault_proxies.storage import running as running_proxy
 from steps.intake.at_rest import files_at_rest
 from tests.activities.inline_pipeline import InlinePipeline, settings_for
 from tests.activities.request_files import request
 from tests.conftest import new_containers
-from tests.storage_proxy import CUT, FAULTS, GATEWAY, LOST, Fault, StorageProxy
-from tests.storage_proxy import running as running_proxy
 
 PATH = "x/a.jsonl"
 IDS = ["row-0", "row-1"]

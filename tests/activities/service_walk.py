@@ -15,11 +15,11 @@ from local.azure_openai import RunningService
 from local.azure_openai import running as running_service
 from local.azurite import Azurite
 from local.azurite import running as running_azurite
-from tests import fault_proxy
+from local.fault_proxies import service as fault_proxy
+from local.fault_proxies.service import CUT, FAULTS, FaultProxy
 from tests.activities.inline_pipeline import InlinePipeline, settings_for
 from tests.activities.request_files import request
 from tests.conftest import new_containers
-from tests.fault_proxy import CUT, FAULTS, FaultProxy
 
 ROWS = 4
 TIMES = 4  # that a look is spoilt in a row: more than the three tries that were enough once

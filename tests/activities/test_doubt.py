@@ -8,12 +8,12 @@ import pytest
 from domain import names
 from domain.flow.flow import Flow
 from local.azure_openai import RunningService
-from tests import fault_proxy
+from local.fault_proxies import service as fault_proxy
+from local.fault_proxies.service import FAULTS, FaultProxy
 from tests.activities.conftest import MakePipeline
 from tests.activities.inline_pipeline import InlinePipeline
 from tests.activities.request_files import requests
 from tests.conftest import Containers
-from tests.fault_proxy import FAULTS, FaultProxy
 
 IDS = [f"row-{number}" for number in range(4)]
 

@@ -23,9 +23,9 @@ from domain.contracts import SliceDone, SliceWork, from_wire
 from domain.direct.throttle import WIDEST
 from domain.errors import NotFoundError, PassingError
 from local.azure_openai import RunningService, running
+from local.fault_proxies import service as fault_proxy
 from steps.direct.live_sending import MOST_FOREIGN_ANSWERS
 from steps.direct.slices import Slice
-from tests import fault_proxy
 from tests.activities.conftest import MakePipeline, NewWorld
 from tests.activities.crash_points import STEP, die_twice, every_fourth, walk
 from tests.activities.inline_pipeline import (

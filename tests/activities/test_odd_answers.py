@@ -72,6 +72,16 @@ ERRORS = {
     "too_deep": "unreadable_answer",
     "nothing": "no_answer",
 }
+# Answers to live calls that are no object with something in it, or none that can be read.
+NO_OBJECTS = {
+    "body_null",
+    "body_empty",
+    "body_empty_text",
+    "body_text",
+    "body_list",
+    "body_as_text",
+    "too_deep",
+}
 AGAIN = {"response_failed", "body_server_error", "status_zero", "nothing"}
 
 
@@ -447,3 +457,18 @@ def test_a_number_in_a_property_that_no_schema_names_holds_no_file(
     text = '{"note": "a", "other": 123456789012345678901234567890}'
     record, _ = run_rules(pipeline, service, chat(text), form="parquet", parameters=parameters)
     assert (record["note"], record["chat"]) == ("a", text)
+
+
+@pytest.mark.parametrize(("task", "names"), [("chat", CHAT + ANY), ("responses", RESPONSES + ANY)])
+def test_every_row_ends_once_whatever_a_live_call_was_answered(
+    make_pipeline: MakePipeline, service: RunningService, task: str, names: list[str]
+) -> None:
+    """As in batches, but for what has not the shape of the service's answers at all: such a call may have been billed."""
+    asked = [name for name in names if name not in odd_answers.OF_LINES_ALONE]
+    found, wrong = run_table(make_pipeline(MAX_ATTEMPTS="2", ENGINE="direct"), service, task, asked)
+    expected = {name: code for name, code in ERRORS.items() if name in asked}
+    expected |= dict.fromkeys(NO_OBJECTS, "lost_answer")
+    assert {name: record["code"] for name, record in wrong.items()} == expected
+    assert found.keys() == {"plain", *asked} - wrong.keys()
+    paid_again = service.counters()["live_answers"]["served_more_than_once"]
+    assert {name.rpartition(" ")[2] for name in paid_again} == AGAIN & set(asked)

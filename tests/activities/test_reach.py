@@ -8,7 +8,7 @@ import pytest
 from domain.service.reach import reaches_to
 from local.azure_openai import RunningService
 from local.azurite import Azurite
-from tests import storage_proxy
+from local.fault_proxies import storage as storage_proxy
 from tests.activities.conftest import MakePipeline
 from tests.activities.request_files import requests
 

@@ -4,8 +4,8 @@ import pytest
 
 from local.azure_openai import RunningService
 from local.azurite import Azurite
+from local.fault_proxies.service import CUT, FAULTS
 from tests.activities.service_walk import EVERY_CALL, JOBS, Cell, World, cells, table
-from tests.fault_proxy import CUT, FAULTS
 
 SLOW = {"hang"}  # each call takes its time-out
 OTHERS = ("import", "cancel_batch", "live")  # in jobs of their own

@@ -8,12 +8,12 @@ import pytest
 import adapters.storage.blobs
 from local.azure_openai import RunningService
 from local.azurite import Azurite
+from local.fault_proxies.storage import FAULTS, Fault, StorageProxy, running
 from tests.activities.conftest import NewWorld
 from tests.activities.crash_points import walk
 from tests.activities.inline_pipeline import Blown, Fuse
 from tests.activities.mixed_file import CONTENT, PATH, PLAN, check
 from tests.activities.refusal_course import TIMES, kinds, run
-from tests.storage_proxy import FAULTS, Fault, StorageProxy, running
 
 SHARES = 4  # so that several workers may share the way; `make refusals` goes all of it
 

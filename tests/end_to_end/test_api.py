@@ -66,7 +66,7 @@ def test_the_document_is_valid_and_is_the_one_that_the_app_serves(api: Api) -> N
 def test_every_row_of_every_file_is_accounted_for(api: Api) -> None:
     (snapshot_id,) = {entry["snapshot"] for entry in [file(api, FAILING)]}
     snapshot = api.json(f"/api/snapshots/{snapshot_id}")
-    assert snapshot["status"] == "Completed"
+    assert (snapshot["status"], snapshot["woken_by"] in ("event", "sweep")) == ("Completed", True)
     tally = snapshot["report"]["tally"]
     assert snapshot["outcomes"] == {name: tally[name] for name in ("ok", "failed", "invalid")}
     codes = {code["code"]: (code["rows"], code["files"]) for code in snapshot["digest"]}
@@ -314,10 +314,11 @@ def test_every_route_was_called(api: Api) -> None:
         assert (
             api.post(f"/api/intake/{action}").json()["intake"] == {"pause": "paused", "resume": "on"}[action]
         )
-    for action in ("cancel", "hold", "approve"):
+    for action in ("cancel", "hold", "approve", "retry", "give-up"):
         assert api.post(f"/api/files/{'0' * 20}/{action}").status_code == 404
     assert api.post(f"/api/files/{'0' * 20}/priority", json={"priority": 1}).status_code == 404
-    assert api.post("/api/snapshots/nothing/cancel").status_code == 404
+    for action in ("cancel", "retry"):
+        assert api.post(f"/api/snapshots/nothing/{action}").status_code == 404
     every = {
         operation["operationId"] for methods in DOCUMENT["paths"].values() for operation in methods.values()
     }

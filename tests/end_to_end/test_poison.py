@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from requests import ConnectionError  # noqa: A004 - what is raised when the host dies meanwhile
 
+from benchmarks.chaos.misery import POISON
 from steps.containment import ALONE_FROM
 from tests.end_to_end.conftest import MakePipeline
 from tests.end_to_end.pipeline import requests
@@ -14,7 +15,6 @@ GOOD = 6
 SPEC = 'deployment: %s\nmessages: [{role: user, content: "Say {{ text }}"}]\n'
 # Beyond what is too small to do harm.
 LONG = b"text\n" + b"".join(b"a text of row %d with some words in it\n" % row for row in range(500))
-POISON = Path(__file__).with_name("poison")
 WORDS = {
     "poison-prepare": "it was prepared",
     "poison-collect": "answers were collected",

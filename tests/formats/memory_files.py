@@ -5,6 +5,10 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import Any
 
+import msgspec
+
+from domain.bounds import UNBOUNDED
+from formats.allowance import Allowance
 from formats.file_types import file_type
 from formats.reading import Table, open_table
 from formats.rows import BadRow, Row
@@ -29,6 +33,11 @@ class MemoryFile:
 
     def open(self) -> io.RawIOBase:
         return io.BytesIO(self.content)  # type: ignore[return-value] # readable and seekable: all that is asked
+
+
+def bounded(**bounds: Any) -> Allowance:
+    """What the reading of one file may take."""
+    return Allowance(msgspec.structs.replace(UNBOUNDED, **bounds))
 
 
 def opened(name: str, content: bytes, places: list[int] | None = None, **options: Any) -> Table:

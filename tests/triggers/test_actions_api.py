@@ -12,9 +12,10 @@ from domain import names
 from domain.errors import PassingError
 from tests.conftest import Containers
 from tests.triggers.test_snapshots_api import called
-from triggers import actions_api
+from triggers import actions_api, files_api
 
 NOWHERE = "0" * 20
+SNAPSHOT = "snapshot-20261125T151503.090199Z"
 
 
 @pytest.fixture(autouse=True)
@@ -53,7 +54,8 @@ ABOUT_FILES = {
     "hold": actions_api.hold_back,
     "approve": actions_api.approve_file,
     "priority": actions_api.put_first,
-    "release": actions_api.release_file,
+    "release": files_api.release_file,
+    "give-up": files_api.give_up_answers,
 }
 
 
@@ -81,8 +83,8 @@ def test_what_is_asked_for_is_told_with_who_and_when_it_is_seen(storage: Any) ->
         }
     (wish,) = services().work.wishes.standing().wishes
     assert wish.by == "änne@example.org"
-    assert call(actions_api.release_file, {"key": key})[0] == 202
-    assert call(actions_api.release_file, {"key": key})[0] == 404
+    assert call(files_api.release_file, {"key": key})[0] == 202
+    assert call(files_api.release_file, {"key": key})[0] == 404
 
 
 def test_what_makes_no_sense_is_refused_with_the_reason(storage: Any) -> None:
@@ -116,6 +118,26 @@ def test_the_intake_is_paused_and_resumed_as_often_as_people_like() -> None:
         assert services().work.wishes.intake_paused() is (word == "paused")
 
 
+@pytest.mark.parametrize("key", ["", "../x", NOWHERE])
+def test_only_what_has_ended_is_retried(key: str) -> None:
+    status, told = call(actions_api.retry_file, {"key": key})
+    assert (status, told["key"], told["code"]) == (404, key, "not_found")
+
+
+@pytest.mark.parametrize("function", [actions_api.retry_file, actions_api.retry_snapshot])
+@pytest.mark.parametrize("body", [{"codes": "429"}, {"code": ["429"]}, ["429"], {"codes": [1]}])
+def test_codes_are_a_list_of_texts(function: Any, body: object) -> None:
+    assert call(function, {"key": NOWHERE, "id": SNAPSHOT}, body=body)[1]["code"] == "body"
+
+
+def test_a_snapshot_without_files_that_failed_has_nothing_to_retry() -> None:
+    assert call(actions_api.retry_snapshot, {"id": SNAPSHOT}) == (
+        202,
+        {"id": SNAPSHOT, "files": [], "next": None},
+    )
+    assert call(actions_api.retry_snapshot, {"id": "../x"})[0] == 404
+
+
 @pytest.mark.parametrize("asked", ["..", "a/b", "", "snapshot-", "snapshot-1/../x"])
 def test_what_cannot_be_a_snapshot_is_none(asked: str) -> None:
     status, told = call(actions_api.cancel_snapshot, {"id": asked})
@@ -123,7 +145,7 @@ def test_what_cannot_be_a_snapshot_is_none(asked: str) -> None:
 
 
 def test_a_task_hub_that_does_not_answer_is_told() -> None:
-    status, told = call(actions_api.cancel_snapshot, {"id": "snapshot-20261125T151503.090199Z"})
+    status, told = call(actions_api.cancel_snapshot, {"id": SNAPSHOT})
     assert (status, told["code"]) == (503, "task_hub")
 
 
@@ -132,5 +154,5 @@ def test_storage_that_does_not_answer_is_told(monkeypatch: pytest.MonkeyPatch) -
         raise PassingError("Storage is busy.", code="ServerBusy")
 
     monkeypatch.setattr(actions_api, "services", fail)
-    for function in (actions_api.pause_intake, actions_api.resume_intake, actions_api.release_file):
+    for function in (actions_api.pause_intake, actions_api.resume_intake):
         assert call(function, {"key": NOWHERE})[1]["code"] == "ServerBusy"

@@ -14,7 +14,8 @@ import pytest
 from adapters.services import services
 from local.azurite.server import ACCOUNT_KEY
 from local.functions_host.client_binding import client_binding
-from triggers import snapshots_api
+from tests.conftest import Containers
+from triggers import files_api, snapshots_api
 
 ADDRESS = "http://127.0.0.1/api/snapshots"
 NO_TASK_HUB = client_binding("http://127.0.0.1:9", "Hub")  # nobody answers there, so nothing is started
@@ -134,3 +135,16 @@ def test_a_task_hub_that_does_not_answer_is_told_to_the_caller(monkeypatch: pyte
         status, body = call(function, method, asked)
         assert (status, body["code"]) == (503, "task_hub")
         assert body["error"] == body["detail"] == "The task hub does not answer."
+
+
+@pytest.mark.parametrize("function", [files_api.release_file, files_api.give_up_answers])
+@pytest.mark.parametrize("key", ["", "../../etc", "0" * 20, "G" * 20])
+def test_only_the_key_of_a_file_that_is_set_aside_can_be_released_or_given_up(
+    function: Any, key: str, containers: Containers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATA", containers.connection_string)
+    monkeypatch.setenv("AZURE_OPENAI_ENDPOINT", "http://127.0.0.1:9")
+    for room, name in zip(("INPUT", "PROCESSED", "ERROR", "WORK"), containers.names, strict=True):
+        monkeypatch.setenv(f"{room}_CONTAINER", name)
+    status, body = call(function, "POST", {"key": key})
+    assert (status, body["key"]) == (404, key)

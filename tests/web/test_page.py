@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from playwright.sync_api import Browser, Route, expect
+from playwright.sync_api import Browser, Route, ViewportSize, expect
 
 from tests.web.conftest import Visitor, visiting
 from tests.web.showroom import COSTLY, FAILING, FEW_FAILED, HOSTILE, MANY, MARKUP, SLOW, Showroom
@@ -18,12 +18,39 @@ AXE = """rules => axe.run(rules).then(told => (
 RULES: dict[str, Any] = {"light": {}, "dark": {"runOnly": ["color-contrast"]}}
 # The fields of answers that hold other than figures, times, keys and states.
 TEXTS = frozenset(
-    "version detail code pauses message meaning advice path file reason job_spec etag engine endpoint deployment failure "
-    "batch_id shard transport container custom_id outcome request answer retry_of asked by".split()
+    (
+        "version",
+        "detail",
+        "code",
+        "pauses",
+        "message",
+        "meaning",
+        "advice",
+        "path",
+        "file",
+        "reason",
+        "job_spec",
+        "etag",
+        "engine",
+        "endpoint",
+        "deployment",
+        "failure",
+        "batch_id",
+        "shard",
+        "transport",
+        "container",
+        "custom_id",
+        "outcome",
+        "request",
+        "answer",
+        "retry_of",
+        "asked",
+        "by",
+    )
 )
 COLOURED = ("overview", "running", "file", "errors")
-NARROW = {"width": 360, "height": 740}
-WIDE = {"width": 1200, "height": 800}
+NARROW = ViewportSize(width=360, height=740)
+WIDE = ViewportSize(width=1200, height=800)
 
 
 def screens(room: Showroom) -> dict[str, str]:
@@ -87,7 +114,7 @@ def test_nothing_moves_for_those_who_do_not_like_it(
 
 
 def test_what_files_are_called_and_contain_stays_text(visitor: Visitor, room: Showroom) -> None:
-    shown = HOSTILE.replace("\u202e", "‹U+202E›")
+    shown = HOSTILE.replace("\u202e", "\u2039U+202E\u203a")
     page = visitor.go(f"#/files?state=done&path={quote('%2e%2e')}")
     page.get_by_role("link", name=shown).click()
     expect(page.get_by_role("heading", level=1)).to_contain_text(shown)
@@ -131,12 +158,12 @@ def test_one_file_is_found_among_ten_thousand_and_pages_take_each_others_place(
     page = visitor.go(f"#/snapshots/{room.many}")
     files = page.locator("main tbody tr")
     expect(files).to_have_count(100)
-    expect(page.get_by_label("Pages")).to_contain_text(f"1–100 of {MANY:,}")
+    expect(page.get_by_label("Pages")).to_contain_text(f"1\N{EN DASH}100 of {MANY:,}")
     expect(page.locator(".verdict").first).to_contain_text(
         "10,000,000 went in, 10,000,000 came out, 0 missing"
     )
     page.get_by_role("link", name="Next").click()
-    expect(page.get_by_label("Pages")).to_contain_text("101–200")
+    expect(page.get_by_label("Pages")).to_contain_text("101\N{EN DASH}200")
     expect(files).to_have_count(100)
     expect(files.first).to_contain_text("part-00100.csv")
     link = page.url

@@ -8,6 +8,8 @@ from domain.service.reach import WHOLE_RESOURCE
 
 # So many shards may wait for a person to set something right; the files of more are set aside at once.
 MOST_MISCONFIGURED = 200
+# So long at least may it take until something else than the service stops answering in its place.
+UNCERTAIN_SECONDS = 3600.0
 
 
 def pause(flow: Flow, s: ShardState, why: Pause, now: float) -> None:
@@ -23,7 +25,9 @@ def pause(flow: Flow, s: ShardState, why: Pause, now: float) -> None:
     flow.shards.remove(s)
     flow.shards.append(s)
     if why.kind == "configuration":
-        _set_aside(flow, s, why, is_over=now - since >= flow.settings.misconfigured_seconds)
+        patience = flow.settings.misconfigured_seconds
+        patience = patience if why.certain else max(patience, UNCERTAIN_SECONDS)
+        _set_aside(flow, s, why, is_over=now - since >= patience)
 
 
 def _set_aside(flow: Flow, s: ShardState, why: Pause, *, is_over: bool) -> None:

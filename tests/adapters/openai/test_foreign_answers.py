@@ -10,11 +10,11 @@ from adapters.openai.batch_api import BatchApi
 from adapters.openai.live_api import open_live_api
 from domain.errors import ConfigurationError, LostAnswerError, PassingError, PipelineError
 from local.azure_openai import RunningService
-from tests import fault_proxy
+from local.fault_proxies import service as fault_proxy
+from local.fault_proxies.service import CUT, FOREIGN, FaultProxy
 from tests.activities.service_walk import ODD_ANSWERS
 from tests.adapters.conftest import MakeApi
 from tests.adapters.openai.test_batch_api import EFFECTS, LOOKS, Known
-from tests.fault_proxy import CUT, FOREIGN, FaultProxy
 
 
 @pytest.fixture(scope="module")
@@ -67,10 +67,17 @@ def test_a_look_that_the_service_did_not_answer_itself_has_seen_nothing(
     if operation == "content":
         # A file may hold anything; what is missing in it is found out by its reader.
         names -= {name for name in FOREIGN if name[:2] == "20" and name != "200 html"}
-    if operation == "delete_file":
-        names -= {"200 empty", "204"}  # a deletion may be answered so
     errors = [told(known, proxy, operation, name) for name in sorted(names)]
     assert not any(error.permanent or isinstance(error, LostAnswerError) for error in errors)
+
+
+@pytest.mark.parametrize("name", ["200 empty", "204"])
+def test_a_deletion_that_was_answered_with_nothing_counts_where_the_file_is_gone(
+    known: Known, proxy: FaultProxy, name: str
+) -> None:
+    assert told(known, proxy, "delete_file", name).code == "file_not_deleted"
+    proxy.strike("delete_file", FOREIGN[name], after=True, times=1)
+    known.call("delete_file")
 
 
 @pytest.mark.parametrize("name", ["200 half, promised", "200 half"])

@@ -9,8 +9,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from domain.service import request_lines
-from domain.service.request_lines import BadLine, Request, RequestChecker, split_lines
+from domain.service.request_lines import MAX_LINE_BYTES, BadLine, Request, RequestChecker, split_lines
 
 GOOD: dict[str, Any] = {
     "custom_id": "a",
@@ -25,14 +24,16 @@ def line(**changes: Any) -> bytes:
     return json.dumps({**GOOD, **changes}, ensure_ascii=False).encode()
 
 
-def judged(*lines: bytes, default_model: str | None = None) -> list[Request | BadLine | None]:
-    checker = RequestChecker(default_model)
+def judged(
+    *lines: bytes, default_model: str | None = None, most: int = MAX_LINE_BYTES
+) -> list[Request | BadLine | None]:
+    checker = RequestChecker(default_model, most)
     return [checker.check(text) for text in lines]
 
 
-def code_of(*lines: bytes) -> str:
+def code_of(*lines: bytes, most: int = MAX_LINE_BYTES) -> str:
     """The code of the last line, which has to be bad."""
-    *_, last = judged(*lines)
+    *_, last = judged(*lines, most=most)
     assert isinstance(last, BadLine), last
     assert last.message
     return last.code
@@ -62,9 +63,7 @@ def test_lines_do_not_depend_on_how_the_bytes_arrive(content: bytes, places: lis
 def test_a_line_that_is_too_long_is_cut_off_one_byte_behind_the_limit(
     content: bytes, places: list[int], most: int
 ) -> None:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(request_lines, "MAX_LINE_BYTES", most)
-        cut_off = list(split_lines(cut(content, places)))
+    cut_off = list(split_lines(cut(content, places), most))
     assert cut_off == [text[: most + 1] for text in split_lines([content])]
 
 
@@ -192,14 +191,12 @@ def test_a_line_like_the_one_before_it_has_to_be_utf_8_all_the_same() -> None:
     assert code_of(line(), line(custom_id="b").replace(b"hello", b"hell\xff")) == "invalid_encoding"
 
 
-def test_an_overlong_line_is_not_even_parsed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(request_lines, "MAX_LINE_BYTES", 1000)
-    assert code_of(line(body={"model": "gpt", "x": "y" * 1000})) == "line_too_long"
+def test_an_overlong_line_is_not_even_parsed() -> None:
+    assert code_of(line(body={"model": "gpt", "x": "y" * 1000}), most=1000) == "line_too_long"
 
 
-def test_a_line_may_be_as_long_as_the_limit_and_no_longer(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(request_lines, "MAX_LINE_BYTES", len(line()))
-    first, second, third = judged(line(), line(custom_id="b"), line(custom_id="cc"))
+def test_a_line_may_be_as_long_as_the_limit_and_no_longer() -> None:
+    first, second, third = judged(line(), line(custom_id="b"), line(custom_id="cc"), most=len(line()))
     assert isinstance(first, Request)
     assert isinstance(second, Request)
     assert isinstance(third, BadLine)
@@ -277,9 +274,8 @@ def test_a_reason_tells_what_the_lines_above_have() -> None:
         assert all(word in bad.message for word in words)
 
 
-def test_an_overlong_line_is_told_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(request_lines, "MAX_LINE_BYTES", 1000)
-    (bad,) = judged(b"x" * 1001)
+def test_an_overlong_line_is_told_the_limit() -> None:
+    (bad,) = judged(b"x" * 1001, most=1000)
     assert isinstance(bad, BadLine)
     assert "1,000 bytes" in bad.message
 

@@ -11,9 +11,8 @@ from hypothesis import strategies as st
 
 from domain.errors import InputFileError
 from formats.rows import BadRow, Row
-from formats.text import decoding as text
 from formats.text import delimited
-from tests.formats.memory_files import opened, rows, told, values
+from tests.formats.memory_files import bounded, opened, rows, told, values
 
 
 def test_a_table_gives_its_columns_and_rows() -> None:
@@ -159,8 +158,6 @@ def test_very_long_fields_are_fine() -> None:
 
 @pytest.fixture
 def small_limits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(text, "MAX_LINE_CHARACTERS", 40)
-    monkeypatch.setattr(delimited, "MAX_LINE_CHARACTERS", 40)
     monkeypatch.setattr(delimited, "MAX_RECORD_CHARACTERS", 100)
 
 
@@ -179,7 +176,7 @@ def small_limits(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_memory_stays_bounded(small_limits: None, content: bytes, expected: list[object]) -> None:
-    assert told(rows("a.csv", content)) == expected
+    assert told(rows("a.csv", content, allowance=bounded(value_bytes=40))) == expected
 
 
 def test_a_field_above_the_limit_costs_its_row() -> None:

@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 
 from domain.errors import InputFileError
 from formats.rows import BadRow, Row
-from formats.text import json_documents, json_rows
-from tests.formats.memory_files import opened, rows, told, values
+from tests.formats.memory_files import bounded, opened, rows, told, values
 
 
 @pytest.mark.parametrize(
@@ -174,22 +173,26 @@ def test_undecodable_bytes_of_another_encoding_cost_their_row() -> None:
     assert told(rows("a.json", content, encoding="cp1252")) == [("invalid_encoding", None), {"a": "ä"}]
 
 
-def test_a_value_without_end_is_not_held_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(json_documents, "MAX_LINE_BYTES", 1000)
+def test_a_value_without_end_is_not_held_for_ever() -> None:
+    allowance = bounded(value_bytes=1000)
     for begin in (b'{"rows": [', b'[{"a": 1}, {"rows": ['):
         content = begin + b'{"a": 1}, ' * 10_000
-        table = opened("a.json", content, list(range(0, len(content), 100)))
+        table = opened("a.json", content, list(range(0, len(content), 100)), allowance=allowance)
         with pytest.raises(InputFileError, match="outermost array") as raised:
             list(table.rows)
         assert raised.value.code == "row_too_long"
 
 
-def test_a_row_that_is_too_long_costs_that_row(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(json_rows, "MAX_LINE_BYTES", 100)
+def test_a_row_that_is_too_long_costs_that_row() -> None:
+    allowance = bounded(value_bytes=100)
     long = b'{"a": "' + b"x" * 5000 + b'"}'
     good = {"a": 1}
-    assert told(rows("a.jsonl", b'{"a": 1}\n' + long + b'\n{"a": 1}')) == [good, ("row_too_long", 2), good]
-    found = rows("a.json", b'[{"a": 1}, ' + long + b', {"a": 1}]')
+    assert told(rows("a.jsonl", b'{"a": 1}\n' + long + b'\n{"a": 1}', allowance=allowance)) == [
+        good,
+        ("row_too_long", 2),
+        good,
+    ]
+    found = rows("a.json", b'[{"a": 1}, ' + long + b', {"a": 1}]', allowance=allowance)
     assert told(found) == [good, ("row_too_long", None), good]
     assert isinstance(found[1], BadRow)
     assert len(found[1].shown) == 2000

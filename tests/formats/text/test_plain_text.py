@@ -6,8 +6,7 @@ from hypothesis import strategies as st
 
 from domain.errors import InputFileError
 from formats.rows import BadRow, Row
-from formats.text import decoding as text
-from tests.formats.memory_files import opened, rows, told
+from tests.formats.memory_files import bounded, opened, rows, told
 
 
 def test_each_line_is_a_row() -> None:
@@ -35,9 +34,8 @@ def test_a_line_that_is_no_text_costs_that_line() -> None:
     ]
 
 
-def test_a_line_that_is_too_long_costs_that_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(text, "MAX_LINE_CHARACTERS", 10)
-    found = rows("a.txt", b"x" * 35 + b"\ny\n" + b"z" * 10)
+def test_a_line_that_is_too_long_costs_that_line() -> None:
+    found = rows("a.txt", b"x" * 35 + b"\ny\n" + b"z" * 10, allowance=bounded(value_bytes=10))
     assert told(found) == [("row_too_long", 1), {"text": "y"}, ("row_too_long", 3)]
     assert isinstance(found[0], BadRow)
     assert found[0].shown == "x" * 10

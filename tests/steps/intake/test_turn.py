@@ -8,11 +8,11 @@ from azure.durable_functions.models.DurableOrchestrationStatus import DurableOrc
 
 from domain.contracts import SnapshotRequest, TakenFiles
 from local.azurite import Azurite
+from local.fault_proxies.storage import running as running_proxy
 from steps.intake.take import take_files
 from steps.intake.turn import a_turn
 from tests.activities.conftest import MakePipeline
 from tests.activities.request_files import requests
-from tests.storage_proxy import running as running_proxy
 
 FILES = 12
 SNAPSHOTS = [f"snapshot-20261127T10000{number}.000Z" for number in range(3)]

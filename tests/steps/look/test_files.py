@@ -18,11 +18,11 @@ from domain.flow.progress import progress
 from domain.results.finished import FinishedFile, to_line
 from local.azure_openai import RunningService
 from local.azurite import Azurite
+from local.fault_proxies import storage as storage_proxy
 from steps.look import files
 from steps.look.desk import Desk
 from steps.look.files import PAGE_FILES, Wanted, files_of_snapshot
 from steps.look.snapshots import details, snapshots
-from tests import storage_proxy
 from tests.activities.inline_pipeline import InlinePipeline, settings_for
 from tests.conftest import Containers
 from tests.domain.flow.stories import active, flow_of
@@ -36,11 +36,12 @@ class Hub:
 
     def __init__(self) -> None:
         self.status = "Running"
+        self.input: Any = None
         self.progress: dict[str, Any] | None = None
         self.report: dict[str, Any] | None = None
         self.asked = 0
 
-    async def get_status(self, instance_id: str) -> Any:
+    async def get_status(self, instance_id: str, *, show_input: bool = False) -> Any:
         self.asked += 1
         known = {
             SNAPSHOT: (None, self.report),
@@ -54,6 +55,7 @@ class Hub:
             created_time=MOMENT,
             last_updated_time=MOMENT,
             custom_status=told,
+            input_=self.input if show_input else None,
             output=output,
         )
 
@@ -219,8 +221,8 @@ def test_a_snapshot_whose_task_hub_is_gone_is_told_from_its_records(world: World
     world.end()
 
     class Wiped(Hub):
-        async def get_status(self, instance_id: str) -> Any:
-            del instance_id
+        async def get_status(self, instance_id: str, *, show_input: bool = False) -> Any:
+            del instance_id, show_input
 
     page = asyncio.run(snapshots(Wiped(), world.desk, state=None, limit=20, after=None))
     assert [(found.id, found.status) for found in page.items] == [(SNAPSHOT, "Completed")]
@@ -231,3 +233,19 @@ def test_what_is_no_cursor_is_refused(world: World, after: str) -> None:
     world.take(1)
     with pytest.raises(ProblemError, match="after"):
         world.page(after=after)
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"snapshot_id": SNAPSHOT, "settled_at": 1.0, "woken_by": "sweep"}, "sweep"),
+        (f'{{"snapshot_id": "{SNAPSHOT}", "woken_by": "event"}}', "event"),
+        ({"snapshot_id": SNAPSHOT}, ""),  # of an earlier version
+        ({"snapshot_id": SNAPSHOT, "woken_by": "comet"}, ""),
+        ("nonsense", ""),
+        (None, ""),
+    ],
+)
+def test_what_started_a_snapshot_is_told(world: World, given: Any, told: str) -> None:
+    world.hub.input = given
+    assert asyncio.run(details(SNAPSHOT, world.hub, world.desk)).woken_by == told

@@ -11,8 +11,8 @@ from domain import names
 from domain.results.finished import FinishedFile, to_line
 from local.azure_openai import RunningService
 from local.azurite import Azurite
+from local.fault_proxies import storage as storage_proxy
 from steps.look.finished import FinishedList, FinishedLists
-from tests import storage_proxy
 from tests.activities.conftest import MakePipeline
 from tests.activities.inline_pipeline import InlinePipeline, settings_for
 from tests.activities.mixed_file import CONTENT, PATH, PLAN

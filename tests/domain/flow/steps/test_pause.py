@@ -1,12 +1,13 @@
 """What becomes of a shard whose deployment takes nothing for now."""
 
+import msgspec
 import pytest
 
 from domain.contracts import Pause
 from domain.flow.pacing import PAUSE_FIRST_SECONDS
 from domain.flow.state import Call, ShardStep
 from domain.flow.steps import pause as pausing
-from domain.flow.steps.pause import pause
+from domain.flow.steps.pause import UNCERTAIN_SECONDS, pause
 from domain.service.regrouping import PauseKind
 from tests.domain.flow.stories import GPT, NOW, SETTINGS, active, flow_of, said, shard_in, waiting
 
@@ -88,18 +89,21 @@ def test_of_many_shards_that_wait_for_a_person_the_first_stay_and_the_files_of_t
     ],
 )
 @pytest.mark.parametrize("failing_since", [0.0, NOW])
+@pytest.mark.parametrize("certain", [True, False])
 def test_files_whose_deployment_a_person_has_to_set_right_are_set_aside_after_a_while(
-    why: Pause, are_held: bool, failing_since: float
+    why: Pause, are_held: bool, failing_since: float, certain: bool
 ) -> None:
     """Those that the same refusals stop, and the one that was refused; what others wait for, and what runs, goes on."""
+    why = msgspec.structs.replace(why, certain=certain)
+    patience = SETTINGS.misconfigured_seconds if certain else UNCERTAIN_SECONDS
     s = waiting(0, key="k0")
     s.failing_since = failing_since
     others = [waiting(0, key="k1"), waiting(0, key="other", model="other"), active(0, key="active")]
     flow = flow_of(s, *others)
     pause(flow, s, why, NOW)
-    pause(flow, s, why, NOW + SETTINGS.misconfigured_seconds - 1)
+    pause(flow, s, why, NOW + patience - 1)
     assert s in flow.shards
-    pause(flow, s, why, NOW + SETTINGS.misconfigured_seconds)
+    pause(flow, s, why, NOW + patience)
     held = {file.key for file in flow.files if file.hold_reason == why.message}
     assert held == ({"k0", "k1"} if are_held else set())
     assert all(flow.file(key).needs_settings and flow.file(key).again_soon for key in held)

@@ -16,6 +16,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from local.azurite import Azurite
 from local.azurite.server import ACCOUNT_KEY, ACCOUNT_NAME
+from local.fault_proxies.weather import Weather
 
 ROOMS = ("input", "processed", "error", "work")
 HOP_BY_HOP = frozenset({"transfer-encoding", "connection", "keep-alive"})
@@ -59,6 +60,7 @@ class Fault:
 
     @property
     def is_over(self) -> bool:
+        """Whether it answers no more calls."""
         return self.met >= self.times
 
 
@@ -73,12 +75,14 @@ class StorageProxy:
     port: int = 0
     fault: Fault | None = None
     retention: bool = False
+    weather: Weather[str] | None = None
     kept: set[str] = field(default_factory=set)
     kinds: Counter[str] = field(default_factory=Counter)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
     def connection_string(self) -> str:
+        """The account behind the proxy."""
         url = f"http://127.0.0.1:{self.port}/{ACCOUNT_NAME}"
         return f"AccountName={ACCOUNT_NAME};AccountKey={ACCOUNT_KEY};BlobEndpoint={url};"
 
@@ -93,7 +97,8 @@ class StorageProxy:
             ):
                 return "BlobImmutableDueToPolicy"
             if self.fault is None or self.fault.kind != kind or self.fault.is_over:
-                return None
+                met = self.weather.strikes(kind) if self.weather else None
+                return met.fault if met else None
             self.fault.met += 1
             return self.fault.name
 

@@ -18,8 +18,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
+
+if TYPE_CHECKING:
+    from local.fault_proxies.weather import Weather
 
 HTML = "text/html; charset=utf-8"
 JSON = "application/json"
@@ -128,6 +131,7 @@ class FaultProxy:
         self.struck: Counter[str] = Counter()
         self.calls: Counter[str] = Counter()
         self._strikes: dict[str, _Strike] = {}
+        self.weather: Weather[Fault] | None = None
         self._lock = threading.Lock()
         self.closing = threading.Event()
 
@@ -142,7 +146,8 @@ class FaultProxy:
             self.calls[operation] += 1
             planned = self._strikes.get(operation)
             if planned is None or planned.left <= 0:
-                return None
+                met = self.weather.strikes(operation) if self.weather else None
+                return _Strike(met.fault, met.after, 0) if met else None
             planned.left -= 1
             self.struck[operation] += 1
             return planned
