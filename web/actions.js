@@ -1,20 +1,19 @@
 // What people can ask for, with a question before what costs or cannot be taken back.
 import { html } from "./vendor/preact.js";
-import { act, remember, remembered } from "./api.js";
+import { act } from "./api.js";
 import { clock, duration, money, number, plural, sum } from "./format.js";
 import { lookNow } from "./live.js";
 import { ask, button, complain, notice } from "./parts.js";
 
-const asked = JSON.parse(remembered("asked-for") ?? "{}");
+const asked = {};
 const stateOf = (thing) => thing.state ?? thing.status;
 
 // `thing` is a file or a snapshot. What was asked for is shown until it is in another state.
 async function want(thing, word, body) {
   const told = await act([thing.key ? "files" : "snapshots", thing.key ?? thing.id, word], body);
   const within = told.seen_within_seconds;
-  const news = `${word} asked for; ${within ? `seen at the next look, within ${duration(within)}` : told.message}`;
+  const news = `${word} asked for; ${within ? `seen at the next look, within ${duration(within)}` : told.message ?? "seen by the next snapshot"}`;
   asked[thing.key ?? thing.id] = { news, at: Date.now(), state: stateOf(thing) };
-  remember("asked-for", JSON.stringify(asked));
   notice(news);
   lookNow();
   return told;
@@ -29,7 +28,7 @@ function cancel(thing, title, yes, done, total, cost) {
   ask({
     title, yes, about: thing.path, isDangerous: true,
     lines: [
-      `What is answered by then is kept, delivered and billed: ${number(done)} of ${plural(total ?? 0, "request")} so far${cost ? `, of about ${money(cost)} in all` : ""}.`,
+      `What is answered by then is kept, delivered and billed: ${total ? `${number(done)} of ${plural(total, "request")}` : "nothing"} so far${cost ? `, of about ${money(cost)} in all` : ""}.`,
       "All others end as cancelled, in the error file and the retry file. The service may take ten minutes.",
     ],
     go: () => want(thing, "cancel"),
@@ -64,8 +63,14 @@ export const retrySnapshot = (snapshot, rows) => retry(snapshot, [], rows, sum(s
 
 const approve = (file) => ask({
   title: "Let this file go beyond its budget?", about: file.path, yes: "Approve it",
-  lines: [file.reason, file.estimated_cost ? `It costs about ${money(file.estimated_cost)}.` : "What it costs counts for the others."],
+  lines: [file.reason, file.estimated_cost ? `It costs about ${money(file.estimated_cost)}.` : ""],
   go: () => want(file, "approve"),
+});
+
+const giveUp = (file) => ask({
+  title: "Deliver it without the answers that cannot be read?", about: file.path, yes: "Give them up", isDangerous: true,
+  lines: ["Their rows, though paid, end as missing, in the error file and the retry file."],
+  go: () => want(file, "give-up"),
 });
 
 const atOnce = (...parts) => act(parts).then((told) => {
@@ -89,6 +94,7 @@ export function fileActions(file, can) {
   const offered = [
     ["Release", is("held"), now("release")],
     ["Approve", is("held") && file.reason.includes("MAX_"), () => approve(file)],
+    ["Give up", is("held") && file.batches > 0, () => giveUp(file)],
     ["First", is("waiting"), now("priority", { priority: 100 })],
     ["Hold", is("waiting"), now("hold")],
     ["Cancel", is(file.state) && !AT_REST.includes(file.state), () => cancelFile(file)],

@@ -3,10 +3,6 @@
 const MOST_KEPT = 60;
 const kept = new Map(); // address -> {etag, body}
 
-// What this tab remembers until it is closed.
-export const KEY = "functions-key";
-export const remembered = (name) => sessionStorage.getItem(name);
-export const remember = (name, text) => sessionStorage.setItem(name, text);
 
 // `wait`: seconds after which to ask again.
 const refusal = (told, status, wait) => Object.assign(new Error(told.detail), { code: told.code, status, wait });
@@ -19,7 +15,7 @@ export function withQuery(address, given = {}) {
 export const api = (parts, given) => withQuery(`/api/${parts.map(encodeURIComponent).join("/")}`, given);
 
 async function call(address, options) {
-  const key = remembered(KEY);
+  const key = sessionStorage.getItem("key");
   if (key) options.headers["x-functions-key"] = key;
   const answer = await fetch(address, { ...options, redirect: "error" }).catch(() => {
     throw refusal({ detail: "The app does not answer." }, 0);

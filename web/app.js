@@ -1,6 +1,5 @@
 // The page: what the API tells, as text. Nothing that a file is called or contains becomes markup.
 import { html, render, useEffect, useRef } from "./vendor/preact.js";
-import { KEY, remember } from "./api.js";
 import { clock, visible } from "./format.js";
 import { live, lookNow, pause, useLive, useLook } from "./live.js";
 import { Asking, Notices, place } from "./parts.js";
@@ -13,7 +12,7 @@ const ROOMS = { Overview, Attention, Snapshots, Files, Batches };
 function KeyForm({ trouble }) {
   const go = (event) => {
     event.preventDefault();
-    remember(KEY, event.target.elements[0].value.trim());
+    sessionStorage.setItem("key", event.target.elements[0].value.trim());
     lookNow();
   };
   return trouble.code === "sign_in" ? html`<h1>Sign in first</h1><a href=/ui>Sign in</a>`

@@ -33,7 +33,7 @@ export const words = (text) => html`<span class=lines>${text.replace(/\[([^\]]*)
 const TONES = { ok: "done completed", bad: "rejected failed terminated stray", warn: "held expired cancelling cancelled", wait: "waiting pending gone" };
 export function chip(state) {
   const text = state.toLowerCase();
-  return html`<span class="chip ${Object.keys(TONES).find((tone) => TONES[tone].split(" ").includes(text))}">${text.replace("_", " ")}</span>`;
+  return html`<span class="chip ${Object.keys(TONES).find((tone) => TONES[tone].split(" ").includes(text)) ?? ""}">${text.replace("_", " ")}</span>`;
 }
 
 export const verdict = (isGood, text) => html`<p class="verdict ${isGood ? "ok" : "bad"}"><b aria-hidden="true">${isGood ? "✓" : "✗"}</b><span>${text}</span></p>`;

@@ -32,7 +32,7 @@ PLAN = {
         for row in range(3)
     ]
     + [{"custom_id": "late/*", "effect": "error", "status": 429, "code": "too_many"}],
-    "batches": [{"deployment": "slow", "stuck_in": "in_progress"}],
+    "batches": [{"deployment": "slow", "duration_seconds": 3600}],
 }
 
 

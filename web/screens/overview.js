@@ -2,7 +2,7 @@
 import { html } from "../vendor/preact.js";
 import { cancelSnapshot, fileActions, pauseIntake, resumeIntake, runNow, wanted } from "../actions.js";
 import { api } from "../api.js";
-import { money, number, plural, snapshotName, sum } from "../format.js";
+import { clock, money, number, plural, snapshotName, sum } from "../format.js";
 import { useLook } from "../live.js";
 import { Search, added, bar, button, chip, code, name, pager, requests, select, table, time, to, told, verdict, words } from "../parts.js";
 
@@ -55,12 +55,13 @@ function groups(files = [], title) {
 }
 
 const needs = (overview, rest, can) => [
-  overview.intake === "paused" && item("The intake is paused", "No new file is taken.", can && button("Resume", resumeIntake)),
+  rest.intake === "paused" && item("The intake is paused", "No new file is taken.", can && button("Resume", resumeIntake)),
   overview.snapshots_failed > 0 && item(html`<a href="#/snapshots">${plural(overview.snapshots_failed, "snapshot")} failed as a whole</a>`, "The sweep takes the files over."),
   ...overview.pauses.map((message) => item("Waits", message)),
   ...groups(rest.waiting, (count) => plural(count, "file waits", "files wait")),
-  ...(rest.held ?? []).map((held) => item(html`<a href=${to(["files", held.key])}>${name(held.file)}</a> is held until ${time(held.until)}`, held.reason,
+  ...(rest.held ?? []).map((held) => item(html`<a href=${to(["files", held.key])}>${name(held.file)}</a> is held ${held.until && html`until ${time(held.until)}`}`, held.reason,
     fileActions({ ...held, path: held.file, state: "held" }, can))),
+  ...(rest.asked ?? []).map((one) => item(html`Asked for: ${one.asked} ${name(one.file ?? one.folder ?? one.id)}`, `Since ${clock(one.since)}, seen at the next look.`)),
   ...groups(rest.done, (count) => `${plural(count, "delivered file")} cannot be deleted from the input`),
 ].filter(Boolean);
 
