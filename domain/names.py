@@ -213,6 +213,19 @@ def finished_files(snapshot_id: str, part: int = 0) -> str:
     return f"{SNAPSHOTS}{snapshot_id}/done{f'-{part:05d}' if part else ''}.jsonl"
 
 
+DAY_COSTS = "costs/"
+
+
+def day_costs(day: str, part: int = 0) -> str:
+    """Name the list of what a day's files may cost, or the blob in which a list that is full goes on."""
+    return f"{DAY_COSTS}{day}{f'-{part:05d}' if part else ''}.jsonl"
+
+
+def day_of(now: datetime) -> str:
+    """Name a day, in UTC."""
+    return f"{now.astimezone(UTC):%Y%m%d}"
+
+
 def row_of(custom_id: str) -> int:
     """Give the number of the row that a request of a table was made of; -1 for an id that is none of ours."""
     number = custom_id.removeprefix(ROW_PREFIX)

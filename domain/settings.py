@@ -158,6 +158,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="upper"):
         Meta(description="Files are held back once a snapshot may cost more US dollars."),
     ] = None
 
+    max_cost_per_day: Annotated[
+        Annotated[float, Meta(gt=0, le=1e9)] | None,
+        Meta(
+            description="Files are held back once all of a day (UTC), of all snapshots, may cost more US dollars; they are tried again six "
+            "hours later."
+        ),
+    ] = None
+
     completion_window: Annotated[Literal["24h"], Meta(description="The only window the service offers.")] = (
         "24h"
     )
@@ -337,7 +345,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="upper"):
     def digest(self) -> str:
         """A short text that changes with the settings that can hold a file back."""
         told = (self.spec_defaults, self.prices, self.max_tokens_per_file, self.max_cost_per_snapshot)
-        return hashlib.sha256(msgspec.json.encode(told)).hexdigest()[:12]
+        # A later one, which changes nothing where it is not set.
+        more = () if self.max_cost_per_day is None else (self.max_cost_per_day,)
+        return hashlib.sha256(msgspec.json.encode((*told, *more))).hexdigest()[:12]
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> "Settings":
@@ -408,15 +418,6 @@ def _contradictions(values: Mapping[str, Any]) -> list[str]:
         parse_prices(values.get("prices", ""))
     except ValueError as error:
         found.append(f"PRICES: {error}.")
-    if (
-        not values.get("count_tokens", True)
-        and {"max_tokens_per_file", "max_cost_per_snapshot"} & values.keys()
-    ):
-        found.append(
-            "COUNT_TOKENS: is false, but MAX_TOKENS_PER_FILE and MAX_COST_PER_SNAPSHOT need the count."
-        )
-    if "max_cost_per_snapshot" in values and not values.get("prices"):
-        found.append("PRICES: missing. MAX_COST_PER_SNAPSHOT cannot be held without prices.")
     version = values.get("azure_openai_api_version", "v1")
     if (
         values.get("transport") == TransportName.BLOB
@@ -424,7 +425,21 @@ def _contradictions(values: Mapping[str, Any]) -> list[str]:
         and version < FIRST_VERSION_WITH_BLOBS
     ):
         found.append(f"TRANSPORT: blob needs AZURE_OPENAI_API_VERSION {FIRST_VERSION_WITH_BLOBS} or v1.")
-    return found + _unfit_doors(values) + _unfit_places(values)
+    return found + _unfit_budgets(values) + _unfit_doors(values) + _unfit_places(values)
+
+
+def _unfit_budgets(values: Mapping[str, Any]) -> list[str]:
+    """Find budgets that cannot be held."""
+    found = []
+    costs = {"max_cost_per_snapshot", "max_cost_per_day"} & values.keys()
+    if not values.get("count_tokens", True) and ("max_tokens_per_file" in values or costs):
+        found.append(
+            "COUNT_TOKENS: is false, but MAX_TOKENS_PER_FILE, MAX_COST_PER_SNAPSHOT and MAX_COST_PER_DAY need the count."
+        )
+    if costs and not values.get("prices"):
+        limits = " and ".join(sorted(name.upper() for name in costs))
+        found.append(f"PRICES: missing. {limits} cannot be held without prices.")
+    return found
 
 
 def _unfit_doors(values: Mapping[str, Any]) -> list[str]:

@@ -46,7 +46,7 @@ def main() -> None:
     given = json.loads(sys.stdin.buffer.readline())
     threading.Thread(target=_end_with_parent, args=(sys.stdin.fileno(),), daemon=True).start()
     ours = replace(services(), own_process=None)
-    _leave_room(ours.settings.bounds.memory_bytes)
+    leave_room(ours.settings.bounds.memory_bytes)
     with answers:
         answers.write(msgspec.json.encode(answer_of(lambda: step(from_wire(given, kind), ours))))
 
@@ -57,7 +57,7 @@ def _go_first_when_memory_runs_out() -> None:
         Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
 
 
-def _leave_room(memory_bytes: int) -> None:
+def leave_room(memory_bytes: int) -> None:
     """Let the worker go first, and have what takes too much memory fail here, with an error that says so."""
     if sys.platform == "win32":
         return

@@ -38,6 +38,7 @@ async def purge(
     store = await in_thread(lambda: ours.work)  # opening blocks
     before = datetime.fromtimestamp(ours.clock(), UTC) - timedelta(days=ours.settings.retention_days)
     reports = await purge_records(store.snapshots, alive_in(client, ours), before=before)
+    await in_thread(store.day_costs.drop_before, names.day_of(before))
     purged = await client.purge_instance_history_by(BEGINNING, before, FINAL)
     log.info("purged %d reports and %d orchestrations", reports, purged.instances_deleted)
 

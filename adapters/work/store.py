@@ -4,6 +4,7 @@ from adapters.storage.blobs import Container
 from adapters.work.attempts import Attempts
 from adapters.work.blobs import WorkBlobs
 from adapters.work.claims import Claims
+from adapters.work.day_costs import DayCosts
 from adapters.work.finished import FinishedFiles
 from adapters.work.ledgers import Ledgers, Plans
 from adapters.work.rates import Rates
@@ -28,6 +29,7 @@ class WorkStore:
         self.send_logs = SendLogs(work)
         self.snapshots = Snapshots(work)
         self.finished = FinishedFiles(work)
+        self.day_costs = DayCosts(work)
         self.shares = Shares(work)
         self.rates = Rates(work)
         self.wishes = Wishes(work)

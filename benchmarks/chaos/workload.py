@@ -31,7 +31,7 @@ ODD_NAMES = (
     "no suffix",
     "dots.in.the.name.JSONL",
     "'quoted'.jsonl",
-    ".hidden",
+    "~tilde",
     "same",
     "same.jsonl",
     "l" * 200 + ".jsonl",

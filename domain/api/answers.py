@@ -21,7 +21,7 @@ FileStateName = Literal[
     "held",
     "gone",
 ]
-OutputName = Literal["results", "errors", "retry", "metadata", "input"]
+OutputName = Literal["results", "errors", "retry", "metadata", "input", "joined_results", "joined_errors"]
 Cursor = Annotated[
     str | None, Meta(description="What `after` has to say for the next page; null at the end.")
 ]
@@ -320,6 +320,12 @@ class FileDetails(FileEntry, frozen=True, kw_only=True):
     ] = None
     input_state: str | None = None
     digest: list[CodeCount] = []
+    asked: Annotated[
+        list[Asked], Meta(description="What people have asked for about it and is not over.")
+    ] = []
+    retried_as: Annotated[
+        list[str], Meta(description="Keys of finished files that hold failed rows of this one.")
+    ] = []
     shards: list[ShardOfFile] = []
     files: Annotated[list[OutputOfFile], Meta(description="Its outputs, with sizes.")] = []
 

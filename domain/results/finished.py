@@ -15,13 +15,18 @@ FinishedState = Literal["done", "rejected", "held"]
 
 
 class OutputNames(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Blob names. Results lie in the processed container, errors and retry file in the error one, the rest with the file's end."""
+    """Blob names. Results lie in the processed container, errors and retry file in the error one, the rest with the file's end.
+
+    `joined_…`: of a retry, its results together with those of the first file.
+    """
 
     results: str | None = None
     errors: str | None = None
     retry: str | None = None
     metadata: str | None = None
     input: str | None = None
+    joined_results: str | None = None
+    joined_errors: str | None = None
 
 
 class FinishedFile(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -90,6 +95,8 @@ def finished_file(key: str, metadata: Metadata, *, document: str, at: float) -> 
             retry=metadata.retry,
             metadata=document,
             input=metadata.archived_input,
+            joined_results=metadata.joined.results if metadata.joined else None,
+            joined_errors=metadata.joined.errors if metadata.joined else None,
         ),
         retry_of=metadata.retry_of,
     )

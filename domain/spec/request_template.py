@@ -18,6 +18,7 @@ from domain.templates.functions import Work
 from domain.templates.row_text import text_of
 
 MAX_ROWS_TO_LOOK_AT = 100
+LOOK_EVERY = 4  # pieces of a line, at how long it is by now
 NUMBER = 1  # where the row's number goes among the pieces of a line
 
 _encode = msgspec.json.Encoder().encode
@@ -37,6 +38,7 @@ class RequestTemplate:
         first_rows: Iterable[Mapping[str, Any]] = (),
     ) -> None:
         spec = completed(spec, columns, first_rows)
+        self.spent = 0  # by the templates of all rows so far, in the units of Work
         self._fields: list[FieldTemplate] = []
         self._line: list[bytes] = []
         self._columns: list[tuple[int, str]] = []
@@ -44,16 +46,12 @@ class RequestTemplate:
         for piece in _pieces(spec):
             self._add(piece)
         self._most_work = max((field.most_work for field in self._fields), default=0)
+        self._names_often, self._names_left = len(self._columns) > LOOK_EVERY, LOOK_EVERY
         constant = sum(map(len, self._line))
         may_be_empty = not spec.target.takes_empty_text and all(
             isinstance(part, Column) or not part for field in self._fields for part in field.parts or ()
         )
         self._empty_bytes = constant if may_be_empty else -1
-
-    @property
-    def is_plain(self) -> bool:
-        """Whether it only puts texts and columns together."""
-        return not self._templates
 
     @property
     def columns_used(self) -> frozenset[str] | None:
@@ -71,19 +69,16 @@ class RequestTemplate:
         number = b"%d" % row_number
         line[NUMBER] = number
         try:
-            size = 0
             for index, column in self._columns:
                 value = values[column]
-                line[index] = piece = _encode(value if type(value) is str else text_of(value))[1:-1]
-                size += len(piece)
-                if size > MAX_LINE_BYTES:  # a template may name a long text a thousand times
-                    self._check_sizes(values, size)
-            work = Work(self._most_work) if self._templates else None
-            for index, template in self._templates:
-                line[index] = piece = template.encoded(values, work)
-                size += len(piece)
-                if size > MAX_LINE_BYTES:
-                    self._check_sizes(values, size)
+                line[index] = _encode(value if type(value) is str else text_of(value))[1:-1]
+                if self._names_often:
+                    self._names_left -= 1
+                    if self._names_left < 0:
+                        self._names_left = LOOK_EVERY
+                        self._check_sizes_so_far(values, line)
+            if self._templates:
+                self._compute(values, line)
         except RowTemplateError:
             raise
         except (LookupError, TypeError, ValueError, RecursionError) as error:
@@ -124,6 +119,20 @@ class RequestTemplate:
                     f"{field.path}: the text holds half a character and is not valid Unicode"
                 )
         return RowTemplateError("The row cannot be written as a request.")
+
+    def _compute(self, values: Mapping[str, Any], line: list[bytes]) -> None:
+        """Make the texts of the templates that compute. They share what a row may cost."""
+        work = Work(self._most_work)
+        for number, (index, template) in enumerate(self._templates, 1):
+            line[index] = template.encoded(values, work)
+            if number % LOOK_EVERY == 0:
+                self._check_sizes_so_far(values, line)
+        self.spent += self._most_work - work.left
+
+    def _check_sizes_so_far(self, values: Mapping[str, Any], line: list[bytes]) -> None:
+        """Stop putting together what is too long: a template may name a long text a thousand times."""
+        if (size := sum(map(len, line))) > MAX_LINE_BYTES:
+            self._check_sizes(values, size)
 
     def _check_sizes(self, values: Mapping[str, Any], size: int) -> None:
         """Raise RowTemplateError where the row, or a text of it, is too long."""

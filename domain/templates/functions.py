@@ -22,7 +22,7 @@ TRUNCATE_LEEWAY = 5  # Jinja's own: a text this little too long is left whole
 # So many characters that Python moves take as long as a step of a loop of ours, a change of a letter, an entry of a list that is
 # looked at, a call, the start of a loop.
 STRIP_COST = 10
-LETTER_COST = 3
+LETTER_COST = 4
 ENTRY_COST = 32
 CALL_COST = 100
 LOOP_COST = 200
@@ -109,7 +109,7 @@ def _object(value: object) -> dict[object, object]:
 
 def _letters(work: Work, value: object) -> str:
     """Give a text whose every letter is going to be changed."""
-    text = _text(work, value)
+    text = value if type(value) is str else text_of(value)
     work.charge(LETTER_COST * len(text))
     return text
 

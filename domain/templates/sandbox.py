@@ -32,6 +32,7 @@ from domain.templates.syntax import METHOD, TemplateMistakeError, translate
 MAX_SOURCE_CHARS = 100_000
 MAX_NUMBER_BITS = 1024
 SHOWN_CHARS = 100
+FEW_COLUMNS = 50
 WORK = " work"  # under which name the budget travels; not one that a template can write
 _LOOP = ("depth", "depth0", "first", "index", "index0", "last", "length", "revindex", "revindex0")
 _NUMBERS = (int, float, Decimal)
@@ -205,7 +206,8 @@ def _unless_nan(value: Any) -> Any:
 
 def pieces(template: Template, values: Mapping[str, Any], work: Work) -> Iterator[str]:
     """Give what runs a template over a row, its text piece by piece. Raises one of FAILURES."""
-    work.charge(ENTRY_COST * len(values))
+    if len(values) > FEW_COLUMNS:
+        work.charge(ENTRY_COST * len(values))
     if [None for value in values.values() if type(value) is float and value != value]:  # noqa: PLR0124 - NaN
         values = {name: _unless_nan(value) for name, value in values.items()}
     variables = {**values, "row": Columns(values), WORK: work}

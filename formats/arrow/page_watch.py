@@ -20,6 +20,9 @@ from formats.arrow.page_headers import DICTIONARY_PAGE, PageHeader, page_header
 MAX_HEADER_BYTES = 16 * 1024 * 1024  # pyarrow's own
 # What the rows of one batch may have together where values come from a dictionary, or are written as the ends of others.
 EXPANDED_BYTES = 64 * 1024 * 1024
+# To look at each value of a dictionary takes a few milliseconds: it is done where those of a batch could have more than this
+# together, which most dictionaries of a megabyte, the usual size, cannot.
+UNSEEN_BYTES = 640 * 1024 * 1024
 # Of a column of lists: pyarrow holds the whole of a row, whose length nothing tells before.
 MANY_VALUES = 32 * 1024 * 1024
 MANY_BYTES = 512 * 1024 * 1024
@@ -70,6 +73,7 @@ class PageWatch:
         self._page_bytes = allowance.bounds.page_bytes
         self._begins: list[int] = []
         self._pages: dict[int, _Pages] = {}
+        self._unseen = 0
         self._row_bytes: dict[int, float] = {}
 
     def saw(self, position: int, content: bytes) -> None:
@@ -107,7 +111,11 @@ class PageWatch:
             if leaf.has_lengths:
                 # Each value has a length of four bytes before it; most dictionaries need no closer look.
                 largest = max(0, header.unpacked - 4 * header.values)
-                if largest * self._at_once > EXPANDED_BYTES and packed is not None:
+                most = largest * (leaf.values if leaf.is_repeated else self._at_once)
+                if self._unseen + most <= UNSEEN_BYTES:
+                    self._unseen += most
+                    return
+                if packed is not None:
                     largest = _longest(packed, header.unpacked, leaf.compression) or largest
             self._expands(leaf, largest)
             return

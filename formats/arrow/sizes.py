@@ -18,6 +18,11 @@ def expanded_bytes(column: pa.Array) -> int:
     return int(column.nbytes)
 
 
+def may_expand(kind: pa.DataType) -> bool:
+    """Tell whether values of a type may be larger than what is stored of them."""
+    return any(matches(kind) for matches, _ in _EXPANDING)
+
+
 def _nothing(column: pa.Array) -> int:
     return len(column) * ENTRY_BYTES
 

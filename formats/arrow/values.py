@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.types as kinds
 
 from domain.bounds import MAX_VALUE_BYTES, too_long
-from formats.arrow.sizes import expanded_bytes
+from formats.arrow.sizes import expanded_bytes, may_expand
 from formats.rows import SHOWN_CHARACTERS, BadRow, Row
 
 ROWS_AT_ONCE = 1024
@@ -48,6 +48,7 @@ class BatchReader:
         most: int = MAX_VALUE_BYTES,
     ) -> None:
         self._names, self._most = names, most
+        self._expands = any(map(may_expand, types))
         self._columns = [
             _intervals if name in intervals else column_reader(kind)
             for name, kind in zip(names, types, strict=True)
@@ -55,26 +56,31 @@ class BatchReader:
 
     def rows(self, batch: pa.RecordBatch, first: int) -> Iterator[Row | BadRow]:
         """Give the rows of a batch, numbered from `first`. A value that Python cannot hold makes its row a bad one."""
+        may_be_large = self._expands or batch.nbytes > min(VALUES_BYTES, self._most)
         for start in range(0, batch.num_rows, ROWS_AT_ONCE):
-            yield from self._rows(batch.slice(start, ROWS_AT_ONCE), first + start)
+            part = batch.slice(start, ROWS_AT_ONCE)
+            if may_be_large and sum(map(expanded_bytes, part.columns)) > min(VALUES_BYTES, self._most):
+                yield from self._halves(part, first + start)
+                continue
+            try:
+                found = self._values(part)
+            except _ERRORS:
+                yield from self._one_by_one(part, first + start)
+            else:
+                for number, values in enumerate(found, first + start):
+                    yield Row(number, values)
 
-    def _rows(self, part: pa.RecordBatch, first: int) -> Iterator[Row | BadRow]:
+    def _halves(self, part: pa.RecordBatch, first: int) -> Iterator[Row | BadRow]:
+        """Give rows as many at once as may be held; one that alone is too large is a bad one."""
         size = sum(map(expanded_bytes, part.columns))
-        if size > VALUES_BYTES and part.num_rows > 1:
-            half = part.num_rows // 2
-            yield from self._rows(part.slice(0, half), first)
-            yield from self._rows(part.slice(half), first + half)
-            return
-        if size > self._most and part.num_rows == 1:
+        if part.num_rows == 1 and size > self._most:
             yield BadRow(first, "row_too_long", too_long(self._most))
-            return
-        try:
-            found = self._values(part)
-        except _ERRORS:
+        elif part.num_rows == 1 or size <= min(VALUES_BYTES, self._most):
             yield from self._one_by_one(part, first)
         else:
-            for number, values in enumerate(found, first):
-                yield Row(number, values)
+            half = part.num_rows // 2
+            yield from self._halves(part.slice(0, half), first)
+            yield from self._halves(part.slice(half), first + half)
 
     def _values(self, batch: pa.RecordBatch) -> list[dict[str, Any]]:
         names = self._names

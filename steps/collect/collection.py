@@ -41,6 +41,9 @@ from steps.shard_writer import ShardWriter
 ENDED_OVERDUE = frozenset({"cancelled", "expired", "completed"})
 
 MOST_DELETIONS = 10  # tries of this step, after which the service's files stay where they are
+MOST_REFUSED_DELETIONS = (
+    4  # where a role or a path seems to be wrong, which something in the service's place may have said
+)
 SHOWN_IDS = 10  # of the requests that have no answer
 
 log = logging.getLogger(__name__)
@@ -338,10 +341,14 @@ class Collection:
             ledger.batch.ended_seen_at = self._clock()
 
     def _delete_service_files(self, ledger: Ledger) -> None:
-        """Delete the service's files, after the verdict. That they cannot be deleted keeps no results back."""
+        """Delete the service's files, after the verdict. That they cannot be deleted keeps no results back for long.
+
+        Those that stay would do so for good: result files do not bear our name.
+        """
         try:
             delete_service_files(ledger, self._api)
         except PipelineError as error:
-            if isinstance(error, PassingError) and self._ended.tries < MOST_DELETIONS:
+            most = MOST_DELETIONS if isinstance(error, PassingError) else MOST_REFUSED_DELETIONS
+            if not error.permanent and self._ended.tries < most:
                 raise
             log.warning("the service's files of shard %s stay there: %s", self._shard.shard, error)

@@ -1,11 +1,13 @@
 """Find the run whose failed rows a retry file holds, in the error container. The rule: `domain.lineage`."""
 
+import logging
 from collections.abc import Iterator
 from itertools import islice
 
 from adapters.services import Services
 from adapters.storage.blobs import BlobEntry
 from domain import lineage, names
+from domain.errors import PassingError, PipelineError
 from domain.lineage import Origin
 from domain.records import Plan
 
@@ -14,12 +16,25 @@ MAX_SEARCHED = (
 )
 MAX_COMPARED = 20
 
+log = logging.getLogger(__name__)
+
 
 def find_origin(key: str, plan: Plan, services: Services) -> Origin:
     """Give the run that a file is a retry of, with the name of its retry file; without a key for what is no retry.
 
-    A key without a name: it says that it is a retry, and the retry file is not found.
+    A key without a name: it says that it is a retry, and the retry file is not found. Whatever storage has against looking for
+    it, the answers are delivered. Raises PassingError for what passes by itself.
     """
+    try:
+        return _found(key, plan, services)
+    except PassingError:
+        raise
+    except PipelineError as error:
+        log.warning("%s: it is not known what it is a retry of: %s", plan.path, error)
+        return Origin(plan.origin.key)
+
+
+def _found(key: str, plan: Plan, services: Services) -> Origin:
     if plan.origin.key:
         return _placed(plan.origin, services)
     path = names.relative_to(services.settings.input_directory, plan.path)
@@ -55,12 +70,14 @@ def _placed(origin: Origin, services: Services) -> Origin:
 def _the_same(key: str, plan: Plan, alike: list[BlobEntry], services: Services) -> Iterator[BlobEntry]:
     """Give those that have the very content of the file."""
     for entry in [entry for entry in alike if entry.size == plan.size][:MAX_COMPARED]:
+        if entry.archived:
+            continue
         ours = services.work.blobs.chunks(names.frozen_input(key))
-        if _joined_equal(ours, services.storage.error.chunks(entry.name)):
+        if _are_equal(ours, services.storage.error.chunks(entry.name)):
             yield entry
 
 
-def _joined_equal(one: Iterator[bytes], other: Iterator[bytes]) -> bool:
+def _are_equal(one: Iterator[bytes], other: Iterator[bytes]) -> bool:
     """Tell whether two streams of one length have the same content; holds a piece of each."""
     left = right = b""
     while True:

@@ -10,6 +10,7 @@ import msgspec
 from adapters.threads import in_thread, pool
 from domain import names
 from domain.api.answers import (
+    Asked,
     BatchOfFile,
     CodeCount,
     FileDetails,
@@ -19,6 +20,7 @@ from domain.api.answers import (
     ShardOfFile,
 )
 from domain.api.problems import no_file
+from domain.contracts import prepared_type
 from domain.errors import NotFoundError
 from domain.records import Claim, Ledger, Plan, PlannedShard
 from domain.results.finished import FinishedFile
@@ -58,12 +60,15 @@ class Found:
 async def file_details(key: str, snapshot_id: str | None, hub: TaskHub, desk: Desk) -> FileDetails:
     """Describe one file. Raises ProblemError for one that is not known."""
     found = await _find(key, snapshot_id, desk)
+    ids = await latest_ids(desk, LOOKED_AT_SNAPSHOTS)
+    about = await in_thread(_about, key, ids, desk)
     if found.waiting:
-        return FileDetails(**msgspec.structs.asdict(found.waiting))
+        return FileDetails(**msgspec.structs.asdict(found.waiting), **about)
     if found.finished:
-        return await in_thread(_finished, found.finished, found.snapshot_id, desk)
+        details = await in_thread(_finished, found.finished, found.snapshot_id, desk)
+        return msgspec.structs.replace(details, **about)
     assert found.claim is not None
-    details = await in_thread(_in_work, key, found.claim, desk)
+    details = msgspec.structs.replace(await in_thread(_in_work, key, found.claim, desk), **about)
     if details.state != "working":
         return details
     # The task hub knows more of a few dozen files.
@@ -76,6 +81,13 @@ async def file_details(key: str, snapshot_id: str | None, hub: TaskHub, desk: De
     if shown and snapshot and is_running(snapshot):
         return msgspec.structs.replace(details, state=shown[0].state, done=shown[0].done)
     return details
+
+
+def _about(key: str, snapshot_ids: list[str], desk: Desk) -> dict[str, Any]:
+    """Give what people have asked for about a file, and what its failed rows were tried again as."""
+    wishes = [wish for wish in desk.files_at_rest()["asked"] if wish.get("key") == key]
+    retries = [file.key for snapshot in snapshot_ids for file in desk.finished(snapshot).retries_of(key)]
+    return {"asked": msgspec.convert(wishes, prepared_type(list[Asked])), "retried_as": retries}
 
 
 async def file_errors(

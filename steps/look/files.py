@@ -6,7 +6,7 @@ ends while one is looking. The others come in the order in which they ended.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
 from adapters.threads import in_thread
 from domain.api.answers import FileEntry, Files, OutputName, RunningFile, Snapshot
@@ -25,7 +25,7 @@ ANY_CODE = "*"
 
 ENDS = frozenset({"done", "rejected", "held"})
 NOT_WORKED_ON = ENDS | {"waiting", "gone"}
-_OUTPUTS: tuple[OutputName, ...] = ("results", "errors", "retry", "metadata", "input")
+_OUTPUTS: tuple[OutputName, ...] = get_args(OutputName)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -85,6 +85,11 @@ class FinishedList:
         line = self._lines.get(key)
         return of_line(line) if line else None
 
+    def retries_of(self, key: str) -> Iterator[FinishedFile]:
+        """Give the files that hold failed rows of another."""
+        mark = b'"retry_of":"%s"' % key.encode()
+        return (of_line(line) for line in list(self._lines.values()) if mark in line)
+
     def files(self, start: int = 0) -> Iterator[tuple[int, FinishedFile]]:
         """Give the files from the `start`-th on, each with the number of the next one."""
         lines = list(self._lines.values())[start:]

@@ -1,6 +1,7 @@
 """Where a file's outputs lie, and links to them that are good for ten minutes. No byte of them passes through the app."""
 
 from datetime import timedelta
+from typing import get_args
 
 from adapters.storage.blobs import Container
 from domain.api.answers import OutputName, OutputOfFile
@@ -9,8 +10,8 @@ from domain.results.finished import FinishedFile
 from steps.look.desk import Desk
 
 LINK_LIFE = timedelta(minutes=10)
-NAMES: tuple[OutputName, ...] = ("results", "errors", "retry", "metadata", "input")
-_OF_ERRORS = frozenset({"errors", "retry"})
+NAMES: tuple[OutputName, ...] = get_args(OutputName)
+_OF_ERRORS = frozenset({"errors", "retry", "joined_errors"})
 
 
 def outputs_of(file: FinishedFile, desk: Desk) -> list[OutputOfFile]:

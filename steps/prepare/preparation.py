@@ -21,6 +21,7 @@ from formats.ready_made import LinesHold, beginning, look_at_lines, refuse_what_
 from formats.text.gunzip import GZIP_MAGIC
 from steps.containment import HARMLESS_BYTES, Contained
 from steps.job_specs import read_spec
+from steps.prepare.day_budget import beyond_day
 from steps.prepare.old_plan import OldPlan
 from steps.prepare.patience import memory_bound, patience
 from steps.prepare.ready_made import RequestPreparation
@@ -42,7 +43,7 @@ def prepare(work: FileWork, services: Services) -> PreparedFile:
 
 
 def _prepare(work: FileWork, services: Services) -> PreparedFile:
-    store, settings = services.work, services.settings
+    store = services.work
     # A fresh file's plan cannot have been acted upon before this answer: making it again is as good as looking for it.
     # Looked for before the claim: a plan that is missing although the claim is there was never made. The other way
     # round, a file that another snapshot finished between the two looks would be begun again, and paid again.
@@ -57,7 +58,7 @@ def _prepare(work: FileWork, services: Services) -> PreparedFile:
             store.drop_file(work.key)  # what lies in its place, if anything does, is a file of its own
             return PreparedFile(gone=True)
         if not old.is_outdated():
-            return _go_on(work, plan, store.ledgers.of_shards(work.key, plan.shards), settings)
+            return _go_on(work, plan, store.ledgers.of_shards(work.key, plan.shards), services)
         number = old.take_back()
     if unready := _unready(work, frozen, services):
         return unready
@@ -97,7 +98,7 @@ def _planned(
         return PreparedFile(gone=True)
     plan.basis = basis_of(work.spec, settings.spec_defaults)
     store.plans.write(work.key, plan)
-    return _go_on(work, plan, {}, settings) if _is_still_ours(work, store) else PreparedFile(gone=True)
+    return _go_on(work, plan, {}, services) if _is_still_ours(work, store) else PreparedFile(gone=True)
 
 
 def _unready(work: FileWork, frozen: FrozenInput, services: Services) -> PreparedFile | None:
@@ -119,18 +120,22 @@ def _is_still_ours(work: FileWork, store: WorkStore) -> bool:
     return found is not None and found[0].snapshot_id == work.snapshot_id
 
 
-def _go_on(work: FileWork, plan: Plan, ledgers: Mapping[str, Ledger], settings: Settings) -> PreparedFile:
+def _go_on(work: FileWork, plan: Plan, ledgers: Mapping[str, Ledger], services: Services) -> PreparedFile:
     """Say what is left to do of a plan. What was begun is brought to its end, whatever the budget is by now."""
     if plan.rejected:
         return PreparedFile(requests=plan.requests, ended=plan.requests)
+    settings = services.settings
+    cost = 0.0 if ledgers else plan.estimate.cost(settings.price_list, plan.model) or 0.0
     is_let_through = bool(ledgers) or work.unwanted or work.approved
     if not is_let_through and (reason := _beyond_budget(plan, settings)):
+        return PreparedFile(held=reason)
+    if cost and not work.unwanted and (reason := beyond_day(work, cost, services)):
         return PreparedFile(held=reason)
     return PreparedFile(
         requests=plan.requests,
         ended=ended_requests(plan, ledgers),
         shards=open_shards(plan, ledgers),
-        cost=0.0 if ledgers else plan.estimate.cost(settings.price_list, plan.model) or 0.0,
+        cost=cost,
     )
 
 

@@ -21,6 +21,7 @@ from domain.spec.known_texts import shape_of_lines
 from domain.spec.request_template import MAX_ROWS_TO_LOOK_AT, RequestTemplate, completed
 from domain.spec.shapes import COLUMN_BY_COLUMN, is_column_oriented
 from domain.spec.text_column import refuse_nothing
+from domain.templates.fields import WORK
 from formats.allowance import Allowance
 from formats.file_types import Format
 from formats.reading import Table
@@ -101,11 +102,12 @@ class TablePreparation:
         invalid = self._store.blobs.lazy_writer(names.invalid_lines(self._key))
         causes = Causes()
         allowance = self._allowance
-        # A row of a template that computes may take a good part of a second; other rows are looked at by the handful.
-        step = ROWS_BETWEEN_LOOKS if template.is_plain else 1
+        most_work = WORK
         for item in rows:
             plan.requests += 1
-            if not plan.requests % step:
+            # One row of a template that computes may take a good part of a second.
+            if not plan.requests % ROWS_BETWEEN_LOOKS or template.spent > most_work:
+                most_work = template.spent + WORK
                 allowance.check_time()
                 allowance.check_rows(plan.requests)
             try:

@@ -173,6 +173,7 @@ def test_an_answer_that_was_cut_short_is_a_result_that_says_so(
         {"operation": "create_batch", "first": 1, "status": 429, "retry_after": "1"},
         {"operation": "create_batch", "first": 1, "connection": "reset"},
         {"operation": "delete_file", "first": 2, "status": 409},
+        {"operation": "delete_file", "first": 2, "status": 403},
         {"operation": "get_batch", "first": 2, "status": 404},
     ],
 )
@@ -182,6 +183,7 @@ def test_a_call_that_fails_in_passing_costs_time_only(
     service.plan(calls=[call])
     assert outcomes(pipeline) == {"ok": 6}
     assert service.counters()["batches_created"] == 1
+    assert not any(service.counters()["files"].values())
 
 
 def test_shards_of_one_file_come_together_again_in_order(

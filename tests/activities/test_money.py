@@ -5,8 +5,11 @@ from typing import Any
 import pytest
 
 from local.azure_openai import RunningService
+from steps.intake.at_rest import files_at_rest
 from steps.look.finished import FinishedLists
+from steps.wishes import asking
 from tests.activities.conftest import MakePipeline
+from tests.activities.mixed_file import request
 
 PRICES = '{"gpt": {"input": 8, "cached_input": 2, "output": 16}}'
 SPEC = b"""
@@ -51,3 +54,27 @@ def test_cached_tokens_are_paid_at_their_price_in_rows_files_and_lists(
     totals = FinishedLists().of(snapshot_id, pipeline.services).totals
     assert totals.cost == pytest.approx(metadata["cost"])
     assert totals.cached_tokens == 110
+
+
+def test_a_file_beyond_the_budget_of_the_day_waits_for_the_next_one_or_for_a_person(
+    make_pipeline: MakePipeline, service: RunningService
+) -> None:
+    pipeline = make_pipeline(PRICES='{"gpt": {"input": 1000, "output": 0}}', MAX_COST_PER_DAY="0.08")
+    for name in ("first", "second"):  # some 0.055 dollars each
+        pipeline.drop(f"{name}.jsonl", request(f"{name} {'word ' * 20}"))
+        pipeline.run()
+    (left,) = pipeline.names(pipeline.storage.input)
+    (held,) = files_at_rest(pipeline.services)["held"]
+    assert (left, held["file"]) == ("second.jsonl", "second.jsonl")
+    assert "MAX_COST_PER_DAY (0.08)" in held["reason"]
+    created = service.counters()["calls"]["create_batch"]["total"]
+    asking.approve(held["key"], "", pipeline.services)
+    pipeline.run()
+    assert pipeline.names(pipeline.storage.input) == []
+    assert service.counters()["calls"]["create_batch"]["total"] == created + 1
+    pipeline.drop("third.jsonl", request("third"))
+    pipeline.run()
+    assert pipeline.names(pipeline.storage.input) == ["third.jsonl"]
+    pipeline.wait(24 * 3600.0)
+    pipeline.run()
+    assert pipeline.names(pipeline.storage.input) == []

@@ -189,6 +189,25 @@ def test_a_crash_at_any_moment_leaves_a_whole_joined_file_in_the_end(
     assert [record["row"] for record in found] == list(range(7))
 
 
+def test_what_storage_has_against_the_first_file_holds_up_no_answer(
+    pipeline: InlinePipeline, service: RunningService
+) -> None:
+    pipeline.drop("in/_batch.json", json.dumps(SPEC).encode())
+    service.plan(rows=failing("flaky 1"))
+    pipeline.drop("in/t.jsonl", table("jsonl"))
+    pipeline.run()
+    service.plan(rows=[])
+    drop_retry(pipeline, how="metadata")
+    for blob in pipeline.names(pipeline.storage.error):
+        pipeline.storage.error._client.get_blob_client(blob).set_standard_blob_tier("Archive")
+    report = pipeline.run()
+    assert (report.done, report.held) == (1, 0)
+    told = pipeline.document(pipeline.storage.processed, "t_retry_metadata.json")
+    assert told["retry_of"]
+    assert told["joined"]["results"] is None
+    assert told["joined"]["reason"]
+
+
 def test_it_can_be_switched_off(make_pipeline: MakePipeline, service: RunningService) -> None:
     pipeline = make_pipeline(AZURE_OPENAI_DEPLOYMENT="gpt-4o-mini-batch", JOIN_RETRIES="false")
     pipeline.drop("in/_batch.json", json.dumps(SPEC).encode())

@@ -308,6 +308,19 @@ def test_the_calls_of_the_documentation_work(api: Api, pipeline: Pipeline) -> No
     assert operations == documented
 
 
+def test_a_file_and_what_its_failed_rows_were_tried_again_as_name_each_other(
+    api: Api, pipeline: Pipeline
+) -> None:
+    """They were by a call of the documentation."""
+    key = file(api, FAILING)["key"]
+    pipeline.wait_until(lambda: api.json(f"/api/files/{key}")["retried_as"])
+    retry = api.json(f"/api/files/{api.json(f'/api/files/{key}')['retried_as'][0]}")
+    assert retry["retry_of"] == key
+    assert "joined_results" in {output["name"] for output in retry["files"]}
+    link = api.get(f"/api/files/{retry['key']}/outputs/joined_results").headers["Location"]
+    assert requests.get(link, timeout=30).content.count(b"\n") == 4
+
+
 def test_every_route_was_called(api: Api) -> None:
     api.post("/api/folders/priority", json={"folder": "urgent", "priority": 1})
     for action in ("pause", "resume"):

@@ -102,6 +102,7 @@ def test_a_value_that_many_rows_name_is_given_a_few_rows_at_a_time(
 ) -> None:
     expected = [row.values for row in rows("a.parquet", content) if isinstance(row, Row)]
     monkeypatch.setattr(page_watch, "EXPANDED_BYTES", 1_000_000)
+    monkeypatch.setattr(page_watch, "UNSEEN_BYTES", 1_000_000)
     before = pa.total_allocated_bytes()
     found, most = [], 0
     for row in opened("a.parquet", content).rows:
@@ -119,6 +120,7 @@ def test_a_row_of_more_values_than_memory_holds_goes_into_a_process_of_its_own(
 ) -> None:
     monkeypatch.setattr(page_watch, "MANY_VALUES", 1000)
     monkeypatch.setattr(page_watch, "MANY_BYTES", 1_000_000)
+    monkeypatch.setattr(page_watch, "UNSEEN_BYTES", 1_000_000)
     many = pa.ListArray.from_arrays(pa.array([0, 2000], pa.int32()), pa.nulls(2000, pa.int8()))
     for content in (parquet(column(many)), parquet(column([[LONG] * 20]))):
         allowance = Allowance()

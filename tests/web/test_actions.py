@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Request, expect
 
 from tests.web.conftest import Visitor
 from tests.web.showroom import COSTLY, FAILING, SLOW, SLOW_TOO, Showroom
@@ -27,12 +27,12 @@ def button(page: Page, text: str, path: str) -> Locator:
 def test_what_is_asked_for_by_a_button_happens(visitor: Visitor, room: Showroom) -> None:
     """One story: each of these changes what the others see."""
     asked: list[tuple[str, Any]] = []
-    visitor.page.on(
-        "request",
-        lambda request: (
-            request.method == "POST" and asked.append((request.url.split("/api/")[1], request.post_data_json))
-        ),
-    )
+
+    def note(request: Request) -> None:
+        if request.method == "POST":
+            asked.append((request.url.split("/api/")[1], request.post_data_json))
+
+    visitor.page.on("request", note)
     failing, slow = room.key(FAILING, "done"), room.key(SLOW, "working")
 
     # A no is a no. Rows and money are in the question.

@@ -4,7 +4,7 @@ import pytest
 
 from adapters.storage.account import Storage
 from adapters.storage.append_blob import AppendBlob
-from adapters.work import finished
+from adapters.work import finished, line_lists
 from adapters.work.store import WorkStore
 from domain import names
 from domain.errors import BlockedError
@@ -31,7 +31,7 @@ def test_a_list_that_is_full_goes_on_in_another_blob(
     writers: int, storage: Storage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A writer notices at its own next line; none of them is lost."""
-    monkeypatch.setattr(finished, "MOST_LINES", 4)
+    monkeypatch.setattr(line_lists, "MOST_LINES", 4)
     stores = [WorkStore(storage.work) for _ in range(writers)]
     for number in range(9):
         stores[number % writers].finished.add(SNAPSHOT, line(number))
@@ -48,14 +48,14 @@ def test_a_blob_that_takes_no_more_blocks_is_left_for_the_next(
     """As it says itself, to a writer that has not followed."""
     store = WorkStore(storage.work)
     store.finished.add(SNAPSHOT, line(0))
-    append = finished._append
+    append = line_lists._append
 
     def full(blob: AppendBlob, content: bytes) -> None:
         if blob.name == names.finished_files(SNAPSHOT):
             raise BlockedError("Full.", code="BlockCountExceedsLimit")
         append(blob, content)
 
-    monkeypatch.setattr(finished, "_append", full)
+    monkeypatch.setattr(line_lists, "_append", full)
     store.finished.add(SNAPSHOT, line(1))
     assert store.finished.read(SNAPSHOT, 1, 0)[0] == line(1)
 

@@ -133,7 +133,7 @@ def test_of_a_repeated_line_the_last_one_counts_and_nonsense_is_passed_over(
 def test_a_list_in_several_blobs_is_read_as_one(
     make_pipeline: MakePipeline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("adapters.work.finished.MOST_LINES", 2)
+    monkeypatch.setattr("adapters.work.line_lists.MOST_LINES", 2)
     monkeypatch.setattr("steps.look.finished.FRESH_SECONDS", 0.0)
     services = make_pipeline().services
     lists = FinishedLists()

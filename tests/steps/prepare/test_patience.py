@@ -1,6 +1,8 @@
 """Where a file is prepared that takes long, and when it is refused."""
 
 import gzip
+import subprocess
+import sys
 from dataclasses import replace
 from typing import Any, Self
 
@@ -13,6 +15,7 @@ from domain.errors import PassingError
 from steps.prepare import patience
 from tests.activities.conftest import MakePipeline
 from tests.activities.request_files import request
+from tests.conftest import REPOSITORY
 from tests.steps.prepare.test_preparation import Prepared
 
 PACKED = gzip.compress(b"a\n" * 1000)
@@ -92,3 +95,25 @@ def test_the_time_of_a_call_is_read_as_the_host_reads_it(
     assert function_timeout.function_timeout() == 1800.0
     monkeypatch.setenv(function_timeout.OVERRIDE, said)
     assert function_timeout.function_timeout() == seconds
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the limit is Linux's")
+def test_in_a_process_of_its_own_too_much_memory_is_an_error_and_not_the_end() -> None:
+    code = """
+from domain.errors import InputFileError
+from domain.settings import Settings
+from steps.own_process import leave_room
+from steps.prepare.patience import memory_bound
+bounds = Settings(azure_openai_endpoint="https://x", max_memory_bytes_per_file=500_000_000).bounds
+leave_room(bounds.memory_bytes)
+try:
+    with memory_bound(bounds):
+        bytes(600_000_000)
+except InputFileError as error:
+    print(error.code, error)
+"""
+    said = subprocess.run(
+        [sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=True
+    )
+    assert said.stdout.startswith("part_too_large")
+    assert "MAX_MEMORY_BYTES_PER_FILE" in said.stdout
