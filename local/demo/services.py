@@ -28,6 +28,8 @@ BLOB_PORT, QUEUE_PORT, TABLE_PORT = 10000, 10001, 10002
 
 SERVICE_KEY = "local-demo-key"
 SERVICE_SPEED = 40.0  # its usual delays, some six minutes for a small batch, become about ten seconds
+# US dollars for a million tokens, so that the page has money to show.
+PRICES = '{"gpt-4o-mini-batch": {"input": 0.075, "output": 0.3}, "text-embedding-3-small": {"input": 0.02, "output": 0}}'
 SERVICE_OPTIONS = ("--duration=lognormal", "--duration-sigma=0.4", f"--key={SERVICE_KEY}")
 
 START_SECONDS = 120  # `func start` downloads its extensions the first time
@@ -138,6 +140,7 @@ def app_settings(azurite: Azurite, service_port: int) -> dict[str, str]:
         "AZURE_OPENAI_API_VERSION": "v1",
         "AZURE_OPENAI_API_KEY": SERVICE_KEY,
         "AZURE_OPENAI_DEPLOYMENT": "gpt-4o-mini-batch",
+        "PRICES": PRICES,
         "POLL_MIN_SECONDS": "0.5",
         "POLL_MAX_SECONDS": "2",
         "SNAPSHOT_WINDOW_SECONDS": "2",
