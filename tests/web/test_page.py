@@ -76,7 +76,7 @@ def test_the_first_screen_answers_the_three_questions(visitor: Visitor, room: Sh
     page = visitor.go()
     told = room.pipeline.host.get("/api/overview").json()
     rows, paid, failed = (page.locator(".questions section").nth(number) for number in range(3))
-    expect(rows).to_contain_text(f"{told['requests_done']:,} of {told['requests_total']:,} requests")
+    expect(rows).to_contain_text(f"{told['requests_done']:,} of {told['requests_total']:,}")
     expect(rows.locator(".verdict.ok")).to_contain_text("0 missing")
     expect(paid).to_contain_text(re.compile(r"\$\d+\.\d\d spent"))
     expect(paid.locator(".verdict.ok")).to_contain_text("none was made twice")

@@ -12,6 +12,8 @@ const download = (file, output) =>
 
 const canRetry = (file, can) => can && file?.outputs.includes("retry");
 
+const keys = (all) => all.length > 0 && all.map((key) => html`<a href=${to(["files", key])}>${code(key)}</a> `);
+
 function facts(file) {
   const found = {
     Cost: file.cost !== null && money(file.cost),
@@ -24,7 +26,8 @@ function facts(file) {
     "Job spec": file.job_spec && name(file.job_spec),
     Size: file.size_bytes && size(file.size_bytes),
     ETag: code(file.etag),
-    "Retry of": file.retry_of && html`<a href=${to(["files", file.retry_of])}>${code(file.retry_of)}</a>`,
+    "Retried as": keys(file.retried_as),
+    "Retry of": file.retry_of && keys([file.retry_of]),
   };
   return html`<dl>${Object.entries(found).map(([title, fact]) => fact && html`<div><dt>${title}</dt><dd>${fact}</dd></div>`)}</dl>`;
 }
@@ -37,7 +40,7 @@ function details(file, can) {
   });
   const ids = shards.flatMap((shard) => shard.batches.map((batch) => batch.batch_id));
   return html`<div class=card>${file.reason && html`<p class=waits>${words(file.reason)}</p>`}
-      ${total > 0 && html`<p class=figure>${number(file.done)} <small>of ${plural(total, "request")}</small></p>${bar(file.outcomes, file.done, total)}`}
+      ${total > 0 && html`<p class=figure>${number(file.done)} <small>of ${number(total)}</small></p>${bar(file.outcomes, file.done, total)}`}
       ${file.is_balanced !== null && verdict(file.is_balanced, `${number(total)} = ${added(file.outcomes, " + ") || 0}`)}
       ${ids.length > 0 && verdict(new Set(ids).size === ids.length, `${plural(ids.length, "batch", "batches")} for ${plural(shards.length, "shard")}${ids.length > shards.length ? "; what is more had failed as a whole" : ""}`)}
       ${facts(file)}</div>

@@ -28,7 +28,7 @@ export function Snapshot({ id, given, can }) {
   return html`<div class="row top"><h1>Snapshot ${snapshotName(id)} ${now && chip(now.status)}</h1>${now && snapshotActions(now, can)}</div>
     ${told(look, ({ report, failure, outcomes, digest }) => html`
       ${failure && trouble({ message: failure })}${isGoing(now) && now.message && html`<p class=waits>${words(now.message)}</p>`}
-      <p class=soft>${number(now.files_done)} of ${plural(now.files_total, "file")} ended${report && `: ${number(report.done)} done, ${number(report.rejected)} rejected, ${number(report.held)} held`}. Last news ${time(now.updated_at)}</p>
+      <p class=soft>${number(now.files_done)} of ${plural(now.files_total, "file")} ended${report && `: ${number(report.done)} done, ${number(report.rejected)} rejected, ${number(report.held)} held`}. ${now.updated_at && html`Last news ${time(now.updated_at)}`}</p>
       <${Questions} now=${{ ...now, outcomes }} toCode=${(one) => here({ code: one, state: "" })} more=${can && !isGoing(now) && digest.length > 0
         && button("Retry all", () => retrySnapshot(now, sum(outcomes) - (outcomes.ok ?? 0)))} />`)}
     <h2>Files</h2>${filters(now?.digest ?? [])}
@@ -38,7 +38,7 @@ export function Snapshot({ id, given, can }) {
     ])}`;
 }
 
-// --- all snapshots ---
+// --- all ---
 
 const MOST = 10;
 const MOST_RUNNING = 3;
@@ -57,7 +57,7 @@ function Page({ given, can }) {
 export function Files({ given, overview, can }) {
   const { running = [], digest = [] } = overview.body ?? {};
   const first = { ...asked(given), limit: MOST };
-  return html`<h1>Files</h1><p class=soft>Those that have ended: of the latest twenty snapshots.</p>${filters(digest)}
+  return html`<h1>Files</h1>${filters(digest)}
     ${given.state ? html`<${Page} given=${given} can=${can} />` : html`
       ${running.slice(0, MOST_RUNNING).map((id) => html`<${Part} key=${id} title="Of snapshot ${snapshotName(id)}" address=${api(["snapshots", id, "files"], first)} more=${to(["snapshots", id], given)} can=${can} />`)}
       ${STATES.slice(1).map((state) => html`<${Part} key=${state} title=${state} address=${api(["files"], { ...first, state })} more=${here({ state })} can=${can} skip=${running} />`)}`}`;

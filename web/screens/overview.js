@@ -17,14 +17,14 @@ export function Questions({ now, toCode, more }) {
   const { ok = 0, missing = 0 } = outcomes;
   const { stray } = useLook(api(["batches"], { limit: 1 })).body ?? {};
   const facts = [
-    now.estimated_cost > 0 && `of about ${money(now.estimated_cost)}`,
+    now.estimated_cost > 0 && `${now.id ? "of" : "in work:"} about ${money(now.estimated_cost)}`,
     `${plural(now.batches, "batch", "batches")} done`,
     active > 0 && `${number(active)} active (${added(now.batches_by_status, ", ")})`,
     now.enqueued_tokens > 0 && `${number(now.enqueued_tokens)} tokens enqueued`,
   ];
   return html`<div class=questions>
     <section class=card><h2>Did every row come back?</h2>
-      <p class=figure>${number(done)} <small>of ${plural(total, "request")}</small></p>${bar(outcomes, done, total)}
+      <p class=figure>${number(done)} <small>of ${number(total)}</small></p>${bar(outcomes, done, total)}
       <p class=soft>${added(outcomes, ", ")}${done > delivered && `; ${number(done - delivered)} answered, not delivered yet`}</p>
       ${total > 0 && verdict(!missing && (!isEnded || delivered === total),
         `${isEnded ? `${number(total)} went in, ${number(delivered)} came out` : `${number(total - done)} on the way`}, ${number(missing)} missing`)}</section>
@@ -72,7 +72,7 @@ function Needs({ overview, can, most = 1000 }) {
     ${found.length ? html`<ul class=needs>${found.slice(0, most)}</ul>` : html`<p class="card soft">${rest ? "✓ Nothing waits for you." : "Looking …"}</p>`}`;
 }
 
-export const Attention = ({ overview, can }) => html`<h1>Attention</h1><p class=soft>What is not being worked on, and why.</p>
+export const Attention = ({ overview, can }) => html`<h1>Attention</h1>
   ${told(overview, (now) => html`<${Needs} overview=${now} can=${can} />`)}`;
 
 // --- snapshots ---
@@ -83,7 +83,7 @@ const OUTCOMES = ["ok", "failed", "invalid", "invalid_output", "expired", "cance
 // The figures of a snapshot in the words of an overview.
 export function figures(snapshot) {
   const { report, progress } = snapshot;
-  if (!report) return { outcomes: {}, files_total: 0, ...progress, ...snapshot };
+  if (!report) return { outcomes: {}, files_total: 0, ...snapshot, ...progress };
   const outcomes = Object.fromEntries(OUTCOMES.map((outcome) => [outcome, report.tally[outcome]]).filter(([, count]) => count));
   const total = sum(outcomes);
   return { outcomes, ...snapshot, files_total: report.files, files_done: report.files, requests_done: total, requests_total: total, isEnded: true };
