@@ -3,6 +3,7 @@
 import os
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, ViewportSize, expect
@@ -16,11 +17,15 @@ WIDE, NARROW = ViewportSize(width=1100, height=760), ViewportSize(width=390, hei
 
 
 @pytest.mark.parametrize(
-    ("name", "scheme", "viewport"),
-    [("overview", "light", WIDE), ("file", "dark", WIDE), ("telephone", "light", NARROW)],
+    ("name", "options"),
+    [
+        ("overview", {"viewport": WIDE}),
+        ("file", {"viewport": WIDE, "color_scheme": "dark"}),
+        ("telephone", {"viewport": NARROW}),
+    ],
 )
 def test_a_picture_is_taken(
-    browser: Browser, room: Showroom, tmp_path: Path, name: str, scheme: str, viewport: ViewportSize
+    browser: Browser, room: Showroom, tmp_path: Path, name: str, options: dict[str, Any]
 ) -> None:
     links = {
         "overview": "#/",
@@ -28,7 +33,7 @@ def test_a_picture_is_taken(
         "telephone": f"#/snapshots/{room.many}?code=*",
     }
     folder = IMAGES if os.environ.get("PICTURES") else tmp_path
-    with visiting(browser, room.address, viewport=viewport, color_scheme=scheme) as someone:
+    with visiting(browser, room.address, **options) as someone:
         page = someone.go(links[name])
         expect(page.locator(".figure").first).to_have_text(re.compile(r"\d"))
         page.screenshot(path=folder / f"{name}.png")
