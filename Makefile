@@ -79,12 +79,12 @@ chaos: setup ## Kill hosts, wipe their memory, let the service misbehave, count 
 	@$(VENV_PYTHON) -m benchmarks.chaos --misery --folder .local/misery $(MISERY_ARGS)
 
 clean: ## Remove what setup, tests and demo made
-	rm -rf .venv .azurite .local .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .azurite .local .mypy_cache .ruff_cache .pytest_cache .hypothesis build *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Each stamp is written last, so an installation that was cut off is done again.
 
-.venv/.installed: requirements.in requirements.txt requirements-dev.txt requirements-worker.txt
+.venv/.installed: requirements.in requirements.txt requirements-cli.txt requirements-dev.txt requirements-worker.txt cli/launcher.sh
 	@$(find_python); \
 	if ! $(VENV_PYTHON) -c 'import pip; $(is_supported)' 2>/dev/null; then \
 	  echo "Creating .venv with $$($$python --version) ..."; \
@@ -94,6 +94,7 @@ clean: ## Remove what setup, tests and demo made
 	@$(PIP_INSTALL) --require-hashes --requirement requirements.txt
 	@$(PIP_INSTALL) --requirement requirements-dev.txt
 	@$(PIP_INSTALL) --no-deps --ignore-requires-python --require-hashes --requirement requirements-worker.txt
+	@install -m 755 cli/launcher.sh .venv/bin/aoai-batch
 	@touch $@
 
 .azurite/.installed: local/azurite/package.json local/azurite/install.py .venv/.installed

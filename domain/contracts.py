@@ -155,6 +155,7 @@ class FileWork(msgspec.Struct, frozen=True, kw_only=True):
     needs_version: bool = False  # it is set aside until another version of the app is there
     unwanted: bool = False  # it is prepared to be ended; no budget stops that
     approved: bool = False  # it may go beyond a budget
+    waits: bool = False  # people want it to wait, if nothing of it has begun
     again_soon: bool = False  # it is tried again after a minute, and then ever more rarely
     waited: bool = False  # as in the manifest
 

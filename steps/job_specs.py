@@ -10,16 +10,11 @@ from domain import names
 from domain.errors import JobSpecError, NotFoundError, PassingError, PipelineError, SpecMistake
 from domain.records import SpecBlob
 from domain.spec.documents import MAX_SPEC_BYTES
-from domain.spec.job_spec import JobSpec, SpecDefaults, nearest_spec, parse_spec
+from domain.spec.job_spec import MISNAMED, JobSpec, SpecDefaults, nearest_spec, parse_spec
 
 REMEMBERED_BYTES = 32 * 1024 * 1024  # of the texts of parsed specs, in each process
 REMEMBERED_VERDICT_BYTES = 16 * 1024 * 1024  # which a look at all specs needs, and no more
 RECORD_BYTES = 500  # of a verdict without mistakes, with its key
-
-MISNAMED = (
-    "looks like a job spec, and its name is not one: rename it to `_batch.yaml`, `_batch.yml` or `_batch.json`. Until then the "
-    "files of its folder wait. If it is no job spec, give it another name or delete it"
-)
 
 Remembered = TypeVar("Remembered")
 

@@ -9,6 +9,7 @@ import azure.functions as func
 from adapters.services import services
 from adapters.threads import in_thread, log_as
 from adapters.work.snapshots import Snapshots
+from adapters.work.wishes import Wishes
 from domain import names
 from steps.intake.liveness import IsAlive, alive_in
 
@@ -37,10 +38,18 @@ async def purge(
         return
     store = await in_thread(lambda: ours.work)  # opening blocks
     before = datetime.fromtimestamp(ours.clock(), UTC) - timedelta(days=ours.settings.retention_days)
+    await in_thread(purge_wishes, store.wishes, before)
     reports = await purge_records(store.snapshots, alive_in(client, ours), before=before)
     await in_thread(store.day_costs.drop_before, names.day_of(before))
     purged = await client.purge_instance_history_by(BEGINNING, before, FINAL)
     log.info("purged %d reports and %d orchestrations", reports, purged.instances_deleted)
+
+
+def purge_wishes(wishes: Wishes, before: datetime) -> None:
+    """Forget what was asked about snapshots that were begun earlier, and that left no report which would have done so."""
+    for wish in wishes.standing().wishes:
+        if names.is_snapshot_id(wish.subject) and wish.subject < names.window_snapshot_id(before):
+            wishes.drop(wish.subject, wish.kind)
 
 
 async def purge_records(snapshots: Snapshots, is_alive: IsAlive, *, before: datetime) -> int:

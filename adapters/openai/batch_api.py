@@ -309,21 +309,24 @@ def open_batch_api(
     scope: str,
     completion_window: str,
     expiry_days: int,
+    credential: Any = None,
 ) -> BatchApi:
-    """Connect to the resource: by key where one is given, else by identity."""
+    """Connect to the resource: by key where one is given, else by identity: the app's, or the one that is given."""
     root = root_of(endpoint)
     expiry = expiry_days * 86_400 if expiry_days and honours_expiry(api_version) else None
     client: OpenAI
     common: dict[str, Any] = {"max_retries": 2, "http_client": _http(follow_redirects=True)}
     if api_version == "v1":
-        client = OpenAI(base_url=f"{root}/openai/v1/", api_key=api_key or token_provider(scope), **common)
+        client = OpenAI(
+            base_url=f"{root}/openai/v1/", api_key=api_key or token_provider(scope, credential), **common
+        )
     elif api_key:
         client = AzureOpenAI(azure_endpoint=root, api_version=api_version, api_key=api_key, **common)
     else:
         client = AzureOpenAI(
             azure_endpoint=root,
             api_version=api_version,
-            azure_ad_token_provider=token_provider(scope),
+            azure_ad_token_provider=token_provider(scope, credential),
             **common,
         )
     return BatchApi(client, completion_window=completion_window, expiry_seconds=expiry)

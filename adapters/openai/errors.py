@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from email.utils import parsedate_to_datetime
 from functools import cache
+from typing import Any
 
 import openai
 from azure.core.exceptions import AzureError
@@ -46,17 +47,20 @@ def root_of(endpoint: str) -> str:
 
 
 @cache
-def token_provider(scope: str) -> Callable[[], str]:
-    """Give what fetches, and keeps, a token of the app's identity; it raises ConfigurationError when there is none."""
+def token_provider(scope: str, credential: Any = None) -> Callable[[], str]:
+    """Give what fetches, and keeps, a token of the app's identity, or of the one that is given.
+
+    It raises ConfigurationError when there is none.
+    """
     from azure.identity import DefaultAzureCredential, get_bearer_token_provider  # noqa: PLC0415 - slow, rarely needed
 
-    provider = get_bearer_token_provider(DefaultAzureCredential(), scope)
+    provider = get_bearer_token_provider(credential or DefaultAzureCredential(), scope)
 
     def provide() -> str:
         try:
             return provider()
         except AzureError as error:
-            message = f"The app's identity got no token for {scope}: {error}"[:MAX_SHOWN_CHARS]
+            message = f"The identity got no token for {scope}: {error}"[:MAX_SHOWN_CHARS]
             raise ConfigurationError(message, code=type(error).__name__) from error
 
     return provide

@@ -1,6 +1,7 @@
 """The data account: its four containers, how they are opened, and whether they are there."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import requests
 
@@ -51,9 +52,9 @@ class Storage:
         return self
 
 
-def open_storage(settings: Settings) -> Storage:
-    """Connect to the data account, by connection string or by identity."""
-    connection = Connection(settings)
+def open_storage(settings: Settings, credential: Any = None) -> Storage:
+    """Connect to the data account, by connection string or by identity: the app's, or the one that is given."""
+    connection = Connection(settings, credential)
     service = connection.blobs(piece_bytes=blobs.BLOCK_BYTES)
     directories = Directories(
         settings.storage_kind,

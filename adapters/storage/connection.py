@@ -29,10 +29,10 @@ _TIMEOUTS: dict[str, Any] = {"connection_timeout": 20, "read_timeout": 120}
 class Connection:
     """The account's clients. All of them share one pool of connections."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, credential: Any = None) -> None:
         self._settings = settings
         self._transport = _transport()
-        self._credential: Any = None
+        self._credential = credential
 
     @property
     def session(self) -> requests.Session:

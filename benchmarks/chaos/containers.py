@@ -96,6 +96,10 @@ class Containers:
         names = client.list_blob_names(name_starts_with=prefix or None)
         return {name: client.download_blob(name).readall() for name in names}
 
+    def write(self, container: str, name: str, content: bytes) -> None:
+        """Put a blob into a container, in place of one of that name."""
+        self._client(container).upload_blob(name, content, overwrite=True)
+
     def save(self, folder: Path) -> None:
         """Write the content of all containers into a folder, as evidence."""
         for container in NAMES:

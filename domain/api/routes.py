@@ -5,6 +5,7 @@ from typing import Any, Literal, get_args
 
 from domain.api import actions, answers
 from domain.api.answers import FileStateName, OutputName
+from domain.quotes import Quote
 
 MOST_PER_PAGE = 200
 FILES_PER_PAGE = 100
@@ -53,6 +54,15 @@ def _one_of(values: Any, about: str) -> Parameter:
 
 
 ROUTES = (
+    Route(
+        function="quote_file",
+        method="POST",
+        path="api/quote",
+        about="What a file of the input container would take, before anything is sent: tokens, cost, first mistakes, prompts.",
+        answers=(Quote,),
+        problems=(404, 409),
+        body=actions.QuoteWanted,
+    ),
     Route(
         function="get_overview",
         method="GET",

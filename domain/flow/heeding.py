@@ -82,8 +82,11 @@ def _is_untouched(s: ShardState, file: FileState, busy: set[tuple[str, str]]) ->
 
 
 def _set_aside(flow: Flow, file: FileState, busy: set[tuple[str, str]]) -> None:
-    """Set a file aside of which nothing has begun; any other one goes on."""
-    if file.step is FileStep.PREPARE and (file.key, "") not in busy:
+    """Set a file aside of which nothing has begun; any other one goes on.
+
+    Of one that was taken over, preparing it finds out what has.
+    """
+    if file.step is FileStep.PREPARE and file.fresh and (file.key, "") not in busy:
         file.hold(HELD)
         return
     shards = [s for s in flow.shards if s.key == file.key]

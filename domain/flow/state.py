@@ -98,7 +98,7 @@ class FileState(msgspec.Struct, kw_only=True, omit_defaults=True):
             waited=listed.waited,
             wants=wants,
         )
-        if wants.held and not wants.unwanted:
+        if wants.held and not wants.unwanted and file.fresh:
             file.hold(HELD)
         return file
 

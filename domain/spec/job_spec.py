@@ -50,6 +50,11 @@ MAX_COMMENT_CHARS = 8
 QUOTES = ("auto", "none")
 MAX_OUTPUT_TOKENS = 10_000_000
 
+MISNAMED = (
+    "looks like a job spec, and its name is not one: rename it to `_batch.yaml`, `_batch.yml` or `_batch.json`. Until then the "
+    "files of its folder wait. If it is no job spec, give it another name or delete it"
+)
+
 _PARTS = [endpoint.parts for endpoint in ENDPOINTS.values() if endpoint.parts]
 # A part's type, as some endpoint spells it, and the key of `Part` that goes with it.
 PART_TYPES = {parts.text: "text" for parts in _PARTS} | {parts.image: "image_url" for parts in _PARTS}

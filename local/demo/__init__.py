@@ -1,5 +1,5 @@
 """The whole pipeline on one machine: storage, a local batch service and a Functions host, with the samples dropped in.
 
 `python -m local.demo` runs it to its end and checks that every request came back once; with `--keep` everything stays up,
-and `python -m local.demo drop FILE...` drops further files from another terminal.
+and the command `aoai-batch` finds it.
 """

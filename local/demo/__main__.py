@@ -1,10 +1,10 @@
-"""The command line: `python -m local.demo [--keep]`, and `python -m local.demo drop FILE...` while one is kept."""
+"""The command line: `python -m local.demo [--keep]`."""
 
 import argparse
 import os
 import signal
 import sys
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from rich.console import Console
 
@@ -12,8 +12,7 @@ from local.azurite import AzuriteError
 from local.demo.errors import DemoError
 from local.demo.run import run
 from local.demo.services import REPOSITORY, SERVICE_SPEED
-from local.demo.session import FOLDER, running_connection_string
-from local.demo.storage import open_account, specs_first
+from local.demo.session import FOLDER
 
 TIMEOUT_SECONDS = 300
 PLAIN_WIDTH = 110  # characters of a line that goes to a file or a pipe
@@ -28,9 +27,6 @@ def main() -> int:
     if not console.is_terminal:
         console = Console(width=PLAIN_WIDTH)
     try:
-        if options.command == "drop":
-            drop(console, options.folder, options.files, into=options.into)
-            return 0
         os.chdir(REPOSITORY)
         passed = run(
             console,
@@ -77,22 +73,7 @@ def parser() -> argparse.ArgumentParser:
         help="how much faster than Azure the service is (%(default)s)",
     )
     whole.add_argument("--folder", type=Path, default=FOLDER, help="where data and logs go (%(default)s)")
-    commands = whole.add_subparsers(dest="command")
-    dropping = commands.add_parser("drop", help="drop files into the input container of the running demo")
-    dropping.add_argument("--into", default="", metavar="FOLDER", help="folder in the input container")
-    dropping.add_argument("files", nargs="+", type=Path, metavar="FILE")
     return whole
-
-
-def drop(console: Console, folder: Path, files: list[Path], *, into: str = "") -> None:
-    """Put files into the input container of the running demo; raises DemoError for one that is none."""
-    if missing := [str(file) for file in files if not file.is_file()]:
-        raise DemoError(f"No such file: {', '.join(missing)}")
-    targets = {(PurePosixPath(into.strip("/")) / file.name).as_posix(): file for file in files}
-    with open_account(running_connection_string(REPOSITORY / folder)) as account:
-        for path in specs_first(targets):
-            account.drop(path, targets[path].read_bytes())
-            console.print(f"Dropped {path}", markup=False, highlight=False)
 
 
 if __name__ == "__main__":

@@ -26,6 +26,11 @@ SHOWN = {
     "showroom/waits-for-its-job-spec.csv": b"name\nAda\nGrace\n",
     "no-type-that-is-read.docx": b"?",
 }
+KEPT_COMMANDS = (
+    "quote samples/catalogue          what it would take",
+    "drop samples/catalogue --watch   send it, and follow it to its end",
+    "errors catalogue/products.csv    what failed, and why",
+)
 
 
 def run(
@@ -42,7 +47,7 @@ def run(
             running_services(folder, speed=speed) as services,
             open_account(services.connection_string) as account,
         ):
-            publish(folder, services.connection_string)
+            publish(folder, app_url=services.host_url, settings=services.settings)
             console.print(f"Running on {services.host_kind}, {services.host_url}; logs in {folder / 'logs'}")
             console.print(f"Look on: {services.host_url}{PAGE}", highlight=False)
             account.create_containers()
@@ -127,10 +132,8 @@ def furnish(account: Account) -> None:
 def wait_for_interrupt(console: Console, services: Services) -> None:
     """Say how to use what runs, then wait for Ctrl-C, or for a child to fail."""
     console.print("\nEverything keeps running; Ctrl-C stops it. From another terminal:")
-    console.print("  .venv/bin/python -m local.demo drop FILE...", markup=False, highlight=False)
-    console.print("Job specs hold for their folder, so tables that have one want a folder of their own:")
-    command = "  .venv/bin/python -m local.demo drop --into my-folder _batch.yaml rows.csv"
-    console.print(command, markup=False, highlight=False, soft_wrap=True)
+    for command in KEPT_COMMANDS:
+        console.print(f"  .venv/bin/aoai-batch {command}", markup=False, highlight=False)
     console.print("or any storage tool (Storage Explorer, az storage blob) with this connection string:")
     console.print(f"  {services.connection_string}", markup=False, soft_wrap=True)
     console.print("What becomes of all of it, what waits for you, and the buttons for it, are at")

@@ -28,9 +28,10 @@ BLOB_PORT, QUEUE_PORT, TABLE_PORT = 10000, 10001, 10002
 
 SERVICE_KEY = "local-demo-key"
 SERVICE_SPEED = 40.0  # its usual delays, some six minutes for a small batch, become about ten seconds
-# US dollars for a million tokens, so that the page has money to show.
-PRICES = '{"gpt-4o-mini-batch": {"input": 0.075, "output": 0.3}, "text-embedding-3-small": {"input": 0.02, "output": 0}}'
 SERVICE_OPTIONS = ("--duration=lognormal", "--duration-sigma=0.4", f"--key={SERVICE_KEY}")
+
+# Made up, for the samples' deployments: US dollars per million tokens.
+PRICES = '{"gpt-4o-mini-batch": {"input": 0.08, "output": 0.3}, "text-embedding-3-small": {"input": 0.02}}'
 
 START_SECONDS = 120  # `func start` downloads its extensions the first time
 STOP_SECONDS = 15
@@ -64,6 +65,7 @@ class Services:
     host_port: int
     host_kind: str
     children: tuple[Child, ...]
+    settings: Mapping[str, str]  # the app's
 
     @property
     def host_url(self) -> str:
@@ -121,6 +123,7 @@ def running_services(folder: Path, *, speed: float = SERVICE_SPEED) -> Iterator[
             host_port=host_port,
             host_kind=host_kind,
             children=(service, host),
+            settings=settings,
         )
 
 

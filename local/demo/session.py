@@ -2,8 +2,9 @@
 
 import fcntl
 import json
+import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -33,19 +34,10 @@ def fresh_folder(folder: Path) -> Iterator[Path]:
             (folder / _ADDRESS).unlink(missing_ok=True)
 
 
-def publish(folder: Path, connection_string: str) -> None:
-    """Tell other terminals where the storage of the running demo is."""
-    (folder / _ADDRESS).write_text(json.dumps({"connection_string": connection_string}), encoding="utf-8")
-
-
-def running_connection_string(folder: Path) -> str:
-    """Return the connection string of the running demo; raises DemoError when none runs."""
-    try:
-        address = json.loads((folder / _ADDRESS).read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise DemoError("No demo is running; start one with: make demo KEEP=1") from None
-    connection_string: str = address["connection_string"]
-    return connection_string
+def publish(folder: Path, *, app_url: str, settings: Mapping[str, str]) -> None:
+    """Tell other terminals, and the command `aoai-batch`, where the running demo is: the app's address, and its settings."""
+    address = {"pid": os.getpid(), "app_url": app_url, "settings": dict(settings)}
+    (folder / _ADDRESS).write_text(json.dumps(address), encoding="utf-8")
 
 
 def _empty(folder: Path) -> None:

@@ -10,7 +10,8 @@ from domain import names
 from domain.basis import basis_of
 from domain.contracts import FileWork, PreparedFile
 from domain.errors import InputFileError, JobSpecError, NotFoundError
-from domain.records import Ledger, Plan, SpecBlob
+from domain.flow.state import HELD
+from domain.records import Ledger, Plan
 from domain.settings import Settings
 from domain.shards import ended_requests, open_shards
 from domain.side_files import is_a_part
@@ -126,8 +127,10 @@ def _go_on(work: FileWork, plan: Plan, ledgers: Mapping[str, Ledger], services: 
         return PreparedFile(requests=plan.requests, ended=plan.requests)
     settings = services.settings
     cost = 0.0 if ledgers else plan.estimate.cost(settings.price_list, plan.model) or 0.0
+    if work.waits and not ledgers:
+        return PreparedFile(held=HELD)
     is_let_through = bool(ledgers) or work.unwanted or work.approved
-    if not is_let_through and (reason := _beyond_budget(plan, settings)):
+    if not is_let_through and (reason := beyond_budget(plan, settings)):
         return PreparedFile(held=reason)
     if cost and not work.unwanted and (reason := beyond_day(work, cost, services)):
         return PreparedFile(held=reason)
@@ -143,20 +146,53 @@ def _make_plan(
     work: FileWork, frozen: FrozenInput, services: Services, number: int, allow: Callable[[], Allowance]
 ) -> Plan:
     """Make a plan of a file, whatever it holds. Raises JobSpecError, NotFoundError for the spec of a table."""
-    store, settings = services.work, services.settings
+    settings = services.settings
+
+    def read_governing() -> JobSpec | None:
+        if work.spec is None:
+            return None
+        return read_spec(services.storage.input, work.spec, settings.spec_defaults)
+
+    return make_plan(
+        work.key,
+        frozen,
+        read_governing,
+        spec_path=work.spec.path if work.spec else None,
+        store=services.work,
+        settings=settings,
+        number=number,
+        allow=allow,
+    )
+
+
+def make_plan(
+    key: str,
+    frozen: FrozenInput,
+    read_governing: Callable[[], JobSpec | None],
+    *,
+    spec_path: str | None,
+    store: WorkStore,
+    settings: Settings,
+    number: int = 0,
+    allow: Callable[[], Allowance],
+) -> Plan:
+    """Make a plan of a file, with the job spec that governs it (`spec_path`), which is read where it matters.
+
+    Raises what reading the job spec raises.
+    """
     preparation: RequestPreparation | TablePreparation
     preparation = RequestPreparation(
-        work.key, frozen, store=store, settings=settings, plan_number=number, allow=allow
+        key, frozen, store=store, settings=settings, plan_number=number, allow=allow
     )
     try:
-        if spec := _spec_of(work, frozen, services):
-            source = store.blobs.source(names.frozen_input(work.key), frozen.size, frozen.chunks())
+        if spec := _spec_of(frozen, read_governing, settings):
+            source = store.blobs.source(names.frozen_input(key), frozen.size, frozen.chunks())
             preparation = TablePreparation(
-                work.key,
+                key,
                 frozen,
                 source,
                 spec,
-                folder=_folder_of(work.spec),
+                folder=spec_path and spec_path[: spec_path.rfind("/") + 1],
                 store=store,
                 settings=settings,
                 plan_number=number,
@@ -175,11 +211,9 @@ def _make_plan(
         return preparation.refuse(error.code, str(error))
 
 
-def _folder_of(spec: SpecBlob | None) -> str | None:
-    return spec.path[: spec.path.rfind("/") + 1] if spec else None
-
-
-def _spec_of(work: FileWork, frozen: FrozenInput, services: Services) -> JobSpec | None:
+def _spec_of(
+    frozen: FrozenInput, read_governing: Callable[[], JobSpec | None], settings: Settings
+) -> JobSpec | None:
     """Give the spec that turns a table into requests; None for a file that holds requests already.
 
     A job spec with templates says that files are tables, whatever their rows look like. Raises InputFileError for a file
@@ -188,9 +222,7 @@ def _spec_of(work: FileWork, frozen: FrozenInput, services: Services) -> JobSpec
     if frozen.size == 0:
         raise InputFileError("The file is empty.", code="empty_file")
     known = file_type(frozen.claim.path)
-    spec = None
-    if work.spec and known is not None:
-        spec = read_spec(services.storage.input, work.spec, services.settings.spec_defaults)
+    spec = read_governing() if known is not None else None
     if spec is not None and spec.has_templates:
         return spec
     found = LinesHold.ROWS
@@ -207,10 +239,10 @@ def _spec_of(work: FileWork, frozen: FrozenInput, services: Services) -> JobSpec
     if spec is None and known.format is Format.JSONL and found is LinesHold.NEITHER:
         refuse_what_is_no_request(first)
         return None  # its lines are told one by one what is wrong with them
-    return spec or default_spec(services.settings.spec_defaults)
+    return spec or default_spec(settings.spec_defaults)
 
 
-def _beyond_budget(plan: Plan, settings: Settings) -> str | None:
+def beyond_budget(plan: Plan, settings: Settings) -> str | None:
     """Say why a file must not be sent under these settings, None when it may."""
     limit, estimated = settings.max_tokens_per_file, plan.estimate.input_tokens
     if limit is None or estimated <= limit:

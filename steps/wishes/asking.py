@@ -127,7 +127,7 @@ def _find(key: str, services: Services) -> _File:
         if claim.done_at:
             raise ConflictError(f"{claim.path} is done.")
         return _File(key=key, path=claim.path, claim=claim)
-    for file in list_inputs(services)[0]:
+    for file in list_inputs(services).inputs:
         if names.file_key(file.path, file.etag) == key:
             return _File(key=key, path=file.path)
     raise nowhere

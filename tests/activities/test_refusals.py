@@ -188,7 +188,14 @@ def test_a_file_that_fails_in_passing_again_and_again_costs_no_other_file_anythi
     monkeypatch.undo()
     pipeline._forward += LONGEST_SECONDS
     assert pipeline.run().done == 1
-    assert rest(pipeline) == {"waiting": [], "held": [], "done": [], "asked": [], "intake": "on"}
+    assert rest(pipeline) == {
+        "waiting": [],
+        "held": [],
+        "done": [],
+        "passed_over": [],
+        "asked": [],
+        "intake": "on",
+    }
 
 
 def test_the_note_about_a_file_that_is_gone_goes_as_well(

@@ -28,6 +28,7 @@ class Prepare(FileCall):
             waited=file.waited,
             unwanted=file.wants.unwanted,
             approved=file.wants.approved,
+            waits=file.wants.held and not file.wants.unwanted,
         )
 
     def calls(self, flow: Flow, ready: list[FileState], now: float) -> Iterator[Call]:

@@ -171,7 +171,9 @@ def test_others_are_left_alone() -> None:
 # --- held, approved --------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("items", [[file_at()], [running(), waiting(0), live(1)]], ids=["new", "prepared"])
+@pytest.mark.parametrize(
+    "items", [[file_at(fresh=True)], [running(), waiting(0), live(1)]], ids=["new", "prepared"]
+)
 def test_a_file_of_which_nothing_has_begun_waits(items: list[Any]) -> None:
     flow = flow_of(*items)
     heed(flow, Asked(hold=["k"]))
@@ -202,6 +204,15 @@ def test_a_file_that_is_being_prepared_waits_once_that_is_over() -> None:
     heed(flow, Asked(hold=["k"]))
     assert begun(flow) == []
     answer(flow, call, NOW, requests=5, shards=[_child()])
+    assert activities(flow) == ["hold_file"]
+
+
+def test_of_a_file_that_was_taken_over_preparing_it_finds_out_what_has_begun() -> None:
+    flow = flow_of(file_at())
+    heed(flow, Asked(hold=["k"]))
+    (call,) = begun(flow)
+    assert (call.activity, call.input["waits"]) == ("prepare_file", True)
+    answer(flow, call, NOW, held="It waits.")
     assert activities(flow) == ["hold_file"]
 
 
@@ -264,7 +275,13 @@ def test_a_wish_is_told_again_while_a_page_of_files_is_on_its_way() -> None:
 def test_a_page_tells_what_was_asked_about_its_files_long_ago() -> None:
     flow = Flow(snapshot_id="snapshot-1", settings=SETTINGS, files_total=1, pages=1, asked_seen=NOW)
     (page,) = begun(flow, NOW, "list_files")
-    answer(flow, page, NOW, files=[{"key": "k", "path": "k.csv", "size": 1}], asked={"hold": ["k"]})
+    answer(
+        flow,
+        page,
+        NOW,
+        files=[{"key": "k", "path": "k.csv", "size": 1, "fresh": True}],
+        asked={"hold": ["k"]},
+    )
     assert activities(flow) == ["hold_file"]
     assert flow.wants == {}
     assert flow.asked_seen == NOW

@@ -18,6 +18,7 @@ from rich.console import Console
 from local.demo import services
 from local.demo.errors import DemoError
 from local.demo.run import run
+from tests.cli.command import SAMPLES, aoai_process
 
 STAND_IN = Path(__file__).with_name("stand_in_host.py")
 SPEED = 1000.0
@@ -138,11 +139,10 @@ def assert_nothing_listens(folder: Path, text: str) -> None:
 def test_kept_the_demo_passes_takes_more_files_and_stops_on_ctrl_c(
     tmp_path: Path, environment: dict[str, str]
 ) -> None:
-    folder = tmp_path / "demo"
+    folder = tmp_path / ".local" / "demo"
     with started(folder, environment | {"STAND_IN_FLAW": "none"}, "--keep") as demo:
         text = read_until(demo, "Ctrl-C stops it")
-        dropping = [sys.executable, "-m", "local.demo", f"--folder={folder}", "drop", str(STAND_IN)]
-        dropped = subprocess.run(dropping, check=True, capture_output=True, text=True)
+        dropped = aoai_process("drop", SAMPLES / "mistakes", "--to", "mine", cwd=tmp_path)
         demo.send_signal(signal.SIGINT)
 
     assert "Running on func start" in text
@@ -151,7 +151,9 @@ def test_kept_the_demo_passes_takes_more_files_and_stops_on_ctrl_c(
     assert "└── three-mistakes_error.jsonl" in text
     assert '"code": "ragged_row"' in text
     assert "\x1b" not in text  # no control characters outside a terminal
-    assert dropped.stdout == "Dropped stand_in_host.py\n"
+    assert [record["file"] for record in dropped.records] == ["mine/mistakes/three-mistakes.jsonl"], (
+        dropped.err
+    )
     assert demo.returncode == 0
     assert_nothing_listens(folder, text)
 

@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,9 @@ from azure.storage.blob import BlobServiceClient
 from pyarrow import parquet
 
 from local.azurite import running
-from local.demo import __main__ as command
 from local.demo.accounting import Returned
 from local.demo.errors import DemoError
-from local.demo.session import fresh_folder, publish, running_connection_string
+from local.demo.session import fresh_folder, publish
 from local.demo.storage import Account, open_account, results_of, samples_in
 
 
@@ -76,44 +76,6 @@ def test_results_are_matched_to_their_input_file_by_folder_and_name(result: str,
     assert (results_of("d/a.jsonl", [result], "_output.jsonl") == [result]) is is_of_file
 
 
-def test_drop_puts_files_into_the_running_demo(
-    account: Account,
-    connection_string: str,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    own = tmp_path / "my own.jsonl"
-    own.write_text("{}")
-    monkeypatch.setattr(command, "REPOSITORY", tmp_path)
-    monkeypatch.setattr("sys.argv", ["demo", "drop", str(own)])
-    with fresh_folder(tmp_path / ".local/demo") as folder:
-        publish(folder, connection_string)
-        assert command.main() == 0
-    assert account.read("input", "my own.jsonl") == b"{}"
-    assert "Dropped my own.jsonl" in capsys.readouterr().out
-
-
-def test_job_specs_are_dropped_before_the_files_they_hold_for(
-    account: Account,
-    connection_string: str,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    for name in ("_a.csv", "_batch.yaml"):
-        (tmp_path / name).write_text(name)
-    monkeypatch.setattr(command, "REPOSITORY", tmp_path)
-    monkeypatch.setattr(
-        "sys.argv", ["demo", "drop", "--into", "/my/own/", *map(str, sorted(tmp_path.glob("_*")))]
-    )
-    with fresh_folder(tmp_path / ".local/demo") as folder:
-        publish(folder, connection_string)
-        assert command.main() == 0
-    assert account.read("input", "my/own/_a.csv") == b"_a.csv"
-    assert capsys.readouterr().out == "Dropped my/own/_batch.yaml\nDropped my/own/_a.csv\n"
-
-
 def test_samples_are_what_lies_in_folders_job_specs_first(tmp_path: Path) -> None:
     for name in ("README.md", "b/_batch.yaml", "b/c/x.csv", "a/x.txt", "__pycache__/script.pyc"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
@@ -130,15 +92,6 @@ def test_records_are_read_from_parquet_too(account: Account, connection_string: 
     assert account.returned("p.csv") == Returned(outputs=[{"row": 0}, {"row": 1}])
 
 
-def test_drop_without_a_running_demo_says_how_to_start_one(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(command, "REPOSITORY", tmp_path)
-    monkeypatch.setattr("sys.argv", ["demo", "drop", __file__])
-    assert command.main() == 1
-    assert "make demo KEEP=1" in capsys.readouterr().out
-
-
 def test_only_one_demo_runs_at_a_time(tmp_path: Path) -> None:
     with fresh_folder(tmp_path), pytest.raises(DemoError, match="running already"), fresh_folder(tmp_path):
         pass
@@ -148,8 +101,8 @@ def test_a_new_run_begins_with_an_empty_folder(tmp_path: Path) -> None:
     with fresh_folder(tmp_path) as folder:
         (folder / "azurite").mkdir()
         (folder / "azurite" / "blob").touch()
-        publish(folder, "of the first run")
+        publish(folder, app_url="http://127.0.0.1:1", settings={"DATA": "of the first run"})
+        told = json.loads((folder / "running.json").read_text())
+        assert (told["pid"], told["settings"]) == (os.getpid(), {"DATA": "of the first run"})
     with fresh_folder(tmp_path) as folder:
         assert [entry.name for entry in folder.iterdir()] == ["lock"]
-        with pytest.raises(DemoError, match="No demo is running"):
-            running_connection_string(folder)

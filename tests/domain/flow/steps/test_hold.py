@@ -29,6 +29,7 @@ def test_the_mark_says_why_and_what_may_help(needs: dict[str, bool]) -> None:
             "reason": "It is too dear.",
             "unwanted": False,
             "approved": False,
+            "waits": False,
         }
         | expected
     )

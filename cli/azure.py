@@ -1,0 +1,54 @@
+"""Azure Resource Manager: what the rights of the person at the keyboard let them read about the app's resources."""
+
+from typing import Any
+
+import requests
+
+from cli.faults import CommandError
+from cli.reach import signed_in
+
+ROOT = "https://management.azure.com"
+SITES_VERSION = "2024-04-01"
+TIMEOUT_SECONDS = 30
+
+
+def call(method: str, path: str, version: str) -> Any:
+    """Ask Azure Resource Manager. Raises CommandError with what it says."""
+    from azure.core.exceptions import ClientAuthenticationError  # noqa: PLC0415 - comes with the identity
+
+    try:
+        token = signed_in().get_token(f"{ROOT}/.default").token
+    except ClientAuthenticationError as error:
+        raise CommandError("Nobody is signed in to Azure.", "`az login` does it.") from error
+    try:
+        answer = requests.request(
+            method,
+            f"{ROOT}{path}",
+            params={"api-version": version},
+            headers={"Authorization": f"Bearer {token}"},
+            timeout=TIMEOUT_SECONDS,
+        )
+    except requests.RequestException as error:
+        raise CommandError(f"{ROOT} does not answer ({type(error).__name__}).") from error
+    if not answer.ok:
+        raise CommandError(f"Azure Resource Manager answered {answer.status_code} for {path}.")
+    return answer.json()
+
+
+def site(subscription: str, group: str, name: str) -> str:
+    """Name a Function App as Azure Resource Manager does."""
+    return f"/subscriptions/{subscription}/resourceGroups/{group}/providers/Microsoft.Web/sites/{name}"
+
+
+def function_key(subscription: str, group: str, name: str) -> str | None:
+    """Give a function key of an app, to those who may read it; None where there is none."""
+    told = call("POST", f"{site(subscription, group, name)}/host/default/listKeys", SITES_VERSION)
+    keys = told.get("functionKeys") or {}
+    key = keys.get("default") or next(iter(keys.values()), None)
+    return str(key) if key else None
+
+
+def app_settings(subscription: str, group: str, name: str) -> dict[str, str]:
+    """Give an app's settings, to those who may read them."""
+    told = call("POST", f"{site(subscription, group, name)}/config/appsettings/list", SITES_VERSION)
+    return {str(key): str(value) for key, value in (told.get("properties") or {}).items()}

@@ -1,0 +1,151 @@
+"""Checks that only somebody outside of the app can make: its place, its address, this checkout, Azure Resource Manager."""
+
+import json
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from cli.app_api import AppApi
+from cli.faults import CommandError
+from cli.places import NOWHERE, Place
+from steps.doctor.findings import Finding, failure, not_looked, warning, well
+
+FIRST_BUNDLE = (4, 30)
+PYTHONS = ((3, 11), (3, 14))
+BATCH_KINDS = frozenset({"GlobalBatch", "DataZoneBatch"})
+COGNITIVE_VERSION = "2024-10-01"
+
+
+def place_check(place: Place) -> Finding:
+    """Say which app is looked at."""
+    if place.label == NOWHERE.label:
+        return failure(
+            "place",
+            "No app is known here.",
+            "--account and --app, or `aoai-batch use`; `make demo KEEP=1` starts one.",
+        )
+    known = [
+        told
+        for told, is_there in (
+            ("storage account", place.has_account),
+            ("app", place.app_url),
+            ("Azure OpenAI resource", place.has_service),
+        )
+        if is_there
+    ]
+    return well("place", f"From {place.label}; known: {', '.join(known)}.")
+
+
+def app_check(place: Place) -> Finding:
+    """Ask the app for its snapshots."""
+    api = AppApi(place)
+    if not api.is_known:
+        return not_looked("app", "The app's address is not known.", "--app NAME")
+    try:
+        told = api.get("snapshots")
+    except CommandError as error:
+        return failure("app", str(error), "Is it running? Does its log say why not?", "docs/deploy.md")
+    if told is None:
+        return failure(
+            "app",
+            f"{place.app_url} answers, and has no route api/snapshots.",
+            "Was the code deployed? Do its functions load?",
+        )
+    failed = [each["id"] for each in told.get("snapshots", []) if each["status"] == "Failed"]
+    if failed:
+        return warning(
+            "app",
+            f"It answers; {len(failed)} of the latest snapshots failed: {failed[0]}.",
+            "The next sweep takes their files over.",
+        )
+    return well("app", f"{place.app_url} answers.")
+
+
+def checkout_checks(folder: Path) -> Iterator[Finding]:
+    """Look at the files of the app in a folder; nothing where there is no app."""
+    path = folder / "host.json"
+    if not path.is_file():
+        return
+    host = json.loads(path.read_text(encoding="utf-8"))
+    yield _bundle(host)
+    yield _routes(host)
+    yield _python()
+
+
+def _bundle(host: dict[str, Any]) -> Finding:
+    told = str(host.get("extensionBundle", {}).get("version", ""))
+    found = re.match(r"[\[(](\d+)\.(\d+)", told)
+    if found and (int(found[1]), int(found[2])) >= FIRST_BUNDLE:
+        return well("host_bundle", f"Extension bundle {told}.")
+    return failure(
+        "host_bundle",
+        f"The extension bundle is {told or 'not named'}.",
+        "host.json: [4.30.0, 5.0.0) at least.",
+    )
+
+
+def _routes(host: dict[str, Any]) -> Finding:
+    prefix = host.get("extensions", {}).get("http", {}).get("routePrefix", "api")
+    if prefix == "":
+        return well("host_routes", "Routes are called as the app names them.")
+    return warning(
+        "host_routes",
+        f"Routes begin with /{prefix}/, and then as the app names them: /{prefix}/api/snapshots.",
+        'host.json: "routePrefix": "".',
+    )
+
+
+def _python() -> Finding:
+    version = sys.version_info[:2]
+    if PYTHONS[0] <= version <= PYTHONS[1]:
+        return well("python", f"Python {version[0]}.{version[1]}.")
+    return failure("python", f"Python {version[0]}.{version[1]}.", "3.11 to 3.14.", "docs/local.md")
+
+
+def deployment_check(place: Place) -> Finding:
+    """Ask Azure Resource Manager whether the deployment is there and of a batch kind: a live call to one fails, so nothing else tells."""
+    wanted, endpoint = place.env.get("AZURE_OPENAI_DEPLOYMENT"), place.env.get("AZURE_OPENAI_ENDPOINT", "")
+    host = urlsplit(endpoint).hostname or ""
+    if place.resource is None or not host.endswith((".openai.azure.com", ".cognitiveservices.azure.com")):
+        return not_looked("deployment", "Which resource in Azure this is, only an azd environment tells.")
+    from cli.azure import call  # noqa: PLC0415 - rarely needed
+
+    subscription, group, _ = place.resource
+    account = (
+        f"/subscriptions/{subscription}/resourceGroups/{group}/providers/Microsoft.CognitiveServices"
+        f"/accounts/{host.partition('.')[0]}"
+    )
+    try:
+        told = call("GET", f"{account}/deployments", COGNITIVE_VERSION)
+    except CommandError as error:
+        return not_looked("deployment", str(error), "*Reader* on the resource.")
+    return judge_deployments(told.get("value", []), wanted)
+
+
+def judge_deployments(found: list[dict[str, Any]], wanted: str | None) -> Finding:
+    """Judge the deployments that a resource has."""
+    kinds = {each["name"]: each["sku"]["name"] for each in found}
+    batch = sorted(name for name, kind in kinds.items() if kind in BATCH_KINDS)
+    if wanted and wanted not in kinds:
+        have = ", ".join(sorted(kinds)) or "none"
+        return failure(
+            "deployment",
+            f"There is no deployment {wanted}; the resource has {have}.",
+            "Correct AZURE_OPENAI_DEPLOYMENT.",
+        )
+    if wanted and kinds[wanted] not in BATCH_KINDS:
+        return failure(
+            "deployment",
+            f"{wanted} is of kind {kinds[wanted]}, which takes no batches.",
+            f"Deploy the model as GlobalBatch or DataZoneBatch{'; there is ' + ', '.join(batch) if batch else ''}.",
+        )
+    if not batch:
+        return failure(
+            "deployment",
+            "The resource has no deployment of a batch kind.",
+            "Deploy a model as GlobalBatch or DataZoneBatch.",
+        )
+    return well("deployment", f"Of a batch kind: {', '.join(batch)}.")

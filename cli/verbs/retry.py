@@ -1,0 +1,136 @@
+"""`retry`: send again what failed, and nothing else."""
+
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from cli.app_api import AppApi
+from cli.deliveries import Delivery, deliveries_of, newest, nothing_of
+from cli.faults import CommandError, Ending
+from cli.following import Follower
+from cli.options import account_known, output_option, place_options
+from cli.output import Column, Output, count, money, note, plural
+from cli.places import Place
+from cli.reach import services_of_place
+from cli.retrying import Retry, begin_retry, estimated_cost, last_retry, retry_path, waiting_retry
+from cli.verbs.watch import look_seconds
+from cli.watching import ending_of, show_files, watch
+from domain.errors import ConflictError
+
+if TYPE_CHECKING:
+    from adapters.services import Services
+
+COLUMNS = (
+    Column("file", "Retry of"),
+    Column("retry", "Dropped as"),
+    Column("rows", "Failed rows", is_number=True),
+    Column("cost", "Cost, about", is_number=True),
+    Column("state", ""),
+)
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  aoai-batch retry tickets.csv                  asks, with rows and cost
+  aoai-batch retry catalogue/ --yes --watch
+  aoai-batch retry tickets.csv --yes --watch && aoai-batch results tickets.csv --join
+
+Exit code: 0; 2 when nothing is there to be retried, or nobody said yes; with --watch as `watch`."""
+)
+@click.argument("paths", nargs=-1, required=True, metavar="PATH...")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--watch", "watched", is_flag=True, help="Follow the retries to their end.")
+@output_option
+@place_options
+def command(*, place: Place, paths: tuple[str, ...], yes: bool, watched: bool, as_json: bool | None) -> int:
+    """Send again the failed rows of input files, or of all below a folder. What was answered is never asked again.
+
+    The retry file is copied back beside the input; results of both are joined when it is done (`results --join`). A file that was retried
+    already is retried from there: only what failed again.
+    """
+    services, out = services_of_place(account_known(place)), Output(as_json)
+    wanted = [each for path in paths for each in _to_retry(path, services)]
+    fresh = [each for each in wanted if not waiting_retry(each, services)]
+    if fresh and not yes:
+        _ask(fresh)
+    begun = [_begin(each, services) for each in wanted]
+    if not watched or not out.is_json:
+        _tell(out, begun)
+    if not watched:
+        return Ending.WELL
+    ends = watch(
+        Follower(services, AppApi(place), dict.fromkeys(retry.path for retry in begun)),
+        every=look_seconds(place),
+    )
+    show_files(out, ends)
+    return ending_of(ends)
+
+
+def _to_retry(path: str, services: "Services") -> list[Delivery]:
+    """Find the last runs that left something to be retried. Raises CommandError where nothing is."""
+    found = newest(deliveries_of(path, services))
+    if not found:
+        raise nothing_of(path, services)
+    # The retries of a folder's files lie in that folder as well: each chain is followed once.
+    ends = {last.key: last for last in (last_retry(each, services) for each in found)}
+    wanted = [last for last in ends.values() if last.metadata.retry]
+    if not wanted:
+        failed = sum(last.failed for last in ends.values())
+        what = (
+            f"{plural(failed, 'row')} failed, and none of them can be sent again as it is: see `aoai-batch errors {path}`."
+            if failed
+            else "Nothing is left to be retried: every row was answered."
+        )
+        raise CommandError(f"{path}: {what}", ending=Ending.REFUSED)
+    return wanted
+
+
+def _ask(fresh: list[Delivery]) -> None:
+    rows = plural(sum(each.failed for each in fresh), "failed row")
+    costs = [cost for each in fresh if (cost := estimated_cost(each)) is not None]
+    about = f", about {money(sum(costs))}" if costs else ""
+    question = f"Send again up to {rows} of {plural(len(fresh), 'file')}{about}?"
+    if not sys.stdin.isatty():
+        raise CommandError(f"{question} Nobody is there to say yes.", "--yes says it.", ending=Ending.REFUSED)
+    if not click.confirm(question, err=True):
+        raise CommandError("Nothing was sent.", ending=Ending.REFUSED)
+
+
+def _begin(delivery: Delivery, services: "Services") -> Retry:
+    try:
+        return begin_retry(delivery, services)
+    except ConflictError as error:
+        raise CommandError(
+            f"{retry_path(delivery)} is in the input container already, and is no retry of {delivery.file}.",
+            "Wait until it is done, or give it another name.",
+            ending=Ending.REFUSED,
+        ) from error
+
+
+def _tell(out: Output, begun: list[Retry]) -> None:
+    if out.is_json:
+        for retry in begun:
+            told = {
+                "file": retry.of.file,
+                "retry": retry.path,
+                "rows": retry.of.failed,
+                "cost": estimated_cost(retry.of),
+            }
+            out.record(told | {"new": retry.is_new})
+        return
+    rows = [
+        {
+            "file": retry.of.file,
+            "retry": retry.path,
+            "rows": count(retry.of.failed),
+            "cost": money(estimated_cost(retry.of)),
+            "state": "" if retry.is_new else "was there already",
+        }
+        for retry in begun
+    ]
+    out.table(COLUMNS, rows)
+    note(
+        f"Follow it: aoai-batch watch {begun[0].path}" if len(begun) == 1 else "Follow them: aoai-batch watch"
+    )

@@ -1,0 +1,117 @@
+"""Checks from outside of the app, and what Azure Resource Manager is asked for; Azure itself was never there to try."""
+
+import json
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import requests
+
+from cli import azure
+from cli.app_api import AppApi
+from cli.checks import checkout_checks, judge_deployments, place_check
+from cli.faults import CommandError
+from cli.places import NOWHERE, Place
+from cli.verbs.doctor import _with_settings
+from tests.cli.command import REPOSITORY, aoai
+
+RESOURCE = ("sub", "group", "func")
+
+
+def test_the_doctor_says_where_to_begin_when_nothing_is_known(folder: Path) -> None:
+    ran = aoai("doctor")
+    found = {finding["check"]: finding["verdict"] for finding in ran.records}
+    assert (ran.code, found["place"], found["account"]) == (1, "fail", "not looked")
+    assert place_check(NOWHERE).do
+
+
+def test_settings_that_are_wrong_are_told_all_at_once(folder: Path) -> None:
+    values = {"DATA": "UseDevelopmentStorage=true", "MAX_ATTEMPTS": "many"}
+    (folder / "local.settings.json").write_text(json.dumps({"Values": values}))
+    ran = aoai("doctor")
+    told = next(finding for finding in ran.records if finding["check"] == "settings")
+    assert (ran.code, told["verdict"]) == (1, "fail")
+    assert "MAX_ATTEMPTS" in told["found"]
+    assert "AZURE_OPENAI_ENDPOINT" in told["found"]
+
+
+def test_this_checkout_is_fit(tmp_path: Path) -> None:
+    assert {finding.verdict for finding in checkout_checks(REPOSITORY)} == {"ok"}
+    assert list(checkout_checks(tmp_path)) == []
+
+
+@pytest.mark.parametrize(
+    ("host", "check"),
+    [
+        ({"extensionBundle": {"version": "[3.*, 4.0.0)"}}, "host_bundle"),
+        ({"extensionBundle": {"version": "[4.0.0, 5.0.0)"}}, "host_bundle"),
+        ({}, "host_bundle"),
+        ({"extensions": {"http": {"routePrefix": "batch"}}}, "host_routes"),
+    ],
+)
+def test_a_host_json_that_does_not_fit_is_found(tmp_path: Path, host: dict[str, Any], check: str) -> None:
+    (tmp_path / "host.json").write_text(json.dumps(host))
+    found = {finding.check: finding for finding in checkout_checks(tmp_path)}
+    assert found[check].verdict in ("fail", "warn")
+    assert found[check].do
+
+
+def deployments(**kinds: str) -> list[dict[str, Any]]:
+    return [{"name": name, "sku": {"name": kind}} for name, kind in kinds.items()]
+
+
+@pytest.mark.parametrize(
+    ("found", "wanted", "verdict"),
+    [
+        (deployments(gpt="GlobalBatch"), "gpt", "ok"),
+        (deployments(gpt="DataZoneBatch"), None, "ok"),
+        (deployments(gpt="GlobalStandard"), "gpt", "fail"),
+        (deployments(gpt="GlobalStandard", cheap="GlobalBatch"), "gpt", "fail"),
+        (deployments(gpt="GlobalBatch"), "other", "fail"),
+        ([], None, "fail"),
+    ],
+)
+def test_deployments_are_judged_by_their_kind(
+    found: list[dict[str, Any]], wanted: str | None, verdict: str
+) -> None:
+    assert judge_deployments(found, wanted).verdict == verdict
+
+
+@pytest.fixture
+def manager(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What Azure Resource Manager was asked for, by somebody who is signed in."""
+    asked: list[str] = []
+    answers = {"listKeys": {"functionKeys": {"default": "the-key"}}, "list": {"properties": {"PRICES": "{}"}}}
+
+    def request(method: str, url: str, **how: Any) -> Any:
+        asked.append(f"{method} {url}")
+        if url.startswith(azure.ROOT):
+            assert how["headers"]["Authorization"] == "Bearer token"
+            return SimpleNamespace(ok=True, json=lambda: answers[url.rpartition("/")[2]])
+        has_key = how["headers"].get("x-functions-key") == "the-key"
+        body: dict[str, Any] | None = {"snapshots": []} if has_key else None
+        return SimpleNamespace(ok=has_key, status_code=200 if has_key else 401, text="", json=lambda: body)
+
+    monkeypatch.setattr(requests, "request", request)
+    signed_in = SimpleNamespace(get_token=lambda _: SimpleNamespace(token="token"))
+    monkeypatch.setattr(azure, "signed_in", lambda: signed_in)
+    return asked
+
+
+def test_an_app_that_wants_a_key_gets_it_from_those_who_may_read_it(manager: list[str]) -> None:
+    place = Place(label="azd", app_url="https://func.azurewebsites.net", resource=RESOURCE)
+    assert AppApi(place).get("snapshots") == {"snapshots": []}
+    assert [call.partition(" ")[0] for call in manager] == ["GET", "POST", "GET"]
+    assert "/resourceGroups/group/providers/Microsoft.Web/sites/func/host/default/listKeys" in manager[1]
+
+
+def test_without_rights_it_is_said_where_the_key_goes(manager: list[str]) -> None:
+    place = Place(label="x", app_url="https://func.azurewebsites.net")
+    with pytest.raises(CommandError, match="AOAI_BATCH_APP_KEY"):
+        AppApi(place).get("snapshots")
+
+
+def test_the_doctor_reads_the_settings_where_it_may(manager: list[str]) -> None:
+    place = _with_settings(Place(label="azd", resource=RESOURCE))
+    assert (place.env, place.knows_settings) == ({"PRICES": "{}"}, True)
