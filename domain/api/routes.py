@@ -149,6 +149,15 @@ ROUTES = (
         problems=(404,),
     ),
     Route(
+        function="get_link_to_output",
+        method="GET",
+        path="api/files/{key}/links/{name}",
+        about="The same link as an answer: for callers that send a key in a header, which must not follow them there.",
+        answers=(answers.OutputLink,),
+        query=(SNAPSHOT,),
+        problems=(404,),
+    ),
+    Route(
         function="release_file",
         method="POST",
         path="api/files/{key}/release",

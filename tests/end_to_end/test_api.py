@@ -115,6 +115,9 @@ def test_an_output_is_read_by_a_link_that_needs_nothing_else(api: Api, name: str
     size = {o["name"]: o["size_bytes"] for o in api.json(f"/api/files/{entry['key']}")["files"]}[name]
     assert len(read.content) == size
     assert read.headers["Content-Disposition"].startswith("attachment")
+    told = api.get(f"/api/files/{entry['key']}/links/{name}")
+    assert told.headers["Cache-Control"] == "no-store"
+    assert requests.get(told.json()["href"], timeout=30).content == read.content
     assert (
         requests.put(link, data=b"", headers={"x-ms-blob-type": "BlockBlob"}, timeout=30).status_code == 403
     )
