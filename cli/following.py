@@ -175,11 +175,15 @@ def _note_progress(files: dict[str, FileStatus], snapshot: Mapping[str, Any]) ->
 
 @dataclass(frozen=True, slots=True)
 class Follower:
-    """Follows files from look to look until each has ended. `keys`: their versions, by path, where they are known."""
+    """Follows files from look to look until each has ended.
+
+    `keys`: their versions, by path, where they are known. `to_come`: paths of files that are still to be written.
+    """
 
     services: "Services"
     api: AppApi
     keys: Mapping[str, str | None]
+    to_come: frozenset[str] = frozenset()
 
     def look(self, known: Mapping[str, FileStatus]) -> dict[str, FileStatus]:
         """Give where the files stand now; what has ended stays as it was."""
@@ -199,6 +203,8 @@ class Follower:
         found = [each for each in deliveries_of(path, self.services) if key in (None, each.key)]
         if found:
             return of_delivery(found[-1])
+        if path in self.to_come and (before is None or before.state == "waiting"):
+            return FileStatus(file=path, state="waiting")
         # Another version lies in its place, while this one is being worked on; or it was deleted before it was taken.
         state = "working" if key in picture.claimed else "gone"
         return msgspec.structs.replace(before, state=state) if before else FileStatus(file=path, state=state)
