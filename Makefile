@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint types lock lock-check check genuine mutate bench refusals answers chaos clean
+.PHONY: help setup demo test pictures lint types lock lock-check check genuine mutate bench refusals answers chaos clean
 
 # Of these, the first that will do becomes that of .venv; another one: make clean, then make setup PYTHON=python3.13.
 PYTHON ?= python3 python3.14 python3.13 python3.12 python3.11
@@ -32,6 +32,9 @@ test: setup ## Run the tests (PYTEST_ARGS="-k name" for some of them)
 # `make test` runs all of it but the stories that wait for time-outs of a minute.
 genuine: setup ## Run the stories on the genuine Durable engine, all of them, where it is found
 	@$(VENV_PYTHON) -m pytest -n $(PYTEST_WORKERS) --dist worksteal -m "" -rs tests/genuine
+
+pictures: setup ## Take the README's pictures of the operator page again
+	@PICTURES=1 $(VENV_PYTHON) -m pytest -n 0 tests/web/test_pictures.py
 
 lint: .venv/.installed ## Check style and formatting
 	@$(VENV_PYTHON) -m ruff check .

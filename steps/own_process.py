@@ -21,15 +21,18 @@ if sys.platform != "win32":
 
 from adapters.services import Services, services
 from domain.contracts import EndedBatch, FileWork, from_wire
+from domain.quotes import QuoteRequest
 from steps.answering import answer_of
 from steps.collect.collection import collect
 from steps.deliver.outputs import write
 from steps.prepare.preparation import prepare
+from steps.quote.of_input import quote_input
 
 STEPS: dict[str, tuple[type[Any], Callable[[Any, Services], object]]] = {
     "prepare_file": (FileWork, prepare),
     "collect_batch": (EndedBatch, collect),
     "write_outputs": (FileWork, write),
+    "quote_input": (QuoteRequest, quote_input),
 }
 
 

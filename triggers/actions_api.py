@@ -8,7 +8,6 @@ from typing import Any
 
 import azure.durable_functions as df
 import azure.functions as func
-import msgspec
 
 from adapters.services import services
 from adapters.threads import in_thread, log_as
@@ -16,7 +15,7 @@ from domain import names
 from domain.api import answers
 from domain.api.actions import Codes, FolderPriority, Priority
 from domain.api.problems import ProblemError, no_snapshot
-from domain.contracts import from_wire, prepared_type
+from domain.contracts import from_wire
 from domain.errors import ConflictError, NotFoundError
 from steps.intake.at_rest import described_wish
 from steps.intake.liveness import ALIVE
@@ -26,7 +25,7 @@ from steps.wishes import retry as retrying
 from steps.wishes.asking import AskedFor
 from steps.wishes.retry import Retried
 from triggers.access import LEVEL
-from triggers.answers import Query, answered, json_answer
+from triggers.answers import Query, answered, body_of, json_answer
 from triggers.starting import start_retry
 
 NEXT_LOOK = "Seen at the next look."
@@ -63,7 +62,7 @@ async def put_first(req: func.HttpRequest, context: func.Context) -> func.HttpRe
     return await _about_file(
         req,
         "put_first",
-        lambda key: asking.prioritise(key, _body(req, Priority).priority, _who(req), services()),
+        lambda key: asking.prioritise(key, body_of(req, Priority).priority, _who(req), services()),
     )
 
 
@@ -73,7 +72,7 @@ async def put_folder_first(req: func.HttpRequest, context: func.Context) -> func
     log_as(context)
 
     async def make(_query: Query, _limit: Any) -> func.HttpResponse:
-        wanted: FolderPriority = _body(req, FolderPriority)
+        wanted: FolderPriority = body_of(req, FolderPriority)
 
         def ask() -> AskedFor:
             return asking.prioritise_folder(wanted.folder, wanted.priority, _who(req), services())
@@ -113,7 +112,7 @@ async def retry_file(
     log_as(context)
 
     async def make(query: Query, _limit: Any) -> func.HttpResponse:
-        key, codes = str(req.route_params.get("key", "")), _body(req, Codes).codes
+        key, codes = str(req.route_params.get("key", "")), body_of(req, Codes).codes
 
         def retry() -> Retried:
             return retrying.retry(key, codes, services(), snapshot_id=query.get("snapshot", ""))
@@ -134,7 +133,7 @@ async def retry_snapshot(
     log_as(context)
 
     async def make(_query: Query, _limit: Any) -> func.HttpResponse:
-        snapshot_id, wanted = _snapshot_of(req), _body(req, Codes)
+        snapshot_id, wanted = _snapshot_of(req), body_of(req, Codes)
 
         def retry() -> tuple[list[Retried], int | None]:
             return retrying.retry_snapshot(snapshot_id, wanted.codes, wanted.after, services())
@@ -228,14 +227,6 @@ def _snapshot_of(req: func.HttpRequest) -> str:
     if not names.is_snapshot_id(snapshot_id):
         raise no_snapshot(snapshot_id)
     return snapshot_id
-
-
-def _body(req: func.HttpRequest, kind: type[Any]) -> Any:
-    """Read what was sent. Raises ProblemError for what does not fit."""
-    try:
-        return msgspec.json.decode(req.get_body() or b"{}", type=prepared_type(kind))
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise ProblemError(400, "body", str(error)) from error
 
 
 def _who(req: func.HttpRequest) -> str:

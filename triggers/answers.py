@@ -11,6 +11,7 @@ from aiohttp import ClientError
 
 from domain.api.problems import ProblemError, bad_parameter
 from domain.api.routes import Route, route_of
+from domain.contracts import prepared_type
 from domain.errors import PassingError, PipelineError
 from triggers import access
 
@@ -59,6 +60,14 @@ def _query(req: func.HttpRequest, route: Route) -> dict[str, str]:
         ):
             raise bad_parameter(name, f"a number from 1 to {parameter.most}.")
     return {name: value for name, value in found.items() if value}
+
+
+def body_of(req: func.HttpRequest, kind: type[Any]) -> Any:
+    """Read what was sent. Raises ProblemError for what does not fit."""
+    try:
+        return msgspec.json.decode(req.get_body() or b"{}", type=prepared_type(kind))
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise ProblemError(400, "body", str(error)) from error
 
 
 def json_answer(

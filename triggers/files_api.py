@@ -8,7 +8,7 @@ import azure.functions as func
 from adapters.services import services
 from adapters.threads import in_thread, log_as
 from domain import names
-from domain.api.answers import Released
+from domain.api.answers import OutputLink, Released
 from domain.api.problems import ProblemError
 from domain.api.routes import FILES_PER_PAGE
 from steps.deliver.give_up import give_up
@@ -93,6 +93,19 @@ async def get_output_of_file(req: func.HttpRequest, context: func.Context) -> fu
         return redirect(await file.output_link(key, name, query.get("snapshot"), desk_of(services())))
 
     return await answered(req, "get_output_of_file", make)
+
+
+@bp.route(route="api/files/{key}/links/{name}", methods=["GET"], auth_level=LEVEL)
+async def get_link_to_output(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
+    """Tell where an output can be read for ten minutes: a page that sends its key in a header cannot follow a redirect."""
+    log_as(context)
+
+    async def make(query: Query, _limit: Any) -> func.HttpResponse:
+        key, name = req.route_params.get("key", ""), req.route_params.get("name", "")
+        link = await file.output_link(key, name, query.get("snapshot"), desk_of(services()))
+        return json_answer(req, OutputLink(href=link), headers={"Cache-Control": "no-store"})
+
+    return await answered(req, "get_link_to_output", make)
 
 
 @bp.route(route="api/files/{key}/release", methods=["POST"], auth_level=LEVEL)

@@ -1,16 +1,55 @@
 // The page: what the API tells, as text. Nothing that a file is called or contains becomes markup.
-import { html, render } from "/ui/vendor/preact.js";
+import { html, render, useEffect, useRef } from "./vendor/preact.js";
+import { clock, visible } from "./format.js";
+import { live, lookNow, pause, useLive, useLook } from "./live.js";
+import { Asking, Notices, place } from "./parts.js";
+import { Batches, Errors, File } from "./screens/file.js";
+import { Files, Snapshot } from "./screens/files.js";
+import { Attention, Overview, Snapshots } from "./screens/overview.js";
 
-const place = document.getElementById("app");
+const ROOMS = { Overview, Attention, Snapshots, Files, Batches };
 
-async function show() {
-  const answer = await fetch("/api/overview");
-  const told = await answer.json();
-  const page = answer.ok
-    ? html`<p>${told.requests_done} of ${told.requests_total} requests done, ${told.requests_failed} failed.
-        ${told.files_waiting} files wait, ${told.files_held} are held.</p>`
-    : html`<p>${told.detail}</p>`;
-  render(page, place);
+function KeyForm({ trouble }) {
+  const go = (event) => {
+    event.preventDefault();
+    sessionStorage.setItem("key", event.target.elements[0].value.trim());
+    lookNow();
+  };
+  return trouble.code === "sign_in" ? html`<h1>Sign in first</h1><a href=/ui>Sign in</a>`
+    : html`<form class="card key" onSubmit=${go}><h1>Function key</h1><p>It stays in this tab until you close it, and goes to this app alone.</p>
+      <label>Key <input type=password required autocomplete=off /></label> <button class=main>Open</button></form>`;
 }
 
-show();
+function Page() {
+  useLive();
+  const { parts, given } = place();
+  const { isPaused, lookedAt, trouble } = live;
+  const overview = useLook("/api/overview");
+  const main = useRef();
+  const [room = "overview", id, more] = parts;
+  const title = Object.keys(ROOMS).find((name) => name.toLowerCase() === room);
+  const now = overview.body;
+  const count = now ? now.files_held + now.files_waiting + now.pauses.length + now.snapshots_failed : 0;
+  useEffect(() => {
+    document.title = `${count ? `(${count}) ` : ""}${title} – Batch pipeline`;
+  }, [title, count]);
+  // People who hear the page are led to the new screen.
+  useEffect(() => {
+    const title = main.current.querySelector("h1");
+    title.tabIndex = -1;
+    title.focus();
+    scrollTo(0, 0);
+  }, [location.hash.split("?")[0]]);
+  const Screen = id ? { snapshots: Snapshot, files: more ? Errors : File }[room] : ROOMS[title];
+  return html`<header><div class="row inner"><a class="row brand" href="#/"><img src="/ui/icon.svg" alt="" width=24 height=24 />Batch pipeline</a>
+      <nav aria-label="Screens">${Object.keys(ROOMS).map((name) => html`<a href="#/${name.toLowerCase()}" aria-current=${name === title ? "page" : undefined}>${name}${name === "Attention" && count > 0 && html` <b class=count>${count}</b>`}</a>`)}</nav>
+      <div class="row clock"><i class=${trouble ? "bad" : isPaused ? "wait" : "ok"}></i>${trouble?.status === 0 ? "no answer since" : "looked"} ${lookedAt && clock(lookedAt)}
+        <button class=small aria-pressed=${isPaused} onClick=${() => pause(!isPaused)}>Pause</button></div></div></header>
+    <main ref=${main}>${trouble?.status === 401 ? html`<${KeyForm} trouble=${trouble} />`
+      : Screen ? html`<${Screen} key=${parts.join("/")} id=${id} given=${given} overview=${overview} can=${now?.actions} />` : html`<h1>Nothing is here</h1>`}</main>
+    <footer>${now && `Version ${visible(now.version)}${now.actions ? "" : ", read only"}`}</footer><${Asking} /><${Notices} />`;
+}
+
+const root = document.body;
+root.textContent = "";
+render(html`<${Page} />`, root);

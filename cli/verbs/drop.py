@@ -12,11 +12,12 @@ from cli.following import Follower
 from cli.options import account_known, output_option, place_options
 from cli.output import Column, Output, count, money, note, plural
 from cli.places import Place
-from cli.quoting import Quote, quote_file
+from cli.quoting import quote_file
 from cli.reach import services_of_place
 from cli.verbs.quote import refused, show
 from cli.verbs.watch import look_seconds
 from cli.watching import ending_of, show_files, tell_ends, watch
+from domain.quotes import Quote
 
 COLUMNS = (
     Column("file", "Dropped"),

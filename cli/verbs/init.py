@@ -124,11 +124,12 @@ def _columns_of(table: Path) -> tuple[str, list[str]]:
     if not table.is_file():
         raise CommandError(f"There is no file {table}.", ending=Ending.REFUSED)
     # Slow to import, and not needed for the help.
-    from cli.quote_work import QuoteWork  # noqa: PLC0415 - see above
+    from cli.quoting import FileSource  # noqa: PLC0415 - see above
+    from steps.quote.work import QuoteWork  # noqa: PLC0415 - see above
     from steps.table_rows import open_rows  # noqa: PLC0415 - see above
 
     spec = default_spec(SpecDefaults(deployment=DEPLOYMENT))
-    work = QuoteWork(table, table.name)
+    work = QuoteWork(FileSource(table), table.name)
     source = work.store.blobs.source(names.frozen_input(work.key), work.frozen.size)
     try:
         opened = open_rows(table.name, source, spec)

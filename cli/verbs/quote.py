@@ -10,7 +10,8 @@ from cli.faults import Ending
 from cli.options import output_option, place_options
 from cli.output import Column, Output, count, money, note, plural
 from cli.places import Place
-from cli.quoting import Quote, beyond_cost, quote_file
+from cli.quoting import beyond_cost, quote_file
+from domain.quotes import Quote
 from domain.settings import Settings
 
 SHOWN_TEXT = 600  # characters of a prompt

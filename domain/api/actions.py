@@ -24,3 +24,12 @@ class Codes(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     codes: list[str] = []
     after: Annotated[int, Meta(ge=0, description="Of a snapshot: the `next` of the call before.")] = 0
+
+
+class QuoteWanted(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which file is quoted: its path in the input container."""
+
+    path: str
+    prompts: Annotated[
+        int, Meta(ge=0, le=10, description="Requests that are shown as they would be sent.")
+    ] = 3

@@ -301,6 +301,12 @@ class OutputOfFile(msgspec.Struct, frozen=True, kw_only=True):
     href: Annotated[str, Meta(description="Redirects to a link of ten minutes.")]
 
 
+class OutputLink(msgspec.Struct, frozen=True, kw_only=True):
+    """Where an output can be read for ten minutes, by anyone who has the link."""
+
+    href: str
+
+
 class FileDetails(FileEntry, frozen=True, kw_only=True):
     """A file from its input to its outputs."""
 

@@ -5,6 +5,7 @@ from typing import Any, Literal, get_args
 
 from domain.api import actions, answers
 from domain.api.answers import FileStateName, OutputName
+from domain.quotes import Quote
 
 MOST_PER_PAGE = 200
 FILES_PER_PAGE = 100
@@ -53,6 +54,15 @@ def _one_of(values: Any, about: str) -> Parameter:
 
 
 ROUTES = (
+    Route(
+        function="quote_file",
+        method="POST",
+        path="api/quote",
+        about="What a file of the input container would take, before anything is sent: tokens, cost, first mistakes, prompts.",
+        answers=(Quote,),
+        problems=(404, 409),
+        body=actions.QuoteWanted,
+    ),
     Route(
         function="get_overview",
         method="GET",
@@ -135,6 +145,15 @@ ROUTES = (
         path="api/files/{key}/outputs/{name}",
         about=f"Where an output can be read for ten minutes: {', '.join(get_args(OutputName))}.",
         status=302,
+        query=(SNAPSHOT,),
+        problems=(404,),
+    ),
+    Route(
+        function="get_link_to_output",
+        method="GET",
+        path="api/files/{key}/links/{name}",
+        about="The same link as an answer: for callers that send a key in a header, which must not follow them there.",
+        answers=(answers.OutputLink,),
         query=(SNAPSHOT,),
         problems=(404,),
     ),

@@ -9,7 +9,7 @@ from rich.console import Console
 
 from local.demo.accounting import check_file, check_left_in_input, check_service, requests_in
 from local.demo.errors import DemoError
-from local.demo.progress import SNAPSHOTS, FileProgress, advance, any_going, failures, read_snapshots
+from local.demo.progress import FileProgress, advance, any_going, failures, read_snapshots
 from local.demo.results import show_results
 from local.demo.services import REPOSITORY, SERVICE_SPEED, Services, get_json, running_services
 from local.demo.session import fresh_folder, publish
@@ -19,6 +19,13 @@ from local.demo.view import ProgressView, progress_view
 
 SAMPLES = REPOSITORY / "samples"
 LOOK_SECONDS = 0.25
+PAGE = "/ui"
+# With --keep: what waits for people, for the page to show. Correct the job spec, and the file goes on.
+SHOWN = {
+    "showroom/_batch.yaml": b"modle: gpt-4o-mini-batch  # a mistake\nmessages:\n  - {role: user, content: 'Greet {{ name }}.'}\n",
+    "showroom/waits-for-its-job-spec.csv": b"name\nAda\nGrace\n",
+    "no-type-that-is-read.docx": b"?",
+}
 KEPT_COMMANDS = (
     "quote samples/catalogue          what it would take",
     "drop samples/catalogue --watch   send it, and follow it to its end",
@@ -42,6 +49,7 @@ def run(
         ):
             publish(folder, app_url=services.host_url, settings=services.settings)
             console.print(f"Running on {services.host_kind}, {services.host_url}; logs in {folder / 'logs'}")
+            console.print(f"Look on: {services.host_url}{PAGE}", highlight=False)
             account.create_containers()
             samples = samples_in(SAMPLES)
             for path, content in samples.items():
@@ -57,6 +65,7 @@ def run(
             report(console, wrong, files)
             console.print(f"Data and logs stay in {folder} until the next run; `make clean` removes them.")
             if keep:
+                furnish(account)
                 wait_for_interrupt(console, services)
     return not wrong
 
@@ -114,6 +123,12 @@ def report(console: Console, wrong: list[str], files: Mapping[str, bytes]) -> No
     )
 
 
+def furnish(account: Account) -> None:
+    """Drop what people have to do something about."""
+    for path, content in SHOWN.items():
+        account.drop(path, content)
+
+
 def wait_for_interrupt(console: Console, services: Services) -> None:
     """Say how to use what runs, then wait for Ctrl-C, or for a child to fail."""
     console.print("\nEverything keeps running; Ctrl-C stops it. From another terminal:")
@@ -121,8 +136,8 @@ def wait_for_interrupt(console: Console, services: Services) -> None:
         console.print(f"  .venv/bin/aoai-batch {command}", markup=False, highlight=False)
     console.print("or any storage tool (Storage Explorer, az storage blob) with this connection string:")
     console.print(f"  {services.connection_string}", markup=False, soft_wrap=True)
-    console.print("Results appear in the containers processed and error; progress is told at")
-    console.print(f"  {services.host_url}{SNAPSHOTS}", markup=False, highlight=False)
+    console.print("What becomes of all of it, what waits for you, and the buttons for it, are at")
+    console.print(f"  {services.host_url}{PAGE}", markup=False, highlight=False)
     try:
         while True:
             services.check()

@@ -14,6 +14,7 @@ from steps.intake.at_rest import files_at_rest
 from steps.look.finished import FinishedList, FinishedLists
 
 AT_REST_SECONDS = (1.0, 30.0)  # the listings of input files and claims count so long, at least and at most
+LATEST_SECONDS = (1.0, 10.0)  # which snapshots there are
 BATCHES_SECONDS = (60.0, 60.0)  # one list of the service counts so long
 # Looking takes at most one part in so many of the time, within those bounds.
 SHARE_OF_TIME = 15
@@ -60,6 +61,7 @@ class Desk:
         self.ended: OrderedDict[str, Snapshot] = OrderedDict()  # they do not change any more
         self.at_rest: Remembered[dict[str, Any]] = Remembered(AT_REST_SECONDS, clock)
         self.batches: Remembered[list[BatchEntry]] = Remembered(BATCHES_SECONDS, clock)
+        self.latest: Remembered[list[str]] = Remembered(LATEST_SECONDS, clock)
         self.known_batches: set[str] = set()  # ids that are in our records
         self._finished = FinishedLists()
         self._pages: OrderedDict[tuple[str, int], list[ListedFile]] = OrderedDict()
@@ -67,7 +69,7 @@ class Desk:
 
     def finished(self, snapshot_id: str) -> FinishedList:
         """Give the list of a snapshot's finished files, as it is now."""
-        return self._finished.of(snapshot_id, self.services)
+        return self._finished.of(snapshot_id, self.services, has_ended=snapshot_id in self.ended)
 
     def files_at_rest(self) -> dict[str, Any]:
         """Give the files that are not being worked on, as they were a second ago; with many files half a minute."""

@@ -39,7 +39,7 @@ from steps.look.error_rows import rows_from
 from steps.look.files import ANY_CODE, LOOKED_AT_SNAPSHOTS, at_rest_entries, entry_of
 from steps.look.hub import TaskHub
 from steps.look.outputs import link_to, outputs_of
-from steps.look.snapshots import code_count, described, is_running, latest_ids
+from steps.look.snapshots import all_described, code_count, described, is_running, latest_ids
 
 MOST_SHARDS = 200  # of a file in work, whose ledgers are read for its page
 LEDGERS_AT_ONCE = 8
@@ -61,6 +61,7 @@ async def file_details(key: str, snapshot_id: str | None, hub: TaskHub, desk: De
     """Describe one file. Raises ProblemError for one that is not known."""
     found = await _find(key, snapshot_id, desk)
     ids = await latest_ids(desk, LOOKED_AT_SNAPSHOTS)
+    await all_described(ids, hub, desk)  # the lists of those that have ended are read once
     about = await in_thread(_about, key, ids, desk)
     if found.waiting:
         return FileDetails(**msgspec.structs.asdict(found.waiting), **about)

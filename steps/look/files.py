@@ -174,8 +174,8 @@ async def files_in_state(wanted: Wanted, hub: TaskHub, desk: Desk) -> Files:
     if wanted.state in ("waiting", "held"):
         return _numbered((await in_thread(at_rest_entries, desk))[wanted.state], wanted)
     ids = await latest_ids(desk, LOOKED_AT_SNAPSHOTS)
+    snapshots = await all_described(ids, hub, desk)
     if wanted.state == "working":
-        snapshots = await all_described(ids, hub, desk)
         return _numbered(list(_working(snapshots)), wanted)
     return await in_thread(_of_lists, ids, wanted, desk)
 

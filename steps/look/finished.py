@@ -74,7 +74,7 @@ class FinishedList:
         self.size = 0  # bytes of the lines kept
         self._lines: dict[str, bytes] = {}
         self._offsets = [0]  # bytes read of each of its blobs; all but the last are full
-        self._read_at = float("-inf")
+        self._read_at, self._is_whole = float("-inf"), False
         self._lock = threading.Lock()
 
     def __len__(self) -> int:
@@ -95,10 +95,10 @@ class FinishedList:
         lines = list(self._lines.values())[start:]
         return ((start + number, of_line(line)) for number, line in enumerate(lines, 1))
 
-    def read_on(self, services: Services) -> None:
-        """Read what is new, unless that was done just now."""
+    def read_on(self, services: Services, *, has_ended: bool = False) -> None:
+        """Read what is new, unless that was done just now; of a snapshot that has ended, once to the end."""
         with self._lock:
-            if services.clock() - self._read_at < FRESH_SECONDS:
+            if self._is_whole or services.clock() - self._read_at < FRESH_SECONDS:
                 return
             # A late writer may still add to a blob that counts as full.
             for part in count():
@@ -107,7 +107,7 @@ class FinishedList:
                     if not is_full:
                         break
                     self._offsets.append(0)
-            self._read_at = services.clock()
+            self._read_at, self._is_whole = services.clock(), has_ended
 
     def _read_part(self, part: int, services: Services) -> bool:
         """Read on in one blob; tells whether it is full."""
@@ -131,12 +131,12 @@ class FinishedLists:
         self._most, self._lock = most_bytes, threading.Lock()
         self._lists: OrderedDict[str, FinishedList] = OrderedDict()
 
-    def of(self, snapshot_id: str, services: Services) -> FinishedList:
-        """Give a snapshot's list, read to its end; an empty one where there is none."""
+    def of(self, snapshot_id: str, services: Services, *, has_ended: bool = False) -> FinishedList:
+        """Give a snapshot's list, read to its end; an empty one where there is none. `has_ended`: it grows no more."""
         with self._lock:
             found = self._lists.setdefault(snapshot_id, FinishedList(snapshot_id))
             self._lists.move_to_end(snapshot_id)
-        found.read_on(services)
+        found.read_on(services, has_ended=has_ended)
         self._make_room()
         return found
 

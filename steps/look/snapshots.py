@@ -20,6 +20,7 @@ from steps.look.finished import Totals
 from steps.look.hub import TaskHub
 
 MOST_AT_ONCE = 10  # questions to the task hub
+REMEMBERED_IDS = 50  # of the latest
 MOST_LOOKED_AT = 200  # snapshots that one page looks through for those of a state
 
 
@@ -105,11 +106,15 @@ async def snapshots(
 
 async def latest_ids(desk: Desk, most: int, *, before: str = "") -> list[str]:
     """Name the latest snapshots that took files, newest first."""
+    if before or most > REMEMBERED_IDS:
+        return await in_thread(_ids, desk, most, before)  # opening blocks
+    ids, _ = await in_thread(lambda: desk.latest.get(lambda: _ids(desk, REMEMBERED_IDS, "")))
+    return ids[:most]
+
+
+def _ids(desk: Desk, most: int, before: str) -> list[str]:
     newest = names.takes_files_at(before, 0) if before else desk.services.clock()
-    now = datetime.fromtimestamp(newest, UTC)
-    return await in_thread(
-        lambda: desk.services.work.snapshots.latest(now, most, before=before)  # opening blocks
-    )
+    return desk.services.work.snapshots.latest(datetime.fromtimestamp(newest, UTC), most, before=before)
 
 
 async def all_described(ids: Iterable[str], hub: TaskHub, desk: Desk) -> list[Snapshot | None]:

@@ -115,6 +115,9 @@ def test_an_output_is_read_by_a_link_that_needs_nothing_else(api: Api, name: str
     size = {o["name"]: o["size_bytes"] for o in api.json(f"/api/files/{entry['key']}")["files"]}[name]
     assert len(read.content) == size
     assert read.headers["Content-Disposition"].startswith("attachment")
+    told = api.get(f"/api/files/{entry['key']}/links/{name}")
+    assert told.headers["Cache-Control"] == "no-store"
+    assert requests.get(told.json()["href"], timeout=30).content == read.content
     assert (
         requests.put(link, data=b"", headers={"x-ms-blob-type": "BlockBlob"}, timeout=30).status_code == 403
     )
@@ -242,6 +245,20 @@ def test_what_a_form_of_another_site_can_send_changes_nothing(api: Api, pipeline
         assert api.post("/api/snapshots", headers=known).status_code == 202
 
 
+def test_what_a_file_would_take_is_told_before_anything_is_sent(api: Api, pipeline: Pipeline) -> None:
+    before = pipeline.service.counters()["calls"]["create_batch"]["total"]
+    quote = api.post("/api/quote", json={"path": "costly.jsonl"}).json()
+    assert (quote["verdict"], quote["requests"], len(quote["prompts"])) == ("held", 1, 1)
+    assert quote["cost"] > 0
+    assert quote["prompts"][0]["custom_id"] == "costly"
+    waits = api.post("/api/quote", json={"path": "waits/a.csv"}).json()
+    assert (waits["verdict"], waits["job_spec"]) == ("waits", "waits/_batch.yaml")
+    for path in ("nothing", "", "../nothing", "a/./b", "/", "x" * 3000, "<b>%00\x00"):
+        assert api.post("/api/quote", json={"path": path}).status_code == 404, path
+    assert api.post("/api/quote", json={"paths": "x"}).status_code == 400
+    assert pipeline.service.counters()["calls"]["create_batch"]["total"] == before
+
+
 def test_what_is_asked_for_is_told_and_what_makes_no_sense_refused(api: Api) -> None:
     (held,) = api.json("/api/files?state=held")["items"]
     asked = api.post(f"/api/files/{held['key']}/priority", json={"priority": 5}).json()
@@ -289,7 +306,7 @@ def test_the_calls_of_the_documentation_work(api: Api, pipeline: Pipeline) -> No
         )
         body, _, status = ran.stdout.rpartition("\n")
         # What has ended cannot be acted on.
-        expected = ("202", "404", "409") if "-X POST" in line else ("200", "302")
+        expected = ("200", "202", "404", "409") if "-X POST" in line else ("200", "302")
         assert status in expected, f"{line}: {status} {body}"
         if body and not line.startswith("curl -L"):
             json.loads(body)

@@ -53,6 +53,7 @@ def test_the_samples_go_through_the_real_app(tmp_path: Path, monkeypatch: pytest
     text = output.getvalue()
     assert passed, text
     assert "the embedded host" in text
+    assert re.search(r"Look on: http://127\.0\.0\.1:\d+/ui\n", text)
     for name in (
         "triage_output.jsonl",
         "product-descriptions_output.jsonl",

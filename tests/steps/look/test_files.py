@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
@@ -21,6 +22,7 @@ from local.azurite import Azurite
 from local.fault_proxies import storage as storage_proxy
 from steps.look import files
 from steps.look.desk import Desk
+from steps.look.file import file_details
 from steps.look.files import PAGE_FILES, Wanted, files_of_snapshot
 from steps.look.snapshots import details, snapshots
 from tests.activities.inline_pipeline import InlinePipeline, settings_for
@@ -128,7 +130,7 @@ def world(
     with storage_proxy.running(azurite) as proxy:
         settings = msgspec.structs.replace(settings_for(containers, service), data=proxy.connection_string)
         pipeline = InlinePipeline(settings)
-        yield World(pipeline.services, proxy)
+        yield World(replace(pipeline.services, clock=MOMENT.timestamp), proxy)
         pipeline.close()
 
 
@@ -249,3 +251,25 @@ def test_what_is_no_cursor_is_refused(world: World, after: str) -> None:
 def test_what_started_a_snapshot_is_told(world: World, given: Any, told: str) -> None:
     world.hub.input = given
     assert asyncio.run(details(SNAPSHOT, world.hub, world.desk)).woken_by == told
+
+
+def test_the_list_of_a_snapshot_that_has_ended_is_read_once(world: World) -> None:
+    world.finish(1, 2)
+    world.end()
+    asyncio.run(details(SNAPSHOT, world.hub, world.desk))
+    world.page()
+    world.proxy.kinds.clear()
+    for _ in range(5):
+        assert len(world.page().items) == 2
+        asyncio.run(details(SNAPSHOT, world.hub, world.desk))
+    assert world.proxy.kinds.total() == 0
+
+
+def test_one_file_is_looked_at_for_a_few_calls_and_then_for_its_own_alone(world: World) -> None:
+    world.finish(1, 2)
+    world.end()
+    first = asyncio.run(file_details(key(1), None, world.hub, world.desk))
+    world.proxy.kinds.clear()
+    assert asyncio.run(file_details(key(1), None, world.hub, world.desk)) == first
+    # Its claim, which it has none of; and within a second nothing else.
+    assert world.proxy.kinds.total() <= 1, world.proxy.kinds

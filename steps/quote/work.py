@@ -1,18 +1,32 @@
-"""The work container of a quote: the file on this machine is its frozen input, and what is written is counted and forgotten.
+"""The work container of a quote: its source is the frozen input, and what is written is counted and forgotten.
 
 So preparing runs as it does in the app, with nothing sent anywhere and nothing written to disk.
 """
 
 from collections.abc import Iterator
-from pathlib import Path
+from typing import Protocol
 
-from adapters.storage.blobs import BLOCK_BYTES, BlobEntry, BlobWriter, Container
+from adapters.storage.blobs import BlobEntry, BlobWriter, Container
 from adapters.work.claims import FrozenInput
 from adapters.work.store import WorkStore
 from domain import names
 from domain.records import Claim
 
 START_BYTES = 4 * 1024 * 1024  # kept of each blob: the first requests, the first mistakes
+
+
+class Source(Protocol):
+    """What is quoted: its bytes, wherever they lie."""
+
+    @property
+    def size(self) -> int:
+        """Its length in bytes."""
+
+    def chunks(self) -> Iterator[bytes]:
+        """Stream it from its beginning."""
+
+    def read_range(self, offset: int, length: int) -> bytes:
+        """Read part of it."""
 
 
 class Discarded(BlobWriter):
@@ -34,26 +48,22 @@ class Discarded(BlobWriter):
 
 
 class QuoteContainer(Container):
-    """A container with one blob, a file of this machine, which takes any other and keeps none."""
+    """A container with one blob, the source, which takes any other and keeps none."""
 
-    def __init__(self, file: Path) -> None:
-        self._file = file
+    def __init__(self, source: Source) -> None:
+        self._source = source
         self.name = "quote"
         self.starts: dict[str, bytearray] = {}
 
     def chunks(self, name: str) -> Iterator[bytes]:
-        """Stream the file."""
+        """Stream the source."""
         del name
-        with self._file.open("rb") as content:
-            while piece := content.read(BLOCK_BYTES):
-                yield piece
+        return self._source.chunks()
 
     def read_range(self, name: str, offset: int, length: int) -> bytes:
-        """Read part of the file."""
+        """Read part of the source."""
         del name
-        with self._file.open("rb") as content:
-            content.seek(offset)
-            return content.read(length)
+        return self._source.read_range(offset, length)
 
     def writer(self, name: str, *, metadata: dict[str, str] | None = None) -> BlobWriter:
         """Take a blob and forget it."""
@@ -64,12 +74,11 @@ class QuoteContainer(Container):
 class QuoteWork:
     """What preparing needs of one file: its frozen input, and records; afterwards, the beginnings of what it wrote."""
 
-    def __init__(self, file: Path, path: str) -> None:
+    def __init__(self, source: Source, path: str) -> None:
         self.key = names.file_key(path, "quote")
-        self._container = QuoteContainer(file)
+        self._container = QuoteContainer(source)
         self.store = WorkStore(self._container)
-        seen = file.stat()
-        entry = BlobEntry(name=path, size=seen.st_size, etag="quote", modified=seen.st_mtime)
+        entry = BlobEntry(name=path, size=source.size, etag="quote", modified=0.0)
         claim = Claim(snapshot_id="quote", timestamp="", path=path, etag="quote")
         self.frozen = FrozenInput(claim, entry, self._container.chunks(path))
 
