@@ -82,6 +82,9 @@ def test_what_quote_refuses_is_not_dropped(desk: Desk) -> None:
     ran = desk.aoai("drop", good, bad)
     assert (ran.code, [quote["verdict"] for quote in ran.records]) == (2, ["rejected", "ready"])
     assert "Nothing was dropped" in ran.err
+    nothing = desk.aoai("watch")
+    assert (nothing.code, nothing.out) == (0, "")
+    assert "No file is in the input container." in nothing.err
     assert "There is no file good.jsonl" in desk.aoai("watch", "good.jsonl").err
 
 
