@@ -94,14 +94,6 @@ def newest(deliveries: Iterable[Delivery]) -> list[Delivery]:
     return [last[file] for file in sorted(last)]
 
 
-def the_newest(path: str, services: "Services") -> Delivery:
-    """Give the last delivery of a file. Raises CommandError where there is none."""
-    found = deliveries_of(path, services)
-    if not found:
-        raise nothing_of(path, services)
-    return found[-1]
-
-
 def nothing_of(path: str, services: "Services") -> CommandError:
     """Say why there is no delivery of a file."""
     settings = services.settings

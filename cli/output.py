@@ -3,7 +3,7 @@
 import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from typing import IO, TYPE_CHECKING, Any, NamedTuple
+from typing import IO, TYPE_CHECKING, NamedTuple
 
 import msgspec
 
@@ -110,8 +110,3 @@ def money(dollars: float | None) -> str:
 def plural(number: int, one: str, many: str | None = None) -> str:
     """Write a number with its noun."""
     return f"{number:,} {one if number == 1 else many or one + 's'}"
-
-
-def simple(value: Any) -> Any:
-    """Give a struct as what JSON has."""
-    return msgspec.to_builtins(value)
