@@ -47,7 +47,7 @@ VERBS: dict[str, Verb] = {
         "doctor", AROUND, "What may be wrong with app, storage, service and settings; changes nothing."
     ),
     "migrate": Verb(
-        "migrate", AROUND, "From the Azure OpenAI Batch accelerator: its settings, its containers."
+        "migrate", AROUND, "From the Azure OpenAI Batch accelerator, or an Azure ML batch endpoint."
     ),
     "use": Verb("use", AROUND, "Choose which app the command is about."),
     "simulate": Verb("simulate", AROUND, "An Azure OpenAI service on this machine, which costs nothing."),

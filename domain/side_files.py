@@ -55,8 +55,9 @@ class Folders(NamedTuple):
 def side_file(path: str) -> SideFile | None:
     """Tell what a file is by its name and those of its folders; None for one that may be input."""
     *folders, name = path.split("/")
+    # `.` and `..` hide nothing: no url can name such a path, and its file is told as one that cannot be taken.
     for part in (*folders, name):
-        if part.startswith(".") or _MARKERS.fullmatch(part):
+        if (part.startswith(".") and part not in (".", "..")) or _MARKERS.fullmatch(part):
             return SideFile(
                 path, "marker", "A marker or a log of the tool that wrote the folder.", told=False
             )

@@ -1,4 +1,4 @@
-"""`migrate`: from the Azure OpenAI Batch accelerator to this app."""
+"""`migrate`: from the Azure OpenAI Batch accelerator, or an Azure ML batch endpoint, to this app."""
 
 import json
 import sys
@@ -10,17 +10,20 @@ from typing import TYPE_CHECKING
 import click
 
 from cli.faults import CommandError, Ending
-from cli.migration import Migration, migrated, read_configuration
+from cli.migration import Line, Migration, migrated, read_configuration
+from cli.migration_aml import job_spec_of, read_deployment
 from cli.options import output_option
 from cli.output import Column, Output, note, plural
 from cli.places import Place
 from cli.reach import services_of_place
 from domain import names
+from domain.service.endpoints import ENDPOINTS
 
 if TYPE_CHECKING:
     from steps.intake.takeover import TakenOver
 
-SETTINGS = "local.settings.json"
+SETTINGS, JOB_SPEC = "local.settings.json", names.JOB_SPEC_NAMES[0]
+DEPLOYMENTS = (".yml", ".yaml")
 
 LINES = (Column("theirs", "Theirs"), Column("ours", "Here"), Column("remark", ""))
 FILES = (Column("file", "Input file"), Column("fate", "Becomes"), Column("told", "Because"))
@@ -40,18 +43,16 @@ Examples:
   aoai-batch migrate config/app_config.json --with-keys -o -
   aoai-batch migrate config/app_config.json --take-over            what an interrupted run has left; changes nothing
   aoai-batch migrate config/app_config.json --take-over --apply    and has the app go on with it
+  aoai-batch migrate deployment.yml -o bills/_batch.yaml           an Azure ML batch deployment, as a job spec
 
 Exit code: 0; 2 when something is not filled in, or cannot be taken over without a look of yours."""
 )
-@click.argument("app_config", type=click.Path(path_type=Path, dir_okay=False))
+@click.argument("source", metavar="APP_CONFIG|DEPLOYMENT", type=click.Path(path_type=Path, dir_okay=False))
 @click.option(
-    "-o",
-    "--output",
-    "target",
-    default=SETTINGS,
-    show_default=True,
-    metavar="FILE|-",
-    help="Where the settings go.",
+    "-o", "--output", "target", metavar="FILE|-", help=f"Where it goes. [default: {SETTINGS}, or {JOB_SPEC}]"
+)
+@click.option(
+    "--task", type=click.Choice(list(ENDPOINTS)), help="Of a deployment. [default: by the model's name]"
 )
 @click.option("--with-keys", is_flag=True, help="Copy the keys of storage and service, too.")
 @click.option("--replace", is_flag=True, help="Replace the file.")
@@ -70,8 +71,9 @@ Exit code: 0; 2 when something is not filled in, or cannot be taken over without
 @output_option
 def command(
     *,
-    app_config: Path,
-    target: str,
+    source: Path,
+    target: str | None,
+    task: str | None,
     with_keys: bool,
     replace: bool,
     taken: bool,
@@ -82,34 +84,50 @@ def command(
 
     APP_CONFIG names the other two. Keys are named, and copied only with --with-keys. Where the accelerator was stopped in the middle, --take-over
     finds input files that have a batch already, so that it is collected and not paid again, and those whose results are there.
+
+    Of the DEPLOYMENT of an Azure ML batch endpoint (YAML) a job spec is made.
     """
-    found = migrated(*read_configuration(app_config), with_keys=with_keys or taken)
+    out = Output(as_json)
+    if source.suffix.lower() in DEPLOYMENTS:
+        spec, lines = job_spec_of(read_deployment(source), task=task)
+        if _written(spec, target or JOB_SPEC, replace=replace):
+            _tell(out, lines)
+            note(
+                f"{target or JOB_SPEC} is written. Put it into the folder of the tables. Then: aoai-batch quote FOLDER"
+            )
+        return Ending.WELL
+    found = migrated(*read_configuration(source), with_keys=with_keys or taken)
     if taken:
-        return _take_over(found, Output(as_json), applied=applied)
+        return _take_over(found, out, applied=applied)
     content = json.dumps({"IsEncrypted": False, "Values": found.values}, indent=2, ensure_ascii=False) + "\n"
+    if _written(content, target or SETTINGS, replace=replace):
+        _tell(out, found.lines)
+        note(
+            f"{target or SETTINGS} is written. Create the container {found.values['WORK_CONTAINER']} beside the others. Then: aoai-batch "
+            "doctor, and aoai-batch migrate … --take-over, if the accelerator was stopped in the middle."
+        )
+    return Ending.WELL
+
+
+def _written(content: str, target: str, *, replace: bool) -> bool:
+    """Write a file, or to the output; True for a file. Raises CommandError where it is there already."""
     if target == "-":
         sys.stdout.write(content)
-        return Ending.WELL
+        return False
     path = Path(target)
     if path.exists() and not replace:
         raise CommandError(f"{path} is there already.", "--replace replaces it.", ending=Ending.REFUSED)
     path.write_text(content, encoding="utf-8")
-    _tell(Output(as_json), found, path)
-    return Ending.WELL
+    return True
 
 
-def _tell(out: Output, found: Migration, path: Path) -> None:
+def _tell(out: Output, lines: list[Line]) -> None:
     if out.is_json:
-        for line in found.lines:
+        for line in lines:
             out.record({"theirs": line.theirs, "ours": line.ours or None, "remark": line.remark or None})
         return
     out.table(
-        LINES,
-        ({"theirs": line.theirs, "ours": line.ours or "-", "remark": line.remark} for line in found.lines),
-    )
-    note(
-        f"{path} is written. Create the container {found.values['WORK_CONTAINER']} beside the others. Then: aoai-batch doctor, and "
-        "aoai-batch migrate … --take-over, if the accelerator was stopped in the middle."
+        LINES, ({"theirs": line.theirs, "ours": line.ours or "-", "remark": line.remark} for line in lines)
     )
 
 

@@ -322,3 +322,21 @@ def test_files_are_held_released_and_cancelled_with_and_without_the_app(desk: De
     ended = desk.aoai("watch", "f.jsonl")
     assert (ended.code, ended.records[0]["failed"]) == (3, 3)
     desk.pipeline.service.plan()
+
+
+def test_an_azure_ml_deployment_goes_on_as_a_job_spec(desk: Desk) -> None:
+    """The walk-through of docs/coming-from-aml.md, with three bills."""
+    (desk.folder / "bills").mkdir()
+    bills = b'text,summary,title\n"SECTION 1.\n\nIt says ""so"".",short,A\nSECTION 2.,short,B\n"SECTION 3,\nand more",short,C\n'
+    desk.file("bills/billsum-0.csv", bills)
+    desk.file(
+        "deployment.yml", b"model: azureml:text-embedding-3-small@latest\nsettings: {mini_batch_size: 1}\n"
+    )
+    assert desk.aoai("migrate", "deployment.yml", "-o", "bills/_batch.yaml").code == 0
+    assert desk.aoai("drop", "bills", "--watch").code == 0
+    (taken,) = desk.aoai("results", "bills/billsum-0.csv", "-o", "out").records
+    records = [json.loads(line) for line in (desk.folder / taken["written"]).read_bytes().splitlines()]
+    assert [(record["file"], record["row"]) for record in records] == [
+        ("bills/billsum-0.csv", row) for row in range(3)
+    ]
+    assert all(len(record["embeddings"]) > 1 for record in records)
