@@ -1,4 +1,4 @@
-// One clock for all looks: every few seconds, but not while it is paused, and not while no one sees the page.
+// One clock for all looks: every few seconds, but not while it is paused or no one sees the page.
 import { useEffect, useReducer, useState } from "./vendor/preact.js";
 import { look } from "./api.js";
 

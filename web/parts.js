@@ -120,8 +120,8 @@ export function Asking() {
     question.go().then(close, (found) => { target.disabled = false; setError(found); });
   };
   return html`<dialog ref=${dialog} aria-labelledby="asked" onClose=${() => setQuestion(null)}><h2 id=asked>${question.title}</h2>
-    ${question.about && html`<p>${name(question.about)}</p>`}${question.lines.map((line) => html`<p>${visible(line)}</p>`)}${error && trouble(error)}
-    <div class="row end"><button onClick=${close}>No</button><button class=${question.isDangerous ? "bad" : "main"} onClick=${go}>${question.yes}</button></div></dialog>`;
+    ${question.about && html`<p>${name(question.about)}</p>`}${question.lines.map((line) => html`<p class=lines>${visible(line)}</p>`)}${error && trouble(error)}
+    <div class="row end"><button onClick=${close}>${question.yes ? "No" : "Close"}</button>${question.yes && html`<button class=${question.isDangerous ? "bad" : "main"} onClick=${go}>${question.yes}</button>`}</div></dialog>`;
 }
 
 export function Notices() {

@@ -1,5 +1,6 @@
 """The operator page in a real browser, on a running app."""
 
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -51,6 +52,10 @@ TEXTS = frozenset(
 COLOURED = ("overview", "running", "file", "errors")
 NARROW = ViewportSize(width=360, height=740)
 WIDE = ViewportSize(width=1200, height=800)
+# The pictures of the README: made by each run, kept by `make pictures`.
+IMAGES = Path(__file__).resolve().parents[2] / "docs" / "images"
+MOST_PICTURE_BYTES = 150_000
+PICTURE, TALL_PICTURE = ViewportSize(width=1100, height=760), ViewportSize(width=390, height=760)
 
 
 def screens(room: Showroom) -> dict[str, str]:
@@ -274,3 +279,28 @@ def test_a_page_that_may_only_be_looked_at_has_no_buttons_for_more(visitor: Visi
         )
         expect(offered).to_have_count(0)
     expect(page.locator("footer")).to_contain_text("read only")
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("overview", {"viewport": PICTURE}),
+        ("file", {"viewport": PICTURE, "color_scheme": "dark"}),
+        ("telephone", {"viewport": TALL_PICTURE}),
+    ],
+)
+def test_a_picture_is_taken(
+    browser: Browser, room: Showroom, tmp_path: Path, name: str, options: dict[str, Any]
+) -> None:
+    links = {
+        "overview": "#/",
+        "file": f"#/files/{room.key(FAILING, 'done')}",
+        "telephone": f"#/snapshots/{room.many}?code=*",
+    }
+    folder = IMAGES if os.environ.get("PICTURES") else tmp_path
+    with visiting(browser, room.address, **options) as someone:
+        page = someone.go(links[name])
+        expect(page.locator(".figure").first).to_have_text(re.compile(r"\d"))
+        page.screenshot(path=folder / f"{name}.png")
+    assert (folder / f"{name}.png").stat().st_size < MOST_PICTURE_BYTES
+    assert (IMAGES / f"{name}.png").read_bytes().startswith(b"\x89PNG"), "make pictures"
