@@ -219,6 +219,12 @@ def test_when_the_app_does_not_answer_the_page_says_so_and_keeps_what_it_knows(v
     expect(page.get_by_role("alert")).to_have_count(0)
 
 
+def test_what_is_not_there_is_told_and_is_no_trouble(visitor: Visitor, room: Showroom) -> None:
+    page = visitor.go(screens(room)["unknown"])
+    expect(page.get_by_role("alert")).to_contain_text("no_file")
+    expect(page.locator(".clock i")).to_have_class("ok")
+
+
 def test_the_key_is_asked_for_once_and_never_in_an_address(browser: Browser, room: Showroom) -> None:
     def only_with_key(route: Route) -> None:
         if route.request.headers.get("x-functions-key") == "a key":

@@ -33,7 +33,7 @@ export function Snapshot({ id, given, can }) {
         && button("Retry all", () => retrySnapshot(now, sum(outcomes) - (outcomes.ok ?? 0)))} />`)}
     <h2>Files</h2>${filters(now?.digest ?? [])}
     ${told(files, (page) => [
-      filesTable(page.items, can, page.next ? "None so far; there is more to look through." : "No file of this snapshot is like that."),
+      filesTable(page.items, can, page.next && "None so far; there is more to look through."),
       pager(page, !(given.state || given.code || given.path) && now?.files_total),
     ])}`;
 }
@@ -137,7 +137,7 @@ export function Errors({ id, given, can }) {
       ${canRetry(file, can) && button(`Retry ${number(chosen?.rows ?? file.failed)}`, () => retryFile(file, chosen))}</div>
     <div class=row>${select("code", codes.map((one) => one.code))} ${chosen && words(`${chosen.meaning} ${chosen.advice}`)}</div>
     ${told(look, (page) => [
-      page.items.length ? html`<ul class=errors>${page.items.map(failedRow)}</ul>` : html`<p class="card soft">No failed row is on this page.</p>`,
+      html`<ul class=errors>${page.items.map(failedRow)}</ul>`,
       pager(page, chosen ? chosen.rows : file?.failed),
     ])}`;
 }

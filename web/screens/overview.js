@@ -63,6 +63,7 @@ const needs = (overview, rest, can) => [
     fileActions({ ...held, path: held.file, state: "held" }, can))),
   ...(rest.asked ?? []).map((one) => item(html`Asked for: ${one.asked} ${name(one.file ?? one.folder ?? one.id)}`, `Since ${clock(one.since)}, seen at the next look.`)),
   ...groups(rest.done, (count) => `${plural(count, "delivered file")} cannot be deleted from the input`),
+  ...groups(rest.passed_over, (count) => `${plural(count, "file")} passed over`),
 ].filter(Boolean);
 
 function Needs({ overview, can, most = 1000 }) {
