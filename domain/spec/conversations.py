@@ -51,7 +51,7 @@ class ConversationTemplate(FieldTemplate):
 
     def _message(self, number: int, turn: object) -> dict[str, Any]:
         if not isinstance(turn, dict):
-            raise self._bad(f"has no object as message {number}")
+            raise self._bad(f"has a message {number} that is no object with `role` and `content`")
         found = {
             name: _without_nulls(value)
             for name, value in turn.items()

@@ -6,13 +6,11 @@ aliases and merge keys.
 
 import json
 from collections import Counter
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, NoReturn
 
 from domain.errors import SpecMistake
 from domain.spec.sections import Mistakes, shown
-
-if TYPE_CHECKING:
-    import yaml
+from domain.spec.yaml_mistakes import place, yaml_mistake
 
 MAX_SPEC_BYTES = 256 * 1024
 _CORE = "tag:yaml.org,2002:"
@@ -82,7 +80,7 @@ def _read_yaml(text: str) -> object:
         line = text.count("\n", 0, error.position) + 1
         raise _error(f"line {line}: the character {chr(error.character)!r} is not allowed") from error
     except yaml.MarkedYAMLError as error:
-        raise _error(f"{_place(error.problem_mark or error.context_mark)}{error.problem or error}") from error
+        raise _error(yaml_mistake(error, text)) from error
     except ValueError as error:  # Python reads no number of more than 4,300 digits
         raise _error("a number has too many digits") from error
     finally:
@@ -120,7 +118,7 @@ def _loader(text: str) -> Any:
             seen = set()
             for key, _ in node.value:
                 if isinstance(key, yaml.ScalarNode) and key.value in seen:
-                    self.twice.add("", f"{_place(key.start_mark)}the key {shown(key.value)} is given twice")
+                    self.twice.add("", f"{place(key.start_mark)}the key {shown(key.value)} is given twice")
                 seen.add(key.value if isinstance(key, yaml.ScalarNode) else id(key))
             return super().construct_mapping(node, deep)
 
@@ -144,7 +142,3 @@ def _resolvers() -> dict[Any, Any]:
         for start in starts:
             resolvers.setdefault(start, []).append((_CORE + kind, re.compile(pattern)))
     return resolvers
-
-
-def _place(mark: "yaml.Mark | None") -> str:
-    return f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
