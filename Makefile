@@ -34,7 +34,7 @@ genuine: setup ## Run the stories on the genuine Durable engine, all of them, wh
 	@$(VENV_PYTHON) -m pytest -n $(PYTEST_WORKERS) --dist worksteal -m "" -rs tests/genuine
 
 pictures: setup ## Take the README's pictures of the operator page again
-	@PICTURES=1 $(VENV_PYTHON) -m pytest -n 0 tests/web/test_pictures.py
+	@PICTURES=1 $(VENV_PYTHON) -m pytest -n 0 tests/web/test_page.py -k picture
 
 lint: .venv/.installed ## Check style and formatting
 	@$(VENV_PYTHON) -m ruff check .

@@ -73,6 +73,16 @@ const giveUp = (file) => ask({
   go: () => want(file, "give-up"),
 });
 
+const quote = (file) => act(["quote"], { path: file.path }).then((found) => ask({
+  title: "What it would take; nothing was sent", about: file.path,
+  lines: [
+    `${found.verdict}${found.reason ? `: ${found.reason}` : ""}`,
+    `${plural(found.requests, "request")} in ${plural(found.shards, "shard")}, ${number(found.invalid)} not to be sent. About ${number(found.input_tokens)} tokens in, ${number(found.output_tokens)} out, ${found.cost === null ? "no price is set" : money(found.cost)}.`,
+    ...found.mistakes.map((mistake) => `Line ${mistake.line}: ${mistake.message}`),
+    ...found.prompts.map((prompt) => JSON.stringify(prompt, null, 1)),
+  ],
+}), complain);
+
 const atOnce = (...parts) => act(parts).then((told) => {
   notice(told.message ?? "A snapshot takes what is in the input container now.");
   lookNow();
@@ -95,6 +105,7 @@ export function fileActions(file, can) {
     ["Release", is("held"), now("release")],
     ["Approve", is("held") && file.reason.includes("MAX_"), () => approve(file)],
     ["Give up", is("held") && file.batches > 0, () => giveUp(file)],
+    ["Quote", is("waiting") || is("held"), () => quote(file)],
     ["First", is("waiting"), now("priority", { priority: 100 })],
     ["Hold", is("waiting"), now("hold")],
     ["Cancel", is(file.state) && !AT_REST.includes(file.state), () => cancelFile(file)],

@@ -3,8 +3,7 @@ import { html, render, useEffect, useRef } from "./vendor/preact.js";
 import { clock, visible } from "./format.js";
 import { live, lookNow, pause, useLive, useLook } from "./live.js";
 import { Asking, Notices, place } from "./parts.js";
-import { Batches, Errors, File } from "./screens/file.js";
-import { Files, Snapshot } from "./screens/files.js";
+import { Batches, Errors, File, Files, Snapshot } from "./screens/files.js";
 import { Attention, Overview, Snapshots } from "./screens/overview.js";
 
 const ROOMS = { Overview, Attention, Snapshots, Files, Batches };

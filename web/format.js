@@ -15,16 +15,12 @@ const compact = new Intl.NumberFormat("en-US", { notation: "compact", style: "un
 export const size = (bytes) => compact.format(bytes);
 
 export function clock(moment) {
-  const at = new Date(moment);
-  const local = new Date(at - at.getTimezoneOffset() * 60000).toISOString();
-  const isToday = at.toDateString() === new Date().toDateString();
-  return isToday ? local.slice(11, 19) : local.slice(0, 19).replace("T", " ");
+  // In Sweden times are written as in ISO 8601.
+  const today = new Date().toLocaleDateString("sv");
+  return new Date(moment).toLocaleString("sv").replace(`${today} `, "");
 }
 
-export function duration(seconds) {
-  if (seconds < 90) return `${Math.round(seconds)} s`;
-  return seconds < 5400 ? `${Math.round(seconds / 60)} min` : `${(seconds / 3600).toFixed(1)} h`;
-}
+export const duration = (seconds) => (seconds < 90 ? `${Math.round(seconds)} s` : `${Math.round(seconds / 60)} min`);
 
 // snapshot-20261124T031800.000Z is the one of 2026-11-24 03:18:00 UTC.
 export const snapshotName = (id) =>

@@ -1,4 +1,4 @@
-// One clock for all looks: every few seconds, but not while it is paused, and not while no one sees the page.
+// One clock for all looks: every few seconds, but not while it is paused or no one sees the page.
 import { useEffect, useReducer, useState } from "./vendor/preact.js";
 import { look } from "./api.js";
 
@@ -18,9 +18,9 @@ async function ask(one) {
     Object.assign(live, { lookedAt: new Date(), trouble: null });
     wait = EVERY_SECONDS;
   } catch (error) {
-    live.trouble = error;
     // An app in trouble is not asked as often.
-    wait = Math.min(MOST_SECONDS, Math.max(wait * 1.3, error.wait ?? 0));
+    live.trouble = error.status > 401 && error.status < 500 ? null : error;
+    if (live.trouble) wait = Math.min(MOST_SECONDS, Math.max(wait * 1.3, error.wait ?? 0));
   }
   tell();
 }

@@ -62,11 +62,11 @@ export const trouble = (error) => html`<p class="waits bad" role=alert>${visible
 export const told = ({ body, error }, show) => [error && trouble(error), body ? show(body) : !error && html`<p class=soft>Looking …</p>`];
 
 // Columns are [title, cell of a row, class]; that of the buttons has no title.
-export const table = (about, rows, columns, none = "Nothing is here.") => rows.length
+export const table = (about, rows, columns, none) => rows.length
   ? html`<table><caption class=unseen>${about}</caption>
     <thead><tr>${columns.map(([title, , kind]) => html`<th scope=col class=${kind}>${title || html`<span class=unseen>Actions</span>`}</th>`)}</tr></thead>
     <tbody>${rows.map((row) => html`<tr key=${row.key ?? row.id}>${columns.map(([title, cell, kind]) => html`<td data-label=${title} class=${kind}><div>${cell(row)}</div></td>`)}</tr>`)}</tbody></table>`
-  : html`<p class="card soft">${none}</p>`;
+  : html`<p class="card soft">${none || "Nothing is here."}</p>`;
 
 export function pager(page, all) {
   const from = Number(place().given.from) || 1;
@@ -80,7 +80,7 @@ export function pager(page, all) {
 export function select(label, values) {
   const chosen = place().given[label] ?? "";
   const all = [...new Set(["", ...values, chosen])];
-  return html`<label>${label} <select value=${chosen} onChange=${(event) => { location.hash = here({ [label]: event.target.value }); }}>
+  return html`<label>${label} <select onChange=${(event) => { location.hash = here({ [label]: event.target.value }); }}>
     ${all.map((value) => html`<option value=${value} selected=${value === chosen}>${{ "": "all", "*": "any" }[value] ?? value}</option>`)}</select></label>`;
 }
 
@@ -92,7 +92,7 @@ export function Search({ label }) {
     const path = event.target.elements[0].value.trim();
     location.hash = parts[1] || parts[0] === "files" ? here({ path }) : to(["files"], { path });
   };
-  return html`<form role=search onSubmit=${go}><label>${label} <input type=search autocomplete=off placeholder="part of its path"
+  return html`<form role=search onSubmit=${go}><label>${label} <input type=search placeholder="part of its path"
     key=${given.path} defaultValue=${given.path} /></label></form>`;
 }
 
@@ -120,8 +120,8 @@ export function Asking() {
     question.go().then(close, (found) => { target.disabled = false; setError(found); });
   };
   return html`<dialog ref=${dialog} aria-labelledby="asked" onClose=${() => setQuestion(null)}><h2 id=asked>${question.title}</h2>
-    ${question.about && html`<p>${name(question.about)}</p>`}${question.lines.map((line) => html`<p>${visible(line)}</p>`)}${error && trouble(error)}
-    <div class="row end"><button onClick=${close}>No</button><button class=${question.isDangerous ? "bad" : "main"} onClick=${go}>${question.yes}</button></div></dialog>`;
+    ${question.about && html`<p>${name(question.about)}</p>`}${question.lines.map((line) => html`<p class=lines>${visible(line)}</p>`)}${error && trouble(error)}
+    <div class="row end"><button onClick=${close}>${question.yes ? "No" : "Close"}</button>${question.yes && html`<button class=${question.isDangerous ? "bad" : "main"} onClick=${go}>${question.yes}</button>`}</div></dialog>`;
 }
 
 export function Notices() {

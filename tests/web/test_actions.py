@@ -53,6 +53,16 @@ def test_what_is_asked_for_by_a_button_happens(visitor: Visitor, room: Showroom)
     assert asked.pop() == (f"files/{failing}/retry", {"codes": ["content_filter"]})
     expect(page.locator(".asked")).to_contain_text("retry asked for")
 
+    visitor.go(f"#/files?state=held&path={COSTLY}")
+    button(page, "Quote", COSTLY).click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text(re.compile(r"held: .*MAX_TOKENS_PER_FILE"))
+    expect(dialog).to_contain_text(
+        re.compile(r"1 request in 1 shard, 0 not to be sent. About 10,\d+ tokens in, [\d,]+ out, \$0\.0\d+")
+    )
+    dialog.get_by_role("button", name="Close").click()
+    assert asked.pop() == ("quote", {"path": COSTLY})
+
     visitor.go("#/files?state=waiting")
     button(page, "First", "drafts/monday.csv").click()
     expect(page.locator(".asked")).to_contain_text("priority asked for")

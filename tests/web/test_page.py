@@ -1,5 +1,6 @@
 """The operator page in a real browser, on a running app."""
 
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -51,6 +52,10 @@ TEXTS = frozenset(
 COLOURED = ("overview", "running", "file", "errors")
 NARROW = ViewportSize(width=360, height=740)
 WIDE = ViewportSize(width=1200, height=800)
+# The pictures of the README: made by each run, kept by `make pictures`.
+IMAGES = Path(__file__).resolve().parents[2] / "docs" / "images"
+MOST_PICTURE_BYTES = 150_000
+PICTURE, TALL_PICTURE = ViewportSize(width=1100, height=760), ViewportSize(width=390, height=760)
 
 
 def screens(room: Showroom) -> dict[str, str]:
@@ -214,6 +219,12 @@ def test_when_the_app_does_not_answer_the_page_says_so_and_keeps_what_it_knows(v
     expect(page.get_by_role("alert")).to_have_count(0)
 
 
+def test_what_is_not_there_is_told_and_is_no_trouble(visitor: Visitor, room: Showroom) -> None:
+    page = visitor.go(screens(room)["unknown"])
+    expect(page.get_by_role("alert")).to_contain_text("no_file")
+    expect(page.locator(".clock i")).to_have_class("ok")
+
+
 def test_the_key_is_asked_for_once_and_never_in_an_address(browser: Browser, room: Showroom) -> None:
     def only_with_key(route: Route) -> None:
         if route.request.headers.get("x-functions-key") == "a key":
@@ -274,3 +285,28 @@ def test_a_page_that_may_only_be_looked_at_has_no_buttons_for_more(visitor: Visi
         )
         expect(offered).to_have_count(0)
     expect(page.locator("footer")).to_contain_text("read only")
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("overview", {"viewport": PICTURE}),
+        ("file", {"viewport": PICTURE, "color_scheme": "dark"}),
+        ("telephone", {"viewport": TALL_PICTURE}),
+    ],
+)
+def test_a_picture_is_taken(
+    browser: Browser, room: Showroom, tmp_path: Path, name: str, options: dict[str, Any]
+) -> None:
+    links = {
+        "overview": "#/",
+        "file": f"#/files/{room.key(FAILING, 'done')}",
+        "telephone": f"#/snapshots/{room.many}?code=*",
+    }
+    folder = IMAGES if os.environ.get("PICTURES") else tmp_path
+    with visiting(browser, room.address, **options) as someone:
+        page = someone.go(links[name])
+        expect(page.locator(".figure").first).to_have_text(re.compile(r"\d"))
+        page.screenshot(path=folder / f"{name}.png")
+    assert (folder / f"{name}.png").stat().st_size < MOST_PICTURE_BYTES
+    assert (IMAGES / f"{name}.png").read_bytes().startswith(b"\x89PNG"), "make pictures"

@@ -36,7 +36,7 @@ export function Questions({ now, toCode, more }) {
     <section class=card><h2>What about what failed?</h2>
       <p class=figure>${number(delivered - ok)} <small>failed</small></p>
       ${now.digest.length ? digest(now.digest.slice(0, 3), toCode) : verdict(true, "Nothing has failed")}
-      ${now.digest.length > 3 && html`<p><a href=${toCode("*")}>${number(now.digest.length - 3)} more</a></p>`}${more}</section></div>`;
+      ${now.digest.length > 3 && html`<a href=${toCode("*")}>${number(now.digest.length - 3)} more</a>`}${more}</section></div>`;
 }
 
 // --- what needs people ---
@@ -63,6 +63,7 @@ const needs = (overview, rest, can) => [
     fileActions({ ...held, path: held.file, state: "held" }, can))),
   ...(rest.asked ?? []).map((one) => item(html`Asked for: ${one.asked} ${name(one.file ?? one.folder ?? one.id)}`, `Since ${clock(one.since)}, seen at the next look.`)),
   ...groups(rest.done, (count) => `${plural(count, "delivered file")} cannot be deleted from the input`),
+  ...groups(rest.passed_over, (count) => `${plural(count, "file")} passed over`),
 ].filter(Boolean);
 
 function Needs({ overview, can, most = 1000 }) {
