@@ -9,7 +9,7 @@ import click
 
 from cli.app_api import AppApi, SilentAppError
 from cli.faults import CommandError, Ending
-from cli.following import FileStatus, status_of
+from cli.following import FileStatus, in_input
 from cli.options import account_known, output_option, place_options
 from cli.output import Column, Output, note, plural
 from cli.places import Place
@@ -83,7 +83,7 @@ def action_command(action: Action, *, help: str, epilog: str) -> click.Command: 
 
 
 def _meant(action: Action, path: str, services: "Services", api: AppApi) -> list[FileStatus]:
-    found = [file for file in status_of(path, services, api) if file.state not in ("done", "rejected")]
+    found = [file for file in in_input(path, services, api) if file.state not in ("done", "rejected")]
     if not found:
         raise CommandError(
             f"No file {path} waits or is worked on.", "`aoai-batch status` lists them.", ending=Ending.REFUSED

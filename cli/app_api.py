@@ -31,27 +31,27 @@ class AppApi:
         """Give an answer to POST `/api/<path>`; None for 404."""
         return self._call("POST", path)
 
-    def act(self, path: str) -> Any:
+    def act(self, path: str, body: Any = None) -> Any:
         """Give an answer to POST `/api/<path>`; raises CommandError with the reason, as refused, for what makes no sense."""
-        told = self._call("POST", path)
+        told = self._call("POST", path, body)
         if told is None:
             raise CommandError("The app knows no such file, or no such action.", ending=Ending.REFUSED)
         return told
 
-    def _call(self, method: str, path: str) -> Any:
+    def _call(self, method: str, path: str, body: Any = None) -> Any:
         if self._place.app_url is None:
             raise CommandError(
                 f"The app's address is not known ({self._place.label}).",
                 "Name the app: --app NAME, or AOAI_BATCH_APP.",
             )
         url = f"{self._place.app_url}/api/{path}"
-        answer = self._send(method, url)
+        answer = self._send(method, url, body)
         if answer.status_code in (401, 403) and not self._key and (key := self._key_of_resource()):
             self._key = key
-            answer = self._send(method, url)
+            answer = self._send(method, url, body)
         return _read(answer, url)
 
-    def _send(self, method: str, url: str) -> "requests.Response":
+    def _send(self, method: str, url: str, body: Any) -> "requests.Response":
         import requests  # noqa: PLC0415 - slow to import
 
         # A page elsewhere cannot have a browser send this one.
@@ -59,7 +59,7 @@ class AppApi:
         if self._key:
             headers["x-functions-key"] = self._key
         try:
-            return requests.request(method, url, headers=headers, timeout=TIMEOUT_SECONDS)
+            return requests.request(method, url, headers=headers, json=body, timeout=TIMEOUT_SECONDS)
         except requests.RequestException as error:
             raise SilentAppError(
                 f"The app does not answer at {self._place.app_url} ({type(error).__name__}).",

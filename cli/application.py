@@ -158,7 +158,9 @@ def _told(error: Exception) -> int:
     if not _is_expected(error):
         place = f"{type(error).__name__}: {text}" if text else type(error).__name__
         text = f"{place} (not foreseen; --debug shows where it came from)"
-    click.echo(f"{NAME}: {text[:LONGEST_FAULT]}", err=True)
+    from cli.output import visible  # noqa: PLC0415 - not needed for a list of verbs
+
+    click.echo(f"{NAME}: {visible(text[:LONGEST_FAULT])}", err=True)
     return ending
 
 

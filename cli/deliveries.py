@@ -66,34 +66,32 @@ class _Found:
 
 def deliveries_of(path: str, services: "Services") -> list[Delivery]:
     """Give what came out of an input file, or of all below a folder, oldest first; each version of a file once."""
-    found = list(_metadata_blobs(path, services))
+    return [each for each in _read_all(_metadata_blobs(path, services)) if _is_meant(path, each)]
+
+
+def _read_all(found: "Iterable[_Found]") -> list[Delivery]:
+    """Read metadata; each version of a file once, oldest first."""
     with pool(READ_AT_ONCE) as reading:
-        read = [delivery for delivery in reading.map(_read, found) if _is_meant(path, delivery)]
-    once = {(each.file, each.key): each for each in read}
+        once = {(each.file, each.key): each for each in reading.map(_read, list(found))}
     return sorted(once.values(), key=lambda each: (each.timestamp, each.file))
+
+
+def deliveries_beginning(beginning: str, services: "Services") -> list[Delivery]:
+    """Give what came out of all input files whose paths begin so, oldest first."""
+    found = _read_all(_metadata_blobs(beginning, services))
+    return [each for each in found if each.file.startswith(beginning)]
 
 
 def deliveries_of_snapshot(snapshot_id: str, services: "Services") -> list[Delivery]:
     """Give what came out of the files that a snapshot took."""
     timestamp = names.timestamp_of(snapshot_id)
-    found = [each for each in _metadata_blobs("", services) if each.timestamp == timestamp]
-    with pool(READ_AT_ONCE) as reading:
-        once = {(each.file, each.key): each for each in reading.map(_read, found)}
-    return sorted(once.values(), key=lambda each: each.file)
+    return _read_all(each for each in _metadata_blobs("", services) if each.timestamp == timestamp)
 
 
 def newest(deliveries: Iterable[Delivery]) -> list[Delivery]:
     """Of several deliveries of a file give the last one, in the order of the files."""
     last = {each.file: each for each in deliveries}
     return [last[file] for file in sorted(last)]
-
-
-def the_newest(path: str, services: "Services") -> Delivery:
-    """Give the last delivery of a file. Raises CommandError where there is none."""
-    found = deliveries_of(path, services)
-    if not found:
-        raise nothing_of(path, services)
-    return found[-1]
 
 
 def nothing_of(path: str, services: "Services") -> CommandError:

@@ -105,13 +105,15 @@ def of_delivery(delivery: Delivery) -> FileStatus:
     )
 
 
+def in_input(path: str, services: "Services", api: AppApi) -> list[FileStatus]:
+    """Say where a file stands that is in the input container, or all below a folder; all of them for an empty path."""
+    seen = look(services, api, below=path).files
+    return [seen[file] for file in sorted(seen) if _is_meant(path, file)]
+
+
 def status_of(path: str, services: "Services", api: AppApi) -> list[FileStatus]:
     """Say where a file stands, or all below a folder: those that are in the input container as they are now, others as they ended."""
-    seen = {
-        file.file: file
-        for file in look(services, api, below=path).files.values()
-        if _is_meant(path, file.file)
-    }
+    seen = {file.file: file for file in in_input(path, services, api)}
     ended = [of_delivery(each) for each in newest(deliveries_of(path, services)) if each.file not in seen]
     return sorted([*seen.values(), *ended], key=lambda file: file.file)
 
@@ -175,11 +177,15 @@ def _note_progress(files: dict[str, FileStatus], snapshot: Mapping[str, Any]) ->
 
 @dataclass(frozen=True, slots=True)
 class Follower:
-    """Follows files from look to look until each has ended. `keys`: their versions, by path, where they are known."""
+    """Follows files from look to look until each has ended.
+
+    `keys`: their versions, by path, where they are known. `to_come`: paths of files that are still to be written.
+    """
 
     services: "Services"
     api: AppApi
     keys: Mapping[str, str | None]
+    to_come: frozenset[str] = frozenset()
 
     def look(self, known: Mapping[str, FileStatus]) -> dict[str, FileStatus]:
         """Give where the files stand now; what has ended stays as it was."""
@@ -199,6 +205,8 @@ class Follower:
         found = [each for each in deliveries_of(path, self.services) if key in (None, each.key)]
         if found:
             return of_delivery(found[-1])
+        if path in self.to_come and (before is None or before.state == "waiting"):
+            return FileStatus(file=path, state="waiting")
         # Another version lies in its place, while this one is being worked on; or it was deleted before it was taken.
         state = "working" if key in picture.claimed else "gone"
         return msgspec.structs.replace(before, state=state) if before else FileStatus(file=path, state=state)
@@ -214,8 +222,9 @@ def followed(paths: Iterable[str], services: "Services", api: AppApi) -> dict[st
         if names.is_snapshot_id(path):
             found |= _of_snapshot(path, services)
             continue
-        meant = status_of(path, services, api)
-        if not meant:
+        # Without a path, what has ended before is not meant: of years there may be much.
+        meant = status_of(path, services, api) if path else in_input(path, services, api)
+        if not meant and path:
             raise CommandError(
                 f"There is no file {path}, neither waiting nor finished.",
                 "`aoai-batch status` lists them.",

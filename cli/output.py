@@ -3,7 +3,7 @@
 import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from typing import IO, TYPE_CHECKING, Any, NamedTuple
+from typing import IO, TYPE_CHECKING, NamedTuple
 
 import msgspec
 
@@ -11,6 +11,19 @@ if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
 WIDTH = 110  # of a table that goes to no terminal
+
+
+# What would move the cursor or colour what follows: names, messages and answers come from files of other people.
+_CONTROLS = {
+    code: f"\\x{code:02x}"
+    for code in (*range(0x20), *range(0x7F, 0xA0))
+    if code not in (ord("\n"), ord("\t"))
+}
+
+
+def visible(text: str) -> str:
+    """Give a text as a terminal may have it: control characters are shown, not done."""
+    return text.translate(_CONTROLS)
 
 
 class Column(NamedTuple):
@@ -46,7 +59,7 @@ class Output:
 
     def line(self, text: str = "", *, style: str | None = None) -> None:
         """Show a line of text to people, as it is."""
-        self.console.print(text, style=style, markup=False, highlight=False, soft_wrap=True)
+        self.console.print(visible(text), style=style, markup=False, highlight=False, soft_wrap=True)
 
     def table(self, columns: Sequence[Column], rows: Iterable[Mapping[str, str]]) -> None:
         """Show a table to people: texts by the names of their columns. Columns that are empty throughout are left out."""
@@ -64,7 +77,7 @@ class Output:
                 no_wrap=column.is_number,
             )
         for row in told:
-            table.add_row(*(Text(row.get(column.name, "")) for column in used))
+            table.add_row(*(Text(visible(row.get(column.name, ""))) for column in used))
         self.show(table)
 
 
@@ -79,7 +92,7 @@ def console_of(stream: IO[str]) -> "Console":
 
 def note(text: str) -> None:
     """Tell people something that is no part of the answer."""
-    sys.stderr.write(f"{text}\n")
+    sys.stderr.write(f"{visible(text)}\n")
 
 
 def count(number: int) -> str:
@@ -97,8 +110,3 @@ def money(dollars: float | None) -> str:
 def plural(number: int, one: str, many: str | None = None) -> str:
     """Write a number with its noun."""
     return f"{number:,} {one if number == 1 else many or one + 's'}"
-
-
-def simple(value: Any) -> Any:
-    """Give a struct as what JSON has."""
-    return msgspec.to_builtins(value)

@@ -1,20 +1,22 @@
 """Retries of a file: the one that was last, and the next one."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from cli.deliveries import Delivery, deliveries_of
+from cli.app_api import AppApi
+from cli.deliveries import Delivery, deliveries_beginning
 from domain.errors import ConflictError, NotFoundError
-from domain.lineage import MAX_CHAIN, Origin, metadata_of_retry, origin_of
+from domain.lineage import MAX_CHAIN, RETRY, SAME_IN_CUT_NAMES, Origin, metadata_of_retry, origin_of
 
 if TYPE_CHECKING:
     from adapters.services import Services
 
 
 class Retry(NamedTuple):
-    """A retry that was asked for: of which delivery, under which path, and whether it was there already."""
+    """A retry that was asked for: of which delivery, under which paths, and whether it is a new one."""
 
     of: Delivery
-    path: str
+    paths: list[str]
     is_new: bool
 
 
@@ -31,16 +33,28 @@ def last_retry(delivery: Delivery, services: "Services") -> Delivery:
     """Follow a delivery from retry to retry to the last one that has come out; itself where there is none."""
     last = delivery
     for _ in range(MAX_CHAIN):
-        path = retry_path(last)
-        found = (
-            [each for each in deliveries_of(path, services) if each.metadata.retry_of == last.key]
-            if path
-            else []
-        )
+        found = retries_of(last, services)
         if not found:
             return last
         last = found[-1]
     return last
+
+
+def retries_of(delivery: Delivery, services: "Services") -> list[Delivery]:
+    """Give what came out of the retries of a file, of all its failed rows or of some, oldest first."""
+    path = retry_path(delivery)
+    if path is None:
+        return []
+    beginning = path[: path.rfind(RETRY)][: path.rfind("/") + 1 + SAME_IN_CUT_NAMES]
+    found = deliveries_beginning(beginning, services)
+    return [each for each in found if each.metadata.retry_of == delivery.key]
+
+
+def ask_app(delivery: Delivery, codes: Sequence[str], api: AppApi) -> Retry:
+    """Have the app retry a file, or its rows with some codes: each row once, however often that is asked."""
+    route = f"files/{delivery.key}/retry?snapshot={delivery.metadata.snapshot}"
+    told = api.act(route, {"codes": list(codes)})
+    return Retry(delivery, list(told["files"]), is_new=bool(told["is_new"]))
 
 
 def begin_retry(delivery: Delivery, services: "Services") -> Retry:
@@ -59,8 +73,8 @@ def begin_retry(delivery: Delivery, services: "Services") -> Retry:
     except ConflictError:
         if not _is_of(path, delivery, services):
             raise
-        return Retry(delivery, path, is_new=False)
-    return Retry(delivery, path, is_new=True)
+        return Retry(delivery, [path], is_new=False)
+    return Retry(delivery, [path], is_new=True)
 
 
 def waiting_retry(delivery: Delivery, services: "Services") -> str | None:
@@ -77,9 +91,9 @@ def _is_of(path: str, delivery: Delivery, services: "Services") -> bool:
     return origin_of(entry.metadata).key == delivery.key
 
 
-def estimated_cost(delivery: Delivery) -> float | None:
-    """Estimate what the failed rows of a file cost, asked again; None where no price is known."""
+def estimated_cost(delivery: Delivery, rows: int | None = None) -> float | None:
+    """Estimate what the failed rows of a file cost, asked again, or so many of them; None where no price is known."""
     metadata = delivery.metadata
     if metadata.estimated_cost is None or not metadata.requests:
         return None
-    return metadata.estimated_cost * delivery.failed / metadata.requests
+    return metadata.estimated_cost * (delivery.failed if rows is None else rows) / metadata.requests

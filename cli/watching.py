@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from cli.faults import CommandError, Ending
 from cli.following import ENDED, RESTING, FileStatus, Follower
-from cli.output import Column, Output, console_of, count, money, note
+from cli.output import Column, Output, console_of, count, money, note, visible
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -137,7 +137,7 @@ class _Bars:
         if task is None:
             if len(self._tasks) >= MOST_BARS:
                 return
-            task = self._tasks[file.file] = self._progress.add_task(file.file, total=None, told="")
+            task = self._tasks[file.file] = self._progress.add_task(visible(file.file), total=None, told="")
         told = f"{told_state(file)} {rows(file.done, file.requests, file.failed)}"
         self._progress.update(task, total=file.requests, completed=file.done or 0, told=told)
 

@@ -130,7 +130,7 @@ def test_the_laptop_rooms_import_nothing_of_the_pipeline() -> None:
             "storage/append_blob storage/blobs storage/connection storage/errors openai/errors",
         ),
         ("openai", "openai/batch_api openai/live_api openai/errors openai/replies"),
-        ("httpx2", "openai/batch_api openai/live_api openai/errors openai/replies"),
+        ("httpx2", "openai/batch_api openai/live_api openai/errors openai/replies openai/tls"),
     ],
 )
 def test_the_adapters_of_a_service_alone_speak_to_it(package: str, owners: str) -> None:

@@ -15,6 +15,7 @@ from openai import AzureOpenAI, OpenAI
 
 from adapters.openai.errors import asked_wait, root_of, token_provider, translated
 from adapters.openai.replies import foreign, named_object, own_error, page_of, without_signatures
+from adapters.openai.tls import tls_context
 from domain.errors import ConfigurationError, NotFoundError, PassingError, RefusedError, UnsupportedError
 from domain.service.batch_states import BatchView, read_batch
 from domain.service.transports import WRITING_REMEDY
@@ -334,7 +335,9 @@ def open_batch_api(
 
 def _http(*, follow_redirects: bool) -> httpx2.Client:
     return openai.DefaultHttpxClient(
-        event_hooks={"response": [_keep_from_long_waits]}, follow_redirects=follow_redirects
+        event_hooks={"response": [_keep_from_long_waits]},
+        follow_redirects=follow_redirects,
+        verify=tls_context(),
     )
 
 

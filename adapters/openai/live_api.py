@@ -17,6 +17,7 @@ from openai import AsyncAzureOpenAI, AsyncOpenAI
 
 from adapters.openai.errors import LIVE_KIND, from_status, retry_after, root_of, token_provider
 from adapters.openai.replies import foreign, own_error, says_come_back
+from adapters.openai.tls import tls_context
 from adapters.threads import in_thread
 from domain.errors import ConfigurationError, LostAnswerError, PassingError
 from domain.service.answer_repair import is_strict, read_leniently
@@ -137,7 +138,9 @@ async def open_live_api(
     root = root_of(endpoint)
     common: dict[str, Any] = {
         "max_retries": 0,
-        "http_client": openai.DefaultAsyncHttpxClient(limits=limits, follow_redirects=False),
+        "http_client": openai.DefaultAsyncHttpxClient(
+            limits=limits, follow_redirects=False, verify=tls_context()
+        ),
     }
     client: AsyncOpenAI
     if api_version == "v1":

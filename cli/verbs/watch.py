@@ -5,7 +5,7 @@ import click
 from cli.app_api import AppApi
 from cli.following import Follower, followed
 from cli.options import account_known, output_option, place_options
-from cli.output import Output
+from cli.output import Output, note
 from cli.places import Place
 from cli.reach import services_of_place
 from cli.watching import ending_of, show_files, watch
@@ -38,6 +38,8 @@ def command(
     """
     services, api = services_of_place(account_known(place)), AppApi(place)
     keys = followed(paths or ("",), services, api)
+    if not keys:
+        note("No file is in the input container.")
     out, pause = Output(as_json), every or look_seconds(place)
     files = watch(Follower(services, api, keys), every=pause, timeout=timeout)
     show_files(out, files)

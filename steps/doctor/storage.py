@@ -18,7 +18,7 @@ from domain.errors import (
     PipelineError,
 )
 from domain.settings import Settings
-from steps.doctor.findings import Finding, Verdict, failure, not_looked, warning, well
+from steps.doctor.findings import Finding, failure, not_looked, warning, well
 from steps.intake.at_rest import files_at_rest
 
 PAGE = "docs/storage.md"
@@ -146,8 +146,3 @@ def rest_check(services: Services) -> Finding:
         f"{len(stuck)} wait or are held; {first['file']}: {' '.join(str(first['reason']).split())}",
         "`aoai-batch status` lists them.",
     )
-
-
-def is_bad(findings: list[Finding]) -> bool:
-    """Whether something keeps the app from its work."""
-    return any(finding.verdict is Verdict.FAIL for finding in findings)

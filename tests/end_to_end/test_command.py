@@ -82,6 +82,9 @@ def test_what_quote_refuses_is_not_dropped(desk: Desk) -> None:
     ran = desk.aoai("drop", good, bad)
     assert (ran.code, [quote["verdict"] for quote in ran.records]) == (2, ["rejected", "ready"])
     assert "Nothing was dropped" in ran.err
+    nothing = desk.aoai("watch")
+    assert (nothing.code, nothing.out) == (0, "")
+    assert "No file is in the input container." in nothing.err
     assert "There is no file good.jsonl" in desk.aoai("watch", "good.jsonl").err
 
 
@@ -193,13 +196,16 @@ def test_a_retry_leaves_another_file_of_its_name_alone(desk: Desk) -> None:
     desk.pipeline.containers.drop("d/c_retry.jsonl", b"another")
     ran = desk.aoai("retry", "d/c.jsonl", "--yes")
     assert ran.code == 2
-    assert "is no retry of d/c.jsonl" in ran.err
+    assert "Another file called d/c_retry.jsonl" in ran.err
     desk.pipeline.containers.delete_input("d/c_retry.jsonl")
-    first, again = desk.aoai("retry", "d/c.jsonl", "--yes"), desk.aoai("retry", "d/")
-    assert ([told["new"] for told in first.records], [told["new"] for told in again.records]) == (
-        [True],
-        [False],
-    )
+    first = desk.aoai("retry", "d/c.jsonl", "--yes")
+    content = desk.pipeline.containers.read("input", prefix="d/c_retry")
+    # It waits already: nothing is asked, and nothing changes.
+    again = desk.aoai("retry", "d/")
+    assert (first.code, again.code) == (0, 0)
+    assert [told["retry"] for told in again.records] == [["d/c_retry.jsonl"]]
+    assert desk.pipeline.containers.read("input", prefix="d/c_retry") == content
+    assert len(content) == 1
 
 
 @pytest.fixture
@@ -340,3 +346,18 @@ def test_an_azure_ml_deployment_goes_on_as_a_job_spec(desk: Desk) -> None:
         ("bills/billsum-0.csv", row) for row in range(3)
     ]
     assert all(len(record["embeddings"]) > 1 for record in records)
+
+
+def test_rows_are_retried_by_their_code_and_joined_with_the_rest(desk: Desk) -> None:
+    rules = [
+        {"custom_id": f"g/{row}", "first": 1, "effect": "error", "status": 400, "code": code}
+        for row, code in ((0, "content_filter"), (1, "content_filter"), (2, "other_reason"))
+    ]
+    desk.pipeline.service.plan(rows=rules)
+    assert desk.aoai("drop", desk.file("g.jsonl", requests("g", 4)), "--watch").code == 3
+    assert desk.aoai("retry", "g.jsonl", "--code", "unheard_of", "--yes").code == 2
+    ran = desk.aoai("retry", "g.jsonl", "--code", "content_filter", "--yes", "--watch")
+    assert (ran.code, [(end["requests"], end["failed"]) for end in ran.records]) == (0, [(2, 0)]), ran.err
+    joined = desk.aoai("results", "g.jsonl", "--join", "-o", "-")
+    assert (joined.code, [record["custom_id"] for record in joined.records]) == (3, ["g/0", "g/1", "g/3"])
+    desk.pipeline.service.plan()
