@@ -1,6 +1,6 @@
 // What people can ask for, with a question before what costs or cannot be taken back.
 import { html } from "./vendor/preact.js";
-import { act } from "./api.js";
+import { act, api, look } from "./api.js";
 import { clock, duration, money, number, plural, sum } from "./format.js";
 import { lookNow } from "./live.js";
 import { ask, button, complain, notice } from "./parts.js";
@@ -35,7 +35,8 @@ function cancel(thing, title, yes, done, total, cost) {
   });
 }
 
-const cancelFile = (file) => cancel(file, "Cancel this file?", "Cancel the file", file.done, file.requests, file.estimated_cost);
+const cancelFile = ({ key }) => look(api(["files", key])).then((file) =>
+  cancel(file, "Cancel this file?", "Cancel the file", file.done, file.requests, file.estimated_cost), complain);
 
 export function cancelSnapshot(snapshot) {
   const now = snapshot.progress ?? {};

@@ -25,7 +25,7 @@ async function call(address, options) {
   throw refusal(told, answer.status, Number(answer.headers.get("Retry-After")));
 }
 
-// The same object comes back as long as nothing has changed, so nothing is drawn anew.
+// The same object comes back as long as nothing has changed.
 export async function look(address) {
   const known = kept.get(address);
   const answer = await call(address, { headers: known ? { "If-None-Match": known.etag } : {} });

@@ -52,7 +52,7 @@ export function useLive() {
   }, []);
 }
 
-// {body, error} of an address, kept up to date. The former answer stays until there is another.
+// {body, error} of an address, kept up to date.
 export function useLook(address) {
   const [told, setTold] = useState({});
   useEffect(() => {
