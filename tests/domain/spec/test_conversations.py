@@ -78,7 +78,7 @@ def test_what_is_null_in_a_table_with_types_is_left_out() -> None:
         ("Hello there", "neither a list of messages nor the JSON of one"),
         (3, "no list of messages"),
         ({"role": "user", "content": "Hi"}, "no list of messages"),
-        (["Hi"], "no object as message 0"),
+        (["Hi"], "message 0 that is no object"),
         ([TURNS[0], {"content": "Hi"}], "message 1 whose `role` is None"),
         ([{"role": "narrator", "content": "Hi"}], "'narrator'; there are system, developer"),
         ([{"role": "user", "content": None}], "message 0 without `content`"),
