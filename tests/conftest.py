@@ -16,6 +16,9 @@ from hypothesis import HealthCheck, Phase, settings
 from local.azurite import Azurite, AzuriteError
 from local.azurite import running as running_azurite
 
+# Else each call to storage asks the environment anew whether a proxy stands before this machine.
+os.environ.setdefault("NO_PROXY", "127.0.0.1,localhost")
+
 REPOSITORY = Path(__file__).resolve().parents[1]
 SHARED_DATA = REPOSITORY.parent / "shared" / "data"
 
