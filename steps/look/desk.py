@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
 from adapters.services import Services
+from domain import names
 from domain.api.answers import BatchEntry, Snapshot
 from domain.contracts import ListedFile
 from domain.errors import NotFoundError
@@ -89,6 +90,13 @@ class Desk:
             while len(self._pages) > MOST_PAGES:
                 self._pages.popitem(last=False)
         return page, True
+
+    def ended_one(self, snapshot_id: str) -> Snapshot | None:
+        """Give a snapshot that has ended, as it was told before; None for one that may have been deleted since."""
+        retention = 86_400 * self.services.settings.retention_days
+        if self.services.clock() - names.takes_files_at(snapshot_id, 0) > retention:
+            return None
+        return self.ended.get(snapshot_id)
 
     def remember_ended(self, snapshot: Snapshot) -> None:
         """Remember a snapshot that has ended."""

@@ -34,7 +34,7 @@ async def snapshot_of(snapshot_id: str, hub: TaskHub, desk: Desk) -> Snapshot:
 
 async def described(snapshot_id: str, hub: TaskHub, desk: Desk) -> Snapshot | None:
     """Describe a snapshot; None for one that neither the task hub nor its records know. One that has ended is asked for once."""
-    if known := desk.ended.get(snapshot_id):
+    if known := desk.ended_one(snapshot_id):
         return known
     status = await hub.get_status(snapshot_id, show_input=True)
     if not status:
