@@ -24,7 +24,7 @@ NOISE = re.compile(
 FILES = 6
 ROWS = 3
 VERSION = json.loads((APP / "host.json").read_text())["extensions"]["durableTask"]["defaultVersion"]
-POISON = APP / "tests" / "end_to_end" / "poison"
+POISON = APP / "benchmarks" / "chaos" / "poison"
 SPEC = b'deployment: gpt\nmessages: [{role: user, content: "Say {{ text }}"}]\n'
 # Beyond what is too small to do harm.
 LONG_TABLE = b"text\n" + b"".join(b"a text of row %d with some words in it\n" % row for row in range(500))
