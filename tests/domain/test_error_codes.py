@@ -58,7 +58,10 @@ def written() -> set[str]:
                 for node in ast.walk(ast.parse(module.read_text(encoding="utf-8"))):
                     found.update(codes_in(node))
     found -= {"month"}  # a field of a schedule, beside the constant with its names
-    found -= {"silent", "too_large"}  # told to those who examine an app or ask for a quote, never of a file in work
+    found -= {
+        "silent",
+        "too_large",
+    }  # told to those who examine an app or ask for a quote, never of a file in work
     # Two formats name the code of their damage in one line: `what, code = "parquet", "bad_parquet"`.
     return {code for code in found if code} | {"bad_arrow", "bad_parquet", REFUSED, TRUNCATED, INVALID_OUTPUT}
 
