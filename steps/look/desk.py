@@ -93,10 +93,12 @@ class Desk:
 
     def ended_one(self, snapshot_id: str) -> Snapshot | None:
         """Give a snapshot that has ended, as it was told before; None for one that may have been deleted since."""
-        retention = 86_400 * self.services.settings.retention_days
-        if self.services.clock() - names.takes_files_at(snapshot_id, 0) > retention:
+        known = self.ended.get(snapshot_id)
+        if known is None:
             return None
-        return self.ended.get(snapshot_id)
+        retention = 86_400 * self.services.settings.retention_days
+        age = self.services.clock() - names.takes_files_at(snapshot_id, 0)
+        return known if age <= retention else None
 
     def remember_ended(self, snapshot: Snapshot) -> None:
         """Remember a snapshot that has ended."""
