@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from functools import cache, cached_property
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from adapters.malloc import give_memory_back
 from adapters.openai.known_batches import KnownBatches
@@ -96,12 +96,13 @@ def services_of(settings: Settings) -> Services:
     return Services(
         settings=settings,
         open_storage=lambda: open_storage(settings).ready(),
-        open_batch_api=lambda: _open_batch_api(settings),
+        open_batch_api=lambda: batch_api_of(settings),
         open_live=lambda: _open_live_api(settings),
     )
 
 
-def _open_batch_api(settings: Settings) -> "BatchApi":
+def batch_api_of(settings: Settings, credential: Any = None) -> "BatchApi":
+    """Connect to the Batch API that settings name; where they have no key, as `credential`, or as the app's identity."""
     from adapters.openai.batch_api import open_batch_api  # noqa: PLC0415 - the SDK takes a second to import; only some need it
 
     return open_batch_api(
@@ -111,6 +112,7 @@ def _open_batch_api(settings: Settings) -> "BatchApi":
         scope=settings.azure_openai_scope,
         completion_window=settings.completion_window,
         expiry_days=settings.file_expiry_days,
+        credential=credential,
     )
 
 

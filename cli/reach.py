@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cli.places import Place
+from domain.errors import PipelineError
 
 if TYPE_CHECKING:
     from adapters.services import Services
@@ -13,14 +14,14 @@ if TYPE_CHECKING:
 
 def services_of_place(place: Place) -> "Services":
     """Wire what a place names; nothing is opened yet, and no container is made or asked for. Closed with the verb."""
-    from adapters.services import Services  # noqa: PLC0415 - slow to import, and not needed for a verb's help
+    from adapters.services import Services, batch_api_of  # noqa: PLC0415 - slow to import, not needed for a verb's help
     from adapters.storage.account import open_storage  # noqa: PLC0415 - as above
 
     settings = place.settings()
     services = Services(
         settings=settings,
         open_storage=lambda: open_storage(settings, signed_in() if settings.data is None else None),
-        open_batch_api=lambda: _open_batch_api(place),
+        open_batch_api=lambda: batch_api_of(settings, None if settings.azure_openai_api_key else signed_in()),
         open_live=_no_live_calls,
     )
     if context := click.get_current_context(silent=True):
@@ -51,20 +52,5 @@ def signed_in() -> Any:
     )
 
 
-def _open_batch_api(place: Place) -> Any:
-    from adapters.openai.batch_api import open_batch_api  # noqa: PLC0415 - the SDK takes a second to import
-
-    settings = place.settings()
-    return open_batch_api(
-        endpoint=settings.azure_openai_endpoint,
-        api_version=settings.azure_openai_api_version,
-        api_key=settings.azure_openai_api_key,
-        scope=settings.azure_openai_scope,
-        completion_window=settings.completion_window,
-        expiry_days=settings.file_expiry_days,
-        credential=None if settings.azure_openai_api_key else signed_in(),
-    )
-
-
 def _no_live_calls() -> Any:
-    raise NotImplementedError("The command sends no live calls.")
+    raise PipelineError("The command sends no live calls.")

@@ -94,7 +94,7 @@ class Looks:
 
     def _await(self, wanted: AbstractSet[str], found: dict[str, BatchView], max_age: float) -> None:
         """Remember what is waited for, and forget what has ended: the one who asks for it is told now."""
-        until = self._clock() + AWAITED_AGES * max(max_age, AWAITED_LEAST_SECONDS / AWAITED_AGES)
+        until = self._clock() + max(AWAITED_AGES * max_age, AWAITED_LEAST_SECONDS)
         for batch_id in wanted:
             self._awaited[batch_id] = until
         self._forget(batch_id for batch_id, view in found.items() if view.ended)

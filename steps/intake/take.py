@@ -117,15 +117,14 @@ def _take_over(
     What was asked about that whole snapshot is asked about the file first: it is another one's from then on.
     """
     old = claimed.claim
-    claim = Claim(
+    claim = msgspec.structs.replace(
+        old,
         snapshot_id=snapshot_id,
         timestamp=old.timestamp or names.timestamp_of(snapshot_id),
-        path=old.path,
-        etag=old.etag,
-        content_md5=old.content_md5,
-        holds=old.holds,
-        origin=old.origin,
-        given_up=old.given_up,
+        held_until=0.0,
+        held_for="",
+        held_by="",
+        held_beside="",
     )
 
     def take_over() -> bool:

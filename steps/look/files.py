@@ -183,28 +183,22 @@ async def files_in_state(wanted: Wanted, hub: TaskHub, desk: Desk) -> Files:
 def at_rest_entries(desk: Desk) -> dict[str, list[FileEntry]]:
     """Give the files that wait and those that are held, by these words."""
     told = desk.files_at_rest()
-    held = [
+    return {"held": _at_rest(told["held"], "held"), "waiting": _at_rest(told["waiting"], "waiting")}
+
+
+def _at_rest(told: list[dict[str, Any]], state: Any) -> list[FileEntry]:
+    return [
         FileEntry(
             key=found["key"],
             path=found["file"],
-            state="held",
-            reason=found["reason"],
-            until=found["until"],
-        )
-        for found in told["held"]
-    ]
-    waiting = [
-        FileEntry(
-            key=found["key"],
-            path=found["file"],
-            state="waiting",
+            state=state,
             reason=found["reason"],
             code=found.get("code", ""),
+            until=found.get("until"),
             job_spec=found.get("job_spec"),
         )
-        for found in told["waiting"]
+        for found in told
     ]
-    return {"held": held, "waiting": waiting}
 
 
 def _working(snapshots: list[Snapshot | None]) -> Iterator[FileEntry]:
