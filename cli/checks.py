@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from cli.app_api import AppApi
 from cli.faults import CommandError
 from cli.places import NOWHERE, Place
-from steps.doctor.findings import Finding, failure, not_looked, warning, well
+from domain.findings import Finding, failure, not_looked, warning, well
 
 FIRST_BUNDLE = (4, 30)
 PYTHONS = ((3, 11), (3, 14))

@@ -25,6 +25,7 @@ from domain.tokens import Price, parse_prices
 # a setting of the host's, in any case: the blob extension would take that one.
 DATA = "DATA"
 SECRETS = frozenset({"DATA", "AZURE_OPENAI_API_KEY"})  # never shown, not even in a complaint
+SHORTEST_KEY = 32  # characters; of Azure OpenAI, and shorter than any other
 
 _BINDING_MARKS = frozenset("%{}")  # "Azure Functions binding expression patterns", read 2026-11
 
@@ -362,8 +363,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="upper"):
                 try:
                     values[field.name] = msgspec.convert(given, field.type, strict=False)
                 except msgspec.ValidationError as error:
-                    shown = "" if field.encode_name in SECRETS else f" (is {given!r})"
-                    mistakes.append(f"{field.encode_name}: {error}{shown}")
+                    # A key that was put into the wrong setting is a secret as well.
+                    is_shown = field.encode_name not in SECRETS and len(given) < SHORTEST_KEY
+                    told = f"{error} (is {given!r})" if is_shown else str(error).replace(given, "…")
+                    mistakes.append(f"{field.encode_name}: {told}")
             elif field.required:
                 mistakes.append(f"{field.encode_name}: missing. {describe(field)}")
         mistakes += _contradictions(values)

@@ -1,5 +1,7 @@
 """The app as a whole by HTTP: the overview, the service's batches, whether it answers, and what its API is."""
 
+import os
+import time
 from typing import Any
 
 import azure.durable_functions as df
@@ -12,10 +14,11 @@ from domain.api.answers import Health
 from domain.api.openapi import document
 from domain.api.problems import ProblemError
 from domain.api.routes import FILES_PER_PAGE
-from domain.errors import ConflictError, NotFoundError
+from domain.errors import ConflictError, NotFoundError, SettingsError
 from domain.quotes import QuoteRequest
 from steps.look.batches import batches
 from steps.look.desk import desk_of
+from steps.look.doctor import examination, examination_of_settings
 from steps.look.overview import overview
 from steps.quote.of_input import quote_apart
 from triggers.access import LEVEL, PAGE_MODE
@@ -70,6 +73,24 @@ async def quote_file(req: func.HttpRequest, context: func.Context) -> func.HttpR
             raise ProblemError(409, error.code, str(error)) from error
 
     return await answered(req, "quote_file", make)
+
+
+@bp.route(route="api/doctor", methods=["GET"], auth_level=LEVEL)
+@bp.durable_client_input(client_name="client")
+async def get_doctor(
+    req: func.HttpRequest, client: df.DurableOrchestrationClient, context: func.Context
+) -> func.HttpResponse:
+    """Say what may be wrong, also where the settings are."""
+    log_as(context)
+
+    async def make(_query: Query, _limit: Any) -> Any:
+        try:
+            desk = desk_of(services())
+        except SettingsError:
+            return examination_of_settings(os.environ, time.time())
+        return await examination(client, desk, os.environ)
+
+    return await answered(req, "get_doctor", make)
 
 
 @bp.route(route="api/health", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)

@@ -14,7 +14,7 @@ from cli.reach import services_of_place
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from steps.doctor.findings import Finding
+    from domain.findings import Finding
 
 COLUMNS = (
     Column("verdict", ""),
@@ -58,8 +58,8 @@ def _examine(place: Place, *, write: bool) -> "Iterator[Finding]":
     # Slow to import, and not needed for the help.
     from cli.checks import app_check, checkout_checks, deployment_check, place_check  # noqa: PLC0415 - see above
     from domain.errors import SettingsError  # noqa: PLC0415 - see above
+    from domain.findings import failure  # noqa: PLC0415 - see above
     from steps.doctor.examination import examine  # noqa: PLC0415 - see above
-    from steps.doctor.findings import failure  # noqa: PLC0415 - see above
     from steps.doctor.settings import settings_checks  # noqa: PLC0415 - see above
 
     yield place_check(place)

@@ -6,6 +6,7 @@ import msgspec
 from msgspec import Meta
 
 from domain.contracts import SnapshotReport, WokenBy
+from domain.findings import Finding, Verdict
 
 FileStateName = Literal[
     "waiting",
@@ -385,6 +386,23 @@ class Batches(msgspec.Struct, frozen=True, kw_only=True):
     stray: int
 
 
+class Examination(msgspec.Struct, frozen=True, kw_only=True):
+    """What may be wrong with the app and what it works on, as this host saw it, at most a minute ago."""
+
+    verdict: Annotated[Verdict, Meta(description="The worst of all: `ok`, `warn` or `fail`.")]
+    looked_at: str
+    findings: list[Finding]
+
+
+class DoctorsWord(msgspec.Struct, frozen=True, kw_only=True):
+    """What this host's last examination came to."""
+
+    verdict: Verdict
+    looked_at: str
+    failures: int
+    warnings: int
+
+
 class Overview(msgspec.Struct, frozen=True, kw_only=True):
     """Everything on one screen: of the snapshots since `since`."""
 
@@ -412,6 +430,12 @@ class Overview(msgspec.Struct, frozen=True, kw_only=True):
     digest: list[CodeCount]
     running: list[str]
     actions: Annotated[bool, Meta(description="Whether the page offers actions.")]
+    doctor: Annotated[
+        DoctorsWord | None,
+        Meta(
+            description="Of `GET /api/doctor`; null where this host was not asked yet. Nothing is run for it."
+        ),
+    ] = None
 
 
 class Health(msgspec.Struct, frozen=True, kw_only=True):

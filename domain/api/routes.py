@@ -256,6 +256,13 @@ ROUTES = (
         query=(_one_of(BatchFilter, "Only these."), LIMIT, AFTER),
     ),
     Route(
+        function="get_doctor",
+        method="GET",
+        path="api/doctor",
+        about="What may be wrong with the app, its storage, its service and its settings; at most a minute old. Changes nothing.",
+        answers=(answers.Examination,),
+    ),
+    Route(
         function="get_health",
         method="GET",
         path="api/health",

@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from adapters.services import Services
 from domain.errors import PipelineError
-from steps.doctor.findings import Finding, Verdict, failure, not_looked
+from domain.findings import Finding, Verdict, failure, not_looked
+from steps.doctor.secrets import without_values
 from steps.doctor.service import service_checks
 from steps.doctor.settings import settings_checks
 from steps.doctor.storage import account_checks, container_checks, host_account_check, rest_check
@@ -22,8 +23,31 @@ def examine(
     """Make all checks, one after the other; what one of them stumbles over is a finding.
 
     `env`: the app's settings; None where they are not known. `as_app`: with the app's own rights. `has_account`, `has_service`: whether these are known. `write`: also upload a line to the
-    service, and delete it.
+    service, and delete it. No finding shows a secret of these settings.
     """
+    for finding in _all(
+        services, env, as_app=as_app, has_account=has_account, has_service=has_service, write=write
+    ):
+        yield without_values(finding, env or {})
+
+
+def examine_settings(env: Mapping[str, str]) -> Iterator[Finding]:
+    """Make the checks that are left where the settings are wrong: with those alone."""
+    for finding in _made("settings", lambda: settings_checks(env)):
+        yield without_values(finding, env)
+    for check in ("account", "endpoint"):
+        yield not_looked(check, "The settings are wrong.")
+
+
+def _all(
+    services: Services,
+    env: Mapping[str, str] | None,
+    *,
+    as_app: bool,
+    has_account: bool,
+    has_service: bool,
+    write: bool,
+) -> Iterator[Finding]:
     if env is None:
         yield not_looked("settings", "The app's settings are not known here.")
     else:

@@ -6,13 +6,12 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from adapters.openai.batch_api import honours_expiry
 from adapters.openai.known_batches import FILE_KEY
 from adapters.services import Services
 from domain import names
 from domain.errors import ConfigurationError, NotFoundError, PipelineError
+from domain.findings import Finding, failure, not_looked, warning, well
 from domain.service.endpoints import DEFAULT_URL
-from steps.doctor.findings import Finding, failure, not_looked, warning, well
 
 if TYPE_CHECKING:
     from adapters.openai.batch_api import BatchApi
@@ -57,6 +56,9 @@ def service_checks(services: Services, *, write: bool) -> Iterator[Finding]:
 
 
 def _files(services: Services, api: "BatchApi") -> Finding:
+    # The SDK takes a second to import.
+    from adapters.openai.batch_api import honours_expiry  # noqa: PLC0415 - see above
+
     settings = services.settings
     has_expiry = bool(settings.file_expiry_days) and honours_expiry(settings.azure_openai_api_version)
     most = MOST_FILES_WITH_EXPIRY if has_expiry else MOST_FILES

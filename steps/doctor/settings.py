@@ -7,9 +7,9 @@ from difflib import get_close_matches
 import msgspec
 
 from domain.errors import SettingsError
+from domain.findings import Finding, failure, warning, well
 from domain.former_settings import current_names
 from domain.settings import Settings
-from steps.doctor.findings import Finding, failure, warning, well
 
 PAGE = "docs/settings.md"
 
@@ -73,3 +73,28 @@ def _queue_setting(settings: Settings) -> Finding:
             "docs/storage.md",
         )
     return well("queue_setting", "The blob trigger's queue has its endpoint.")
+
+
+def access_check(env: Mapping[str, str]) -> Finding:
+    """Look whether App Service Authentication fits ACCESS; the platform says in the app's environment whether it is on."""
+    wanted = env.get("ACCESS", "").strip().lower() or "key"
+    is_on = env.get("WEBSITE_AUTH_ENABLED", "").lower() == "true"
+    if wanted == "entra" and not is_on:
+        return failure(
+            "access",
+            "ACCESS is `entra`, and App Service Authentication is off: every call is refused.",
+            "Switch it on, or set ACCESS to `key`.",
+            "docs/api.md",
+        )
+    if wanted == "entra":
+        return well("access", "People sign in; see `events` for whether sign-in lets the events through.")
+    if is_on:
+        return warning(
+            "access",
+            "App Service Authentication is on, and ACCESS is `key`: sign-in comes first, and may keep events out.",
+            "Set ACCESS to `entra`, or switch it off; /runtime/webhooks/* has to be left open.",
+            "docs/api.md",
+        )
+    if env.get("WEBSITE_INSTANCE_ID"):
+        return well("access", "A call wants a function key.")
+    return well("access", "A call wants a function key in Azure; on this machine, none.")

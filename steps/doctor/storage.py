@@ -17,8 +17,8 @@ from domain.errors import (
     PassingError,
     PipelineError,
 )
+from domain.findings import Finding, failure, not_looked, warning, well
 from domain.settings import Settings
-from steps.doctor.findings import Finding, failure, not_looked, warning, well
 from steps.intake.at_rest import files_at_rest
 
 PAGE = "docs/storage.md"

@@ -8,7 +8,7 @@ from typing import Any, Generic, TypeVar
 
 from adapters.services import Services
 from domain import names
-from domain.api.answers import BatchEntry, Snapshot
+from domain.api.answers import BatchEntry, Examination, Snapshot
 from domain.contracts import ListedFile
 from domain.errors import NotFoundError
 from steps.intake.at_rest import files_at_rest
@@ -62,6 +62,9 @@ class Desk:
         self.ended: OrderedDict[str, Snapshot] = OrderedDict()  # they do not change any more
         self.at_rest: Remembered[dict[str, Any]] = Remembered(AT_REST_SECONDS, clock)
         self.batches: Remembered[list[BatchEntry]] = Remembered(BATCHES_SECONDS, clock)
+        self.examination: Examination | None = None  # the last one, and when it was made (epoch seconds)
+        self.examined_at = float("-inf")
+        self.examining = threading.Lock()
         self.latest: Remembered[list[str]] = Remembered(LATEST_SECONDS, clock)
         self.known_batches: set[str] = set()  # ids that are in our records
         self._finished = FinishedLists()

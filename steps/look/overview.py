@@ -8,6 +8,7 @@ from domain.api.answers import Overview, Snapshot
 from domain.results.metadata import iso
 from domain.version import VERSION
 from steps.look.desk import Desk
+from steps.look.doctor import last_word
 from steps.look.finished import Totals
 from steps.look.hub import TaskHub
 from steps.look.snapshots import all_described, digest, is_running, latest_ids, rounded
@@ -58,6 +59,7 @@ async def overview(hub: TaskHub, desk: Desk, *, actions: bool) -> Overview:
         digest=digest(totals),
         running=[snapshot.id for snapshot in running],
         actions=actions,
+        doctor=last_word(desk),
     )
 
 

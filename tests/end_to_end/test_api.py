@@ -277,6 +277,30 @@ def test_a_held_file_is_released(api: Api) -> None:
     assert api.post(f"/api/files/{'0' * 20}/release").status_code == 404
 
 
+def test_the_doctor_looks_once_a_minute_and_its_word_stands_in_the_overview(
+    api: Api, pipeline: Pipeline
+) -> None:
+    before = pipeline.service.counters()
+    first = api.json("/api/doctor")
+    found = {finding["check"]: finding["verdict"] for finding in first["findings"]}
+    # A file waits for its job spec.
+    assert (first["verdict"], found["files"], found["task_hub"]) == ("warn", "warn", "ok")
+    bad = {check for check, verdict in found.items() if verdict in ("warn", "fail")}
+    assert bad <= {"files", "events"}
+    assert len(found) == len(first["findings"])
+    page = (Path(__file__).resolve().parents[2] / "docs" / "cli.md").read_text(encoding="utf-8")
+    assert [check for check in found if f"`{check}`" not in page] == []
+    looked = pipeline.service.counters()
+    assert {name: looked[name] for name in ("files", "batches") if name in looked} == {
+        name: before[name] for name in ("files", "batches") if name in before
+    }
+    assert api.json("/api/doctor") == first
+    assert pipeline.service.counters()["calls"] == looked["calls"]
+    word = api.json("/api/overview")["doctor"]
+    assert word["looked_at"] == first["looked_at"]
+    assert (word["verdict"], word["failures"], word["warnings"]) == ("warn", 0, len(bad))
+
+
 def test_a_look_at_the_health_of_the_app_needs_nothing(api: Api) -> None:
     assert api.json("/api/health") == {"status": "ok"}
 

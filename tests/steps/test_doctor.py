@@ -10,12 +10,12 @@ import pytest
 
 from adapters.openai.known_batches import marks
 from adapters.services import Services, services_of
+from domain.findings import Finding, Verdict
 from domain.settings import Settings
 from local.azure_openai import RunningService, running
 from local.azurite import Azurite
 from steps.doctor import service, storage
 from steps.doctor.examination import examine
-from steps.doctor.findings import Finding, Verdict
 from tests.activities.request_files import request
 from tests.conftest import REPOSITORY, Containers
 

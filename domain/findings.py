@@ -1,5 +1,6 @@
-"""What a check has found."""
+"""What a check of the doctor has found."""
 
+from collections.abc import Iterable
 from enum import StrEnum
 
 import msgspec
@@ -15,7 +16,7 @@ class Verdict(StrEnum):
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
-    """The answer of one check: `check` is its stable id, `found` and `do` are for people, `page` says more."""
+    """The answer of one check: `check` is its stable id, `found` and `do` are for people, `page` of the documentation says more."""
 
     check: str
     verdict: Verdict
@@ -42,3 +43,9 @@ def failure(check: str, found: str, do: str, page: str = "") -> Finding:
 def not_looked(check: str, why: str, do: str = "") -> Finding:
     """Say why something was not looked at."""
     return Finding(check=check, verdict=Verdict.NOT_LOOKED, found=why, do=do)
+
+
+def worst(findings: Iterable[Finding]) -> Verdict:
+    """Give the worst of what was found; what was not looked at counts for nothing."""
+    verdicts = {finding.verdict for finding in findings}
+    return next((bad for bad in (Verdict.FAIL, Verdict.WARN) if bad in verdicts), Verdict.OK)
