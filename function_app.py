@@ -24,7 +24,17 @@ from activities import (
 )
 from domain.settings import read_at_import
 from orchestrators import process_snapshot, retry_rows, run_files
-from triggers import actions_api, blob_arrived, files_api, page, purge, service_api, snapshots_api, sweep
+from triggers import (
+    actions_api,
+    blob_arrived,
+    files_api,
+    page,
+    purge,
+    service_api,
+    snapshots_api,
+    sweep,
+    uploads_api,
+)
 
 app = df.DFApp(http_auth_level=func.AuthLevel.FUNCTION)
 
@@ -36,6 +46,7 @@ app.register_functions(snapshots_api.bp)
 app.register_functions(files_api.bp)
 app.register_functions(actions_api.bp)
 app.register_functions(service_api.bp)
+app.register_functions(uploads_api.bp)
 app.register_functions(page.bp)
 
 # 2. the order of events

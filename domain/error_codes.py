@@ -277,6 +277,8 @@ WITHIN: dict[str, str] = {
     "file_not_deleted": "The deletion of a file of the service was answered with nothing, and the file is still there; it is repeated.",
     "foreign_results": "A result blob belongs to another batch.",
     "ledger_gone": "A shard's own record is gone; its batch is looked for when the file is taken anew.",
+    "exists": "A file of this name is in the input container.",
+    "name": "The app would take no file of this name.",
     "no_signature": "The storage gives no signed address under this identity.",
     "not_joined": "Results of a retry are not joined with those of the first file; its metadata say why.",
     "not_collected": "Outcomes are not complete yet.",

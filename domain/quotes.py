@@ -8,10 +8,17 @@ Verdict = Literal["ready", "rejected", "held", "waits"]
 
 
 class QuoteRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """Which input file is to be quoted, and how many of its requests are to be shown."""
+    """Which input file is to be quoted, and how many of its requests are to be shown.
+
+    Of one that is not there yet: `content`, its beginning or all of it; `size`, its length in bytes; `specs`, the job specs
+    that are to come with it, by name.
+    """
 
     path: str
     prompts: int = 3
+    content: bytes | None = None
+    size: int = 0
+    specs: dict[str, bytes] = {}
 
 
 class Mistake(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -31,6 +38,7 @@ class Quote(msgspec.Struct, kw_only=True):
     invalid   requests that would not be sent, a part of `requests`
     mistakes  the first of those
     prompts   the first requests, as they would be sent
+    read_bytes  of a file of which a beginning was read: so much; the figures are for all of it, by proportion
     """
 
     file: str
@@ -50,3 +58,4 @@ class Quote(msgspec.Struct, kw_only=True):
     cost: float | None = None
     mistakes: list[Mistake] = []
     prompts: list[dict[str, Any]] = []
+    read_bytes: int | None = None

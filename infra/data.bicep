@@ -9,6 +9,9 @@ param appPrincipalId string
 param principalId string
 param principalType string
 param keepDays int
+
+@description('Origin of the operator page, from which people bring files: their browsers write to this account.')
+param pageOrigin string
 param workspaceId string
 
 var containers = ['input', 'processed', 'error', 'work']
@@ -40,6 +43,18 @@ resource blobs 'Microsoft.Storage/storageAccounts/blobServices@2026-06-01' = {
   properties: {
     deleteRetentionPolicy: { enabled: true, days: 7 }
     containerDeleteRetentionPolicy: { enabled: true, days: 7 }
+    // A link says which blob may be written, and for how long; this says from which page.
+    cors: {
+      corsRules: [
+        {
+          allowedOrigins: [pageOrigin]
+          allowedMethods: ['PUT']
+          allowedHeaders: ['content-type', 'if-none-match', 'x-ms-blob-type']
+          exposedHeaders: []
+          maxAgeInSeconds: 3600
+        }
+      ]
+    }
   }
 }
 

@@ -99,6 +99,7 @@ module data 'data.bicep' = {
     principalId: principalId
     principalType: principalType
     keepDays: keepDays
+    pageOrigin: 'https://${appName}.azurewebsites.net'
     workspaceId: monitoring.outputs.workspaceId
   }
 }

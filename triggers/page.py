@@ -4,14 +4,17 @@ import azure.durable_functions as df
 import azure.functions as func
 
 from adapters.threads import in_thread, log_as
-from steps.look.page import page_file
+from steps.look.page import page_file, storage_origins
 from triggers.access import PAGE_MODE
 from triggers.answers import matches
 
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src {connect}; img-src 'self' data:; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
 HEADERS = {
     "Cache-Control": "no-cache",
-    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "Content-Security-Policy": POLICY.format(connect="'self'"),
     "Cross-Origin-Opener-Policy": "same-origin",
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
@@ -29,6 +32,10 @@ async def get_page(req: func.HttpRequest, context: func.Context) -> func.HttpRes
     if found is None:
         return func.HttpResponse("Not found.", status_code=404, headers=HEADERS, mimetype="text/plain")
     headers = HEADERS | {"ETag": found.etag}
+    if found.kind == "text/html" and PAGE_MODE == "on":
+        # Files go from the browser to the storage itself.
+        connect = " ".join(["'self'", *await in_thread(storage_origins)])
+        headers["Content-Security-Policy"] = POLICY.format(connect=connect)
     if matches(req.headers.get("If-None-Match", ""), found.etag):
         return func.HttpResponse(status_code=304, headers=headers)
     return func.HttpResponse(found.content, headers=headers, mimetype=found.kind, charset="utf-8")

@@ -8,21 +8,17 @@ import azure.durable_functions as df
 import azure.functions as func
 
 from adapters.services import services
-from adapters.threads import in_thread, log_as
-from domain.api.actions import QuoteWanted
+from adapters.threads import log_as
 from domain.api.answers import Health
 from domain.api.openapi import document
-from domain.api.problems import ProblemError
 from domain.api.routes import FILES_PER_PAGE
-from domain.errors import ConflictError, NotFoundError, SettingsError
-from domain.quotes import QuoteRequest
+from domain.errors import SettingsError
 from steps.look.batches import batches
 from steps.look.desk import desk_of
 from steps.look.doctor import examination, examination_of_settings
 from steps.look.overview import overview
-from steps.quote.of_input import quote_apart
 from triggers.access import LEVEL, PAGE_MODE
-from triggers.answers import Query, answered, body_of
+from triggers.answers import Query, answered
 
 bp = df.Blueprint()
 
@@ -55,24 +51,6 @@ async def list_batches(req: func.HttpRequest, context: func.Context) -> func.Htt
         )
 
     return await answered(req, "list_batches", make)
-
-
-@bp.route(route="api/quote", methods=["POST"], auth_level=LEVEL)
-async def quote_file(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
-    """Say what a file of the input container would take, before anything is sent: `{"path": "tickets/a.csv"}`."""
-    log_as(context)
-
-    async def make(_query: Query, _limit: Any) -> Any:
-        wanted = body_of(req, QuoteWanted)
-        request = QuoteRequest(path=wanted.path, prompts=wanted.prompts)
-        try:
-            return await in_thread(quote_apart, request, services())
-        except NotFoundError as error:
-            raise ProblemError(404, "no_input", "There is no such file in the input container.") from error
-        except ConflictError as error:
-            raise ProblemError(409, error.code, str(error)) from error
-
-    return await answered(req, "quote_file", make)
 
 
 @bp.route(route="api/doctor", methods=["GET"], auth_level=LEVEL)

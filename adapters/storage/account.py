@@ -24,6 +24,7 @@ class Storage:
     processed: Container
     error: Container
     work: Container
+    input_urls: BlobUrls
     work_urls: BlobUrls
     processed_urls: BlobUrls
     error_urls: BlobUrls
@@ -73,6 +74,7 @@ def open_storage(settings: Settings, credential: Any = None) -> Storage:
         processed=container(settings.processed_container, of_outputs=True),
         error=container(settings.error_container, of_outputs=True),
         work=container(settings.work_container),
+        input_urls=BlobUrls(service, settings.input_container),
         work_urls=BlobUrls(service, settings.work_container),
         processed_urls=BlobUrls(service, settings.processed_container),
         error_urls=BlobUrls(service, settings.error_container),

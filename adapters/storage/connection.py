@@ -2,6 +2,7 @@
 
 import os
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 from urllib.request import getproxies
 
 import requests
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from azure.storage.filedatalake import DataLakeServiceClient
 
 CONNECTIONS = 64
+_NOBODY = "nobody"  # no call is made with it
 
 _RETRIES: dict[str, Any] = {
     "initial_backoff": 1,
@@ -24,6 +26,12 @@ _RETRIES: dict[str, Any] = {
     "random_jitter_range": 1,
 }
 _TIMEOUTS: dict[str, Any] = {"connection_timeout": 20, "read_timeout": 120}
+
+
+def blob_origin(settings: Settings) -> str:
+    """Give scheme, host and port of the account's Blob endpoint. Raises SettingsError."""
+    parts = urlsplit(str(Connection(settings, credential=_NOBODY).blobs(piece_bytes=1).url))
+    return f"{parts.scheme}://{parts.netloc}"
 
 
 class Connection:

@@ -1,6 +1,6 @@
 """URLs of blobs: those given out so that the service reads a blob itself, and those it gives back for its answers.
 
-A signed URL opens one blob for reading, for as long as it says. It goes into one call and nowhere else: not into logs,
+A signed URL opens one blob for reading, or for writing it alone, for as long as it says. It goes into one call and nowhere else: not into logs,
 records or errors.
 """
 
@@ -67,6 +67,17 @@ class BlobUrls:
 
         `save_as`: a browser that follows it saves the content under that name, whatever it is, and shows nothing of it.
         """
+        return self._with_right(name, BlobSasPermissions(read=True), valid_for, **_as_download(save_as))
+
+    def writable(self, name: str, valid_for: timedelta, *, creates_only: bool) -> str:
+        """Give a URL that lets its holder write the blob for a while, not read it. Raises ConfigurationError where nothing can sign.
+
+        `creates_only`: with one call, and only where there is none of that name.
+        """
+        right = BlobSasPermissions(create=True, write=not creates_only)
+        return self._with_right(name, right, valid_for)
+
+    def _with_right(self, name: str, right: BlobSasPermissions, valid_for: timedelta, **more: Any) -> str:
         if not self.can_sign:
             raise ConfigurationError(NO_SIGNATURE, code="no_signature")
         now = datetime.now(UTC)
@@ -76,11 +87,11 @@ class BlobUrls:
                 account_name=str(self._service.account_name),
                 container_name=self._container,
                 blob_name=name,
-                permission=BlobSasPermissions(read=True),
+                permission=right,
                 start=now - CLOCK_SKEW,
                 expiry=until,
                 protocol="https" if self._root.startswith("https:") else None,
-                **_as_download(save_as),
+                **more,
                 **self._signing(now, until),
             )
         return f"{self.plain(name)}?{signature}"

@@ -444,6 +444,20 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
     status: Literal["ok"] = "ok"
 
 
+class SpecFault(msgspec.Struct, frozen=True, kw_only=True):
+    """One mistake of a job spec: where in the document, and what to write instead."""
+
+    where: str
+    message: str
+
+
+class SpecChecked(msgspec.Struct, frozen=True, kw_only=True):
+    """All mistakes of a job spec; none of a good one."""
+
+    path: Annotated[str, Meta(description="Its name in the input container.")]
+    mistakes: list[SpecFault]
+
+
 class Released(msgspec.Struct, frozen=True, kw_only=True):
     """A held file that the next snapshot takes."""
 

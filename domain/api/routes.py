@@ -6,6 +6,7 @@ from typing import Any, Literal, get_args
 from domain.api import actions, answers
 from domain.api.answers import FileStateName, OutputName
 from domain.quotes import Quote
+from domain.uploads import UploadLink
 
 MOST_PER_PAGE = 200
 FILES_PER_PAGE = 100
@@ -58,10 +59,27 @@ ROUTES = (
         function="quote_file",
         method="POST",
         path="api/quote",
-        about="What a file of the input container would take, before anything is sent: tokens, cost, first mistakes, prompts.",
+        about="What a file would take, of the input container or one that comes with the call: tokens, cost, first mistakes, prompts. Nothing is sent.",
         answers=(Quote,),
         problems=(404, 409),
         body=actions.QuoteWanted,
+    ),
+    Route(
+        function="check_job_spec",
+        method="POST",
+        path="api/job-specs",
+        about="What is wrong with a job spec that is not there yet. Nothing is kept.",
+        answers=(answers.SpecChecked,),
+        body=actions.SpecWanted,
+    ),
+    Route(
+        function="link_upload",
+        method="POST",
+        path="api/uploads",
+        about="A link by which one file may be written into the input container for a quarter of an hour, and nothing else.",
+        answers=(UploadLink,),
+        problems=(409,),
+        body=actions.UploadWanted,
     ),
     Route(
         function="get_overview",

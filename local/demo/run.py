@@ -51,6 +51,7 @@ def run(
             console.print(f"Running on {services.host_kind}, {services.host_url}; logs in {folder / 'logs'}")
             console.print(f"Look on: {services.host_url}{PAGE}", highlight=False)
             account.create_containers()
+            account.let_pages_write()
             samples = samples_in(SAMPLES)
             for path, content in samples.items():
                 account.drop(path, content)

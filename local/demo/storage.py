@@ -8,7 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 from azure.core.exceptions import ResourceExistsError
-from azure.storage.blob import BlobServiceClient
+from azure.storage.blob import BlobServiceClient, CorsRule
 from pyarrow import parquet
 
 from local.demo.accounting import Returned
@@ -31,6 +31,12 @@ class Account:
                 self._service.create_container(name)
             except ResourceExistsError:
                 continue
+
+    def let_pages_write(self) -> None:
+        """Let a page of this machine bring files, as `infra/data.bicep` lets that of the app."""
+        headers = ["content-type", "if-none-match", "x-ms-blob-type"]
+        rule = CorsRule(["*"], ["PUT"], allowed_headers=headers, max_age_in_seconds=3600)
+        self._service.set_service_properties(cors=[rule])
 
     def drop(self, path: str, content: bytes) -> None:
         """Put a file into the input container, in place of one of that name."""

@@ -1,12 +1,18 @@
 """The files of the operator page, as they lie in `web/`. Read when the first one is asked for, never at import."""
 
 import hashlib
+import re
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
+from adapters.services import services
+from adapters.storage.connection import blob_origin
+from domain.errors import SettingsError
+
 WEB = Path(__file__).resolve().parents[2] / "web"
 INDEX = "index.html"
+_ORIGIN = re.compile(r"https?://[\w.-]+(:\d+)?", re.ASCII)
 KINDS = {
     ".html": "text/html",
     ".css": "text/css",
@@ -29,6 +35,16 @@ class PageFile(NamedTuple):
 def page_file(path: str) -> PageFile | None:
     """Give the file that a path below `/ui` means, None where there is none: only what was found in the folder is served."""
     return _files().get(path.strip("/") or INDEX)
+
+
+def storage_origins() -> list[str]:
+    """Give the origin to which files are brought: the data account's; none while the settings are wrong."""
+    try:
+        origin = blob_origin(services().settings)
+    except SettingsError:
+        return []
+    # Nothing else becomes part of a policy.
+    return [origin] if _ORIGIN.fullmatch(origin) else []
 
 
 @cache

@@ -1,4 +1,4 @@
-"""Quote a file of the input container. It may be hostile, so that this is for a process of its own."""
+"""Quote a file of the input container, or one before it is there. It may be hostile, so that this is for a process of its own."""
 
 from collections.abc import Iterator
 
@@ -11,6 +11,7 @@ from domain.quotes import Quote, QuoteRequest
 from domain.spec.job_spec import JobSpec
 from steps.intake.survey import list_inputs
 from steps.job_specs import read_spec
+from steps.quote.of_sample import quote_sample
 from steps.quote.quoting import quote_source
 
 MOST_BYTES = 50_000_000  # an answer has to come within the 230 seconds of Azure's load balancer
@@ -34,6 +35,8 @@ class BlobSource:
 
 def quote_input(request: QuoteRequest, services: Services) -> Quote:
     """Quote a file that lies in the input container. Raises NotFoundError."""
+    if request.content is not None:
+        return quote_sample(request, services)
     container, settings = services.storage.input, services.settings
     entry = container.entry(request.path)
     spec = list_inputs(services)[1].governing(request.path)
@@ -59,12 +62,13 @@ def quote_apart(request: QuoteRequest, services: Services) -> Quote:
     """
     if not request.path or not names.is_addressable(request.path):
         raise NotFoundError("No file can be called so.")
-    size = services.storage.input.entry(request.path).size
-    if size > MOST_BYTES:
-        raise ConflictError(
-            f"It has {size:,} bytes, more than {MOST_BYTES:,}: quote it with `aoai-batch quote`, which reads all of it.",
-            code="too_large",
-        )
+    if request.content is None:
+        size = services.storage.input.entry(request.path).size
+        if size > MOST_BYTES:
+            raise ConflictError(
+                f"It has {size:,} bytes, more than {MOST_BYTES:,}: quote it with `aoai-batch quote`, which reads all of it.",
+                code="too_large",
+            )
     if services.own_process is None:
         return quote_input(request, services)
     try:

@@ -1,14 +1,17 @@
 """Quote one file: make its plan as the app would, with nothing sent and nothing written."""
 
 from collections.abc import Callable
+from math import ceil
 
 import msgspec
 
 from domain.errors import JobSpecError
+from domain.estimates import Estimate
 from domain.quotes import Mistake, Quote
 from domain.records import Plan
 from domain.results.error_records import ErrorRecord
 from domain.settings import Settings
+from domain.shards import shard_limits
 from domain.side_files import side_file
 from domain.spec.job_spec import JobSpec
 from formats.allowance import Allowance
@@ -28,9 +31,13 @@ def quote_source(
     *,
     job_spec: str | None = None,
     prompts: int = 3,
+    whole_size: int | None = None,
 ) -> Quote:
-    """Quote what would be the input file `path`. `job_spec` names the spec that `read_governing` reads."""
-    quote = Quote(file=path, job_spec=job_spec, size_bytes=source.size)
+    """Quote what would be the input file `path`. `job_spec` names the spec that `read_governing` reads.
+
+    `whole_size`: the source is the beginning of a file of so many bytes.
+    """
+    quote = Quote(file=path, job_spec=job_spec, size_bytes=whole_size or source.size)
     if passed := side_file(path):
         quote.verdict, quote.code, quote.reason = "rejected", passed.code, passed.reason
         return quote
@@ -48,7 +55,10 @@ def quote_source(
     except JobSpecError as error:
         quote.verdict, quote.code, quote.reason = "waits", error.code, str(error)
         return quote
-    _tell(quote, plan, settings)
+    factor = whole_size / max(source.size, 1) if whole_size else 1.0
+    _tell(quote, _enlarged(plan, factor), settings)
+    if whole_size:
+        quote.read_bytes, quote.shards = source.size, _shards(plan, factor, settings)
     quote.mistakes = [_mistake(record) for record in work.first_records(SHOWN_MISTAKES)]
     if plan.shards and prompts:
         lines = work.first_lines(plan.shards[0].blob, prompts)
@@ -67,6 +77,27 @@ def _tell(quote: Quote, plan: Plan, settings: Settings) -> None:
     quote.cost = plan.estimate.cost(settings.price_list, plan.model)
     if reason := beyond_budget(plan, settings):
         quote.verdict, quote.code, quote.reason = "held", "beyond_budget", reason
+
+
+def _enlarged(plan: Plan, factor: float) -> Plan:
+    """Give the plan of a whole file by that of its beginning: the rest is taken to be like it."""
+    return msgspec.structs.replace(
+        plan,
+        requests=round(plan.requests * factor),
+        invalid=round(plan.invalid * factor),
+        estimate=Estimate(
+            input_tokens=round(plan.estimate.input_tokens * factor),
+            output_tokens=round(plan.estimate.output_tokens * factor),
+        ),
+    )
+
+
+def _shards(plan: Plan, factor: float, settings: Settings) -> int:
+    """Give how many shards the whole file becomes, by the limits of one."""
+    most_requests, most_bytes = shard_limits(plan.engine, settings)
+    requests = sum(shard.requests for shard in plan.shards) * factor
+    size = sum(shard.size for shard in plan.shards) * factor
+    return ceil(max(requests / most_requests, size / most_bytes))
 
 
 def _mistake(record: bytes) -> Mistake:

@@ -1,5 +1,6 @@
 """The HTTP API, as a program meets it: each answer is held to the OpenAPI document, and each route is called."""
 
+import base64
 import json
 import re
 import shlex
@@ -257,6 +258,18 @@ def test_what_a_file_would_take_is_told_before_anything_is_sent(api: Api, pipeli
         assert api.post("/api/quote", json={"path": path}).status_code == 404, path
     assert api.post("/api/quote", json={"paths": "x"}).status_code == 400
     assert pipeline.service.counters()["calls"]["create_batch"]["total"] == before
+
+
+def test_a_file_is_looked_at_and_brought_by_a_link(api: Api, pipeline: Pipeline) -> None:
+    content = rows("brought", 2)
+    told = {"path": "brought.jsonl", "size": len(content)}
+    before = api.post("/api/quote", json={**told, "content": base64.b64encode(content).decode()}).json()
+    assert (before["verdict"], before["requests"]) == ("ready", 2)
+    checked = api.post("/api/job-specs", json={"path": "_batch.yaml", "content": BAD_SPEC.decode()}).json()
+    assert any("modle" in mistake["where"] for mistake in checked["mistakes"])
+    link = api.post("/api/uploads", json=told).json()
+    assert requests.put(link["href"], data=content, headers=link["headers"], timeout=30).status_code == 201
+    pipeline.wait_until(lambda: api.json("/api/files?state=done&path=brought")["items"])
 
 
 def test_what_is_asked_for_is_told_and_what_makes_no_sense_refused(api: Api) -> None:

@@ -232,3 +232,16 @@ def test_the_app_runs_on_a_python_that_was_tested() -> None:
 
 def test_by_default_callers_have_keys_and_no_one_signs_in() -> None:
     assert not [each for each in RESOURCES if "authsettings" in each["id"]]
+
+
+def test_files_are_brought_from_the_page_alone_and_nothing_is_read_that_way() -> None:
+    (app,) = (found["name"] for found in RESOURCES if found["type"] == "Microsoft.Web/sites")
+    rules = [
+        rule
+        for found in RESOURCES
+        if found["type"] == "Microsoft.Storage/storageAccounts/blobServices"
+        for rule in found["properties"].get("cors", {}).get("corsRules", [])
+    ]
+    assert [(rule["allowedOrigins"], rule["allowedMethods"]) for rule in rules] == [
+        ([f"https://{app}.azurewebsites.net"], ["PUT"])
+    ]

@@ -10,6 +10,7 @@ from typing import Any
 import azure.functions as func
 import pytest
 
+from adapters.services import services
 from triggers import access, page
 
 CONTEXT = SimpleNamespace(invocation_id="id", thread_local_storage=threading.local())
@@ -80,6 +81,48 @@ def test_nothing_else_is_served(path: str) -> None:
     answer = get(path)
     assert (answer.status_code, answer.mimetype) == (404, "text/plain")
     assert path.encode() not in answer.get_body() or path == "x"
+
+
+def connections(path: str = "") -> str:
+    policy = str(get(path).headers["Content-Security-Policy"])
+    return policy.partition("connect-src ")[2].partition(";")[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "origin"),
+    [
+        (
+            "DATA",
+            "DefaultEndpointsProtocol=http;AccountName=a;AccountKey=Zm9v;BlobEndpoint=http://127.0.0.1:10000/a;",
+            " http://127.0.0.1:10000",
+        ),
+        (
+            "DATA",
+            "DefaultEndpointsProtocol=https;AccountName=a;AccountKey=Zm9v;EndpointSuffix=core.windows.net",
+            " https://a.blob.core.windows.net",
+        ),
+        ("DATA__blobServiceUri", "https://a.blob.core.windows.net/", " https://a.blob.core.windows.net"),
+        ("DATA", "BlobEndpoint=https://a;script-src *;SharedAccessSignature=sig", ""),
+        ("DATA", "BlobEndpoint=https://a b/;SharedAccessSignature=sig=secret", ""),
+        ("DATA", "nonsense", ""),
+        ("DATA", "", ""),
+    ],
+)
+def test_the_page_alone_may_reach_the_storage_and_nothing_else_elsewhere(
+    page_mode: Any, monkeypatch: pytest.MonkeyPatch, name: str, value: str, origin: str
+) -> None:
+    monkeypatch.setenv("AZURE_OPENAI_ENDPOINT", "http://127.0.0.1:9")
+    monkeypatch.delenv("DATA", raising=False)
+    monkeypatch.setenv(name, value)
+    services.cache_clear()
+    try:
+        assert connections() == connections("index.html") == f"'self'{origin}"
+        assert connections("app.js") == "'self'"
+        assert "secret" not in str(get("").headers)
+        page_mode("readonly")
+        assert connections() == "'self'"
+    finally:
+        services.cache_clear()
 
 
 def test_it_can_be_switched_off(page_mode: Any) -> None:

@@ -9,9 +9,9 @@ from openapi_spec_validator import validate
 
 from domain.api.openapi import document
 from domain.api.routes import ROUTES, Route
-from triggers import access, actions_api, files_api, page, service_api, snapshots_api
+from triggers import access, actions_api, files_api, page, service_api, snapshots_api, uploads_api
 
-MODULES = (actions_api, files_api, service_api, snapshots_api)
+MODULES = (actions_api, files_api, service_api, snapshots_api, uploads_api)
 
 
 def registered(module: Any) -> dict[str, dict[str, Any]]:

@@ -242,6 +242,7 @@ def test_missing_containers_elsewhere_are_named(storage: Storage) -> None:
         processed=storage.processed,
         error=storage.error,
         work=storage.work,
+        input_urls=storage.input_urls,
         work_urls=storage.work_urls,
         processed_urls=storage.processed_urls,
         error_urls=storage.error_urls,
