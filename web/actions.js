@@ -1,7 +1,7 @@
 // What people can ask for, with a question before what costs or cannot be taken back.
 import { html } from "./vendor/preact.js";
 import { act, api, look } from "./api.js";
-import { clock, duration, money, number, plural, sum } from "./format.js";
+import { clock, duration, money, number, plural, size, sum } from "./format.js";
 import { lookNow } from "./live.js";
 import { ask, button, complain, notice } from "./parts.js";
 
@@ -74,27 +74,43 @@ const giveUp = (file) => ask({
   go: () => want(file, "give-up"),
 });
 
-const quote = (file) => act(["quote"], { path: file.path }).then((found) => ask({
-  title: "What it would take; nothing was sent", about: file.path,
-  lines: [
-    `${found.verdict}${found.reason ? `: ${found.reason}` : ""}`,
-    `${plural(found.requests, "request")} in ${plural(found.shards, "shard")}, ${number(found.invalid)} not to be sent. About ${number(found.input_tokens)} tokens in, ${number(found.output_tokens)} out, ${found.cost === null ? "no price is set" : money(found.cost)}.`,
-    ...found.mistakes.map((mistake) => `Line ${mistake.line}: ${mistake.message}`),
-    ...found.prompts.map((prompt) => JSON.stringify(prompt, null, 1)),
-  ],
-}), complain);
+// What a file would take, line by line.
+export const quoted = (found) => [
+  `${found.verdict}${found.reason ? `: ${found.reason}` : ""}`,
+  `${plural(found.requests, "request")} in ${plural(found.shards, "shard")}, ${number(found.invalid)} not to be sent. About ${number(found.input_tokens)} tokens in, ${number(found.output_tokens)} out, ${found.cost === null ? "no price is set" : money(found.cost)}.`,
+  ...(found.read_bytes ? [`By its first ${size(found.read_bytes)}; the rest is taken to be like them.`] : []),
+  ...found.mistakes.map((mistake) => `Line ${mistake.line}: ${mistake.message}`),
+  ...found.prompts.map((prompt) => JSON.stringify(prompt, null, 1)),
+];
 
-const atOnce = (...parts) => act(parts).then((told) => {
+const quote = (file) => act(["quote"], { path: file.path }).then((found) =>
+  ask({ title: "What it would take; nothing was sent", about: file.path, lines: quoted(found) }), complain);
+
+const FIRST = 100;
+
+function putFolderFirst({ path }) {
+  const folder = path.slice(0, path.lastIndexOf("/"));
+  ask({
+    title: "Have all files of this folder begin first?", about: folder, yes: "Put it first",
+    lines: ["Also those that come later, until their priority is taken back."],
+    go: () => atOnce(["folders", "priority"], { folder, priority: FIRST }),
+  });
+}
+
+// `wish`: one of what people have asked for.
+export const takeBack = (wish) => atOnce(wish.folder ? ["folders", "priority"] : ["files", wish.key, "priority"], wish.folder ? { folder: wish.folder, priority: 0 } : { priority: 0 }).catch(complain);
+
+const atOnce = (parts, body) => act(parts, body).then((told) => {
   notice(told.message ?? "A snapshot takes what is in the input container now.");
   lookNow();
 });
 
-export const runNow = () => atOnce("snapshots").catch(complain);
-export const resumeIntake = () => atOnce("intake", "resume").catch(complain);
+export const runNow = () => atOnce(["snapshots"]).catch(complain);
+export const resumeIntake = () => atOnce(["intake", "resume"]).catch(complain);
 export const pauseIntake = () => ask({
   title: "Pause the intake?", yes: "Pause the intake",
   lines: ["No new file is taken until you resume. What was taken goes on, and is paid."],
-  go: () => atOnce("intake", "pause"),
+  go: () => atOnce(["intake", "pause"]),
 });
 
 const AT_REST = ["waiting", "done", "rejected", "gone"];
@@ -107,7 +123,8 @@ export function fileActions(file, can) {
     ["Approve", is("held") && file.reason.includes("MAX_"), () => approve(file)],
     ["Give up", is("held") && file.batches > 0, () => giveUp(file)],
     ["Quote", is("waiting") || is("held"), () => quote(file)],
-    ["First", is("waiting"), now("priority", { priority: 100 })],
+    ["First", is("waiting"), now("priority", { priority: FIRST })],
+    ["Prefer folder", is("waiting") && file.path.includes("/"), () => putFolderFirst(file)],
     ["Hold", is("waiting"), now("hold")],
     ["Cancel", is(file.state) && !AT_REST.includes(file.state), () => cancelFile(file)],
     [`Retry ${number(file.failed)}`, is("done") && file.outputs.includes("retry"), () => retryFile(file)],

@@ -1,12 +1,24 @@
 // The page: what the API tells, as text. Nothing that a file is called or contains becomes markup.
-import { html, render, useEffect, useRef } from "./vendor/preact.js";
+import { html, render, useEffect, useRef, useState } from "./vendor/preact.js";
 import { clock, visible } from "./format.js";
 import { live, lookNow, pause, useLive, useLook } from "./live.js";
-import { Asking, Notices, place } from "./parts.js";
-import { Batches, Errors, File, Files, Snapshot } from "./screens/files.js";
+import { Asking, Notices, chip, place } from "./parts.js";
+import { File, Files, Snapshot } from "./screens/files.js";
 import { Attention, Overview, Snapshots } from "./screens/overview.js";
 
-const ROOMS = { Overview, Attention, Snapshots, Files, Batches };
+// Screens that most visits do not need come when they are opened.
+const later = (title, name, load) => (given) => {
+  const [module, setModule] = useState({});
+  useEffect(() => {
+    load().then(setModule);
+  }, []);
+  return html`<h1>${title}</h1>${module[name] && html`<${module[name]} ...${given} />`}`;
+};
+const Upload = later("Upload", "Upload", () => import("./screens/upload.js"));
+const Errors = later("Failed rows", "Errors", () => import("./screens/errors.js"));
+const [Batches, Doctor] = ["Batches", "Doctor"].map((name) => later(name, name, () => import("./screens/service.js")));
+
+const ROOMS = { Overview, Attention, Upload, Snapshots, Files, Batches, Doctor };
 
 function KeyForm({ trouble }) {
   const go = (event) => {
@@ -41,7 +53,7 @@ function Page() {
   }, [location.hash.split("?")[0]]);
   const Screen = id ? { snapshots: Snapshot, files: more ? Errors : File }[room] : ROOMS[title];
   return html`<header><div class="row inner"><a class="row brand" href="#/"><img src="/ui/icon.svg" alt="" width=24 height=24 />Batch pipeline</a>
-      <nav aria-label="Screens">${Object.keys(ROOMS).map((name) => html`<a href="#/${name.toLowerCase()}" aria-current=${name === title ? "page" : undefined}>${name}${name === "Attention" && count > 0 && html` <b class=count>${count}</b>`}</a>`)}</nav>
+      <nav aria-label="Screens">${Object.keys(ROOMS).map((name) => html`<a href="#/${name.toLowerCase()}" aria-current=${name === title ? "page" : undefined}>${name}${name === "Attention" && count > 0 && html` <b class=count>${count}</b>`}${name === "Doctor" && now?.doctor && html` ${chip(now.doctor.verdict)}`}</a>`)}</nav>
       <div class="row clock"><i class=${trouble ? "bad" : isPaused ? "wait" : "ok"}></i>${trouble?.status === 0 ? "no answer since" : "looked"} ${lookedAt && clock(lookedAt)}
         <button class=small aria-pressed=${isPaused} onClick=${() => pause(!isPaused)}>Pause</button></div></div></header>
     <main ref=${main}>${trouble?.status === 401 ? html`<${KeyForm} trouble=${trouble} />`

@@ -22,6 +22,15 @@ export function clock(moment) {
 
 export const duration = (seconds) => (seconds < 90 ? `${Math.round(seconds)} s` : `${Math.round(seconds / 60)} min`);
 
+// From the earliest to the latest expected end; nothing where none is expected.
+export function more(ends) {
+  if (!ends) return "";
+  const minutes = [ends.earliest, ends.latest].map((at) => Math.max(0, (new Date(at) - Date.now()) / 60_000));
+  const [length, unit] = minutes[1] > 90 ? [60, "h"] : [1, "min"];
+  const [from, until] = minutes.map((all, at) => Math[at ? "ceil" : "floor"](all / length));
+  return `about ${from}–${Math.max(until, 1)} ${unit} more`;
+}
+
 // snapshot-20261124T031800.000Z is the one of 2026-11-24 03:18:00 UTC.
 export const snapshotName = (id) =>
   id.replace(/^\D*(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d).*$/, "$1-$2-$3 $4:$5:$6 UTC");

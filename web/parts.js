@@ -30,7 +30,7 @@ export const code = (text) => text && html`<code>${oneLine(text)}</code>`;
 export const words = (text) => html`<span class=lines>${text.replace(/\[([^\]]*)\]\([^)]*\)/g, "$1").split("`")
   .map((part, at) => (at % 2 ? code(part) : visible(part)))}</span>`;
 
-const TONES = { ok: "done completed", bad: "rejected failed terminated stray", warn: "held expired cancelling cancelled", wait: "waiting pending gone" };
+const TONES = { ok: "done completed ok ready sent", bad: "rejected refused mistakes failed fail terminated stray", warn: "held expired exists warn cancelling cancelled", wait: "waiting waits pending gone" };
 export function chip(state) {
   const text = state.toLowerCase();
   return html`<span class="chip ${Object.keys(TONES).find((tone) => TONES[tone].split(" ").includes(text)) ?? ""}">${text.replace("_", " ")}</span>`;
@@ -65,7 +65,7 @@ export const told = ({ body, error }, show) => [error && trouble(error), body ? 
 export const table = (about, rows, columns, none) => rows.length
   ? html`<table><caption class=unseen>${about}</caption>
     <thead><tr>${columns.map(([title, , kind]) => html`<th scope=col class=${kind}>${title || html`<span class=unseen>Actions</span>`}</th>`)}</tr></thead>
-    <tbody>${rows.map((row) => html`<tr key=${row.key ?? row.id}>${columns.map(([title, cell, kind]) => html`<td data-label=${title} class=${kind}><div>${cell(row)}</div></td>`)}</tr>`)}</tbody></table>`
+    <tbody>${rows.map((row) => html`<tr key=${row.key ?? row.id ?? row.check}>${columns.map(([title, cell, kind]) => html`<td data-label=${title} class=${kind}><div>${cell(row)}</div></td>`)}</tr>`)}</tbody></table>`
   : html`<p class="card soft">${none || "Nothing is here."}</p>`;
 
 export function pager(page, all) {

@@ -94,6 +94,19 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     ] = ""
 
 
+class ExpectedEnd(msgspec.Struct, frozen=True, kw_only=True):
+    """Between which moments it may end, by how long took what has ended."""
+
+    earliest: str
+    latest: str
+
+
+_Ends = Annotated[
+    ExpectedEnd | None,
+    Meta(description="Null where nothing has ended yet, it waits, or it takes longer than all that have."),
+]
+
+
 class SnapshotDetails(Snapshot, frozen=True, kw_only=True):
     """A snapshot, with what its finished files add up to."""
 
@@ -106,6 +119,7 @@ class SnapshotDetails(Snapshot, frozen=True, kw_only=True):
     cost: Annotated[float | None, Meta(description="Spent; null without a price.")] = None
     estimated_cost: Annotated[float | None, Meta(description="Estimated for the same files.")] = None
     batches: int = 0
+    ends: _Ends = None
 
 
 class Snapshots(msgspec.Struct, frozen=True, kw_only=True):
@@ -329,6 +343,7 @@ class FileDetails(FileEntry, frozen=True, kw_only=True):
     ] = []
     shards: list[ShardOfFile] = []
     files: Annotated[list[OutputOfFile], Meta(description="Its outputs, with sizes.")] = []
+    ends: _Ends = None
 
 
 class ErrorRow(msgspec.Struct, frozen=True, kw_only=True):

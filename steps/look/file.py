@@ -35,6 +35,7 @@ from domain.results.metadata import (
 )
 from domain.service.outcomes import Tally
 from steps.look.desk import Desk
+from steps.look.ends import end_of_file
 from steps.look.error_rows import rows_from
 from steps.look.files import ANY_CODE, LOOKED_AT_SNAPSHOTS, at_rest_entries, entry_of
 from steps.look.hub import TaskHub
@@ -72,6 +73,8 @@ async def file_details(key: str, snapshot_id: str | None, hub: TaskHub, desk: De
     details = msgspec.structs.replace(await in_thread(_in_work, key, found.claim, desk), **about)
     if details.state != "working":
         return details
+    finished = await in_thread(desk.finished, found.claim.snapshot_id)
+    details = msgspec.structs.replace(details, ends=end_of_file(details, finished, desk.services.clock()))
     # The task hub knows more of a few dozen files.
     snapshot = await described(found.claim.snapshot_id, hub, desk)
     shown = [

@@ -8,6 +8,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 from itertools import count
 
 from adapters.services import Services
@@ -73,12 +74,18 @@ class FinishedList:
         self.totals = Totals()
         self.size = 0  # bytes of the lines kept
         self._lines: dict[str, bytes] = {}
+        self._spans: dict[str, tuple[float, float]] = {}
         self._offsets = [0]  # bytes read of each of its blobs; all but the last are full
         self._read_at, self._is_whole = float("-inf"), False
         self._lock = threading.Lock()
 
     def __len__(self) -> int:
         return len(self._lines)
+
+    @property
+    def spans(self) -> list[tuple[float, float]]:
+        """When the first batch of each file that was sent began, and when the last one ended (epoch seconds)."""
+        return list(self._spans.values())
 
     def file(self, key: str) -> FinishedFile | None:
         """Give a file by its key."""
@@ -121,7 +128,13 @@ class FinishedList:
             self._lines[file.key] = line
             self.size += len(line)
             self.totals.add(file)
+            if file.state == "done" and file.started_at and file.finished_at:
+                self._spans[file.key] = (_moment(file.started_at), _moment(file.finished_at))
         return is_full
+
+
+def _moment(told: str) -> float:
+    return datetime.fromisoformat(told).timestamp()
 
 
 class FinishedLists:

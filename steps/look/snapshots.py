@@ -16,6 +16,7 @@ from domain.error_codes import explained
 from domain.flow.progress import summed
 from steps.intake.liveness import ALIVE, files_instances
 from steps.look.desk import Desk
+from steps.look.ends import end_of_snapshot
 from steps.look.finished import Totals
 from steps.look.hub import TaskHub
 
@@ -131,7 +132,8 @@ async def all_described(ids: Iterable[str], hub: TaskHub, desk: Desk) -> list[Sn
 async def details(snapshot_id: str, hub: TaskHub, desk: Desk) -> SnapshotDetails:
     """Describe a snapshot with the sums over its finished files. Raises ProblemError for one that is not known."""
     snapshot = await snapshot_of(snapshot_id, hub, desk)
-    totals = (await in_thread(desk.finished, snapshot_id)).totals
+    finished = await in_thread(desk.finished, snapshot_id)
+    totals = finished.totals
     return SnapshotDetails(
         **msgspec.structs.asdict(snapshot),
         finished_files=totals.files,
@@ -143,6 +145,7 @@ async def details(snapshot_id: str, hub: TaskHub, desk: Desk) -> SnapshotDetails
         cost=rounded(totals.cost) if totals.priced else None,
         estimated_cost=rounded(totals.estimated_cost) if totals.priced else None,
         batches=totals.batches,
+        ends=end_of_snapshot(snapshot, finished, desk.services.clock()) if is_running(snapshot) else None,
     )
 
 

@@ -14,6 +14,7 @@ from domain import names
 from domain.results.finished import FinishedFile, OutputNames, to_line
 from local.azure_openai import running as running_simulator
 from local.azurite import Azurite
+from local.demo.storage import Account
 from tests.end_to_end.pipeline import APP, SIMULATOR_SETTINGS, Pipeline, app_settings, request
 from tests.end_to_end.pipeline import requests as rows
 from tests.local.functions_host.running_host import RunningHost
@@ -57,6 +58,10 @@ class Showroom:
         files = self.pipeline.host.get("/api/files", params=asked).json()["items"]
         return next(file for file in files if file["path"] == path)
 
+    def has(self, path: str, state: str) -> bool:
+        asked = {"state": state, "path": path}
+        return bool(self.pipeline.host.get("/api/files", params=asked).json()["items"])
+
     def key(self, path: str, state: str) -> str:
         return self.file(path, state)["key"]
 
@@ -69,6 +74,8 @@ def running(azurite: Azurite, folder: Path) -> Iterator[Showroom]:
         )
         containers = stack.enter_context(Containers(azurite.connection_string, prefix="show-"))
         containers.create()
+        with BlobServiceClient.from_connection_string(azurite.connection_string) as account:
+            Account(account).let_pages_write()
         stack.callback(containers.delete)
         changes = {
             "max_attempts": "1",

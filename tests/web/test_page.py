@@ -47,6 +47,10 @@ TEXTS = frozenset(
         "retry_of",
         "asked",
         "by",
+        "check",
+        "found",
+        "do",
+        "page",
     )
 )
 COLOURED = ("overview", "running", "file", "errors")
@@ -72,6 +76,8 @@ def screens(room: Showroom) -> dict[str, str]:
         "in work": f"#/files/{room.key(SLOW, 'working')}",
         "errors": f"#/files/{failing}/errors",
         "batches": "#/batches",
+        "doctor": "#/doctor",
+        "upload": "#/upload",
         "nowhere": "#/nowhere",
         "unknown": f"#/files/{'0' * 19}f?snapshot=snapshot-20200101T000000.000Z",
     }
@@ -151,7 +157,7 @@ def test_whatever_the_api_answers_stays_text(visitor: Visitor, room: Showroom) -
 
     links = screens(room)
     visitor.page.route("**/api/**", spoil)
-    for name in ("overview", "files", "file", "in work", "errors", "batches"):
+    for name in ("overview", "files", "file", "in work", "errors", "batches", "doctor"):
         page = visitor.go(links[name])
         expect(page.locator("main")).to_contain_text(MARKUP)
         expect(page.locator("img:not(header img), main script, [onerror]")).to_have_count(0)

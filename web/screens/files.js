@@ -2,7 +2,7 @@
 import { html } from "../vendor/preact.js";
 import { fileActions, retryFile, retrySnapshot } from "../actions.js";
 import { api, look as lookAt } from "../api.js";
-import { money, number, plural, size, snapshotName, sum, visible } from "../format.js";
+import { money, more, number, plural, size, snapshotName, sum, visible } from "../format.js";
 import { useLook } from "../live.js";
 import { Search, added, bar, button, chip, code, complain, here, name, pager, requests, select, table, time, to, toFile, told, trouble, verdict, words } from "../parts.js";
 import { Questions, digest, figures, isGoing, snapshotActions } from "./overview.js";
@@ -28,7 +28,7 @@ export function Snapshot({ id, given, can }) {
   return html`<div class="row top"><h1>Snapshot ${snapshotName(id)} ${now && chip(now.status)}</h1>${now && snapshotActions(now, can)}</div>
     ${told(look, ({ report, failure, outcomes, digest }) => html`
       ${failure && trouble({ message: failure })}${isGoing(now) && now.message && html`<p class=waits>${words(now.message)}</p>`}
-      <p class=soft>${number(now.files_done)} of ${plural(now.files_total, "file")} ended${report && `: ${number(report.done)} done, ${number(report.rejected)} rejected, ${number(report.held)} held`}. ${now.updated_at && html`Last news ${time(now.updated_at)}`}</p>
+      <p class=soft>${number(now.files_done)} of ${plural(now.files_total, "file")} ended${report && `: ${number(report.done)} done, ${number(report.rejected)} rejected, ${number(report.held)} held`}. ${more(now.ends)} ${now.updated_at && html`Last news ${time(now.updated_at)}`}</p>
       <${Questions} now=${{ ...now, outcomes }} toCode=${(one) => here({ code: one, state: "" })} more=${can && !isGoing(now) && digest.length > 0
         && button("Retry all", () => retrySnapshot(now, sum(outcomes) - (outcomes.ok ?? 0)))} />`)}
     <h2>Files</h2>${filters(now?.digest ?? [])}
@@ -68,7 +68,7 @@ export function Files({ given, overview, can }) {
 const download = (file, output) =>
   lookAt(api(["files", file.key, "links", output], { snapshot: file.snapshot })).then((link) => location.assign(link.href), complain);
 
-const canRetry = (file, can) => can && file?.outputs.includes("retry");
+export const canRetry = (file, can) => can && file?.outputs.includes("retry");
 
 const keys = (all) => all.length > 0 && all.map((key) => html`<a href=${to(["files", key])}>${code(key)}</a> `);
 
@@ -78,6 +78,7 @@ function facts(file) {
     Estimated: file.estimated_cost !== null && money(file.estimated_cost),
     Tokens: file.input_tokens > 0 && `${number(file.input_tokens)} in, ${number(file.output_tokens)} out`,
     Snapshot: file.snapshot && html`<a href=${to(["snapshots", file.snapshot])}>${snapshotName(file.snapshot)}</a>`,
+    "To its end": more(file.ends),
     Submitted: time(file.started_at),
     Ended: time(file.finished_at),
     "Sent to": visible([file.deployment, file.endpoint, file.engine].filter(Boolean).join(" · ")),
@@ -118,42 +119,4 @@ export function File({ id, given, can }) {
   const look = useLook(api(["files", id], given));
   const file = look.body;
   return html`<div class="row top"><h1>${file ? html`${name(file.path)} ${chip(file.state)}` : "File"}</h1>${file && fileActions(file, can)}</div>${told(look, () => details(file, can))}`;
-}
-
-// --- its failed rows ---
-
-const raw = (title, value) => value !== null && html`<details><summary>${title}</summary><pre>${visible(typeof value === "string" ? value : JSON.stringify(value, null, 2))}</pre></details>`;
-
-const failedRow = (row) => html`<li><p><b>${row.row === null ? `line ${row.line ?? "?"}` : `row ${row.row}`}</b> ${code(row.code)} <span class=soft>${code(row.custom_id)} ${row.outcome}${row.attempts > 1 && `, ${row.attempts} attempts`}</span></p>
-  <p class=lines>${visible(row.message)}</p>${row.truncated && html`<p class=soft>Too long to show; the error file has all of it.</p>`}${raw("Request", row.request)}${raw("Answer", row.answer)}</li>`;
-
-export function Errors({ id, given, can }) {
-  const { snapshot, code: wanted, after } = given;
-  const file = useLook(api(["files", id], { snapshot })).body;
-  const look = useLook(api(["files", id, "errors"], { snapshot, error_code: wanted, after, limit: 50 }));
-  const codes = look.body?.digest ?? [];
-  const chosen = codes.find((one) => one.code === wanted);
-  return html`<div class="row top"><h1>Failed rows of ${file && html`<a href=${toFile(file)}>${name(file.path)}</a>`}</h1>
-      ${canRetry(file, can) && button(`Retry ${number(chosen?.rows ?? file.failed)}`, () => retryFile(file, chosen))}</div>
-    <div class=row>${select("code", codes.map((one) => one.code))} ${chosen && words(`${chosen.meaning} ${chosen.advice}`)}</div>
-    ${told(look, (page) => [
-      html`<ul class=errors>${page.items.map(failedRow)}</ul>`,
-      pager(page, chosen ? chosen.rows : file?.failed),
-    ])}`;
-}
-
-// --- the service's batches beside our records ---
-
-export function Batches({ given }) {
-  const look = useLook(api(["batches"], { state: given.state, after: given.after }));
-  return html`<h1>Batches</h1>${told(look, (page) => html`<p class=soft>As the service listed them ${time(page.looked_at)}: ${number(page.active)} active, of at most ${number(page.limit)}.</p>
-    ${verdict(!page.stray, page.stray ? `${number(page.stray)} known to no record: of another app, or older than the records` : "Each belongs to a shard")}
-    <div class=row>${select("state", ["active", "ended", "stray"])}</div>
-    ${table("Batches", page.items, [
-      ["Batch", (one) => html`${code(one.batch_id)} ${one.stray && chip("stray")}`],
-      ["State", (one) => chip(one.status)],
-      ["File", (one) => one.file_key && html`<a href=${to(["files", one.file_key], { snapshot: one.snapshot })}>${name(one.path ?? one.file_key)}</a> <span class=soft>${visible(one.shard)}</span>`],
-      ["Requests", (one) => requests({ ok: one.completed, failed: one.failed }, one.completed + one.failed, one.total)],
-      ["Made", (one) => time(one.created_at)],
-    ])}${pager(page)}`)}`;
 }

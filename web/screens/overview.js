@@ -1,6 +1,6 @@
 // Everything on one screen.
 import { html } from "../vendor/preact.js";
-import { cancelSnapshot, fileActions, pauseIntake, resumeIntake, runNow, wanted } from "../actions.js";
+import { cancelSnapshot, fileActions, pauseIntake, resumeIntake, runNow, takeBack, wanted } from "../actions.js";
 import { api } from "../api.js";
 import { clock, money, number, plural, snapshotName, sum } from "../format.js";
 import { useLook } from "../live.js";
@@ -61,7 +61,8 @@ const needs = (overview, rest, can) => [
   ...groups(rest.waiting, (count) => plural(count, "file waits", "files wait")),
   ...(rest.held ?? []).map((held) => item(html`<a href=${to(["files", held.key])}>${name(held.file)}</a> is held ${held.until && html`until ${time(held.until)}`}`, held.reason,
     fileActions({ ...held, path: held.file, state: "held" }, can))),
-  ...(rest.asked ?? []).map((one) => item(html`Asked for: ${one.asked} ${name(one.file ?? one.folder ?? one.id)}`, `Since ${clock(one.since)}, seen at the next look.`)),
+  ...(rest.asked ?? []).filter((one) => one.asked !== "priority" || one.priority).map((one) => item(html`Asked for: ${one.asked} ${name(one.file ?? one.folder ?? one.id)}`, `Since ${clock(one.since)}, seen at the next look.`,
+    can && one.priority > 0 && button("Take back", () => takeBack(one), one.file ?? one.folder))),
   ...groups(rest.done, (count) => `${plural(count, "delivered file")} cannot be deleted from the input`),
   ...groups(rest.passed_over, (count) => `${plural(count, "file")} passed over`),
 ].filter(Boolean);
