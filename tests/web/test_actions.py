@@ -1,6 +1,8 @@
 """The page's buttons in a real browser: each asks where it should, and what it asks for happens in the running app."""
 
+import json
 import re
+from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import Locator, Page, Request, Route, expect
@@ -239,3 +241,37 @@ def test_the_failed_rows_of_a_snapshot_are_sent_again_a_hundred_files_at_a_time(
     agree(page, r"Send 6,370 requests again\?", r"paid anew, about \$\d")
     assert asked == [{"codes": []}, {"codes": [], "after": 100}]
     expect(page.locator(".asked")).to_contain_text("retry asked for")
+
+
+def test_a_folder_is_dropped_as_it_is_and_a_large_file_goes_in_blocks(
+    visitor: Visitor, room: Showroom, tmp_path: Path
+) -> None:
+    folder = tmp_path / "shots"
+    (folder / "more").mkdir(parents=True)
+    (folder / "_batch.yaml").write_text(GOOD_SPEC, encoding="utf-8")
+    (folder / "more" / "table.csv").write_text("text\nhello\nthere\n", encoding="utf-8")
+    page = visitor.go("#/upload")
+    page.get_by_label("Folder", exact=True).wait_for()
+    blocks: list[str] = []
+
+    def as_large(route: Route) -> None:
+        """A link for a file of many blocks, each of ten bytes."""
+        told = route.request.post_data_json | {"size": 40_000_000}
+        answer = route.fetch(post_data=json.dumps(told))
+        route.fulfill(response=answer, json=answer.json() | {"block_bytes": 10})
+
+    page.route("**/api/uploads", as_large)
+    page.on("request", lambda asked: blocks.append(asked.url) if "comp=block&" in asked.url else None)
+    browser = page.context.new_cdp_session(page)
+    data = {"items": [], "files": [str(folder)], "dragOperationsMask": 1}
+    for kind in ("dragEnter", "dragOver", "drop"):
+        browser.send("Input.dispatchDragEvent", {"type": kind, "x": 300, "y": 300, "data": data})
+    expect(page.locator("tbody tr")).to_have_count(2, timeout=SOON)
+    expect(page.locator("tbody")).to_contain_text("shots/more/table.csv")
+    expect(page.get_by_role("button", name="Send")).to_be_enabled(timeout=SOON)
+    page.get_by_role("button", name="Send").click()
+    agree(page, "Send 2 files")
+    expect(page.locator("tbody .chip.ok")).to_have_text(["sent"] * 2, timeout=SOON)
+    assert len(blocks) > 2
+    visitor.go("#/files?state=done&path=shots/more/table.csv")
+    expect(page.locator("tbody")).to_contain_text("2 of 2", timeout=SOON)
