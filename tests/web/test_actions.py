@@ -256,7 +256,7 @@ def test_a_folder_is_dropped_as_it_is_and_a_large_file_goes_in_blocks(
 
     def as_large(route: Route) -> None:
         """A link for a file of many blocks, each of ten bytes."""
-        told = route.request.post_data_json | {"size": 40_000_000}
+        told = {**json.loads(route.request.post_data or "{}"), "size": 40_000_000}
         answer = route.fetch(post_data=json.dumps(told))
         route.fulfill(response=answer, json=answer.json() | {"block_bytes": 10})
 

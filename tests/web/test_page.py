@@ -284,10 +284,13 @@ def test_a_page_that_may_only_be_looked_at_has_no_buttons_for_more(visitor: Visi
 
     visitor.page.route("**/api/overview", read_only)
     links = screens(room)
-    for name in ("overview", "running", "files", "file", "errors"):
+    for name in ("overview", "running", "files", "file", "errors", "upload"):
         page = visitor.go(links[name])
         offered = page.get_by_role(
-            "button", name=re.compile("Cancel|Retry|Release|Hold|First|Approve|Run|intake|Resume")
+            "button",
+            name=re.compile(
+                "Cancel|Retry|Release|Hold|First|Prefer|Approve|Run|intake|Resume|Send|Take back"
+            ),
         )
         expect(offered).to_have_count(0)
     expect(page.locator("footer")).to_contain_text("read only")
