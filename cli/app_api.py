@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     import requests
 
 TIMEOUT_SECONDS = 30
+DOCTOR_SECONDS = 90  # it waits for what does not answer
 MOST_SHOWN = 300
 
 
@@ -27,6 +28,10 @@ class AppApi:
         """Give an answer to GET `/api/<path>`; None for 404."""
         return self._call("GET", path)
 
+    def doctor(self) -> Any:
+        """Give the app's own examination; None where it is of a version that makes none."""
+        return self._call("GET", "doctor", timeout=DOCTOR_SECONDS)
+
     def post(self, path: str) -> Any:
         """Give an answer to POST `/api/<path>`; None for 404."""
         return self._call("POST", path)
@@ -38,20 +43,20 @@ class AppApi:
             raise CommandError("The app knows no such file, or no such action.", ending=Ending.REFUSED)
         return told
 
-    def _call(self, method: str, path: str, body: Any = None) -> Any:
+    def _call(self, method: str, path: str, body: Any = None, *, timeout: float = TIMEOUT_SECONDS) -> Any:
         if self._place.app_url is None:
             raise CommandError(
                 f"The app's address is not known ({self._place.label}).",
                 "Name the app: --app NAME, or AOAI_BATCH_APP.",
             )
         url = f"{self._place.app_url}/api/{path}"
-        answer = self._send(method, url, body)
+        answer = self._send(method, url, body, timeout)
         if answer.status_code in (401, 403) and not self._key and (key := self._key_of_resource()):
             self._key = key
-            answer = self._send(method, url, body)
+            answer = self._send(method, url, body, timeout)
         return _read(answer, url)
 
-    def _send(self, method: str, url: str, body: Any) -> "requests.Response":
+    def _send(self, method: str, url: str, body: Any, timeout: float) -> "requests.Response":
         import requests  # noqa: PLC0415 - slow to import
 
         # A page elsewhere cannot have a browser send this one.
@@ -59,7 +64,7 @@ class AppApi:
         if self._key:
             headers["x-functions-key"] = self._key
         try:
-            return requests.request(method, url, headers=headers, json=body, timeout=TIMEOUT_SECONDS)
+            return requests.request(method, url, headers=headers, json=body, timeout=timeout)
         except requests.RequestException as error:
             raise SilentAppError(
                 f"The app does not answer at {self._place.app_url} ({type(error).__name__}).",

@@ -321,6 +321,9 @@ def test_the_doctor_finds_a_working_app_well(desk: Desk) -> None:
     found = {finding["check"]: finding for finding in ran.records}
     assert ran.code == 0, [finding for finding in ran.records if finding["verdict"] == "fail"]
     assert {"place", "settings", "account", "container_work", "queues", "endpoint", "app"} <= found.keys()
+    by_app = {check for check, finding in found.items() if finding["seen_by"] == "app"}
+    assert {"settings", "container_work", "endpoint", "task_hub", "events", "access"} <= by_app
+    assert {found[check]["seen_by"] for check in ("place", "app", "deployment")} == {"here"}
     table = desk.aoai("doctor", "--table", "--set", "AZURE_OPENAI_API_KEY=wrong")
     assert table.code == 1
     assert "FAIL" in table.out
