@@ -1,15 +1,19 @@
 """Azure Resource Manager: what the rights of the person at the keyboard let them read about the app's resources."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import requests
 
 from cli.faults import CommandError
 from cli.reach import signed_in
 
+if TYPE_CHECKING:
+    from azure.core.credentials import AccessToken
+
 ROOT = "https://management.azure.com"
 SITES_VERSION = "2024-04-01"
 TIMEOUT_SECONDS = 30
+MOST_SHOWN = 300  # characters of what an identity says
 
 
 def call(method: str, path: str, version: str) -> Any:
@@ -33,6 +37,28 @@ def call(method: str, path: str, version: str) -> Any:
     if not answer.ok:
         raise CommandError(f"Azure Resource Manager answered {answer.status_code} for {path}.")
     return answer.json()
+
+
+def app_token(client_id: str) -> "AccessToken":
+    """Give a token for an app that people sign in to. Raises CommandError where nobody is signed in, or may have none."""
+    from azure.core.exceptions import ClientAuthenticationError  # noqa: PLC0415 - comes with the identity
+
+    scope = f"api://{client_id}/.default"
+    try:
+        token: AccessToken = signed_in().get_token(scope)
+    except ClientAuthenticationError as error:
+        raise CommandError(
+            f"There is no token for {scope}: {_first_line(str(error))}",
+            f"`az login --scope {scope}`; the app registration has to let the Azure CLI in (docs/deploy.md).",
+        ) from error
+    return token
+
+
+def _first_line(told: str) -> str:
+    """Give the one line that matters of what a chain of credentials says, which lists all that it has tried."""
+    lines = [line.strip() for line in told.splitlines() if line.strip()]
+    said = next((line for line in lines if line.startswith("AzureCliCredential:")), lines[0] if lines else "")
+    return said[:MOST_SHOWN]
 
 
 def site(subscription: str, group: str, name: str) -> str:

@@ -20,6 +20,7 @@ from domain.settings import Settings
 
 ACCOUNT, APP, ENVIRONMENT = "AOAI_BATCH_ACCOUNT", "AOAI_BATCH_APP", "AOAI_BATCH_ENV"
 APP_KEY, CONNECTION = "AOAI_BATCH_APP_KEY", "AOAI_BATCH_CONNECTION_STRING"
+CLIENT_ID = "AOAI_BATCH_CLIENT_ID"
 CONFIG = "AOAI_BATCH_CONFIG"
 
 DEMO = "demo"
@@ -44,6 +45,7 @@ class Wanted:
     account: str | None = None
     app: str | None = None
     environment: str | None = None
+    client_id: str | None = None
     settings: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -55,6 +57,7 @@ class Place:
     env       app settings by their names
     app_url   the root of its HTTP routes
     app_key   a function key
+    client_id the app registration that people sign in with, where the app wants that (ACCESS=entra)
     resource  what Azure Resource Manager calls the app: subscription, resource group, name
     knows_settings  all of the app's settings are known, so that what is not among them stands at its default
     """
@@ -63,6 +66,7 @@ class Place:
     env: Mapping[str, str] = field(default_factory=dict)
     app_url: str | None = None
     app_key: str | None = None
+    client_id: str | None = None
     resource: tuple[str, str, str] | None = None
     knows_settings: bool = False
 
@@ -101,7 +105,12 @@ def find_place(wanted: Wanted, environ: Mapping[str, str] | None = None, folder:
         filter(None, (find() for find in _usual(given, here))), NOWHERE
     )
     env, _ = current_names(found.env)
-    return replace(found, env={**env, **wanted.settings}, app_key=found.app_key or given.get(APP_KEY))
+    return replace(
+        found,
+        env={**env, **wanted.settings},
+        app_key=found.app_key or given.get(APP_KEY),
+        client_id=wanted.client_id or given.get(CLIENT_ID) or found.client_id,
+    )
 
 
 def _named(wanted: Wanted, given: Mapping[str, str], here: Path) -> Place | None:
@@ -202,6 +211,7 @@ def _of_azd(name: str, values: Mapping[str, str]) -> Place | None:
         label=f"the azd environment {name}",
         env=env,
         app_url=app_url(values.get("APP_URL") or app),
+        client_id=values.get("ENTRA_CLIENT_ID") if values.get("ACCESS") == "entra" else None,
         resource=resource if all(resource) else None,  # type: ignore[arg-type] # none of them is None then
     )
 
@@ -285,7 +295,13 @@ def _context(given: Mapping[str, str], name: str | None) -> Place | None:
     if "account" in known:
         env["DATA__blobServiceUri"] = account_url(known["account"])
     address = app_url(known.get("app")) or (settings.app_url if settings else None)
-    return Place(label=f"the place {name}", env=env, app_url=address, knows_settings=settings is not None)
+    return Place(
+        label=f"the place {name}",
+        env=env,
+        app_url=address,
+        client_id=known.get("client_id"),
+        knows_settings=settings is not None,
+    )
 
 
 # --- the demo --------------------------------------------------------------------------------------------------------
