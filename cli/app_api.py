@@ -10,7 +10,8 @@ from domain.addresses import is_loopback
 
 if TYPE_CHECKING:
     import requests
-    from azure.core.credentials import AccessToken
+
+    from cli.azure import Token
 
 TIMEOUT_SECONDS = 30
 DOCTOR_SECONDS = 90  # it waits for what does not answer
@@ -23,7 +24,7 @@ class AppApi:
 
     def __init__(self, place: Place) -> None:
         self._place, self._key = place, place.app_key
-        self._token: AccessToken | None = None
+        self._token: Token | None = None
 
     @property
     def is_known(self) -> bool:
@@ -101,7 +102,7 @@ class AppApi:
             from cli.azure import app_token  # noqa: PLC0415 - rarely needed
 
             self._token = app_token(client_id)
-        return self._token.token
+        return self._token.text
 
     def _finds_key(self) -> bool:
         """Look for the key in Azure, with the rights of who is signed in; once."""

@@ -1,19 +1,23 @@
 """Azure Resource Manager: what the rights of the person at the keyboard let them read about the app's resources."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any, NamedTuple
 
 import requests
 
 from cli.faults import CommandError
 from cli.reach import signed_in
 
-if TYPE_CHECKING:
-    from azure.core.credentials import AccessToken
-
 ROOT = "https://management.azure.com"
 SITES_VERSION = "2024-04-01"
 TIMEOUT_SECONDS = 30
 MOST_SHOWN = 300  # characters of what an identity says
+
+
+class Token(NamedTuple):
+    """A token, and until when it is good (epoch seconds)."""
+
+    text: str
+    expires_on: float
 
 
 def call(method: str, path: str, version: str) -> Any:
@@ -39,19 +43,19 @@ def call(method: str, path: str, version: str) -> Any:
     return answer.json()
 
 
-def app_token(client_id: str) -> "AccessToken":
+def app_token(client_id: str) -> Token:
     """Give a token for an app that people sign in to. Raises CommandError where nobody is signed in, or may have none."""
     from azure.core.exceptions import ClientAuthenticationError  # noqa: PLC0415 - comes with the identity
 
     scope = f"api://{client_id}/.default"
     try:
-        token: AccessToken = signed_in().get_token(scope)
+        given = signed_in().get_token(scope)
     except ClientAuthenticationError as error:
         raise CommandError(
             f"There is no token for {scope}: {_first_line(str(error))}",
             f"`az login --scope {scope}`; the app registration has to let the Azure CLI in (docs/deploy.md).",
         ) from error
-    return token
+    return Token(given.token, given.expires_on)
 
 
 def _first_line(told: str) -> str:

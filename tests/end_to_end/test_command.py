@@ -358,6 +358,44 @@ def test_files_are_held_released_and_cancelled_with_and_without_the_app(desk: De
     desk.pipeline.service.plan()
 
 
+def test_files_and_folders_are_put_first_with_and_without_the_app(desk: Desk, tmp_path: Path) -> None:
+    settings = json.loads((desk.folder / "local.settings.json").read_text())
+    (tmp_path / "local.settings.json").write_text(json.dumps(settings | {"Host": {"LocalHttpPort": 9}}))
+    desk.pipeline.containers.drop("p/_batch.yaml", b"modle: gpt")  # so that it waits
+    desk.pipeline.containers.drop("p/rows.txt", b"one\n")
+    assert desk.aoai("priority", "p/rows.txt", "high").code == 0
+    assert desk.aoai("priority", "p/", "later/", "7", "--table").code == 0
+    with chdir(tmp_path):
+        without = aoai("priority", "p", "low")
+    assert without.code == 0, without.err
+    assert "in the records instead" in without.err
+    told = {
+        wish.get("file") or wish["folder"]: wish["priority"]
+        for wish in desk.pipeline.host.get("/api/files").json()["asked"]
+        if wish["asked"] == "priority"
+    }
+    assert told == {"p/rows.txt": 10, "p/": -10, "later/": 7}
+    assert [record["subject"] for record in without.records] == ["p/"]
+    for path in ("p/nothing.csv", "none.csv"):
+        assert desk.aoai("priority", path, "high").code == 2
+    assert desk.aoai("priority", "/", "high").code == 2
+
+
+def test_the_intake_is_paused_and_resumed_with_and_without_the_app(desk: Desk, tmp_path: Path) -> None:
+    settings = json.loads((desk.folder / "local.settings.json").read_text())
+    (tmp_path / "local.settings.json").write_text(json.dumps(settings | {"Host": {"LocalHttpPort": 9}}))
+
+    def told(*words: str, at: Path) -> str:
+        with chdir(at):
+            ran = aoai("intake", *words)
+        assert ran.code == 0, ran.err
+        return str(ran.records[0]["intake"])
+
+    for first, second in ((desk.folder, tmp_path), (tmp_path, desk.folder)):
+        assert told("pause", at=first) == told("pause", at=first) == "paused"
+        assert told("resume", at=second) == told(at=second) == "on"
+
+
 def test_an_azure_ml_deployment_goes_on_as_a_job_spec(desk: Desk) -> None:
     """The walk-through of docs/coming-from-aml.md, with three bills."""
     (desk.folder / "bills").mkdir()
