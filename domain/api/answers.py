@@ -225,8 +225,16 @@ class Retried(msgspec.Struct, frozen=True, kw_only=True):
     asked: Literal["retry"]
     codes: list[str]
     files: Annotated[list[str], Meta(description="As which they lie, or lay, in the input container.")]
-    is_new: Annotated[bool, Meta(description="False where all of that had been asked before.")]
+    is_new: Annotated[bool, Meta(description="False where all of that had been dropped before.")]
     message: str
+
+
+class RefusedRetry(msgspec.Struct, frozen=True, kw_only=True):
+    """A file whose failed rows could not be dropped again now, and why."""
+
+    key: str
+    file: str
+    reason: str
 
 
 class RetriedFiles(msgspec.Struct, frozen=True, kw_only=True):
@@ -234,6 +242,10 @@ class RetriedFiles(msgspec.Struct, frozen=True, kw_only=True):
 
     id: str
     files: list[Retried]
+    refused: Annotated[
+        list[RefusedRetry] | msgspec.UnsetType,
+        Meta(description="Such as those in whose retry's place another file lies; ask again."),
+    ] = msgspec.UNSET
     next: Annotated[int | None, Meta(description="What `after` has to be in the next call; null at the end.")]
 
 
