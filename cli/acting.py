@@ -9,11 +9,12 @@ import click
 
 from cli.app_api import AppApi, SilentAppError
 from cli.faults import CommandError, Ending
-from cli.following import FileStatus, in_input
+from cli.following import in_input
 from cli.options import account_known, output_option, place_options
 from cli.output import Column, Output, note, plural
 from cli.places import Place
 from cli.reach import services_of_place
+from cli.statuses import FileStatus
 from cli.watching import rows
 from domain import names
 from domain.errors import ConfigurationError, ConflictError, NotFoundError

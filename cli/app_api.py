@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 TIMEOUT_SECONDS = 30
 DOCTOR_SECONDS = 90  # it waits for what does not answer
 MOST_SHOWN = 300
+PASSING = frozenset({502, 503, 504})
 LEAST_TOKEN_SECONDS = 300
 
 
@@ -115,7 +116,7 @@ class AppApi:
 
 
 class SilentAppError(CommandError):
-    """Nothing answers at the app's address."""
+    """Nothing answers at the app's address, or not for now."""
 
 
 def _is_unknown(answer: "requests.Response") -> bool:
@@ -153,6 +154,8 @@ def _read(answer: "requests.Response", url: str, *, signs_in: bool) -> Any:
         return told
     if status == 409 and reason:
         raise CommandError(reason, ending=Ending.REFUSED)
+    if status in PASSING:
+        raise SilentAppError(f"{url} answered {status}: {reason or 'not now'}.", "It may pass.")
     shown = reason or " ".join(answer.text.split())[:MOST_SHOWN] or "nothing"
     raise CommandError(f"{url} answered {status}: {shown}")
 

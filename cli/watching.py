@@ -7,8 +7,9 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from cli.faults import CommandError, Ending
-from cli.following import ENDED, RESTING, FileStatus, Follower
+from cli.following import Follower
 from cli.output import Column, Output, console_of, count, money, note, visible
+from cli.statuses import ENDED, RESTING, FileStatus
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID

@@ -5,11 +5,12 @@ from typing import Any
 import click
 
 from cli.app_api import AppApi
-from cli.following import FileStatus, Picture, look, status_of
+from cli.following import Picture, look, status_of
 from cli.options import account_known, output_option, place_options
 from cli.output import Column, Output, note
 from cli.places import Place
 from cli.reach import services_of_place
+from cli.statuses import FileStatus
 from cli.watching import rows, show_files
 
 SNAPSHOTS_SHOWN = 5

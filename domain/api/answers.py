@@ -145,6 +145,8 @@ class FileEntry(msgspec.Struct, frozen=True, kw_only=True):
     finished_at: str | None = None
     batches: int = 0
     outputs: list[OutputName] = []
+    results: Annotated[str | None, Meta(description="Where they lie in the processed container.")] = None
+    errors: Annotated[str | None, Meta(description="Where they lie in the error container.")] = None
     reason: Annotated[str, Meta(description="Why it waits, is held or was rejected.")] = ""
     code: Annotated[str, Meta(description="The reason's code, where it has one.")] = ""
     until: Annotated[str | None, Meta(description="A held file is tried again then.")] = None

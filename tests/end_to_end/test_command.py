@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from cli import deliveries, ended, following
 from tests.cli.command import SAMPLES, Ran, aoai, aoai_process
 from tests.end_to_end.conftest import MakePipeline
 from tests.end_to_end.pipeline import Pipeline, requests
@@ -86,6 +87,21 @@ def test_what_failed_shows_in_exit_code_status_and_words(desk: Desk, b: Ran) -> 
     assert status.records[0]["cost"] > 0
     watched = desk.aoai("watch", status.records[0]["snapshot"])
     assert (watched.code, watched.records[0]["file"]) == (3, "b.jsonl")
+
+
+@pytest.mark.usefixtures("box", "b")
+def test_what_the_app_lists_is_what_storage_says(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of many files the app's pages are read, of few the metadata; nobody can tell by the answer."""
+    snapshot = desk.aoai("status", "b.jsonl").records[0]["snapshot"]
+    calls = (("status", "box/"), ("status", "b.jsonl"), ("watch", "box/", "b.jsonl"), ("watch", snapshot))
+    by_storage = [desk.aoai(*call) for call in calls]
+    monkeypatch.setattr(following, "FEW_FILES", 0)
+    monkeypatch.setattr(ended, "FEW", 0)
+    monkeypatch.setattr(ended, "FILES_PER_PAGE", 1)
+    for name in ("_read", "deliveries_of"):
+        monkeypatch.setattr(deliveries, name, None)
+    by_pages = [desk.aoai(*call) for call in calls]
+    assert [(ran.code, ran.records) for ran in by_pages] == [(ran.code, ran.records) for ran in by_storage]
 
 
 def test_what_quote_refuses_is_not_dropped(desk: Desk) -> None:
