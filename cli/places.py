@@ -24,6 +24,8 @@ CLIENT_ID = "AOAI_BATCH_CLIENT_ID"
 CONFIG = "AOAI_BATCH_CONFIG"
 
 DEMO = "demo"
+# Where a demo says that it runs, when that is not in its checkout.
+DEMO_FILE = "AOAI_BATCH_DEMO"
 DEMO_ADDRESS = Path(".local/demo/running.json")
 LOCAL_PORT = 7071  # of `func start`, and of the embedded host
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -131,11 +133,11 @@ def _usual(given: Mapping[str, str], here: Path) -> Iterator[Callable[[], Place 
     yield lambda: _azd(here, None)
     yield lambda: _local_settings(here)
     yield lambda: _context(given, None)
-    yield lambda: _demo(here)
+    yield lambda: _demo(given, here)
 
 
 def _environment(name: str, given: Mapping[str, str], here: Path) -> Place:
-    found = _azd(here, name) or _context(given, name) or (_demo(here) if name == DEMO else None)
+    found = _azd(here, name) or _context(given, name) or (_demo(given, here) if name == DEMO else None)
     if found is None:
         hint = "Start it: make demo KEEP=1" if name == DEMO else "`aoai-batch use` lists those there are."
         raise CommandError(f"There is no azd environment and no place called {name!r}.", hint)
@@ -307,10 +309,11 @@ def _context(given: Mapping[str, str], name: str | None) -> Place | None:
 # --- the demo --------------------------------------------------------------------------------------------------------
 
 
-def _demo(here: Path) -> Place | None:
+def _demo(given: Mapping[str, str], here: Path) -> Place | None:
     """Find the demo that runs in this checkout, or in the one this command is of."""
     folders = dict.fromkeys((here, *here.parents, REPOSITORY))
-    for path in (folder / DEMO_ADDRESS for folder in folders):
+    named = [Path(given[DEMO_FILE])] if given.get(DEMO_FILE) else []
+    for path in (*named, *(folder / DEMO_ADDRESS for folder in folders)):
         try:
             told = json.loads(path.read_text(encoding="utf-8"))
             # A demo that was killed leaves its address behind.
