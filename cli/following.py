@@ -37,12 +37,14 @@ class Picture:
 
     claimed  file keys of what is being worked on, as far as the records may be read
     silence  why the app tells nothing
+    is_paused  no new file is taken, as people have asked
     """
 
     files: Mapping[str, FileStatus]
     snapshots: list[dict[str, Any]]
     claimed: frozenset[str] = frozenset()
     silence: str | None = None
+    is_paused: bool = False
 
 
 def look(services: "Services", api: AppApi, *, below: str = "") -> Picture:
@@ -65,7 +67,13 @@ def look(services: "Services", api: AppApi, *, below: str = "") -> Picture:
     for snapshot in snapshots:
         if snapshot["status"] in RUNNING:
             _note_progress(files, snapshot)
-    return Picture(files=files, snapshots=snapshots, claimed=claimed, silence=silence)
+    return Picture(
+        files=files,
+        snapshots=snapshots,
+        claimed=claimed,
+        silence=silence,
+        is_paused=resting.get("intake") == "paused",
+    )
 
 
 def of_delivery(delivery: Delivery) -> FileStatus:
@@ -129,8 +137,8 @@ def _in_input(services: "Services", below: str) -> Iterable[FileStatus]:
             yield FileStatus(file=entry.name, state="waiting", key=key)
 
 
-def _records(services: "Services", api: AppApi) -> tuple[frozenset[str], dict[str, list[dict[str, Any]]]]:
-    """Give what is claimed, and the files that are not being worked on, with their reasons.
+def _records(services: "Services", api: AppApi) -> tuple[frozenset[str], dict[str, Any]]:
+    """Give what is claimed, and the files that are not being worked on, with their reasons, as `GET /api/files` does.
 
     People may not read the records everywhere; then the app is asked, which tells the latter.
     """
@@ -141,7 +149,7 @@ def _records(services: "Services", api: AppApi) -> tuple[frozenset[str], dict[st
     except ConfigurationError:
         if not api.is_known:
             raise
-    told: dict[str, list[dict[str, Any]]] = api.get("files") or {}
+    told: dict[str, Any] = api.get("files") or {}
     return frozenset(), told
 
 

@@ -47,7 +47,7 @@ Examples:
 
 Exit code: 0 when it was asked for, 2 when it makes no sense."""
 )
-@click.argument("paths", nargs=-1, required=True, metavar="PATH...")
+@click.argument("paths", nargs=-1, metavar="PATH...")
 @click.argument("level", callback=_number, shell_complete=_levels, metavar="high|normal|low|NUMBER")
 @output_option
 @place_options
@@ -57,6 +57,8 @@ def command(*, place: Place, paths: tuple[str, ...], level: int, as_json: bool |
     A PATH is that of an input file, or, with a slash at its end, a folder: what is said of a folder counts for all files below it, also for those
     that come later. The nearest folder counts, and what is said of the file itself counts more. What is being worked on goes on.
     """
+    if not paths:
+        raise click.UsageError("Which file or folder? PATH comes before the level.")
     services, api = services_of_place(account_known(place)), AppApi(place)
     asker = Asker("priority", services, api, priority=level)
     asked = [each for path in paths for each in _ask(path, asker, services, api)]

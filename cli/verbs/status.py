@@ -46,6 +46,8 @@ def command(*, place: Place, path: str | None, shown: int, as_json: bool | None)
         show_files(out, status_of(path, services, api))
         return 0
     picture = look(services, api)
+    if picture.is_paused:
+        note("The intake is paused: no new file is taken. `aoai-batch intake resume` ends that.")
     if out.is_json:
         for snapshot in picture.snapshots[:shown]:
             out.record({"snapshot": snapshot["id"], **snapshot})

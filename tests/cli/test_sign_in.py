@@ -140,6 +140,22 @@ def test_who_is_not_signed_in_is_told_how(app: App, az: Path) -> None:
     assert app.tokens == []
 
 
+@pytest.mark.parametrize("verb", [("status",), ("results", "a.csv"), ("drop", "a.csv"), ("doctor",)])
+def test_who_is_not_signed_in_is_told_at_once_whatever_is_wanted(
+    az: Path, folder: Path, verb: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not after all that the SDKs try meanwhile, nor with the dozen lines of what they tried."""
+    (az / "signed-out").touch()
+    (folder / "a.csv").write_text("text\nx\n")
+    monkeypatch.setattr(time, "sleep", lambda seconds: pytest.fail(f"waits {seconds} s"))
+    ran = aoai(*verb, "--account", "https://127.0.0.1:9/account")
+    assert ran.code == Ending.FAULT
+    if verb != ("doctor",):
+        assert "Nobody is signed in to Azure" in ran.err
+        assert "`az login`" in ran.err
+        assert len(ran.err.splitlines()) == 1
+
+
 def test_no_token_is_sent_in_clear_to_another_machine() -> None:
     with pytest.raises(CommandError, match="in clear"):
         AppApi(Place(label="x", app_url="http://app.example", client_id=CLIENT)).get("snapshots")
