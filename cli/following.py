@@ -233,6 +233,15 @@ class Follower:
         return msgspec.structs.replace(before, state=state) if before else FileStatus(file=path, state=state)
 
 
+def no_file(path: str) -> CommandError:
+    """Say that a path means no file."""
+    return CommandError(
+        f"There is no file {path}, neither waiting nor finished.",
+        "`aoai-batch status` lists them.",
+        ending=Ending.REFUSED,
+    )
+
+
 def followed(paths: Iterable[str], services: "Services", api: AppApi) -> dict[str, str | None]:
     """Find the files that paths mean, each with its version where it lies in the input container.
 
@@ -246,11 +255,7 @@ def followed(paths: Iterable[str], services: "Services", api: AppApi) -> dict[st
         # Without a path, what has ended before is not meant: of years there may be much.
         meant = status_of(path, services, api) if path else in_input(path, services, api)
         if not meant and path:
-            raise CommandError(
-                f"There is no file {path}, neither waiting nor finished.",
-                "`aoai-batch status` lists them.",
-                ending=Ending.REFUSED,
-            )
+            raise no_file(path)
         found |= {file.file: file.key for file in meant}
     return found
 

@@ -7,7 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from cli import following
+from cli import following, watching
 from cli.app_api import SilentAppError
 from cli.deliveries import Found
 from cli.following import Follower, Picture, status_of
@@ -142,3 +142,16 @@ def test_a_file_that_ends_unlisted_is_looked_for_in_storage(
     known = follower.look({})
     assert {file.state for file in known.values()} == {"gone"}
     assert sorted(read) == sorted(keys)
+
+
+def test_who_stops_watching_is_told_that_the_work_goes_on(
+    api: Api, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupt(_seconds: float) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("cli.watching.time.sleep", interrupt)
+    keys = {entry(1)["path"]: entry(1)["key"]}
+    with pytest.raises(KeyboardInterrupt):
+        watching.watch(Follower(services=SimpleNamespace(), api=api, keys=keys), every=1)  # type: ignore[arg-type]
+    assert "the app goes on" in capsys.readouterr().err

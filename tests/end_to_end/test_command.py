@@ -112,7 +112,10 @@ def test_what_quote_refuses_is_not_dropped(desk: Desk) -> None:
     nothing = desk.aoai("watch")
     assert (nothing.code, nothing.out) == (0, "")
     assert "No file is in the input container." in nothing.err
-    assert "There is no file good.jsonl" in desk.aoai("watch", "good.jsonl").err
+    for verb in ("watch", "status"):
+        missing = desk.aoai(verb, "good.jsonl")
+        assert (missing.code, missing.out) == (2, "")
+        assert "There is no file good.jsonl" in missing.err
 
 
 def test_a_file_that_waits_for_its_job_spec_is_told_and_not_replaced_unasked(desk: Desk) -> None:
