@@ -383,7 +383,12 @@ def test_files_and_folders_are_put_first_with_and_without_the_app(desk: Desk, tm
     desk.pipeline.containers.drop("p/_batch.yaml", b"modle: gpt")  # so that it waits
     desk.pipeline.containers.drop("p/rows.txt", b"one\n")
     assert desk.aoai("priority", "p/rows.txt", "high").code == 0
-    assert desk.aoai("priority", "p/", "later/", "7", "--table").code == 0
+    table = desk.aoai("priority", "p/", "later/", "7", "--table")
+    assert [line.rstrip() for line in table.out.splitlines()] == [
+        "File    Asked for",
+        "p/      priority   Seen at the next look.",
+        "later/  priority   Seen at the next look.",
+    ]
     with chdir(tmp_path):
         without = aoai("priority", "p", "low")
     assert without.code == 0, without.err
@@ -410,6 +415,8 @@ def test_the_intake_is_paused_and_resumed_with_and_without_the_app(desk: Desk, t
         assert ran.code == 0, ran.err
         return str(ran.records[0]["intake"])
 
+    table = desk.aoai("intake", "pause", "--table").out
+    assert table == "paused: No new file is taken; what is being worked on goes on.\n"
     for first, second in ((desk.folder, tmp_path), (tmp_path, desk.folder)):
         assert told("pause", at=first) == told("pause", at=first) == "paused"
         assert told("resume", at=second) == told(at=second) == "on"
