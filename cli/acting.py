@@ -9,11 +9,12 @@ import click
 
 from cli.app_api import AppApi, SilentAppError
 from cli.faults import CommandError, Ending
-from cli.following import FileStatus, in_input
+from cli.following import in_input
 from cli.options import account_known, output_option, place_options
 from cli.output import Column, Output, note, plural
 from cli.places import Place
 from cli.reach import services_of_place
+from cli.statuses import FileStatus
 from cli.watching import rows
 from domain import names
 from domain.errors import ConfigurationError, ConflictError, NotFoundError
@@ -70,27 +71,32 @@ def action_command(action: Action, *, help: str, epilog: str) -> click.Command: 
         services, api, out = services_of_place(account_known(place)), AppApi(place), Output(as_json)
         snapshots = [path for path in paths if action.takes_snapshots and names.is_snapshot_id(path)]
         files = [
-            file for path in paths if path not in snapshots for file in _meant(action, path, services, api)
+            file
+            for path in paths
+            if path not in snapshots
+            for file in meant(path, services, api, of_files=action.of_files, verb=action.verb)
         ]
         if action.question and not yes:
             _confirm(action.question, files, snapshots)
-        asker = _Asker(action.verb, services, api)
+        asker = Asker(action.verb, services, api)
         asked = [asker.ask_snapshot(snapshot) for snapshot in snapshots] + [asker.ask(file) for file in files]
-        _tell(out, action.verb, asked)
-        return Ending.REFUSED if all(each.refused for each in asked) else Ending.WELL
+        return tell(out, action.verb, asked)
 
     return command
 
 
-def _meant(action: Action, path: str, services: "Services", api: AppApi) -> list[FileStatus]:
+def meant(
+    path: str, services: "Services", api: AppApi, *, of_files: Callable[[FileStatus], bool], verb: str
+) -> list[FileStatus]:
+    """Find the files that a path means, which have not ended. Raises CommandError where there is none."""
     found = [file for file in in_input(path, services, api) if file.state not in ("done", "rejected")]
     if not found:
         raise CommandError(
             f"No file {path} waits or is worked on.", "`aoai-batch status` lists them.", ending=Ending.REFUSED
         )
-    chosen = [file for file in found if action.of_files(file)]
+    chosen = [file for file in found if of_files(file)]
     if not chosen:
-        raise CommandError(f"{path}: there is nothing to {action.verb}.", ending=Ending.REFUSED)
+        raise CommandError(f"{path}: there is nothing to {verb}.", ending=Ending.REFUSED)
     return chosen
 
 
@@ -106,11 +112,11 @@ def _confirm(question: str, files: Sequence[FileStatus], snapshots: Sequence[str
         raise CommandError("Nothing was asked for.", ending=Ending.REFUSED)
 
 
-class _Asker:
-    """Asks the app; from the first time that it does not answer, the records."""
+class Asker:
+    """Asks the app; from the first time that it does not answer, the records. `priority`: of that verb."""
 
-    def __init__(self, verb: str, services: "Services", api: AppApi) -> None:
-        self._verb, self._services = verb, services
+    def __init__(self, verb: str, services: "Services", api: AppApi, *, priority: int | None = None) -> None:
+        self._verb, self._services, self._priority = verb, services, priority
         self._api: AppApi | None = api if api.is_known else None
 
     def ask(self, file: FileStatus) -> Asked:
@@ -119,14 +125,28 @@ class _Asker:
             file.file, file, f"files/{file.key}/{self._verb}", lambda: self._in_records(str(file.key))
         )
 
+    def ask_folder(self, folder: str) -> Asked:
+        """Ask about all files below a folder, now and later."""
+        return self._ask(
+            folder, None, f"folders/{self._verb}", lambda: self._of_folder(folder), {"folder": folder}
+        )
+
     def ask_snapshot(self, snapshot_id: str) -> Asked:
         """Ask about a snapshot."""
         route = f"snapshots/{snapshot_id}/{self._verb}"
         return self._ask(snapshot_id, None, route, lambda: self._of_snapshot(snapshot_id))
 
-    def _ask(self, subject: str, file: FileStatus | None, route: str, in_records: Callable[[], Any]) -> Asked:
+    def _ask(
+        self,
+        subject: str,
+        file: FileStatus | None,
+        route: str,
+        in_records: Callable[[], Any],
+        about: dict[str, Any] | None = None,
+    ) -> Asked:
+        body = {**(about or {}), **({} if self._priority is None else {"priority": self._priority})}
         try:
-            message = self._by_route(route)
+            message = self._by_route(route, body or None)
             if message is None:
                 message = self._by_records(in_records)
         except (ConflictError, NotFoundError) as error:
@@ -137,12 +157,12 @@ class _Asker:
             return Asked(subject, file, refused=str(error))
         return Asked(subject, file, message)
 
-    def _by_route(self, route: str) -> str | None:
+    def _by_route(self, route: str, body: Any) -> str | None:
         """Ask the app; None where it does not answer."""
         if self._api is None:
             return None
         try:
-            told = self._api.act(route)
+            told = self._api.act(route, body)
         except SilentAppError as error:
             note(f"{error} It is asked for in the records instead.")
             self._api = None
@@ -166,15 +186,23 @@ class _Asker:
             if not asking.release(key, self._services):
                 raise NotFoundError("It is not set aside.")
             return
-        getattr(asking, self._verb)(key, _name(), self._services)
+        if self._priority is not None:
+            asking.prioritise(key, self._priority, who(), self._services)
+            return
+        getattr(asking, self._verb)(key, who(), self._services)
+
+    def _of_folder(self, folder: str) -> None:
+        from steps.wishes import asking  # noqa: PLC0415 - slow to import
+
+        asking.prioritise_folder(folder, self._priority or 0, who(), self._services)
 
     def _of_snapshot(self, snapshot_id: str) -> None:
         from steps.wishes import asking  # noqa: PLC0415 - slow to import
 
-        asking.cancel_snapshot(snapshot_id, _name(), self._services)
+        asking.cancel_snapshot(snapshot_id, who(), self._services)
 
 
-def _name() -> str:
+def who() -> str:
     """Give who asks, as this machine calls them; a label only."""
     try:
         return getpass.getuser()
@@ -182,7 +210,9 @@ def _name() -> str:
         return ""
 
 
-def _tell(out: Output, verb: str, asked: Sequence[Asked]) -> None:
+def tell(out: Output, verb: str, asked: Sequence[Asked]) -> int:
+    """Tell what came of it; gives the exit code."""
+    ending = Ending.REFUSED if all(each.refused for each in asked) else Ending.WELL
     if out.is_json:
         for each in asked:
             out.record(
@@ -193,7 +223,7 @@ def _tell(out: Output, verb: str, asked: Sequence[Asked]) -> None:
                     "message": each.message or None,
                 }
             )
-        return
+        return ending
     out.table(
         COLUMNS,
         (
@@ -206,3 +236,4 @@ def _tell(out: Output, verb: str, asked: Sequence[Asked]) -> None:
             for each in asked
         ),
     )
+    return ending

@@ -38,6 +38,10 @@ VERBS: dict[str, Verb] = {
     "hold": Verb("hold", DURING, "Have files wait that have not begun."),
     "release": Verb("release", DURING, "Let files go on that are held."),
     "approve": Verb("approve", DURING, "Let files go beyond a budget."),
+    "priority": Verb(
+        "priority", DURING, "Have files, or all of a folder, begin before others or after them."
+    ),
+    "intake": Verb("intake", DURING, "Pause and resume the taking of new files."),
     "cancel": Verb("cancel", DURING, "End files or snapshots early; what is answered is kept."),
     "results": Verb("results", AFTER, "Take home what came out."),
     "errors": Verb("errors", AFTER, "What failed, and why: counts by code, then the rows."),

@@ -3,15 +3,17 @@
 import json
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
+
+import msgspec
 
 from cli.app_api import AppApi
 from cli.faults import CommandError
 from cli.places import NOWHERE, Place
-from domain.findings import Finding, failure, not_looked, warning, well
+from domain.findings import Finding, Verdict, failure, not_looked, warning, well
 
 FIRST_BUNDLE = (4, 30)
 PYTHONS = ((3, 11), (3, 14))
@@ -39,21 +41,27 @@ def place_check(place: Place) -> Finding:
     return well("place", f"From {place.label}; known: {', '.join(known)}.")
 
 
-def app_check(place: Place) -> Finding:
-    """Ask the app for its snapshots."""
+def ask_app(place: Place) -> tuple[Finding, list[Finding]]:
+    """Ask the app for its snapshots, and for what it finds itself; of that nothing where it does not answer, or is of an earlier version."""
     api = AppApi(place)
     if not api.is_known:
-        return not_looked("app", "The app's address is not known.", "--app NAME")
+        return not_looked("app", "The app's address is not known.", "--app NAME"), []
     try:
         told = api.get("snapshots")
     except CommandError as error:
-        return failure("app", str(error), "Is it running? Does its log say why not?", "docs/deploy.md")
+        return failure("app", str(error), "Is it running? Does its log say why not?", "docs/deploy.md"), []
     if told is None:
-        return failure(
-            "app",
-            f"{place.app_url} answers, and has no route api/snapshots.",
-            "Was the code deployed? Do its functions load?",
-        )
+        why = f"{place.app_url} answers, and has no route api/snapshots."
+        return failure("app", why, "Was the code deployed? Do its functions load?"), []
+    try:
+        answer = api.doctor()
+        of_app = [] if answer is None else of_app_findings(answer)
+    except CommandError as error:
+        return warning("app", f"It answers; its own examination does not: {error}", "Try again."), []
+    return _judge_snapshots(told, place), of_app
+
+
+def _judge_snapshots(told: Any, place: Place) -> Finding:
     failed = [each["id"] for each in told.get("snapshots", []) if each["status"] == "Failed"]
     if failed:
         return warning(
@@ -62,6 +70,49 @@ def app_check(place: Place) -> Finding:
             "The next sweep takes their files over.",
         )
     return well("app", f"{place.app_url} answers.")
+
+
+def of_app_findings(told: Any) -> list[Finding]:
+    """Read what an app found. Raises CommandError for an answer that is none."""
+    try:
+        return msgspec.convert(told["findings"], list[Finding])
+    except (msgspec.ValidationError, KeyError, TypeError) as error:
+        raise CommandError(f"What the app says of itself cannot be read: {error}") from error
+
+
+class Seen(NamedTuple):
+    """A finding, and who saw it: `app`, or `here`, on this machine with the rights of who is signed in."""
+
+    finding: Finding
+    by: str
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """Give it as a record."""
+        return {**msgspec.structs.asdict(self.finding), "seen_by": self.by}
+
+
+_BADNESS = {Verdict.NOT_LOOKED: 0, Verdict.OK: 1, Verdict.WARN: 2, Verdict.FAIL: 3}
+
+
+def merged(here: Iterable[Finding], of_app: Iterable[Finding], *, as_app: bool) -> Iterator[Seen]:
+    """Put together what is seen here and what the app sees, which knows better; what looks worse from here is told beside it.
+
+    `as_app`: what is looked at here are the app's own settings. Else a failure here is no failure of an app that is well.
+    """
+    left = {finding.check: finding for finding in of_app}
+    for ours in here:
+        theirs = left.pop(ours.check, None)
+        if theirs is None or (
+            theirs.verdict is Verdict.NOT_LOOKED and ours.verdict is not Verdict.NOT_LOOKED
+        ):
+            yield Seen(ours, "here")
+            continue
+        yield Seen(theirs, "app")
+        if _BADNESS[ours.verdict] > _BADNESS[theirs.verdict]:
+            verdict = ours.verdict if as_app else Verdict.WARN
+            yield Seen(msgspec.structs.replace(ours, verdict=verdict), "here")
+    yield from (Seen(finding, "app") for finding in left.values())
 
 
 def checkout_checks(folder: Path) -> Iterator[Finding]:

@@ -58,34 +58,46 @@ class Delivery:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Found:
+class Found:
+    """A metadata document, unread. `file`: the path of the input file, where its name was not cut."""
+
     container: "Container"
     name: str
     timestamp: str
+    file: str
 
 
 def deliveries_of(path: str, services: "Services") -> list[Delivery]:
     """Give what came out of an input file, or of all below a folder, oldest first; each version of a file once."""
-    return [each for each in _read_all(_metadata_blobs(path, services)) if _is_meant(path, each)]
+    return [each for each in read_all(_metadata_blobs(path, services)) if _is_meant(path, each)]
 
 
-def _read_all(found: "Iterable[_Found]") -> list[Delivery]:
+def read_all(found: "Iterable[Found]") -> list[Delivery]:
     """Read metadata; each version of a file once, oldest first."""
     with pool(READ_AT_ONCE) as reading:
         once = {(each.file, each.key): each for each in reading.map(_read, list(found))}
     return sorted(once.values(), key=lambda each: (each.timestamp, each.file))
 
 
+def latest_found(path: str, services: "Services") -> list[Found]:
+    """Find the last metadata of each file that a path means, and perhaps of others; nothing is read."""
+    last: dict[str, Found] = {}
+    for each in _metadata_blobs(path, services):
+        if each.file not in last or each.timestamp > last[each.file].timestamp:
+            last[each.file] = each
+    return [last[file] for file in sorted(last)]
+
+
 def deliveries_beginning(beginning: str, services: "Services") -> list[Delivery]:
     """Give what came out of all input files whose paths begin so, oldest first."""
-    found = _read_all(_metadata_blobs(beginning, services))
+    found = read_all(_metadata_blobs(beginning, services))
     return [each for each in found if each.file.startswith(beginning)]
 
 
 def deliveries_of_snapshot(snapshot_id: str, services: "Services") -> list[Delivery]:
     """Give what came out of the files that a snapshot took."""
     timestamp = names.timestamp_of(snapshot_id)
-    return _read_all(each for each in _metadata_blobs("", services) if each.timestamp == timestamp)
+    return read_all(each for each in _metadata_blobs("", services) if each.timestamp == timestamp)
 
 
 def newest(deliveries: Iterable[Delivery]) -> list[Delivery]:
@@ -107,7 +119,7 @@ def nothing_of(path: str, services: "Services") -> CommandError:
     )
 
 
-def _metadata_blobs(path: str, services: "Services") -> Iterator[_Found]:
+def _metadata_blobs(path: str, services: "Services") -> Iterator[Found]:
     settings, storage = services.settings, services.storage
     places = (
         (storage.processed, settings.output_directory),
@@ -117,7 +129,12 @@ def _metadata_blobs(path: str, services: "Services") -> Iterator[_Found]:
         for entry in container.list(_prefix(path, directory, settings.input_directory)):
             found = _OUTPUT_FOLDER.fullmatch(entry.name) if entry.name.endswith(_ENDING) else None
             if found:
-                yield _Found(container=container, name=entry.name, timestamp=found["timestamp"])
+                yield Found(
+                    container=container,
+                    name=entry.name,
+                    timestamp=found["timestamp"],
+                    file=f"{names.prefix_of(settings.input_directory)}{found['file'].removeprefix(names.prefix_of(directory))}",
+                )
 
 
 def _prefix(path: str, directory: str, input_directory: str) -> str:
@@ -131,7 +148,7 @@ def _prefix(path: str, directory: str, input_directory: str) -> str:
     return begin.rpartition("~")[0] if is_cut else begin
 
 
-def _read(found: _Found) -> Delivery:
+def _read(found: Found) -> Delivery:
     try:
         metadata = _decode(found.container.read(found.name)[0])
     except msgspec.MsgspecError as error:

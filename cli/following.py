@@ -1,15 +1,25 @@
 """Where input files stand: what storage shows, and what the running app tells besides."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from cli.app_api import AppApi, SilentAppError
-from cli.deliveries import Delivery, deliveries_of, deliveries_of_snapshot, newest
+from cli.deliveries import (
+    Delivery,
+    Found,
+    deliveries_of,
+    deliveries_of_snapshot,
+    latest_found,
+    newest,
+    read_all,
+)
+from cli.ended import Ended, pages
 from cli.faults import CommandError, Ending
+from cli.statuses import ENDED, RESTING, RUNNING, FileStatus
 from domain import names
 from domain.errors import ConfigurationError
 from domain.side_files import side_file
@@ -17,37 +27,8 @@ from domain.side_files import side_file
 if TYPE_CHECKING:
     from adapters.services import Services
 
-RUNNING = frozenset({"Pending", "Running", "ContinuedAsNew", "Suspended"})
-ENDED = frozenset({"done", "rejected", "gone"})
-RESTING = frozenset({"held", "waits"})
-
-
-class FileStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """Where a file stands.
-
-    state     `waiting` to be taken; `waits` for its job spec or for storage; `working`, or the app's own word where it tells;
-              `held`, set aside; `done`, `rejected`, `gone`
-    done      requests with an outcome; null while nobody tells
-    failed    of these, those without a good answer
-    reason    why it waits or is held, or was rejected
-    """
-
-    file: str
-    state: str
-    requests: int | None = None
-    done: int | None = None
-    failed: int | None = None
-    cost: float | None = None
-    reason: str | None = None
-    key: str | None = None
-    snapshot: str | None = None
-    results: str | None = None
-    errors: str | None = None
-
-    @property
-    def has_ended(self) -> bool:
-        """Whether nothing more becomes of it by itself for now."""
-        return self.state in ENDED or self.state in RESTING
+# So few are read in storage as cheaply as by pages of the app's lists.
+FEW_FILES = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,12 +37,14 @@ class Picture:
 
     claimed  file keys of what is being worked on, as far as the records may be read
     silence  why the app tells nothing
+    is_paused  no new file is taken, as people have asked
     """
 
     files: Mapping[str, FileStatus]
     snapshots: list[dict[str, Any]]
     claimed: frozenset[str] = frozenset()
     silence: str | None = None
+    is_paused: bool = False
 
 
 def look(services: "Services", api: AppApi, *, below: str = "") -> Picture:
@@ -84,7 +67,13 @@ def look(services: "Services", api: AppApi, *, below: str = "") -> Picture:
     for snapshot in snapshots:
         if snapshot["status"] in RUNNING:
             _note_progress(files, snapshot)
-    return Picture(files=files, snapshots=snapshots, claimed=claimed, silence=silence)
+    return Picture(
+        files=files,
+        snapshots=snapshots,
+        claimed=claimed,
+        silence=silence,
+        is_paused=resting.get("intake") == "paused",
+    )
 
 
 def of_delivery(delivery: Delivery) -> FileStatus:
@@ -114,8 +103,26 @@ def in_input(path: str, services: "Services", api: AppApi) -> list[FileStatus]:
 def status_of(path: str, services: "Services", api: AppApi) -> list[FileStatus]:
     """Say where a file stands, or all below a folder: those that are in the input container as they are now, others as they ended."""
     seen = {file.file: file for file in in_input(path, services, api)}
-    ended = [of_delivery(each) for each in newest(deliveries_of(path, services)) if each.file not in seen]
+    ended = [file for file in _ended(path, services, api) if file.file not in seen]
     return sorted([*seen.values(), *ended], key=lambda file: file.file)
+
+
+def _ended(path: str, services: "Services", api: AppApi) -> list[FileStatus]:
+    """Say how files have ended last: what storage lists, by what the app says of them; the rest is read in storage."""
+    found = latest_found(path, services)
+    known = Ended(api)
+    told: list[FileStatus] = []
+    unknown: list[Found] = []
+    if len(found) >= FEW_FILES:
+        known.read_all(_snapshots(api)[0], {each.timestamp for each in found})
+    for each in found:
+        status = known.of_output(each.file, each.timestamp)
+        if status is not None:
+            told.append(status)
+        else:
+            unknown.append(each)
+    read = (of_delivery(each) for each in newest(read_all(unknown)))
+    return [file for file in (*told, *read) if not path or _is_meant(path, file.file)]
 
 
 def _is_meant(path: str, file: str) -> bool:
@@ -130,8 +137,8 @@ def _in_input(services: "Services", below: str) -> Iterable[FileStatus]:
             yield FileStatus(file=entry.name, state="waiting", key=key)
 
 
-def _records(services: "Services", api: AppApi) -> tuple[frozenset[str], dict[str, list[dict[str, Any]]]]:
-    """Give what is claimed, and the files that are not being worked on, with their reasons.
+def _records(services: "Services", api: AppApi) -> tuple[frozenset[str], dict[str, Any]]:
+    """Give what is claimed, and the files that are not being worked on, with their reasons, as `GET /api/files` does.
 
     People may not read the records everywhere; then the app is asked, which tells the latter.
     """
@@ -142,7 +149,7 @@ def _records(services: "Services", api: AppApi) -> tuple[frozenset[str], dict[st
     except ConfigurationError:
         if not api.is_known:
             raise
-    told: dict[str, list[dict[str, Any]]] = api.get("files") or {}
+    told: dict[str, Any] = api.get("files") or {}
     return frozenset(), told
 
 
@@ -186,6 +193,11 @@ class Follower:
     api: AppApi
     keys: Mapping[str, str | None]
     to_come: frozenset[str] = frozenset()
+    ended: Ended = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Begin to remember what has ended."""
+        object.__setattr__(self, "ended", Ended(self.api))
 
     def look(self, known: Mapping[str, FileStatus]) -> dict[str, FileStatus]:
         """Give where the files stand now; what has ended stays as it was."""
@@ -193,15 +205,24 @@ class Follower:
         if not open_paths:
             return dict(known)
         picture = look(self.services, self.api)
+        left = [key for path in open_paths if (key := self.keys[path]) and not self._lies(path, picture)]
+        self.ended.find(left, picture.snapshots)
         return {**known, **{path: self._now(path, known.get(path), picture) for path in open_paths}}
+
+    def _lies(self, path: str, picture: Picture) -> bool:
+        """Tell whether a file lies in the input container, in the version that is meant, and has not ended."""
+        seen = picture.files.get(path)
+        return seen is not None and self.keys[path] in (None, seen.key) and seen.state not in ENDED
 
     def _now(self, path: str, before: FileStatus | None, picture: Picture) -> FileStatus:
         key, seen = self.keys[path], picture.files.get(path)
-        if seen is not None and key in (None, seen.key) and seen.state not in ENDED:
+        if seen is not None and self._lies(path, picture):
             # The app tells of a few dozen files; what was known of others stays.
             known = before or seen
             requests, done = seen.requests or known.requests, seen.done or known.done
             return msgspec.structs.replace(seen, requests=requests, done=done)
+        if ended := self.ended.of(key):
+            return ended
         found = [each for each in deliveries_of(path, self.services) if key in (None, each.key)]
         if found:
             return of_delivery(found[-1])
@@ -212,6 +233,15 @@ class Follower:
         return msgspec.structs.replace(before, state=state) if before else FileStatus(file=path, state=state)
 
 
+def no_file(path: str) -> CommandError:
+    """Say that a path means no file."""
+    return CommandError(
+        f"There is no file {path}, neither waiting nor finished.",
+        "`aoai-batch status` lists them.",
+        ending=Ending.REFUSED,
+    )
+
+
 def followed(paths: Iterable[str], services: "Services", api: AppApi) -> dict[str, str | None]:
     """Find the files that paths mean, each with its version where it lies in the input container.
 
@@ -220,30 +250,19 @@ def followed(paths: Iterable[str], services: "Services", api: AppApi) -> dict[st
     found: dict[str, str | None] = {}
     for path in paths:
         if names.is_snapshot_id(path):
-            found |= _of_snapshot(path, services)
+            found |= _of_snapshot(path, services, api)
             continue
         # Without a path, what has ended before is not meant: of years there may be much.
         meant = status_of(path, services, api) if path else in_input(path, services, api)
         if not meant and path:
-            raise CommandError(
-                f"There is no file {path}, neither waiting nor finished.",
-                "`aoai-batch status` lists them.",
-                ending=Ending.REFUSED,
-            )
+            raise no_file(path)
         found |= {file.file: file.key for file in meant}
     return found
 
 
-def _of_snapshot(snapshot_id: str, services: "Services") -> dict[str, str | None]:
-    """Find the files that a snapshot took: by the claims on them, and by what came out of them."""
-    found: dict[str, str | None] = {
-        each.file: each.key for each in deliveries_of_snapshot(snapshot_id, services)
-    }
-    try:
-        claims = services.work.claims.all()
-    except ConfigurationError:
-        claims = []
-    found |= {each.claim.path: each.key for each in claims if each.claim.snapshot_id == snapshot_id}
+def _of_snapshot(snapshot_id: str, services: "Services", api: AppApi) -> dict[str, str | None]:
+    """Find the files that a snapshot took, each with its version."""
+    found = _listed_by_app(snapshot_id, api) or _left_by(snapshot_id, services)
     if not found:
         raise CommandError(
             f"There are no files of {snapshot_id}.",
@@ -251,3 +270,26 @@ def _of_snapshot(snapshot_id: str, services: "Services") -> dict[str, str | None
             ending=Ending.REFUSED,
         )
     return found
+
+
+def _listed_by_app(snapshot_id: str, api: AppApi) -> dict[str, str | None]:
+    """Ask the app; nothing where it does not answer, or where the order of its list changes meanwhile, as at the snapshot's end."""
+    if not api.is_known:
+        return {}
+    try:
+        listed = pages(api, f"snapshots/{snapshot_id}/files")
+        return {entry["path"]: entry["key"] for _, page in listed for entry in page}
+    except CommandError:
+        return {}
+
+
+def _left_by(snapshot_id: str, services: "Services") -> dict[str, str | None]:
+    """Find them by the claims on them, and by what came out of them."""
+    found: dict[str, str | None] = {
+        each.file: each.key for each in deliveries_of_snapshot(snapshot_id, services)
+    }
+    try:
+        claims = services.work.claims.all()
+    except ConfigurationError:
+        claims = []
+    return found | {each.claim.path: each.key for each in claims if each.claim.snapshot_id == snapshot_id}

@@ -15,9 +15,17 @@ def place_options(function: Function) -> Function:
     """Add what says which app is meant; the verb gets a `Place`."""
 
     def with_place(
-        account: str | None, app: str | None, environment: str | None, given: tuple[str, ...], **others: Any
+        account: str | None,
+        app: str | None,
+        environment: str | None,
+        client_id: str | None,
+        given: tuple[str, ...],
+        **others: Any,
     ) -> Any:
-        wanted = Wanted(account=account, app=app, environment=environment, settings=dict(map(setting, given)))
+        settings = dict(map(setting, given))
+        wanted = Wanted(
+            account=account, app=app, environment=environment, client_id=client_id, settings=settings
+        )
         return function(place=find_place(wanted), **others)
 
     with_place.__doc__ = function.__doc__
@@ -31,6 +39,11 @@ def place_options(function: Function) -> Function:
             help="An app setting that is not known here.",
         ),
         click.option("--env", "environment", metavar="NAME", help="An azd environment, or a place of `use`."),
+        click.option(
+            "--client-id",
+            metavar="ID",
+            help="The app registration to sign in with, where the app wants that.",
+        ),
         click.option("--app", metavar="NAME|URL", help="The Function App."),
         click.option("--account", metavar="NAME|URL", help="The storage account with the files."),
     ):

@@ -20,9 +20,12 @@ from domain.settings import Settings
 
 ACCOUNT, APP, ENVIRONMENT = "AOAI_BATCH_ACCOUNT", "AOAI_BATCH_APP", "AOAI_BATCH_ENV"
 APP_KEY, CONNECTION = "AOAI_BATCH_APP_KEY", "AOAI_BATCH_CONNECTION_STRING"
+CLIENT_ID = "AOAI_BATCH_CLIENT_ID"
 CONFIG = "AOAI_BATCH_CONFIG"
 
 DEMO = "demo"
+# Where a demo says that it runs, when that is not in its checkout.
+DEMO_FILE = "AOAI_BATCH_DEMO"
 DEMO_ADDRESS = Path(".local/demo/running.json")
 LOCAL_PORT = 7071  # of `func start`, and of the embedded host
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -44,6 +47,7 @@ class Wanted:
     account: str | None = None
     app: str | None = None
     environment: str | None = None
+    client_id: str | None = None
     settings: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -55,6 +59,7 @@ class Place:
     env       app settings by their names
     app_url   the root of its HTTP routes
     app_key   a function key
+    client_id the app registration that people sign in with, where the app wants that (ACCESS=entra)
     resource  what Azure Resource Manager calls the app: subscription, resource group, name
     knows_settings  all of the app's settings are known, so that what is not among them stands at its default
     """
@@ -63,6 +68,7 @@ class Place:
     env: Mapping[str, str] = field(default_factory=dict)
     app_url: str | None = None
     app_key: str | None = None
+    client_id: str | None = None
     resource: tuple[str, str, str] | None = None
     knows_settings: bool = False
 
@@ -101,7 +107,12 @@ def find_place(wanted: Wanted, environ: Mapping[str, str] | None = None, folder:
         filter(None, (find() for find in _usual(given, here))), NOWHERE
     )
     env, _ = current_names(found.env)
-    return replace(found, env={**env, **wanted.settings}, app_key=found.app_key or given.get(APP_KEY))
+    return replace(
+        found,
+        env={**env, **wanted.settings},
+        app_key=found.app_key or given.get(APP_KEY),
+        client_id=wanted.client_id or given.get(CLIENT_ID) or found.client_id,
+    )
 
 
 def _named(wanted: Wanted, given: Mapping[str, str], here: Path) -> Place | None:
@@ -122,11 +133,11 @@ def _usual(given: Mapping[str, str], here: Path) -> Iterator[Callable[[], Place 
     yield lambda: _azd(here, None)
     yield lambda: _local_settings(here)
     yield lambda: _context(given, None)
-    yield lambda: _demo(here)
+    yield lambda: _demo(given, here)
 
 
 def _environment(name: str, given: Mapping[str, str], here: Path) -> Place:
-    found = _azd(here, name) or _context(given, name) or (_demo(here) if name == DEMO else None)
+    found = _azd(here, name) or _context(given, name) or (_demo(given, here) if name == DEMO else None)
     if found is None:
         hint = "Start it: make demo KEEP=1" if name == DEMO else "`aoai-batch use` lists those there are."
         raise CommandError(f"There is no azd environment and no place called {name!r}.", hint)
@@ -202,6 +213,7 @@ def _of_azd(name: str, values: Mapping[str, str]) -> Place | None:
         label=f"the azd environment {name}",
         env=env,
         app_url=app_url(values.get("APP_URL") or app),
+        client_id=values.get("ENTRA_CLIENT_ID") if values.get("ACCESS") == "entra" else None,
         resource=resource if all(resource) else None,  # type: ignore[arg-type] # none of them is None then
     )
 
@@ -285,16 +297,23 @@ def _context(given: Mapping[str, str], name: str | None) -> Place | None:
     if "account" in known:
         env["DATA__blobServiceUri"] = account_url(known["account"])
     address = app_url(known.get("app")) or (settings.app_url if settings else None)
-    return Place(label=f"the place {name}", env=env, app_url=address, knows_settings=settings is not None)
+    return Place(
+        label=f"the place {name}",
+        env=env,
+        app_url=address,
+        client_id=known.get("client_id"),
+        knows_settings=settings is not None,
+    )
 
 
 # --- the demo --------------------------------------------------------------------------------------------------------
 
 
-def _demo(here: Path) -> Place | None:
+def _demo(given: Mapping[str, str], here: Path) -> Place | None:
     """Find the demo that runs in this checkout, or in the one this command is of."""
     folders = dict.fromkeys((here, *here.parents, REPOSITORY))
-    for path in (folder / DEMO_ADDRESS for folder in folders):
+    named = [Path(given[DEMO_FILE])] if given.get(DEMO_FILE) else []
+    for path in (*named, *(folder / DEMO_ADDRESS for folder in folders)):
         try:
             told = json.loads(path.read_text(encoding="utf-8"))
             # A demo that was killed leaves its address behind.

@@ -1,5 +1,6 @@
 """Storage and the service, reached with the rights of the person at the keyboard."""
 
+import logging
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -40,6 +41,8 @@ def _close(services: "Services") -> None:
 @cache
 def signed_in() -> Any:
     """Give who is signed in: by `az login` first, which on a laptop is the common case, then by `azd auth login`, then anything else."""
+    # What a chain of credentials has tried is logged in a dozen lines; the fault is told in one.
+    logging.getLogger("azure.identity").setLevel(logging.CRITICAL)
     from azure.identity import (  # noqa: PLC0415 - slow to import, not needed for the demo
         AzureCliCredential,
         AzureDeveloperCliCredential,
@@ -47,8 +50,10 @@ def signed_in() -> Any:
         DefaultAzureCredential,
     )
 
-    return ChainedTokenCredential(
-        AzureCliCredential(), AzureDeveloperCliCredential(), DefaultAzureCredential()
+    from cli.azure import Person  # noqa: PLC0415 - it imports this module
+
+    return Person(
+        ChainedTokenCredential(AzureCliCredential(), AzureDeveloperCliCredential(), DefaultAzureCredential())
     )
 
 

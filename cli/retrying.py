@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from cli.app_api import AppApi
 from cli.deliveries import Delivery, deliveries_beginning
-from domain.errors import ConflictError, NotFoundError
+from domain.errors import ConfigurationError, ConflictError, NotFoundError
 from domain.lineage import MAX_CHAIN, RETRY, SAME_IN_CUT_NAMES, Origin, metadata_of_retry, origin_of
 
 if TYPE_CHECKING:
@@ -55,6 +55,20 @@ def ask_app(delivery: Delivery, codes: Sequence[str], api: AppApi) -> Retry:
     route = f"files/{delivery.key}/retry?snapshot={delivery.metadata.snapshot}"
     told = api.act(route, {"codes": list(codes)})
     return Retry(delivery, list(told["files"]), is_new=bool(told["is_new"]))
+
+
+def retry_by_records(delivery: Delivery, services: "Services") -> Retry | None:
+    """Do what the app would, and leave the same marks; None where the records may not be used, or do not know the file.
+
+    Raises ConflictError where another file has the name.
+    """
+    from steps.wishes.retry import retry  # noqa: PLC0415 - slow to import
+
+    try:
+        done = retry(delivery.key, [], services, snapshot_id=delivery.metadata.snapshot)
+    except (ConfigurationError, NotFoundError):
+        return None
+    return Retry(delivery, done.targets, is_new=done.is_new)
 
 
 def begin_retry(delivery: Delivery, services: "Services") -> Retry:

@@ -7,8 +7,9 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from cli.faults import CommandError, Ending
-from cli.following import ENDED, RESTING, FileStatus, Follower
+from cli.following import Follower
 from cli.output import Column, Output, console_of, count, money, note, visible
+from cli.statuses import ENDED, RESTING, FileStatus
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -29,16 +30,20 @@ def watch(follower: Follower, *, every: float, timeout: float | None = None) -> 
     """Look again and again until all files have ended, or wait for somebody. Raises CommandError when the time is over."""
     started = time.monotonic()
     files: Mapping[str, FileStatus] = {}
-    with _view() as show:
-        while True:
-            files = follower.look(files)
-            show(files.values())
-            if all(file.has_ended for file in files.values()):
-                return list(files.values())
-            if timeout is not None and time.monotonic() - started > timeout:
-                left = sum(not file.has_ended for file in files.values())
-                raise CommandError(f"{left} of {len(files)} files have not ended after {timeout:g} s.")
-            time.sleep(every)
+    try:
+        with _view() as show:
+            while True:
+                files = follower.look(files)
+                show(files.values())
+                if all(file.has_ended for file in files.values()):
+                    return list(files.values())
+                if timeout is not None and time.monotonic() - started > timeout:
+                    left = sum(not file.has_ended for file in files.values())
+                    raise CommandError(f"{left} of {len(files)} files have not ended after {timeout:g} s.")
+                time.sleep(every)
+    except KeyboardInterrupt:
+        note("Not followed any more; the app goes on with the files. `aoai-batch watch` follows them again.")
+        raise
 
 
 def ending_of(files: Iterable[FileStatus]) -> Ending:

@@ -55,3 +55,5 @@ resource log 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
     metrics: [{ category: 'AllMetrics', enabled: true }]
   }
 }
+
+output principalId string = topic.identity.principalId

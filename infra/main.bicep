@@ -33,6 +33,13 @@ param openAiUsesStorage bool = false
 @description('Whether arriving files are to wake the app; the subscription itself comes after the code, from subscription.bicep.')
 param events bool = true
 
+@secure()
+@description('A webhook that is told when a file or a snapshot is finished, see docs/events.md; empty: none.')
+param notifyEndpoint string = ''
+
+@description('Id of a Service Bus or storage queue that is told the same; empty: none.')
+param notifyQueueId string = ''
+
 @allowed(['key', 'entra'])
 @description('Who may call the HTTP API: whoever has a function key, or people of the tenant who sign in.')
 param access string = 'key'
@@ -156,6 +163,17 @@ module arrivals 'events.bicep' = {
     workspaceId: monitoring.outputs.workspaceId
   }
   dependsOn: [data, app]
+}
+
+module notify 'notify.bicep' = {
+  scope: group
+  params: {
+    topicName: topicName
+    topicPrincipalId: arrivals.outputs.principalId
+    hostAccountName: hostAccountName
+    endpoint: notifyEndpoint
+    queueId: notifyQueueId
+  }
 }
 
 output AZURE_RESOURCE_GROUP string = group.name

@@ -8,6 +8,7 @@ from typing import Any
 
 import azure.durable_functions as df
 import azure.functions as func
+from msgspec import UNSET
 
 from adapters.services import services
 from adapters.threads import in_thread, log_as
@@ -141,8 +142,18 @@ async def retry_snapshot(
         done, following = await _acted(retry)
         for retried in done:
             await _write_pending(retried, client)
-        files = [_described_retry(retried) for retried in done]
-        return json_answer(req, answers.RetriedFiles(id=snapshot_id, files=files, next=following), 202)
+        told = answers.RetriedFiles(
+            id=snapshot_id,
+            files=[_described_retry(one) for one in done if not one.refused],
+            refused=[
+                answers.RefusedRetry(key=one.key, file=one.path, reason=one.refused)
+                for one in done
+                if one.refused
+            ]
+            or UNSET,
+            next=following,
+        )
+        return json_answer(req, told, 202)
 
     return await answered(req, "retry_snapshot", make)
 

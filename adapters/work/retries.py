@@ -58,9 +58,12 @@ class Retries:
         content = _encode({"code": code, "target": target})
         self._work.write(names.retry_mark(key, code), content, metadata=metadata, if_absent=not is_dropped)
 
-    def add_pending(self, work: RetryWork) -> None:
-        """Leave a retry to be written; the same again is as good."""
-        self._work.write(names.pending_retry(work.run), _encode(work))
+    def add_pending(self, work: RetryWork) -> bool:
+        """Leave a retry to be written; False where it is left already."""
+        with suppress(ConflictError):
+            self._work.write(names.pending_retry(work.run), _encode(work), if_absent=True)
+            return True
+        return False
 
     def pending(self, run: str) -> RetryWork | None:
         """Give a retry that is still to be written."""

@@ -14,11 +14,13 @@ from cli.reach import services_of_place
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from cli.checks import Seen
     from domain.findings import Finding
 
 COLUMNS = (
     Column("verdict", ""),
     Column("check", "Check"),
+    Column("by", "Seen by"),
     Column("found", "Found"),
     Column("do", "What to do"),
 )
@@ -41,30 +43,41 @@ Exit code: 0, or 1 when something keeps the app from its work."""
 def command(*, place: Place, write: bool, everything: bool, as_json: bool | None) -> int:
     """Look for what may be wrong with the app, its storage, its service and its settings. Changes nothing, and spends nothing.
 
-    Each check has an id, a verdict (ok, warn, fail, not looked), what was found, and what to do.
+    Each check has an id, a verdict (ok, warn, fail, not looked), what was found, and what to do. What the app sees itself comes
+    from the app, where it answers; what looks worse from here is told beside it.
     """
     out = Output(as_json)
-    findings = []
-    for finding in _examine(place, write=write):
-        findings.append(finding)
+    seen = []
+    for each in _examine(place, write=write):
+        seen.append(each)
         if out.is_json:
-            out.record(finding)
+            out.record(each.record)
     if not out.is_json:
-        _show(out, findings, everything=everything)
-    return Ending.FAULT if any(finding.verdict == "fail" for finding in findings) else Ending.WELL
+        _show(out, seen, everything=everything)
+    return Ending.FAULT if any(each.finding.verdict == "fail" for each in seen) else Ending.WELL
 
 
-def _examine(place: Place, *, write: bool) -> "Iterator[Finding]":
+def _examine(place: Place, *, write: bool) -> "Iterator[Seen]":
     # Slow to import, and not needed for the help.
-    from cli.checks import app_check, checkout_checks, deployment_check, place_check  # noqa: PLC0415 - see above
+    from cli.checks import Seen, ask_app, checkout_checks, merged, place_check  # noqa: PLC0415 - see above
+
+    yield Seen(place_check(place), "here")
+    yield from (Seen(finding, "here") for finding in checkout_checks(REPOSITORY))
+    app, of_app = ask_app(place)
+    yield Seen(app, "here")
+    place, as_app = _with_settings(place), place.knows_settings
+    yield from merged(_from_here(place, as_app=as_app, write=write), of_app, as_app=as_app)
+
+
+def _from_here(place: Place, *, as_app: bool, write: bool) -> "Iterator[Finding]":
+    """Make the checks that need the account, the service and Azure Resource Manager."""
+    # Slow to import, and not needed for the help.
+    from cli.checks import deployment_check  # noqa: PLC0415 - see above
     from domain.errors import SettingsError  # noqa: PLC0415 - see above
     from domain.findings import failure  # noqa: PLC0415 - see above
     from steps.doctor.examination import examine  # noqa: PLC0415 - see above
     from steps.doctor.settings import settings_checks  # noqa: PLC0415 - see above
 
-    yield place_check(place)
-    yield from checkout_checks(REPOSITORY)
-    place, as_app = _with_settings(place), place.knows_settings
     try:
         services = services_of_place(place)
     except SettingsError:
@@ -79,7 +92,6 @@ def _examine(place: Place, *, write: bool) -> "Iterator[Finding]":
             has_service=place.has_service,
             write=write,
         )
-        yield app_check(place)
         yield deployment_check(place)
     except CommandError as error:
         yield failure("doctor", str(error), "See the message.")
@@ -98,19 +110,20 @@ def _with_settings(place: Place) -> Place:
         return place
 
 
-def _show(out: Output, findings: "list[Finding]", *, everything: bool) -> None:
-    shown = [finding for finding in findings if everything or finding.verdict != "ok"]
-    out.table(
-        COLUMNS,
-        (
-            {
-                "verdict": MARKS[finding.verdict],
-                "check": finding.check,
-                "found": " ".join(finding.found.split()),
-                "do": f"{finding.do} ({finding.page})" if finding.page and finding.do else finding.do,
-            }
-            for finding in shown
-        ),
-    )
-    well = len(findings) - sum(finding.verdict != "ok" for finding in findings)
-    note(f"{well} of {len(findings)} checks are well{'' if everything else '; --all shows them'}.")
+def _show(out: Output, seen: "list[Seen]", *, everything: bool) -> None:
+    out.table(COLUMNS, (_row(each) for each in seen if everything or each.finding.verdict != "ok"))
+    well = sum(each.finding.verdict == "ok" for each in seen)
+    by_app = sum(each.by == "app" for each in seen)
+    told = f"{well} of {len(seen)} checks are well{'' if everything else '; --all shows them'}."
+    note(f"{told} {by_app} were made by the app." if by_app else told)
+
+
+def _row(seen: "Seen") -> dict[str, str]:
+    finding = seen.finding
+    return {
+        "verdict": MARKS[finding.verdict],
+        "check": finding.check,
+        "by": seen.by,
+        "found": " ".join(finding.found.split()),
+        "do": f"{finding.do} ({finding.page})" if finding.page and finding.do else finding.do,
+    }

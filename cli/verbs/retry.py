@@ -13,7 +13,16 @@ from cli.options import account_known, output_option, place_options
 from cli.output import Column, Output, count, money, note, plural
 from cli.places import Place
 from cli.reach import services_of_place
-from cli.retrying import Retry, ask_app, begin_retry, estimated_cost, last_retry, retry_path, waiting_retry
+from cli.retrying import (
+    Retry,
+    ask_app,
+    begin_retry,
+    estimated_cost,
+    last_retry,
+    retry_by_records,
+    retry_path,
+    waiting_retry,
+)
 from cli.verbs.watch import look_seconds
 from cli.watching import ending_of, show_files, watch
 from domain.errors import ConflictError
@@ -141,7 +150,7 @@ def _begin(delivery: Delivery, codes: tuple[str, ...], services: "Services", api
             ending=Ending.REFUSED,
         )
     try:
-        return begin_retry(delivery, services)
+        return retry_by_records(delivery, services) or begin_retry(delivery, services)
     except ConflictError as error:
         raise CommandError(
             f"{retry_path(delivery)} is in the input container already, and is no retry of {delivery.file}.",

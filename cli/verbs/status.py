@@ -5,11 +5,12 @@ from typing import Any
 import click
 
 from cli.app_api import AppApi
-from cli.following import FileStatus, Picture, look, status_of
+from cli.following import Picture, look, no_file, status_of
 from cli.options import account_known, output_option, place_options
 from cli.output import Column, Output, note
 from cli.places import Place
 from cli.reach import services_of_place
+from cli.statuses import FileStatus
 from cli.watching import rows, show_files
 
 SNAPSHOTS_SHOWN = 5
@@ -42,9 +43,14 @@ def command(*, place: Place, path: str | None, shown: int, as_json: bool | None)
     """
     services, api, out = services_of_place(account_known(place)), AppApi(place), Output(as_json)
     if path is not None:
-        show_files(out, status_of(path, services, api))
+        files = status_of(path, services, api)
+        if path and not files:
+            raise no_file(path)
+        show_files(out, files)
         return 0
     picture = look(services, api)
+    if picture.is_paused:
+        note("The intake is paused: no new file is taken. `aoai-batch intake resume` ends that.")
     if out.is_json:
         for snapshot in picture.snapshots[:shown]:
             out.record({"snapshot": snapshot["id"], **snapshot})

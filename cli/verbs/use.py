@@ -39,6 +39,7 @@ Examples:
 @click.argument("name", required=False)
 @click.option("--account", metavar="NAME|URL", help="The storage account with the files.")
 @click.option("--app", metavar="NAME|URL", help="The Function App.")
+@click.option("--client-id", metavar="ID", help="The app registration to sign in with.")
 @click.option("--settings", type=click.Path(path_type=Path, dir_okay=False), help="A local.settings.json.")
 @click.option("--set", "given", multiple=True, metavar="NAME=VALUE", help="An app setting.")
 @click.option("--remove", is_flag=True, help="Forget the place.")
@@ -48,6 +49,7 @@ def command(
     name: str | None,
     account: str | None,
     app: str | None,
+    client_id: str | None,
     settings: Path | None,
     given: tuple[str, ...],
     remove: bool,
@@ -71,7 +73,7 @@ def command(
             del config["current"]
         _write(config)
         return Ending.WELL
-    told = _told(account, app, settings, given)
+    told = _told({"account": account, "app": app, "client_id": client_id}, settings, given)
     if told:
         known[name] = told
     if name not in known:
@@ -88,10 +90,8 @@ def command(
     return Ending.WELL
 
 
-def _told(
-    account: str | None, app: str | None, settings: Path | None, given: tuple[str, ...]
-) -> dict[str, Any]:
-    told: dict[str, Any] = {key: value for key, value in (("account", account), ("app", app)) if value}
+def _told(names: dict[str, str | None], settings: Path | None, given: tuple[str, ...]) -> dict[str, Any]:
+    told: dict[str, Any] = {key: value for key, value in names.items() if value}
     if any("?" in value for value in told.values()):
         raise CommandError(
             "An address with a signature or a key is a secret.", "Give it without.", ending=Ending.REFUSED

@@ -159,6 +159,8 @@ class FileEntry(msgspec.Struct, frozen=True, kw_only=True):
     finished_at: str | None = None
     batches: int = 0
     outputs: list[OutputName] = []
+    results: Annotated[str | None, Meta(description="Where they lie in the processed container.")] = None
+    errors: Annotated[str | None, Meta(description="Where they lie in the error container.")] = None
     reason: Annotated[str, Meta(description="Why it waits, is held or was rejected.")] = ""
     code: Annotated[str, Meta(description="The reason's code, where it has one.")] = ""
     until: Annotated[str | None, Meta(description="A held file is tried again then.")] = None
@@ -239,8 +241,16 @@ class Retried(msgspec.Struct, frozen=True, kw_only=True):
     asked: Literal["retry"]
     codes: list[str]
     files: Annotated[list[str], Meta(description="As which they lie, or lay, in the input container.")]
-    is_new: Annotated[bool, Meta(description="False where all of that had been asked before.")]
+    is_new: Annotated[bool, Meta(description="False where all of that had been dropped before.")]
     message: str
+
+
+class RefusedRetry(msgspec.Struct, frozen=True, kw_only=True):
+    """A file whose failed rows could not be dropped again now, and why."""
+
+    key: str
+    file: str
+    reason: str
 
 
 class RetriedFiles(msgspec.Struct, frozen=True, kw_only=True):
@@ -248,6 +258,10 @@ class RetriedFiles(msgspec.Struct, frozen=True, kw_only=True):
 
     id: str
     files: list[Retried]
+    refused: Annotated[
+        list[RefusedRetry] | msgspec.UnsetType,
+        Meta(description="Such as those in whose retry's place another file lies; ask again."),
+    ] = msgspec.UNSET
     next: Annotated[int | None, Meta(description="What `after` has to be in the next call; null at the end.")]
 
 

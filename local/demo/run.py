@@ -14,6 +14,7 @@ from local.demo.results import show_results
 from local.demo.services import REPOSITORY, SERVICE_SPEED, Services, get_json, running_services
 from local.demo.session import fresh_folder, publish
 from local.demo.storage import Account, is_job_spec, open_account, samples_in
+from local.demo.story import tell
 from local.demo.tables import check_table, is_table, rows_of
 from local.demo.view import ProgressView, progress_view
 
@@ -26,6 +27,8 @@ SHOWN = {
     "showroom/waits-for-its-job-spec.csv": b"name\nAda\nGrace\n",
     "no-type-that-is-read.docx": b"?",
 }
+BEFORE = "quote samples/mistakes --prompts 0"
+AFTER = ("errors mistakes catalogue", "audit")
 KEPT_COMMANDS = (
     "quote samples/catalogue          what it would take",
     "drop samples/catalogue --watch   send it, and follow it to its end",
@@ -52,6 +55,8 @@ def run(
             console.print(f"Look on: {services.host_url}{PAGE}", highlight=False)
             account.create_containers()
             account.let_pages_write()
+            console.print("\nWhat a file would take, and what of it would not be sent, before anything is:")
+            tell(console, folder, BEFORE)
             samples = samples_in(SAMPLES)
             for path, content in samples.items():
                 account.drop(path, content)
@@ -63,6 +68,12 @@ def run(
             console.print()
             show_results(console, account)
             wrong = check(services, account, files)
+            if not wrong:
+                console.print(
+                    "\nWhat failed, why, and what to do about it; then the proof, from the outside:"
+                )
+                for call in AFTER:
+                    tell(console, folder, call)
             report(console, wrong, files)
             console.print(f"Data and logs stay in {folder} until the next run; `make clean` removes them.")
             if keep:

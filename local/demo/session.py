@@ -37,7 +37,12 @@ def fresh_folder(folder: Path) -> Iterator[Path]:
 def publish(folder: Path, *, app_url: str, settings: Mapping[str, str]) -> None:
     """Tell other terminals, and the command `aoai-batch`, where the running demo is: the app's address, and its settings."""
     address = {"pid": os.getpid(), "app_url": app_url, "settings": dict(settings)}
-    (folder / _ADDRESS).write_text(json.dumps(address), encoding="utf-8")
+    address_of(folder).write_text(json.dumps(address), encoding="utf-8")
+
+
+def address_of(folder: Path) -> Path:
+    """Name the file that tells where the demo below a folder is."""
+    return folder / _ADDRESS
 
 
 def _empty(folder: Path) -> None:

@@ -161,6 +161,8 @@ def entry_of(file: FinishedFile, snapshot_id: str | None) -> FileEntry:
         finished_at=file.finished_at,
         batches=file.batch_count,
         outputs=[name for name in _OUTPUTS if getattr(file.outputs, name)],
+        results=file.outputs.results,
+        errors=file.outputs.errors,
         reason=file.reason,
         retry_of=file.retry_of,
     )

@@ -27,7 +27,11 @@ _decode = msgspec.json.Decoder(Metadata).decode
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retried:
-    """What was dropped again. `pending`: what is still to be written. `is_new`: False where people had asked before."""
+    """What was dropped again.
+
+    `pending`: what is still to be written. `is_new`: False where all of it had been dropped before. `refused`: why nothing was,
+    of one file among many.
+    """
 
     key: str
     path: str
@@ -35,6 +39,7 @@ class Retried:
     codes: list[str]
     is_new: bool
     pending: list[RetryWork] = field(default_factory=list)
+    refused: str = ""
 
 
 def retry(key: str, codes: list[str], services: Services, *, snapshot_id: str = "") -> Retried:
@@ -54,7 +59,12 @@ def retry_snapshot(
             try:
                 done.append(_retry(file, codes, services))
             except ConflictError as error:
-                log.info("%s is not retried: %s", file.path, error)
+                # Such as one in whose retry's place another file lies; the others go on.
+                done.append(
+                    Retried(
+                        key=file.key, path=file.path, targets=[], codes=[], is_new=False, refused=str(error)
+                    )
+                )
         after = following
     return done, None
 
@@ -74,17 +84,20 @@ def _retry(file: FinishedFile, codes: list[str], services: Services) -> Retried:
     won = [code for code in unmarked if services.work.retries.mark(file.key, code, target)]
     marks = services.work.retries.of(file.key)
     pending = []
+    is_new = False
     # Those of this call, and those of an earlier one that has not come to its end.
     for at in sorted({mark.target for mark in marks if not mark.is_dropped}):
         codes_of_run = [mark.code for mark in marks if mark.target == at]
-        if work := _drop(file, at, codes_of_run, services, is_first=set(codes_of_run) <= set(won)):
+        dropped, work = _drop(file, at, codes_of_run, services, is_first=set(codes_of_run) <= set(won))
+        is_new = is_new or (dropped and not set(codes_of_run).isdisjoint(wanted))
+        if work:
             pending.append(work)
     return Retried(
         key=file.key,
         path=file.path,
         targets=sorted({mark.target for mark in marks if mark.code in wanted}),
         codes=wanted,
-        is_new=bool(won),
+        is_new=is_new,
         pending=pending,
     )
 
@@ -96,8 +109,11 @@ def _target(file: FinishedFile, codes: list[str]) -> str:
 
 def _drop(
     file: FinishedFile, target: str, codes: list[str], services: Services, *, is_first: bool
-) -> RetryWork | None:
-    """Drop a retry file, unless an earlier try did; or give what is to be written."""
+) -> tuple[bool, RetryWork | None]:
+    """Drop a retry file, unless an earlier try did, or give what is to be written; and say whether this call did it.
+
+    `is_first`: nobody else has marked any of it. It may have been dropped without a mark, where the app did not answer.
+    """
     outputs, retries = file.outputs, services.work.retries
     if outputs.retry is None or set(codes) != file.error_codes.keys():
         work = RetryWork(
@@ -109,25 +125,28 @@ def _drop(
             errors=outputs.errors or "",
             metadata=outputs.metadata or "",
         )
-        retries.add_pending(work)
-        return work
-    if is_first or not is_dropped(file.key, target, services):
-        _copy(file.key, outputs.retry, target, services)
+        return retries.add_pending(work), work
+    was_dropped = has_results if is_first else is_dropped
+    copied = not was_dropped(file.key, target, services) and _copy(file.key, outputs.retry, target, services)
+    if copied:
         log.warning("%s is retried as %s", file.path, target)
     for code in codes:
         retries.mark_dropped(file.key, code, target)
-    return None
+    return copied, None
 
 
-def _copy(key: str, retry_file: str, target: str, services: Services) -> None:
+def _copy(key: str, retry_file: str, target: str, services: Services) -> bool:
+    """Copy a retry file into the input container; False where it lies there already."""
     storage, metadata = services.storage, metadata_of_retry(Origin(key, retry_file))
     try:
         storage.input.copy_from(storage.error, retry_file, target, metadata=metadata, if_absent=True)
     except ConflictError as error:
         if not lies_there(key, target, services):
             raise in_the_way(target) from error
+        return False
     except NotFoundError as error:
         raise ConflictError(f"{retry_file} is not there any more.") from error
+    return True
 
 
 def in_the_way(target: str) -> ConflictError:
@@ -153,6 +172,11 @@ def is_dropped(key: str, target: str, services: Services) -> bool:
         found.claim.path == target and found.claim.origin.key == key for found in services.work.claims.all()
     ):
         return True
+    return has_results(key, target, services)
+
+
+def has_results(key: str, target: str, services: Services) -> bool:
+    """Tell whether the retry of a file has come to its end."""
     settings, storage = services.settings, services.storage
     path = names.relative_to(settings.input_directory, target)
     places = (

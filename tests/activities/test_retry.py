@@ -1,7 +1,9 @@
 """Failed rows are retried once, all of them or those with some codes, whoever asks and whatever dies."""
 
 import json
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -10,7 +12,7 @@ from adapters.services import Services
 from domain import names
 from domain.contracts import RetryWork
 from domain.errors import ConflictError, NotFoundError
-from domain.lineage import origin_of
+from domain.lineage import Origin, metadata_of_retry, origin_of
 from local.azure_openai import RunningService
 from steps.wishes.retry import Retried, find_finished, retry, retry_snapshot
 from steps.wishes.retry_rows import write_retry
@@ -156,6 +158,60 @@ def test_whatever_dies_rows_are_retried_once(pipeline: InlinePipeline, effect: i
     assert sorted(dropped) == (["four", "two"] if codes else ["four", "three", "two"])
     assert pipeline.names(pipeline.storage.input) == []
     assert not retry(key, wanted, pipeline.services).is_new
+
+
+@pytest.mark.parametrize(
+    ("effect", "codes"),
+    # Three marks, the copy, three notes; or one mark, the wish.
+    [*((effect, []) for effect in (1, 3, 4, 5)), *((effect, ["400"]) for effect in (1, 2, 3))],
+)
+def test_what_an_earlier_call_left_undone_is_new_when_it_is_done(
+    pipeline: InlinePipeline, effect: int, codes: list[str]
+) -> None:
+    """However far the first call came: exactly one of them drops the rows, and that one says so."""
+    key = finished(pipeline)
+    wanted = [code for code, rows in codes_of(pipeline, key).items() if rows == 2] if codes else []
+    mortal, said = fused(pipeline.services, Fuse(effect)), []
+    with suppress(Blown):
+        said.append(retry(key, wanted, mortal).is_new)
+    left = bool(pipeline.names(pipeline.storage.input) or pipeline.services.work.wishes.standing().retries)
+    assert said in ([], [left])
+    said = [retry(key, wanted, pipeline.services).is_new for _ in range(2)]
+    assert said == [not left, False]
+
+
+def test_a_name_that_was_taken_is_told_and_the_call_that_gets_it_is_the_new_one(
+    pipeline: InlinePipeline,
+) -> None:
+    key = finished(pipeline)
+    (snapshot,) = pipeline.services.work.snapshots.latest(datetime.now(UTC), 1)
+    pipeline.drop("team/a_retry.jsonl", b"another's")
+    (told,), _ = retry_snapshot(snapshot, [], 0, pipeline.services)
+    assert (told.key, told.targets, told.is_new) == (key, [], False)
+    assert "ask again when it is done" in told.refused
+    pipeline.storage.input.delete("team/a_retry.jsonl")
+    assert [retry(key, [], pipeline.services).is_new for _ in range(2)] == [True, False]
+
+
+def test_what_was_dropped_without_a_mark_is_not_dropped_again(pipeline: InlinePipeline) -> None:
+    """By the command, where neither the app nor the records were to be had: while it waits, and when it is done."""
+    key, storage = finished(pipeline), pipeline.storage
+    retry_file = str(find_finished(key, "", pipeline.services).outputs.retry)
+    origin = metadata_of_retry(Origin(key, retry_file))
+    storage.input.copy_from(storage.error, retry_file, "team/a_retry.jsonl", metadata=origin, if_absent=True)
+    with pipeline_without_marks(pipeline, key):
+        assert not retry(key, [], pipeline.services).is_new
+    assert pipeline.run().done == 1
+    assert not retry(key, [], pipeline.services).is_new
+    assert pipeline.names(storage.input) == []
+
+
+@contextmanager
+def pipeline_without_marks(pipeline: InlinePipeline, key: str) -> Iterator[None]:
+    """Take the marks away again that are made within."""
+    yield
+    for entry in list(pipeline.storage.work.list(names.retry_marks(key))):
+        pipeline.storage.work.delete(entry.name)
 
 
 def test_what_makes_no_sense_is_refused(pipeline: InlinePipeline) -> None:

@@ -108,3 +108,10 @@ def test_a_reader_that_has_had_enough_ends_it_quietly(folder: Path) -> None:
 def test_it_runs_as_a_module(folder: Path) -> None:
     ran = aoai_process("--version", cwd=folder)
     assert (ran.code, ran.err) == (0, "")
+
+
+@pytest.mark.parametrize("level", ["urgent", "1.5", "--", "1000001", "9" * 5000, "+-1", "²", ""])
+def test_what_is_no_priority_is_refused_in_a_word(level: str) -> None:
+    ran = aoai("priority", "x.csv", "--", level)
+    assert (ran.code, ran.out) == (Ending.REFUSED, "")
+    assert "high, normal, low" in ran.err or "Missing" in ran.err

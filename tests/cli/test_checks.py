@@ -10,10 +10,11 @@ import requests
 
 from cli import azure
 from cli.app_api import AppApi
-from cli.checks import checkout_checks, judge_deployments, place_check
+from cli.checks import checkout_checks, judge_deployments, merged, of_app_findings, place_check
 from cli.faults import CommandError
 from cli.places import NOWHERE, Place
 from cli.verbs.doctor import _with_settings
+from domain.findings import Finding, Verdict
 from tests.cli.command import REPOSITORY, aoai
 
 RESOURCE = ("sub", "group", "func")
@@ -55,6 +56,44 @@ def test_a_host_json_that_does_not_fit_is_found(tmp_path: Path, host: dict[str, 
     found = {finding.check: finding for finding in checkout_checks(tmp_path)}
     assert found[check].verdict in ("fail", "warn")
     assert found[check].do
+
+
+OK, WARN, FAIL, NOT = Verdict.OK, Verdict.WARN, Verdict.FAIL, Verdict.NOT_LOOKED
+
+
+@pytest.mark.parametrize(
+    ("here", "of_app", "as_app", "expected"),
+    [
+        (OK, None, False, [("here", OK)]),
+        (OK, OK, False, [("app", OK)]),
+        (OK, FAIL, False, [("app", FAIL)]),
+        (NOT, OK, False, [("app", OK)]),
+        (NOT, NOT, False, [("app", NOT)]),
+        (OK, NOT, False, [("here", OK)]),
+        (FAIL, NOT, False, [("here", FAIL)]),
+        (WARN, FAIL, False, [("app", FAIL)]),
+        (FAIL, OK, False, [("app", OK), ("here", WARN)]),
+        (FAIL, OK, True, [("app", OK), ("here", FAIL)]),
+        (WARN, OK, True, [("app", OK), ("here", WARN)]),
+        (None, WARN, True, [("app", WARN)]),
+    ],
+)
+def test_the_app_knows_better_and_what_looks_worse_from_here_is_told_beside_it(
+    here: Verdict | None, of_app: Verdict | None, expected: list[tuple[str, Verdict]], *, as_app: bool
+) -> None:
+    def of(verdict: Verdict | None) -> list[Finding]:
+        return [Finding(check="x", verdict=verdict, found="y")] if verdict else []
+
+    seen = list(merged(of(here), of(of_app), as_app=as_app))
+    assert [(each.by, each.finding.verdict) for each in seen] == expected
+
+
+@pytest.mark.parametrize(
+    "told", [{}, [], {"findings": [{"check": "x"}]}, {"findings": [{"verdict": "bad"}]}, "x"]
+)
+def test_an_examination_of_another_shape_is_a_fault_in_one_line(told: Any) -> None:
+    with pytest.raises(CommandError, match="cannot be read"):
+        of_app_findings(told)
 
 
 def deployments(**kinds: str) -> list[dict[str, Any]]:

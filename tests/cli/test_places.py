@@ -168,3 +168,13 @@ def test_an_app_is_named_by_name_host_or_address(given: str | None, url: str | N
 def test_lines_of_azd_are_read_as_it_writes_them() -> None:
     text = 'A="x y"\n# no\nB=\'z\'\nexport C=1\nD="a \\"b\\" \\\\"\nnothing\nE=\n'
     assert read_dotenv(text) == {"A": "x y", "B": "z", "C": "1", "D": 'a "b" \\', "E": ""}
+
+
+def test_the_client_id_of_those_who_sign_in_is_found(folder: Path) -> None:
+    azd(folder, text=f"{AZD}ACCESS=entra\nENTRA_CLIENT_ID=of-azd\n")
+    assert find(folder).client_id == "of-azd"
+    assert find(folder, {"AOAI_BATCH_CLIENT_ID": "of-variable"}).client_id == "of-variable"
+    named = find(folder, {"AOAI_BATCH_CLIENT_ID": "of-variable"}, client_id="named")
+    assert named.client_id == "named"
+    azd(folder, "keys", text=f"{AZD}ACCESS=key\nENTRA_CLIENT_ID=of-azd\n")
+    assert find(folder, environment="keys").client_id is None

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from cli import deliveries, ended, following
 from tests.cli.command import SAMPLES, Ran, aoai, aoai_process
 from tests.end_to_end.conftest import MakePipeline
 from tests.end_to_end.pipeline import Pipeline, requests
@@ -88,6 +89,21 @@ def test_what_failed_shows_in_exit_code_status_and_words(desk: Desk, b: Ran) -> 
     assert (watched.code, watched.records[0]["file"]) == (3, "b.jsonl")
 
 
+@pytest.mark.usefixtures("box", "b")
+def test_what_the_app_lists_is_what_storage_says(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of many files the app's pages are read, of few the metadata; nobody can tell by the answer."""
+    snapshot = desk.aoai("status", "b.jsonl").records[0]["snapshot"]
+    calls = (("status", "box/"), ("status", "b.jsonl"), ("watch", "box/", "b.jsonl"), ("watch", snapshot))
+    by_storage = [desk.aoai(*call) for call in calls]
+    monkeypatch.setattr(following, "FEW_FILES", 0)
+    monkeypatch.setattr(ended, "FEW", 0)
+    monkeypatch.setattr(ended, "FILES_PER_PAGE", 1)
+    for name in ("_read", "deliveries_of"):
+        monkeypatch.setattr(deliveries, name, None)
+    by_pages = [desk.aoai(*call) for call in calls]
+    assert [(ran.code, ran.records) for ran in by_pages] == [(ran.code, ran.records) for ran in by_storage]
+
+
 def test_what_quote_refuses_is_not_dropped(desk: Desk) -> None:
     good, bad = desk.file("good.jsonl", requests("good", 1)), desk.file("bad.docx", b"x")
     ran = desk.aoai("drop", good, bad)
@@ -96,7 +112,10 @@ def test_what_quote_refuses_is_not_dropped(desk: Desk) -> None:
     nothing = desk.aoai("watch")
     assert (nothing.code, nothing.out) == (0, "")
     assert "No file is in the input container." in nothing.err
-    assert "There is no file good.jsonl" in desk.aoai("watch", "good.jsonl").err
+    for verb in ("watch", "status"):
+        missing = desk.aoai(verb, "good.jsonl")
+        assert (missing.code, missing.out) == (2, "")
+        assert "There is no file good.jsonl" in missing.err
 
 
 def test_a_file_that_waits_for_its_job_spec_is_told_and_not_replaced_unasked(desk: Desk) -> None:
@@ -321,6 +340,9 @@ def test_the_doctor_finds_a_working_app_well(desk: Desk) -> None:
     found = {finding["check"]: finding for finding in ran.records}
     assert ran.code == 0, [finding for finding in ran.records if finding["verdict"] == "fail"]
     assert {"place", "settings", "account", "container_work", "queues", "endpoint", "app"} <= found.keys()
+    by_app = {check for check, finding in found.items() if finding["seen_by"] == "app"}
+    assert {"settings", "container_work", "endpoint", "task_hub", "events", "access"} <= by_app
+    assert {found[check]["seen_by"] for check in ("place", "app", "deployment")} == {"here"}
     table = desk.aoai("doctor", "--table", "--set", "AZURE_OPENAI_API_KEY=wrong")
     assert table.code == 1
     assert "FAIL" in table.out
@@ -353,6 +375,51 @@ def test_files_are_held_released_and_cancelled_with_and_without_the_app(desk: De
     assert (ended.code, ended.records[0]["requests"]) == (3, 3)
     assert ended.records[0]["failed"] > 0
     desk.pipeline.service.plan()
+
+
+def test_files_and_folders_are_put_first_with_and_without_the_app(desk: Desk, tmp_path: Path) -> None:
+    settings = json.loads((desk.folder / "local.settings.json").read_text())
+    (tmp_path / "local.settings.json").write_text(json.dumps(settings | {"Host": {"LocalHttpPort": 9}}))
+    desk.pipeline.containers.drop("p/_batch.yaml", b"modle: gpt")  # so that it waits
+    desk.pipeline.containers.drop("p/rows.txt", b"one\n")
+    assert desk.aoai("priority", "p/rows.txt", "high").code == 0
+    table = desk.aoai("priority", "p/", "later/", "7", "--table")
+    assert [line.rstrip() for line in table.out.splitlines()] == [
+        "File    Asked for",
+        "p/      priority   Seen at the next look.",
+        "later/  priority   Seen at the next look.",
+    ]
+    with chdir(tmp_path):
+        without = aoai("priority", "p", "low")
+    assert without.code == 0, without.err
+    assert "in the records instead" in without.err
+    told = {
+        wish.get("file") or wish["folder"]: wish["priority"]
+        for wish in desk.pipeline.host.get("/api/files").json()["asked"]
+        if wish["asked"] == "priority"
+    }
+    assert told == {"p/rows.txt": 10, "p/": -10, "later/": 7}
+    assert [record["subject"] for record in without.records] == ["p/"]
+    for path in ("p/nothing.csv", "none.csv"):
+        assert desk.aoai("priority", path, "high").code == 2
+    assert desk.aoai("priority", "/", "high").code == 2
+
+
+def test_the_intake_is_paused_and_resumed_with_and_without_the_app(desk: Desk, tmp_path: Path) -> None:
+    settings = json.loads((desk.folder / "local.settings.json").read_text())
+    (tmp_path / "local.settings.json").write_text(json.dumps(settings | {"Host": {"LocalHttpPort": 9}}))
+
+    def told(*words: str, at: Path) -> str:
+        with chdir(at):
+            ran = aoai("intake", *words)
+        assert ran.code == 0, ran.err
+        return str(ran.records[0]["intake"])
+
+    table = desk.aoai("intake", "pause", "--table").out
+    assert table == "paused: No new file is taken; what is being worked on goes on.\n"
+    for first, second in ((desk.folder, tmp_path), (tmp_path, desk.folder)):
+        assert told("pause", at=first) == told("pause", at=first) == "paused"
+        assert told("resume", at=second) == told(at=second) == "on"
 
 
 def test_an_azure_ml_deployment_goes_on_as_a_job_spec(desk: Desk) -> None:

@@ -26,6 +26,8 @@ ROLES = {
     "storageTableDataContributor": "0a9a7e1f-b9d0-4cc4-a60d-0319b160aaa3",
     "monitoringMetricsPublisher": "3913510d-42f4-4e42-8a64-420c390055eb",
     "cognitiveServicesOpenAiContributor": "a001fd3d-188f-4b5d-821b-7da978bf7442",
+    "storageQueueDataMessageSender": "c6a89b2d-59bc-44d0-9896-0f6e12d7b80a",
+    "azureServiceBusDataSender": "69a216fc-b8fb-44d8-bc22-1f3c2cd27a39",
 }
 HOST_SETTINGS = frozenset(
     {
@@ -60,7 +62,10 @@ def resources(type_name: str, *, existing: bool = False) -> dict[str, Declaratio
 # --- the language ----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("module", MAIN.of_kind("module").values(), ids=lambda module: module.name)
+MODULES = [module for file in FILES.values() for module in file.of_kind("module").values()]
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda module: module.name)
 def test_a_module_gets_the_parameters_it_has(module: Declaration) -> None:
     called = FILES[module.type]
     assert set(module.value["params"]) == set(called.of_kind("param"))
@@ -172,8 +177,9 @@ def test_the_data_account_has_directories_and_the_host_s_has_none() -> None:
 
 
 def test_the_subscription_sends_complete_files_to_the_function_that_waits_for_them() -> None:
-    (subscription,) = resources("Microsoft.EventGrid/systemTopics/eventSubscriptions").values()
-    told = subscription.value["properties"]
+    subscriptions = resources("Microsoft.EventGrid/systemTopics/eventSubscriptions")
+    assert set(subscriptions) == {"subscription.subscription", "notify.toWebhook", "notify.toQueue"}
+    told = subscriptions["subscription.subscription"].value["properties"]
     called = re.search(r"Host\.Functions\.(\w+)&", told["destination"]["properties"]["endpointUrl"].text)
     assert called
     assert (ROOT / "triggers" / f"{called.group(1)}.py").is_file()

@@ -34,6 +34,8 @@ ROLES = {
     "0a9a7e1f-b9d0-4cc4-a60d-0319b160aaa3": "Storage Table Data Contributor",
     "3913510d-42f4-4e42-8a64-420c390055eb": "Monitoring Metrics Publisher",
     "a001fd3d-188f-4b5d-821b-7da978bf7442": "Cognitive Services OpenAI Contributor",
+    "c6a89b2d-59bc-44d0-9896-0f6e12d7b80a": "Storage Queue Data Message Sender",
+    "69a216fc-b8fb-44d8-bc22-1f3c2cd27a39": "Azure Service Bus Data Sender",
 }
 
 
@@ -138,6 +140,74 @@ def test_sign_in_without_an_app_registration_is_refused(bicep: str, tmp_path: Pa
     ran = predicted(bicep, tmp_path, "param access = 'entra'\n")
     assert ran.returncode != 0
     assert "ENTRA_CLIENT_ID" in ran.stdout + ran.stderr
+
+
+OTHER_GROUP = "/subscriptions/44444444-4444-4444-8444-444444444444/resourceGroups/other/providers"
+QUEUES = {
+    "StorageQueue": f"{OTHER_GROUP}/Microsoft.Storage/storageAccounts/acct/queueServices/default/queues/done",
+    "ServiceBusQueue": f"{OTHER_GROUP}/Microsoft.ServiceBus/namespaces/bus/queues/done",
+}
+TOLD = {  # what a subscription listens to, as docs/events.md says it
+    "file-finished": ("/blobServices/default/containers/processed/", "_metadata.json"),
+    "file-has-errors": ("/blobServices/default/containers/error/", "_metadata.json"),
+    "snapshot-finished": ("/blobServices/default/containers/work/blobs/snapshots/", "/report.json"),
+}
+
+
+@pytest.mark.parametrize("kind", QUEUES)
+def test_a_webhook_and_a_queue_are_told_of_the_three_events(bicep: str, tmp_path: Path, kind: str) -> None:
+    ran = predicted(
+        bicep,
+        tmp_path,
+        f"param notifyEndpoint = 'https://example.com/x?code=s'\nparam notifyQueueId = '{QUEUES[kind]}'\n",
+    )
+    assert ran.returncode == 0, ran.stderr
+    # A webhook's address may hold a secret.
+    assert "code=" not in (tmp_path / "main.snapshot.json").read_text(encoding="utf-8")
+    resources = json.loads((tmp_path / "main.snapshot.json").read_text())["predictedResources"]
+    found = {each["name"].split("/")[-1]: each for each in resources if "/eventSubscriptions" in each["type"]}
+    assert set(found) == {f"{name}-{to}" for name in TOLD for to in ("webhook", "queue")}
+    for name, each in found.items():
+        told = each["properties"]
+        assert told["eventDeliverySchema"] == "CloudEventSchemaV1_0"
+        filtered = told["filter"]
+        begins, ends = TOLD[name.rpartition("-")[0]]
+        assert (filtered["subjectBeginsWith"], filtered["subjectEndsWith"]) == (begins, ends)
+        assert filtered["includedEventTypes"] == ["Microsoft.Storage.BlobCreated"]
+        assert filtered["advancedFilters"][0]["key"] == "data.api"
+        assert told["retryPolicy"] == {"maxDeliveryAttempts": 30, "eventTimeToLiveInMinutes": 1440}
+        letters = told["deadLetterWithResourceIdentity"]["deadLetterDestination"]["properties"]
+        assert letters["blobContainerName"] == "deadletter"
+        if name.endswith("-webhook"):
+            assert told["destination"]["endpointType"] == "WebHook"
+            assert each["condition"] == "[not(empty(parameters('notifyEndpoint')))]"
+            continue
+        sent = told["deliveryWithResourceIdentity"]
+        assert sent["identity"] == {"type": "SystemAssigned"}
+        assert sent["destination"]["endpointType"] == kind
+        target = sent["destination"]["properties"]
+        assert QUEUES[kind].startswith(target["resourceId"])
+        assert target.get("queueName", "done") == "done"
+    (granted_there,) = [each for each in resources if each["id"].startswith(f"{QUEUES[kind]}/providers/")]
+    role = ROLES[granted_there["properties"]["roleDefinitionId"].split("/")[-1]]
+    assert role == {"StorageQueue": "Storage Queue Data Message Sender"}.get(
+        kind, "Azure Service Bus Data Sender"
+    )
+    assert "systemTopics/evgt-" in granted_there["properties"]["principalId"]
+
+
+@pytest.mark.parametrize(
+    "queue",
+    [
+        "https://acct.queue.core.windows.net/done",
+        "done",
+        f"{OTHER_GROUP}/Microsoft.Storage/storageAccounts/a",
+    ],
+)
+def test_what_is_no_queue_is_refused(bicep: str, tmp_path: Path, queue: str) -> None:
+    ran = predicted(bicep, tmp_path, f"param notifyQueueId = '{queue}'\n")
+    assert ran.returncode != 0
+    assert "NOTIFY_QUEUE_ID" in ran.stdout + ran.stderr
 
 
 # --- what would be made ----------------------------------------------------------------------------------------------

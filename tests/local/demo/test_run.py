@@ -64,6 +64,11 @@ def test_the_samples_go_through_the_real_app(tmp_path: Path, monkeypatch: pytest
         "shop-signs_output.jsonl",
     ):
         assert f"── {name}" in text
+    calls = ("quote samples/mistakes --prompts 0", "errors mistakes catalogue", "audit")
+    assert [line for line in text.splitlines() if line.startswith("$ ")] == [
+        f"$ aoai-batch {call}" for call in calls
+    ]
+    assert "6 of 6 files proven: 178 rows, each back once." in text
     for shown in ("endpoint: embeddings", '"row": 17', '"code": "ragged_row"', '"sentiment"', '"embeddings"'):
         assert shown in text
 
