@@ -47,7 +47,8 @@ Examples:
 
 Exit code: 0 when it was asked for, 2 when it makes no sense."""
 )
-@click.argument("paths", nargs=-1, metavar="PATH...")
+# Of a line that is not whole click takes each word for a path.
+@click.argument("paths", nargs=-1, shell_complete=_levels, metavar="PATH...")
 @click.argument("level", callback=_number, shell_complete=_levels, metavar="high|normal|low|NUMBER")
 @output_option
 @place_options

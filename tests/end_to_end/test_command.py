@@ -453,3 +453,25 @@ def test_rows_are_retried_by_their_code_and_joined_with_the_rest(desk: Desk) -> 
     joined = desk.aoai("results", "g.jsonl", "--join", "-o", "-")
     assert (joined.code, [record["custom_id"] for record in joined.records]) == (3, ["g/0", "g/1", "g/3"])
     desk.pipeline.service.plan()
+
+
+def test_a_retry_without_the_app_leaves_the_marks_that_the_app_would(desk: Desk, tmp_path: Path) -> None:
+    settings = json.loads((desk.folder / "local.settings.json").read_text())
+    (tmp_path / "local.settings.json").write_text(json.dumps(settings | {"Host": {"LocalHttpPort": 9}}))
+    desk.pipeline.service.plan(
+        rows=[{"custom_id": "h/1", "first": 1, "effect": "error", "status": 400, "code": "content_filter"}]
+    )
+    assert desk.aoai("drop", desk.file("h.jsonl", requests("h", 2)), "--watch").code == 3
+    desk.aoai("intake", "pause")
+    with chdir(tmp_path):
+        first, second = (aoai("retry", "h.jsonl", "--yes") for _ in range(2))
+    told = [ran.records[0] for ran in (first, second, desk.aoai("retry", "h.jsonl", "--yes"))]
+    assert [(each["retry"], each["new"]) for each in told] == [
+        (["h_retry.jsonl"], True),
+        (["h_retry.jsonl"], False),
+        (["h_retry.jsonl"], False),
+    ]
+    desk.aoai("intake", "resume")
+    assert desk.aoai("watch", "h_retry.jsonl").code == 0
+    assert "Nothing is left to be retried" in desk.aoai("retry", "h.jsonl", "--yes").err
+    desk.pipeline.service.plan()
