@@ -114,8 +114,11 @@ class AnswerSpool:
         self._file.seek(start)
         pieces, left = [], min(size, self._held_from - start)
         while left:
-            pieces.append(self._file.read(left))
-            left -= len(pieces[-1])
+            piece = self._file.read(left)
+            if not piece:
+                raise EOFError("The temporary file of answers is shorter than what was written to it.")
+            pieces.append(piece)
+            left -= len(piece)
         self._block, self._block_start = b"".join(pieces), start
 
     def take(self, custom_id: str) -> tuple[Verdict, bytes] | None:

@@ -59,3 +59,13 @@ def test_each_request_has_its_first_answer_or_its_first_success(
             for custom_id in IDS:
                 take(custom_id)
             assert spool.unrequested == 0
+
+
+def test_a_file_that_lost_its_end_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(answer_spool, "SPOOL_BYTES", 1)
+    with AnswerSpool(judged) as spool:
+        spool.add(b"0 ok x")
+        assert spool._file is not None
+        spool._file.truncate(0)
+        with pytest.raises(EOFError):
+            spool.take(IDS[0])
