@@ -246,9 +246,15 @@ def chat_counts(usage: Any) -> tuple[int, int, int] | None:
     if not usage.keys() <= _CHAT_USAGE:
         return None
     details = usage.get("prompt_tokens_details")
-    counts = usage["prompt_tokens"], usage["completion_tokens"], details[_CACHED] if details else 0
-    is_known = all(type(count) is int and 0 <= count < MOST_TOKENS for count in counts)
-    return counts if is_known else None
+    read, written, cached = (
+        usage["prompt_tokens"],
+        usage["completion_tokens"],
+        details[_CACHED] if details else 0,
+    )
+    if not (type(read) is type(written) is type(cached) is int):
+        return None
+    is_known = min(read, written, cached) >= 0 and max(read, written, cached) < MOST_TOKENS
+    return (read, written, cached) if is_known else None
 
 
 def choices(body: Mapping[str, Any]) -> int:
