@@ -33,14 +33,19 @@ class TokenMeter:
         self._vocabulary, self._counts = endpoint.vocabulary, counts
         self._output_tokens = _output_tokens(endpoint, parameters or {})
         self._envelope = ceil(ENVELOPE_BYTES / 4.5)
-        self.estimate = Estimate()
+        self._requests = self._input_tokens = 0
+
+    @property
+    def estimate(self) -> Estimate:
+        """What all requests so far take."""
+        return Estimate(input_tokens=self._input_tokens, output_tokens=self._requests * self._output_tokens)
 
     def add(self, line: bytes) -> None:
         """Count one request."""
         if self._counts:
             tokens = estimate_tokens(line, self._vocabulary) - self._envelope
-            self.estimate.input_tokens += max(tokens, 1)
-            self.estimate.output_tokens += self._output_tokens
+            self._input_tokens += max(1, tokens)
+            self._requests += 1
 
 
 def _output_tokens(endpoint: Endpoint, parameters: Mapping[str, Any]) -> int:

@@ -16,6 +16,7 @@ from domain.json_depth import is_too_deep
 MAX_SHOWN_CHARS = 500
 MAX_ERROR_CHARS = 2000  # of the service's own words
 MAX_BARE_ERROR_CHARS = 1000  # of an error that is a text alone
+MOST_TOKENS = 2**40  # a count of so many is none
 NO_REASON = "The service gave no reason."
 FILTERED = "content_filter"
 
@@ -225,6 +226,6 @@ def token_count(usage: Any, names: Iterable[str]) -> int:
     """Give the first count of tokens among the names that is one; 0 without."""
     for name in names:
         count = usage.get(name) if isinstance(usage, dict) else None
-        if isinstance(count, int | float) and not isinstance(count, bool) and 0 <= count < 2**40:
+        if isinstance(count, int | float) and not isinstance(count, bool) and 0 <= count < MOST_TOKENS:
             return int(count)
     return 0

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Literal, NamedTuple
 
 from domain.service import answers
-from domain.service.bodies import token_count
+from domain.service.bodies import MOST_TOKENS, token_count
 from domain.service.plain_answers import RowAnswer
 from domain.tokens import Vocabulary
 
@@ -210,6 +210,14 @@ BY_URL: dict[str, Endpoint] = {url: found for found in ENDPOINTS.values() for ur
 INPUT_COUNTS = tuple({found.usage.input: None for found in ENDPOINTS.values()})
 OUTPUT_COUNTS = tuple({found.usage.output: None for found in ENDPOINTS.values() if found.usage.output})
 _CACHED = "cached_tokens"
+# All that a chat says of its use; any other count might go before one of these.
+_CHAT_USAGE = {
+    "prompt_tokens",
+    "completion_tokens",
+    "total_tokens",
+    "prompt_tokens_details",
+    "completion_tokens_details",
+}
 # The objects that tell how much of the input was in the service's cache.
 CACHED_DETAILS = tuple(
     {
@@ -228,6 +236,25 @@ def cached_count(usage: Any) -> int:
         if count := token_count(usage.get(name) if isinstance(usage, dict) else None, (_CACHED,)):
             return count
     return 0
+
+
+def chat_counts(usage: Any) -> tuple[int, int, int] | None:
+    """Give a chat's tokens in, out, and in that were cached; None where they have to be looked for.
+
+    Raises KeyError, TypeError or AttributeError for a usage that is none.
+    """
+    if not usage.keys() <= _CHAT_USAGE:
+        return None
+    details = usage.get("prompt_tokens_details")
+    read, written, cached = (
+        usage["prompt_tokens"],
+        usage["completion_tokens"],
+        details[_CACHED] if details else 0,
+    )
+    if not (type(read) is type(written) is type(cached) is int):
+        return None
+    is_known = min(read, written, cached) >= 0 and max(read, written, cached) < MOST_TOKENS
+    return (read, written, cached) if is_known else None
 
 
 def choices(body: Mapping[str, Any]) -> int:

@@ -194,9 +194,12 @@ def _longest(packed: bytes, size: int, compression: str) -> int | None:
             values = bytes(pa.Codec(_CODECS.get(compression, compression.lower())).decompress(packed, size))
         except (pa.ArrowException, OSError, ValueError):
             return None
+    # A dictionary may have a hundred thousand values: nothing is called for each of them but what reads its length.
     longest, at, end, length_at = 0, 0, len(values) - 4, _LENGTH.unpack_from
-    while at <= end - longest:
-        (length,) = length_at(values, at)
-        longest = max(longest, length)
+    last = end
+    while at <= last:
+        length = length_at(values, at)[0]
+        if length > longest:
+            longest, last = length, end - length
         at += 4 + length
     return longest

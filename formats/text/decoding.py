@@ -165,7 +165,8 @@ def text_lines(chunks: Iterable[bytes], encoding: str, most: int = MAX_LINE_CHAR
     readline = io.TextIOWrapper(buffered, encoding=encoding, errors=_MARKING, newline="").readline
     while line := readline(most):
         yield line
-        while is_cut_off(line, most):
+        # Asked here first: nearly every line is shorter, and there are millions.
+        while len(line) >= most and is_cut_off(line, most):
             line = readline(most)  # the rest of the line, dropped
             if not line:
                 return

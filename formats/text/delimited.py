@@ -401,11 +401,10 @@ class _Lines:
             yield self._again.popleft()
 
     def _measure(self, line: str) -> None:
-        before = len(self.record[0]) if len(self.record) == 2 else self._characters
-        self._characters = before + len(line)
-        if is_cut_off(line, self._most) or (
-            len(self.record) > 1 and self._characters > MAX_RECORD_CHARACTERS
-        ):
+        count, size = len(self.record), len(line)
+        self._characters = size + (len(self.record[0]) if count == 2 else self._characters)
+        is_too_long = count > 1 and self._characters > MAX_RECORD_CHARACTERS
+        if is_too_long or (size >= self._most and is_cut_off(line, self._most)):
             raise _TooLongError
 
     def give_up(self) -> str:

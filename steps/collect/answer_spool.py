@@ -1,9 +1,9 @@
 """The answers of one batch, found again by `custom_id`, with bounded memory: the text lies in a temporary file."""
 
 from collections.abc import Callable
-from tempfile import SpooledTemporaryFile
+from tempfile import TemporaryFile
 from types import TracebackType
-from typing import Self
+from typing import BinaryIO, Self
 
 import msgspec
 
@@ -14,23 +14,32 @@ from domain.service.outcomes import Outcome, Verdict, judge
 _decode = msgspec.json.Decoder(Verdict).decode
 _encode = msgspec.json.Encoder().encode
 
-SPOOL_BYTES = 4 * 1024 * 1024  # answers below this stay in memory
+SPOOL_BYTES = 4 * 1024 * 1024  # answers below this stay in memory; above, they go to the file by so many
+READ_BYTES = 256 * 1024  # read at once where answers are taken in the order in which they came
+
+# Place and size of an answer are one number: a shard may have a hundred thousand.
+_SIZE_BITS = 32
+_SIZES = (1 << _SIZE_BITS) - 1
 
 
 class AnswerSpool:
     """Takes answer lines in any order. A request answered twice counts once, and a success wins.
 
-    In memory is where each line begins, and no more: a shard may have a hundred thousand. Lines are judged when they
-    come, so that a broken one is noticed; the verdict lies before the line.
+    In memory is where each line lies, and no more. Lines are judged when they come, so that a broken one is noticed; the
+    verdict lies before the line.
 
     `judge` says what a line means for its request; None for a blank one.
     """
 
     def __init__(self, judge: Callable[[bytes], Verdict | None] = judge) -> None:
         self._judge = judge
-        self._file = SpooledTemporaryFile(max_size=SPOOL_BYTES)  # noqa: SIM115 - closed by __exit__
-        self._end = 0
-        self._starts: dict[str, int] = {}
+        self._places: dict[str, int] = {}
+        self._end = 0  # of all answers, in bytes
+        self._file: BinaryIO | None = None
+        self._held: list[bytes] = []  # not in the file yet
+        self._held_from = 0
+        self._block, self._block_start = b"", 0  # read last
+        self._expected = 0  # where the next answer lies, if they are taken in the order in which they came
 
     def add(self, line: bytes) -> None:
         """Keep one line of an output or error file; one that strict readers refuse, as `domain.service.answer_repair` writes it.
@@ -64,35 +73,70 @@ class AnswerSpool:
             return kept
 
     def _keep(self, verdict: Verdict, line: bytes) -> None:
-        start = self._starts.get(verdict.custom_id)
-        if start is None or (verdict.outcome is Outcome.OK and not self._is_success(start)):
-            self._starts[verdict.custom_id] = self._end
-            self._file.seek(self._end)
-            self._end += self._file.write(b"%b\n%b\n" % (_encode(verdict), line))
+        place = self._places.get(verdict.custom_id)
+        if place is None or (verdict.outcome is Outcome.OK and not self._is_success(place)):
+            record = b"%b\n%b" % (_encode(verdict), line)
+            size = len(record)
+            self._places[verdict.custom_id] = self._end << _SIZE_BITS | size
+            self._held.append(record)
+            self._end += size
+            if self._end - self._held_from > SPOOL_BYTES:
+                self._write_held()
 
-    def _is_success(self, start: int) -> bool:
-        return self._verdict_at(start).outcome is Outcome.OK
+    def _write_held(self) -> None:
+        if self._file is None:
+            self._file = TemporaryFile(buffering=0)  # noqa: SIM115 - closed by __exit__
+        self._file.seek(self._held_from)
+        left = memoryview(b"".join(self._held))
+        while left:
+            left = left[self._file.write(left) :]
+        self._held, self._held_from = [], self._end
 
-    def _verdict_at(self, start: int) -> Verdict:
-        """Read a verdict; what follows in the file is its line."""
+    def _is_success(self, place: int) -> bool:
+        return _decode(self._record(place).partition(b"\n")[0]).outcome is Outcome.OK
+
+    def _record(self, place: int) -> bytes:
+        """Give an answer as it was kept: its verdict, and its line."""
+        start, size = place >> _SIZE_BITS, place & _SIZES
+        begin = start - self._block_start
+        if not 0 <= begin <= len(self._block) - size:
+            self._read(start, READ_BYTES if start == self._expected and size < READ_BYTES else size)
+            begin = start - self._block_start
+        self._expected = start + size
+        return self._block[begin : begin + size]
+
+    def _read(self, start: int, size: int) -> None:
+        """Bring a piece into the block: what is held, as a whole, or a piece of the file."""
+        if self._file is None or start >= self._held_from:
+            self._block, self._block_start = b"".join(self._held), self._held_from
+            self._held = [self._block]
+            return
         self._file.seek(start)
-        return _decode(self._file.readline())
+        pieces, left = [], min(size, self._held_from - start)
+        while left:
+            piece = self._file.read(left)
+            if not piece:
+                raise EOFError("The temporary file of answers is shorter than what was written to it.")
+            pieces.append(piece)
+            left -= len(piece)
+        self._block, self._block_start = b"".join(pieces), start
 
     def take(self, custom_id: str) -> tuple[Verdict, bytes] | None:
         """Give the verdict on a request and the service's line, once; None where there is no answer."""
-        start = self._starts.pop(custom_id, None)
-        if start is None:
+        place = self._places.pop(custom_id, None)
+        if place is None:
             return None
-        return self._verdict_at(start), self._file.readline().removesuffix(b"\n")
+        verdict, _, line = self._record(place).partition(b"\n")
+        return _decode(verdict), line
 
     @property
     def unrequested(self) -> int:
         """Count the answers that were not taken: to requests that were not asked."""
-        return len(self._starts)
+        return len(self._places)
 
     def __len__(self) -> int:
         """Count the requests whose answers are not taken yet."""
-        return len(self._starts)
+        return len(self._places)
 
     def __enter__(self) -> Self:
         return self
@@ -100,4 +144,5 @@ class AnswerSpool:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._file.close()
+        if self._file:
+            self._file.close()

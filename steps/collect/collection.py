@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 import msgspec
 
 from adapters.services import Services
+from adapters.storage.line_writer import LineWriter
 from domain import names
 from domain.contracts import CollectedShard, EndedBatch, OpenShard, Pause
 from domain.direct.sending import LOST_ANSWER, NOT_SENT, SendBook
@@ -21,6 +22,7 @@ from domain.service.outcomes import (
     ShardOutcome,
     Tally,
     Verdict,
+    is_plain,
     judge,
     judge_absent,
 )
@@ -175,9 +177,13 @@ class Collection:
         ):
             with self._patience.while_reading():
                 self._read_answers(answers)
+            written = LineWriter(outcomes)
             for number, line in enumerate(self._requests(), 1):
                 custom_id = custom_id_of(line)
                 found = answers.take(custom_id)
+                if found is not None and is_plain(found[0]):
+                    written.add(self._plain_outcome(custom_id, *found))
+                    continue
                 self._note(custom_id, found[0] if found else None)
                 verdict, answer = found or (self._judge_unanswered(number, regrouping), b"")
                 regrouped = found is None and regrouping is not None  # the batch failed, not the request
@@ -185,7 +191,8 @@ class Collection:
                 if goes_on:
                     children.add(self._request_again(line, verdict, answer))
                     children_attempt = max(children_attempt, self._shard.attempt + (not regrouped))
-                outcomes.write(_encode(self._outcome(custom_id, verdict, answer, passed_on=goes_on)) + b"\n")
+                written.add(_encode(self._outcome(custom_id, verdict, answer, passed_on=goes_on)))
+            written.flush()
             if answers.unrequested:
                 log.warning(
                     "shard %s: %d answers to requests it never held", self._shard.shard, answers.unrequested
@@ -292,6 +299,21 @@ class Collection:
         if self._ended.status != "cancelled":
             return judge_absent(self._ended.status)
         return AS_ASKED if self._ended.unwanted else NOT_SENT
+
+    def _plain_outcome(self, custom_id: str, verdict: Verdict, answer: bytes) -> bytes:
+        """Count an answer that is one, in full, and give its line, as `_outcome` does for every request."""
+        self._answered += 1
+        tally = self._tally
+        tally.ok += 1
+        tally.input_tokens += verdict.input_tokens
+        tally.output_tokens += verdict.output_tokens
+        tally.cached_tokens += verdict.cached_tokens
+        attempts = 0 if self._ended.refused else self._shard.attempt
+        return _encode(
+            ShardOutcome(
+                custom_id=custom_id, outcome=Outcome.OK, attempts=attempts, answer=msgspec.Raw(answer)
+            )
+        )
 
     def _outcome(self, custom_id: str, verdict: Verdict, answer: bytes, *, passed_on: bool) -> ShardOutcome:
         self._tally.input_tokens += verdict.input_tokens

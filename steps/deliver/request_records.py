@@ -1,6 +1,7 @@
 """The outputs of a ready-made batch file: the service's own lines, in the order of the input, and an error for each other line."""
 
 from adapters.storage.blobs import LazyWriter
+from adapters.storage.line_writer import LineWriter
 from adapters.work.store import WorkStore
 from domain import names
 from domain.errors import PipelineError
@@ -27,7 +28,7 @@ class RequestRecords:
         retry: LazyWriter,
     ) -> None:
         self._key, self._plan, self._store = key, plan, store
-        self._results, self._errors, self._retry = results, errors, retry
+        self._lines, self._errors, self._retry = LineWriter(results), errors, retry
         self._tally = Tally()
         self.error_codes = ErrorCodes()
 
@@ -38,15 +39,18 @@ class RequestRecords:
         else:
             for ended in collected.outcomes():
                 self._write_result(ended)
+        self._lines.flush()
         return self._tally
 
     def _write_result(self, ended: ShardOutcome) -> None:
         """Write the service's own line; one that was cut short says so at its end."""
-        self._tally.count(Outcome.OK, flag=ended.flag)
         line = bytes(ended.answer)
-        if ended.flag:
+        if not ended.flag:
+            self._tally.ok += 1
+        else:
+            self._tally.count(Outcome.OK, flag=ended.flag)
             line = line.rstrip().removesuffix(b"}") + b',"flag":"' + ended.flag.encode() + b'"}'
-        self._results.write(line + b"\n")
+        self._lines.add(line)
 
     def _join_with_input(self, collected: CollectedOutcomes) -> None:
         outcomes, invalid = collected.outcomes(), collected.invalid()
