@@ -8,6 +8,7 @@ import azure.functions as func
 from activities import (
     archive_input,
     cancel_batch,
+    carry_out_group,
     collect_batch,
     hold_file,
     list_files,
@@ -67,6 +68,7 @@ app.register_functions(collect_batch.bp)
 app.register_functions(write_outputs.bp)
 app.register_functions(archive_input.bp)
 app.register_functions(hold_file.bp)
+app.register_functions(carry_out_group.bp)
 app.register_functions(remove_orphans.bp)
 app.register_functions(write_snapshot_report.bp)
 app.register_functions(write_retry.bp)

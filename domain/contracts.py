@@ -62,6 +62,29 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     fault: Fault | None = None
 
 
+class NamedCall(msgspec.Struct, frozen=True, kw_only=True):
+    """One call of a group: the name of its activity, and its input."""
+
+    activity: str
+    input: Any
+
+
+class CallGroup(msgspec.Struct, frozen=True, kw_only=True):
+    """Input of `carry_out_group`: calls to be made one after the other, with those that follow from each one's answer.
+
+    No call begins later than after so many seconds.
+    """
+
+    calls: list[list[NamedCall]]
+    seconds: float
+
+
+class GroupAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """Answer of `carry_out_group`: those of each call and of what followed; none for a call that has not begun."""
+
+    answers: list[list[Answer]]
+
+
 class Asked(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What people have asked for, as a look found it: file keys; for `cancel` also ids of snapshots.
 
@@ -88,6 +111,15 @@ class SnapshotSettings(msgspec.Struct, frozen=True, kw_only=True):
     # it; then it is set aside.
     misconfigured_seconds: float = 900.0
     max_cost: float | None = None  # estimated, of all files of the snapshot together
+    # So many calls about small files share an activity: 1, as where nothing was said, is an activity for each call.
+    files_per_call: int = 1
+    bytes_per_call: int = 20_000_000  # that they may move together
+    seconds_per_call: float = 10.0  # after which those that have not begun are given back
+
+    @property
+    def light_bytes(self) -> int:
+        """The most bytes that a call moves which shares an activity with others; -1 where none does."""
+        return self.bytes_per_call // self.files_per_call if self.files_per_call > 1 else -1
 
 
 WokenBy = Literal["event", "sweep", "http", ""]

@@ -181,6 +181,26 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="upper"):
         ),
     ] = "sas"
     micro_batch_size: Annotated[int, Meta(ge=1, le=50, description="Shards submitted at the same time.")] = 10
+    max_files_per_call: Annotated[
+        int,
+        Meta(ge=1, le=100, description="Small files that share an activity; 1: an activity for each."),
+    ] = 20
+    max_bytes_per_call: Annotated[
+        int,
+        Meta(
+            ge=100_000,
+            le=200_000_000,
+            description="Bytes that the small files of an activity have together; a larger file than an equal share has its own.",
+        ),
+    ] = 20_000_000
+    max_seconds_per_call: Annotated[
+        float,
+        Meta(
+            ge=0.1,
+            le=300.0,
+            description="For so long an activity begins with further small files; the rest gets another one.",
+        ),
+    ] = 10.0
     max_active_batches: Annotated[
         int, Meta(ge=1, le=5000, description="Batches alive at once, of all snapshots together.")
     ] = 500

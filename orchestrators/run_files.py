@@ -12,7 +12,7 @@ import azure.durable_functions as df
 from domain.contracts import SnapshotReport, from_wire, to_wire
 from domain.flow.flow import Flow
 from domain.flow.generation import Generation
-from domain.flow.machine import answer_of, end_call
+from domain.flow.machine import answers_of, asked_of, end_group
 from domain.flow.parts import merged, split
 from domain.flow.progress import progress
 from domain.flow.state import Call
@@ -33,10 +33,10 @@ def run_files(context: df.DurableOrchestrationContext) -> Generator[Any, Any, An
     _refuse_older_versions(context)
     flow = from_wire(context.get_input(), Flow)
     generation = Generation(_now(context))
-    under_way: InFlight[Call | None] = InFlight(context)
+    under_way: InFlight[list[Call] | None] = InFlight(context)
     while not flow.finished:
-        for call in generation.begin_calls(flow, _now(context)):
-            under_way.begin(call, context.call_activity(call.activity, call.input))
+        for group in generation.begin_calls(flow, _now(context)):
+            under_way.begin(group, context.call_activity(*asked_of(flow, group)))
         wake_at = generation.wake_at(flow, _now(context))
         # Of a turn the last look alone is seen; those that are replayed need not be described.
         if not context.is_replaying:
@@ -55,15 +55,15 @@ def run_files(context: df.DurableOrchestrationContext) -> Generator[Any, Any, An
 
 
 def _take_answers(
-    context: df.DurableOrchestrationContext, flow: Flow, under_way: InFlight[Call | None]
+    context: df.DurableOrchestrationContext, flow: Flow, under_way: InFlight[list[Call] | None]
 ) -> None:
-    for call, result in under_way.ended():
-        if call is not None:
-            end_call(flow, call, answer_of(call, result), _now(context))
+    for group, result in under_way.ended():
+        if group is not None:
+            end_group(flow, group, answers_of(group, result), _now(context))
 
 
 def _go_on_in_parts(
-    context: df.DurableOrchestrationContext, flow: Flow, under_way: InFlight[Call | None]
+    context: df.DurableOrchestrationContext, flow: Flow, under_way: InFlight[list[Call] | None]
 ) -> Generator[Any, Any, Any]:
     """Have the rest go on in an orchestration of its own; this one waits for its calls, then hands their files on as well.
 

@@ -8,33 +8,19 @@ import logging
 import os
 import sys
 import threading
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
 if sys.platform != "win32":
     import resource
 
-from adapters.services import Services, services
-from domain.contracts import EndedBatch, FileWork, from_wire
-from domain.quotes import QuoteRequest
+from adapters.services import services
+from domain.contracts import from_wire
 from steps.answering import answer_of
-from steps.collect.collection import collect
-from steps.deliver.outputs import write
-from steps.prepare.preparation import prepare
-from steps.quote.of_input import quote_input
-
-STEPS: dict[str, tuple[type[Any], Callable[[Any, Services], object]]] = {
-    "prepare_file": (FileWork, prepare),
-    "collect_batch": (EndedBatch, collect),
-    "write_outputs": (FileWork, write),
-    "quote_input": (QuoteRequest, quote_input),
-}
-
+from steps.by_name import STEPS
 
 POLITE = 10  # of 19
 

@@ -185,24 +185,31 @@ class Flow(msgspec.Struct, kw_only=True):
         waiting = self.shards_in(ShardStep.SUBMIT)
         paused = {s.key for s in waiting if self.pauses.over_at(s.reaches) > now}
         ahead = len({s.key for s in waiting} - paused) + sum(f.step is FileStep.PREPARE for f in self.files)
-        micro, most = self.settings.micro_batch_size, self.settings.max_active_batches
-        room = min(
-            2 * micro - ahead,
-            most + micro - ahead - active - sending,
-            # Files that cannot be finished hold new ones up.
-            most + 5 * micro - (len(self.files) - len(paused)),
-            WAITING_SHARDS - len(waiting),
-        )
-        for listed in [*self.backlog] if room > 0 else ():
+        most, unfinished = self.settings.max_active_batches, len(self.files) - len(paused)
+        taken = 0
+        for listed in [*self.backlog]:
+            lead = self._lead(listed)
+            room = min(
+                2 * lead - ahead,
+                most + lead - ahead - active - sending,
+                # Files that cannot be finished hold new ones up.
+                most + 5 * lead - unfinished,
+                WAITING_SHARDS - len(waiting),
+            )
+            if taken >= room:
+                return
             wants = self.wants.pop(listed.key, NOTHING_WANTED)
             unwanted = wants.unwanted or self.unwanted
             file = FileState.admitted(listed, msgspec.structs.replace(wants, unwanted=unwanted))
             self.files.append(file)
             del self.backlog[0]
             # What people want to wait takes no room.
-            room -= file.step is FileStep.PREPARE
-            if room <= 0:
-                return
+            taken += file.step is FileStep.PREPARE
+
+    def _lead(self, listed: ListedFile) -> int:
+        """Give the files like this one that are a micro-batch: of small ones as many as its activities take."""
+        is_small = listed.size <= self.settings.light_bytes
+        return self.settings.micro_batch_size * (self.settings.files_per_call if is_small else 1)
 
     # --- the end, and parts ------------------------------------------------------------------------------------------
 

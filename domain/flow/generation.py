@@ -29,19 +29,19 @@ class Generation:
 
     @property
     def calls_left(self) -> int:
-        """How many more calls may begin."""
+        """How many more activities may begin."""
         return max(0, (EVENTS_PER_GENERATION - self._events) // EVENTS_PER_CALL)
 
-    def begin_calls(self, flow: Flow, now: float) -> list[Call]:
-        """Begin the calls that may begin now, while the history has room for them.
+    def begin_calls(self, flow: Flow, now: float) -> list[list[Call]]:
+        """Begin what may begin now, while the history has room for it; gives the calls of each activity.
 
         Raises RuntimeError when there is nothing to wait for.
         """
-        calls, self._wake_at = begin_calls(flow, now, most=self.calls_left)
-        self._events += EVENTS_PER_CALL * len(calls) or EVENTS_PER_IDLE_LOOK
+        groups, self._wake_at = begin_calls(flow, now, most=self.calls_left)
+        self._events += EVENTS_PER_CALL * len(groups) or EVENTS_PER_IDLE_LOOK
         if not self.calls_left and self._closed_at is None:
             self._closed_at = now
-        return calls
+        return groups
 
     def is_over(self, flow: Flow) -> bool:
         """Tell whether the next generation may begin: the engine wants no call under way."""

@@ -4,12 +4,14 @@ A call is begun, is under way, and ends by itself; the others go on meanwhile. T
 `run_files` by the durable engine, the tests in a world of their own.
 """
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import msgspec
 
-from domain.contracts import Answer, Fault, from_wire
+from domain.contracts import Answer, CallGroup, Fault, GroupAnswer, NamedCall, from_wire, to_wire
 from domain.flow.flow import Flow
+from domain.flow.grouping import GROUP_ACTIVITY, Groups
 from domain.flow.heeding import follow
 from domain.flow.pacing import EARLY_SECONDS
 from domain.flow.state import Call
@@ -44,21 +46,29 @@ _BY_ACTIVITY = {step.activity: step for step in STEPS}
 
 
 class Look(NamedTuple):
-    """What came of a look at the flow: the calls that have begun, and the time of the next look; None: when a call ends."""
+    """What came of a look at the flow: the calls that have begun, those of each activity together, and the time of the next look.
 
-    begun: list[Call]
+    Without a time: when a call ends.
+    """
+
+    groups: list[list[Call]]
     wake_at: float | None
+
+    @property
+    def begun(self) -> list[Call]:
+        """All calls that have begun."""
+        return [call for group in self.groups for call in group]
 
 
 def begin_calls(flow: Flow, now: float, *, most: int) -> Look:
-    """Begin what may begin now, at most so many calls; they count as under way until `end_call`. Times are epoch seconds.
+    """Begin what may begin now, in at most so many activities; it counts as under way until `end_call`. Times are epoch seconds.
 
     Raises RuntimeError when there is nothing to wait for: a defect, better seen than slept over.
     """
     soon = now + EARLY_SECONDS
     follow(flow)
     flow.settle(soon)
-    begun: list[Call] = []
+    groups = Groups(flow.settings, most)
     ahead: list[float] = []
     for step in STEPS:
         ready = []
@@ -67,17 +77,17 @@ def begin_calls(flow: Flow, now: float, *, most: int) -> Look:
                 ready.append(due.subject)
             else:
                 ahead.append(due.at)
-        before = len(begun)
-        for call in step.calls(flow, ready, soon) if ready else ():
-            if len(begun) >= most:
-                return Look(begun, None)
-            begun.append(msgspec.structs.replace(call, begun_at=now))
-            flow.in_flight.append(begun[-1])
-        if len(begun) - before < len(ready):
+        before = len(flow.in_flight)
+        for asked in step.calls(flow, ready, soon) if ready else ():
+            call = msgspec.structs.replace(asked, begun_at=now)
+            if not groups.add(call):
+                return Look(groups.all(), None)
+            flow.in_flight.append(call)
+        if len(flow.in_flight) - before < len(ready):
             ahead += _slow_at(flow, step.activity, soon)
     if not (ahead or flow.in_flight or flow.finished):
         raise RuntimeError(f"{flow.snapshot_id}: files are left, but nothing to do and nothing to wait for.")
-    return Look(begun, min(ahead, default=None))
+    return Look(groups.all(), min(ahead, default=None))
 
 
 def _slow_at(flow: Flow, activity: str, now: float) -> list[float]:
@@ -97,8 +107,44 @@ def end_call(flow: Flow, call: Call, answer: Answer, now: float) -> None:
         step.answered(flow, call, answer.ok, now)
 
 
-def answer_of(call: Call, result: object) -> Answer:
-    """Read what the engine gives for a call: an answer from the wire, or an exception from below the activity.
+def end_group(flow: Flow, group: Sequence[Call], answers: Sequence[Sequence[Answer]], now: float) -> None:
+    """Take the answers to calls that shared an activity: to each and to what followed from it, none where it was given back."""
+    for call, told in zip(group, answers, strict=True):
+        if not told:
+            flow.in_flight = [other for other in flow.in_flight if other.identity != call.identity]
+            continue
+        end_call(flow, call, told[0], now)
+        for next_call, answer in zip(call.then, told[1:], strict=False):
+            flow.settle(now)
+            flow.in_flight.append(next_call)
+            end_call(flow, next_call, answer, now)
+
+
+def asked_of(flow: Flow, group: Sequence[Call]) -> tuple[str, Any]:
+    """Give the activity that carries out these calls, and its input."""
+    first, *others = group
+    if not (others or first.then):
+        return first.activity, first.input
+    calls = [[NamedCall(activity=c.activity, input=c.input) for c in (call, *call.then)] for call in group]
+    return GROUP_ACTIVITY, to_wire(CallGroup(calls=calls, seconds=flow.settings.seconds_per_call))
+
+
+def answers_of(group: Sequence[Call], result: object) -> list[list[Answer]]:
+    """Read what the engine gives for an activity: what `end_group` takes.
+
+    A fault of the activity as a whole is a fault of each of its calls.
+    """
+    first, *others = group
+    told = _answer_of(first, result)
+    if told.fault:
+        return [[told] for _ in group]
+    if not (others or first.then):
+        return [[told]]
+    return from_wire(told.ok, GroupAnswer).answers
+
+
+def _answer_of(call: Call, result: object) -> Answer:
+    """Read an answer from the wire, or an exception from below the activity.
 
     The worker died or took too long, or a message could not be carried: whose call it was has a fault like any other.
     What concerns the snapshot as a whole is tried again for longer.

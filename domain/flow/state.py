@@ -221,6 +221,8 @@ class Call(msgspec.Struct, frozen=True):
     shard: str = ""
     weight: int = 0  # of what it moves: bytes, or requests of live calls
     begun_at: float = 0.0  # epoch seconds
+    light: bool = False  # it may share an activity with others
+    then: list["Call"] = []  # what follows from its answer, with nothing to decide in between
 
     @property
     def identity(self) -> tuple[str, str, str]:

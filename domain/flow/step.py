@@ -49,14 +49,19 @@ class Step(ABC, Generic[Subject]):
         """Take a fault in place of an answer."""
 
 
-def places(flow: Flow, calls: list[Call], now: float) -> int:
-    """Tell how many calls may begin beside those of their kind: a micro-batch of them at once, the slow ones uncounted.
+def room_of(flow: Flow, call: Call) -> int:
+    """Give the room that a call takes: of the places of a micro-batch, each of which has room for all of a shared activity."""
+    return 1 if call.light else flow.settings.files_per_call
+
+
+def room_left(flow: Flow, calls: list[Call], now: float) -> int:
+    """Tell the room beside calls of one kind: that of a micro-batch of places, the slow ones uncounted.
 
     There are never more than two micro-batches of them.
     """
-    most = flow.settings.micro_batch_size
-    quick = sum(now - call.begun_at < SLOW_SECONDS for call in calls)
-    return max(0, min(most - quick, 2 * most - len(calls)))
+    most = flow.settings.micro_batch_size * flow.settings.files_per_call
+    quick = sum(room_of(flow, call) for call in calls if now - call.begun_at < SLOW_SECONDS)
+    return max(0, min(most - quick, 2 * most - sum(room_of(flow, call) for call in calls)))
 
 
 def within_places(flow: Flow, activity: str, calls: Iterable[Call], now: float) -> Iterator[Call]:
@@ -65,7 +70,8 @@ def within_places(flow: Flow, activity: str, calls: Iterable[Call], now: float) 
     return take_within(
         calls,
         lambda call: call.weight,
-        most=places(flow, under_way, now),
+        most=room_left(flow, under_way, now),
         heaviest=MOVING_BYTES,
         moving=[call.weight for call in under_way],
+        room=lambda call: room_of(flow, call),
     )

@@ -27,10 +27,11 @@ def take_within(
     most: int,
     heaviest: int,
     moving: Sequence[int] = (),
+    room: Callable[[Item], int] = lambda _: 1,
 ) -> Iterator[Item]:
     """Give the items that may begin beside those under way, whose weights are `moving`.
 
-    At most `most` items. Heavy ones (more than an eighth of `heaviest`) weigh no more than `heaviest` together, or are
+    They take at most `most` of the room. Heavy ones (more than an eighth of `heaviest`) weigh no more than `heaviest` together, or are
     alone; light ones have as much for themselves. So a heavy item never holds up the light ones behind it.
     """
     begun = {
@@ -39,13 +40,13 @@ def take_within(
     }
     taken = 0
     for item in items:
-        if taken >= most:
+        if taken + room(item) > most:
             return
         size = weight(item)
         beside = begun[_is_heavy(size, heaviest)]
         if not beside or sum(beside) + size <= heaviest:
             beside.append(size)
-            taken += 1
+            taken += room(item)
             yield item
 
 

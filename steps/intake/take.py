@@ -86,6 +86,9 @@ def snapshot_settings(settings: Settings) -> SnapshotSettings:
         deadline_seconds=settings.deadline_hours * 3600,
         misconfigured_seconds=MISCONFIGURED_SECONDS if settings.continuous_mode else AWAITED_SECONDS,
         max_cost=settings.max_cost_per_snapshot,
+        files_per_call=settings.max_files_per_call,
+        bytes_per_call=settings.max_bytes_per_call,
+        seconds_per_call=settings.max_seconds_per_call,
     )
 
 

@@ -203,9 +203,10 @@ def make_plan(
     except InputFileError as error:
         if error.code in _NO_ROWS and is_a_part(frozen.claim.path):
             return preparation.empty()
-        refusal = error
+        # Not the error itself: it holds on to this frame, and with it the download, until some other thread collects both.
+        code, reason = error.code, str(error)
     try:
-        return preparation.refuse(refusal.code, str(refusal))
+        return preparation.refuse(code, reason)
     except InputFileError as error:
         # Its rows were read once more for their records, and now it took too long.
         return preparation.refuse(error.code, str(error))

@@ -45,15 +45,15 @@ from domain.contracts import (
 from domain.direct.sending import SendRecord
 from domain.errors import PassingError
 from domain.flow.flow import Flow
-from domain.flow.machine import begin_calls, end_call
+from domain.flow.machine import answers_of, asked_of, begin_calls, end_group
 from domain.flow.state import Call
 from domain.settings import Settings
 from local.azure_openai import RunningService
 from local.functions_host.client_binding import client_binding
 from steps.answering import answer_of
+from steps.by_name import STEPS
 from steps.direct.slices import Slice
 from steps.intake import take
-from steps.own_process import STEPS
 from tests.conftest import Containers
 
 LOOK_SECONDS = 0.02  # between looks at a batch that is being worked on; the flow's own clock is set forward
@@ -372,20 +372,25 @@ class InlinePipeline:
 
     def round(self, flow: Flow, steps: "Steps") -> None:
         """Begin what may begin, and carry it out."""
-        calls, wake_at = begin_calls(flow, self.now(), most=MOST_CALLS)
+        groups, wake_at = begin_calls(flow, self.now(), most=MOST_CALLS)
+        calls = [Call(*asked_of(flow, group)) for group in groups]
         try:
             answers = [steps.answer(call) for call in calls]
         except BaseException:  # died: the next life begins these calls again
             flow.in_flight.clear()
             raise
-        for call, answer in zip(calls, answers, strict=True):
-            end_call(flow, call, from_wire(answer, Answer), self.now())
+        for group, answer in zip(groups, answers, strict=True):
+            end_group(flow, group, answers_of(group, answer), self.now())
         if not calls and wake_at is not None:
             time.sleep(LOOK_SECONDS)  # real time for the service; the flow need not wait itself
             self._forward += max(0.0, wake_at - self.now())
 
     def live_until(self, flow: Flow, activity: str, *, path: str = "") -> Call:
-        """Run rounds until an activity is due, for the file of that path if one is named; gives that call."""
+        """Run rounds until an activity is due, for the file of that path if one is named; gives that call.
+
+        From here on each call has an activity of its own.
+        """
+        flow.settings = msgspec.structs.replace(flow.settings, files_per_call=1)
         steps = Steps(self, Fuse())
         while True:
             begun = begin_calls(flow, self.now(), most=MOST_CALLS).begun

@@ -5,6 +5,7 @@ from typing import Any
 
 from domain.contracts import Cancelled, CancelRequest, Fault, from_wire, to_wire
 from domain.flow.flow import Flow
+from domain.flow.grouping import is_light
 from domain.flow.state import Call, ShardState, ShardStep
 from domain.flow.step import Due, Step, within_places
 
@@ -31,7 +32,12 @@ class Cancel(Step[ShardState]):
     def calls(self, flow: Flow, ready: list[ShardState], now: float) -> Iterator[Call]:
         """Give the calls of the first batches that there are places for."""
         calls = (
-            Call(self.activity, to_wire(CancelRequest(batch_id=s.batch_id)), *s.identity)
+            Call(
+                self.activity,
+                to_wire(CancelRequest(batch_id=s.batch_id)),
+                *s.identity,
+                light=is_light(flow, 0, s.tries),
+            )
             for s in ready
             if s.batch_id
         )

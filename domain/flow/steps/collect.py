@@ -5,9 +5,11 @@ from typing import Any
 
 from domain.contracts import CollectedShard, EndedBatch, Fault, OpenShard, from_wire, to_wire
 from domain.flow.flow import Flow
+from domain.flow.grouping import is_light
 from domain.flow.pacing import FAULT_LONGEST_SECONDS, later
 from domain.flow.state import Call, ShardState, ShardStep
 from domain.flow.step import Due, Step, within_places
+from domain.flow.steps.deliver import deliver
 from domain.flow.steps.pause import pause
 from domain.service.reach import WHOLE_RESOURCE
 from domain.shards import answer_bytes
@@ -45,7 +47,16 @@ class Collect(Step[ShardState]):
             overdue=flow.is_overdue(s, now),
             unwanted=s.unwanted,
         )
-        return Call(self.activity, to_wire(batch), *s.identity, weight=_bytes_to_collect(s))
+        size = _bytes_to_collect(s)
+        light = is_light(flow, size, s.tries)
+        return Call(
+            self.activity,
+            to_wire(batch),
+            *s.identity,
+            weight=size,
+            light=light,
+            then=deliver(flow, flow.file(s.key)) if light and _is_last(flow, s) else [],
+        )
 
     def answered(self, flow: Flow, call: Call, ok: Any, now: float) -> None:
         """Put the shard's children in its place, or the shard itself where its batch failed as a whole."""
@@ -72,6 +83,11 @@ class Collect(Step[ShardState]):
     def failed(self, flow: Flow, call: Call, fault: Fault, now: float) -> None:
         """Wait, or leave the shard in `work/`."""
         flow.delay_or_drop(flow.shard_of(call), fault, now)
+
+
+def _is_last(flow: Flow, s: ShardState) -> bool:
+    """Tell whether the file's results can be written once this shard is collected, if nothing of it goes on."""
+    return not flow.file(s.key).hold_reason and all(other is s or other.key != s.key for other in flow.shards)
 
 
 def _child(parent: ShardState, shard: OpenShard, now: float) -> ShardState:

@@ -2,9 +2,11 @@
 
 from typing import Any
 
+import msgspec
+
 from domain.contracts import WrittenOutputs, from_wire
 from domain.flow.flow import Flow
-from domain.flow.state import Call, FileStep
+from domain.flow.state import Call, FileState, FileStep
 from domain.flow.steps.file_step import FileCall
 
 
@@ -13,6 +15,11 @@ class Write(FileCall):
 
     activity = "write_outputs"
     step = FileStep.WRITE
+
+    def call(self, flow: Flow, file: FileState) -> Call:
+        """Give the call about a file; a small one is archived at once."""
+        call = super().call(flow, file)
+        return msgspec.structs.replace(call, then=[Archive().call(flow, file)]) if call.light else call
 
     def answered(self, flow: Flow, call: Call, ok: Any, now: float) -> None:
         """Count the outcomes; go on to archiving."""
@@ -37,3 +44,9 @@ class Archive(FileCall):
         del ok, now
         file = flow.file(call.key)
         flow.leave(file, "rejected" if file.rejected else "done")
+
+
+def deliver(flow: Flow, file: FileState) -> list[Call]:
+    """Give the calls that bring a file to its end, once its last shard has ended."""
+    write = Write().call(flow, file)
+    return [msgspec.structs.replace(write, then=[]), *write.then]

@@ -5,6 +5,7 @@ from typing import ClassVar
 
 from domain.contracts import Fault, FileWork, to_wire
 from domain.flow.flow import Flow
+from domain.flow.grouping import is_light
 from domain.flow.state import Call, FileState, FileStep
 from domain.flow.step import Due, Step, within_places
 
@@ -26,8 +27,17 @@ class FileCall(Step[FileState]):
 
     def calls(self, flow: Flow, ready: list[FileState], now: float) -> Iterator[Call]:
         """Give the calls of the first files that there are places for."""
-        calls = (Call(self.activity, to_wire(self.work(flow, f)), f.key, weight=f.size) for f in ready)
-        return within_places(flow, self.activity, calls, now)
+        return within_places(flow, self.activity, (self.call(flow, f) for f in ready), now)
+
+    def call(self, flow: Flow, file: FileState) -> Call:
+        """Give the call about a file."""
+        return Call(
+            self.activity,
+            to_wire(self.work(flow, file)),
+            file.key,
+            weight=file.size,
+            light=is_light(flow, file.size, file.tries),
+        )
 
     def failed(self, flow: Flow, call: Call, fault: Fault, now: float) -> None:
         """Wait, or set the file aside."""

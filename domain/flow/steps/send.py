@@ -9,7 +9,7 @@ from domain.flow.flow import Flow
 from domain.flow.heeding import heed, ranks
 from domain.flow.pacing import later
 from domain.flow.state import Call, ShardState, ShardStep
-from domain.flow.step import Due, Step, places
+from domain.flow.step import Due, Step, room_left
 from domain.flow.steps.pause import pause
 from domain.flow.turns import take_within
 
@@ -65,7 +65,8 @@ class Send(Step[ShardState]):
             if call.input["shard"]["model"] == model and not call.input.get("unwanted")
         ]
         free = throttle.width - sum(call.input["throttle"]["width"] for call in under_way)
-        narrow = flow.pauses.width(ready[0].reaches, now, places(flow, under_way, now) + len(under_way))
+        places = room_left(flow, under_way, now) // flow.settings.files_per_call
+        narrow = flow.pauses.width(ready[0].reaches, now, places + len(under_way))
         most = min(int(free), narrow - len(under_way))
         team = list(
             take_within(

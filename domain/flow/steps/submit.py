@@ -7,6 +7,7 @@ from typing import Any
 
 from domain.contracts import Fault, ShardWork, Submitted, from_wire, to_wire
 from domain.flow.flow import Flow
+from domain.flow.grouping import is_light
 from domain.flow.heeding import heed, ranks
 from domain.flow.pacing import QuotaGauge, later
 from domain.flow.state import Call, ShardState, ShardStep
@@ -57,7 +58,10 @@ class Submit(Step[ShardState]):
             unwanted=s.unwanted,
             asked_since=flow.asked_seen,
         )
-        return Call(self.activity, to_wire(work), *s.identity, weight=s.shard.size)
+        size = s.shard.size
+        return Call(
+            self.activity, to_wire(work), *s.identity, weight=size, light=is_light(flow, size, s.tries)
+        )
 
     def _admissible(self, flow: Flow, shards: Iterable[ShardState], now: float) -> Iterator[ShardState]:
         """Pick the shards that may be alive and that their deployments take, as far as we know."""

@@ -8,11 +8,20 @@ from typing import Any
 
 import msgspec
 
-from domain.contracts import SnapshotReport, SnapshotSettings, TakenFiles, from_wire, to_wire
+from domain.contracts import (
+    Answer,
+    GroupAnswer,
+    SnapshotReport,
+    SnapshotSettings,
+    TakenFiles,
+    from_wire,
+    to_wire,
+)
 from domain.direct.throttle import Throttle
 from domain.flow.flow import Flow
 from domain.flow.generation import Generation
-from domain.flow.machine import answer_of, end_call
+from domain.flow.grouping import goes_on, stops_others
+from domain.flow.machine import answers_of, end_group
 from domain.flow.parts import merged, split
 from domain.flow.progress import progress
 from domain.flow.state import Call, ShardStep
@@ -28,9 +37,9 @@ MOST_EVENTS = 1000
 
 @dataclass
 class Pending:
-    """A call under way: when it ends, and with what, where its effect was at its beginning."""
+    """An activity under way: when it ends, and with what, where its effect was at its beginning."""
 
-    call: Call
+    group: list[Call]
     ends: float
     result: Any = None
     done: bool = False
@@ -107,18 +116,39 @@ class History:
             life.timer = None
         for pending in over:
             before = files_in(life.flow)
-            result = pending.result if pending.done else self._carry_out(pending.call)
-            end_call(life.flow, pending.call, answer_of(pending.call, result), self.now)
-            self.note_collection(pending.call, result)
+            result = pending.result if pending.done else self._carry_out(pending.group)
+            answers = answers_of(pending.group, result)
+            end_group(life.flow, pending.group, answers, self.now)
+            self.note_collections(pending.group, answers)
             self.left.update(before - files_in(life.flow))
             life.events += 2
         self.check_state(life.flow)
 
-    def _carry_out(self, call: Call) -> Any:
+    def _carry_out(self, group: list[Call]) -> Any:
+        answers: list[list[Any]] = []
+        is_over = False
+        for call in group:
+            # Its time is over at some point after the first.
+            is_over = is_over or (bool(answers) and self.world.happens(self.world.mood.slow))
+            chain = [] if is_over else self._carry_out_chain([call, *call.then])
+            if isinstance(chain, RuntimeError):
+                return chain
+            answers.append(chain)
+            is_over = is_over or stops_others([call, *call.then][len(chain) - 1].activity, chain[-1])
         if self.world.happens(self.world.mood.died / 2):
             return RuntimeError("The worker died.")
-        answer = self.world.answer(call, self.now)
-        return RuntimeError("The worker died.") if self.world.happens(self.world.mood.died / 2) else answer
+        alone = len(group) == 1 and not group[0].then
+        return to_wire(answers[0][0] if alone else Answer(ok=to_wire(GroupAnswer(answers=answers))))
+
+    def _carry_out_chain(self, chain: list[Call]) -> Any:
+        done: list[Answer] = []
+        for call in chain:
+            if self.world.happens(self.world.mood.died / 2):
+                return RuntimeError("The worker died.")
+            done.append(from_wire(self.world.answer(call, self.now), Answer))
+            if not goes_on(call.activity, done[-1]):
+                break
+        return done
 
     def _go_on(self, life: Life) -> None:
         flow = life.flow
@@ -132,9 +162,10 @@ class History:
             self.lives.remove(life)
             self.reports.append(flow.report())
             return
-        for call in life.generation.begin_calls(flow, self.now):
-            self.check_call(flow, call)
-            self._begin(life, call)
+        for group in life.generation.begin_calls(flow, self.now):
+            for call in group:
+                self.check_call(flow, call)
+            self._begin(life, group)
         life.events += 4
         self.check_under_way(flow)
         if self.world.rounds % 7 == 0 and life.generation.calls_left:
@@ -150,15 +181,18 @@ class History:
 
     def _could_begin(self, flow: Flow) -> list[Call]:
         copy = msgspec.msgpack.decode(msgspec.msgpack.encode(flow), type=Flow)
-        calls = Generation(self.now).begin_calls(copy, self.now)
+        groups = Generation(self.now).begin_calls(copy, self.now)
         # Once a shard did not fit its deployment's queue, smaller ones of the same deployment wait for the next look.
-        return [call for call in calls if call.activity != "submit_batch" or not flow.gauges]
+        return [
+            call for group in groups for call in group if call.activity != "submit_batch" or not flow.gauges
+        ]
 
-    def _begin(self, life: Life, call: Call) -> None:
+    def _begin(self, life: Life, group: list[Call]) -> None:
+        assert len(group) <= self.settings.files_per_call
         slow = self.world.happens(self.world.mood.slow)
-        pending = Pending(call, self.now + self.world.seconds(0.01, 600 if slow else 30))
+        pending = Pending(group, self.now + self.world.seconds(0.01, 600 if slow else 30))
         if self.world.seconds(0, 1) < 0.5:
-            pending.result, pending.done = self._carry_out(call), True
+            pending.result, pending.done = self._carry_out(group), True
         life.pending.append(pending)
         life.events += 2
 
@@ -179,7 +213,7 @@ class History:
     def _split(self, life: Life) -> None:
         rest = split(life.flow, f"{life.flow.part}-1")
         life.drains, life.timer = True, None
-        life.pending = [pending for pending in life.pending if pending.call.key]
+        life.pending = [pending for pending in life.pending if pending.group[0].key]
         assert life.pending or not life.flow.in_flight
         self.parts += 1
         self.lives.append(Life(from_wire(msgspec.json.decode(on_the_wire(rest)), Flow), Generation(self.now)))
@@ -205,7 +239,7 @@ class History:
         settings, kinds = self.settings, Counter(call.activity for call in flow.in_flight)
         assert max(kinds["poll_batches"], kinds["list_files"], kinds["share_limit"]) <= 1
         for activity in ("submit_batch", "collect_batch", "prepare_file", "write_outputs", "archive_input"):
-            assert kinds[activity] <= 2 * settings.micro_batch_size
+            assert kinds[activity] <= 2 * settings.micro_batch_size * settings.files_per_call
         sent = [
             call for call in flow.in_flight if call.activity == "send_slice" and not call.input["unwanted"]
         ]
@@ -223,10 +257,11 @@ class History:
         begun_now = [c for c in submitted if c.begun_at == self.now]
         assert not begun_now or len(active) + len(submitted) <= places
 
-    def note_collection(self, call: Call, result: Any) -> None:
-        ok = None if isinstance(result, Exception) else result.get("ok")
-        if call.activity == "collect_batch" and ok and not ok["again"]:
-            self.collected.add((call.key, call.shard))
+    def note_collections(self, group: list[Call], answers: list[list[Answer]]) -> None:
+        for call, told in zip(group, answers, strict=True):
+            ok = told[0].ok if told else None
+            if call.activity == "collect_batch" and ok and not ok["again"]:
+                self.collected.add((call.key, call.shard))
 
     def check_state(self, flow: Flow) -> None:
         assert max(self.left.values(), default=0) <= 1, "a file left twice"

@@ -37,7 +37,7 @@ def test_so_many_calls_begin_as_the_history_has_room_for() -> None:
     while calls := generation.begin_calls(flow, NOW):
         begun += len(calls)
         assert generation.calls_left == MOST_CALLS - begun
-        for call in calls:
+        for (call,) in calls:
             answer(flow, call, NOW, gone=True)
     assert begun == MOST_CALLS
     assert generation.calls_left == 0

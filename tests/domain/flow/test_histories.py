@@ -29,6 +29,9 @@ snapshot_settings = st.builds(
     poll_min_seconds=st.sampled_from([1.0, 60.0]),
     poll_max_seconds=st.just(900.0),
     deadline_seconds=st.sampled_from([1800.0, 6 * 3600.0]),
+    files_per_call=st.sampled_from([1, 1, 2, 3, 20]),
+    # A shard of nine requests is not small any more.
+    bytes_per_call=st.sampled_from([6_000, 20_000_000]),
 )
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from domain.contracts import Answer, Fault, ListedFile, Pause, SnapshotSettings
 from domain.flow.flow import Flow
-from domain.flow.machine import answer_of, begin_calls, end_call
+from domain.flow.machine import answers_of, begin_calls, end_call
 from domain.flow.pacing import EARLY_SECONDS, MAX_OTHER_TRIES
 from domain.flow.sharing import Allowance
 from domain.flow.state import Call, FileStep
@@ -235,7 +235,7 @@ def test_a_call_that_fails_below_its_activity_costs_the_file_it_was_for_a_try_an
 ):
     flow = preparing(2, SETTINGS)
     first, second = begun(flow, NOW, "prepare_file")
-    end_call(flow, first, answer_of(first, Exception("The worker died.\n at ...")), NOW)
+    end_call(flow, first, answers_of([first], Exception("The worker died.\n at ..."))[0][0], NOW)
     answer(flow, second, NOW, requests=0)
     assert (flow.file("k0").tries, flow.file("k0").step) == (1, FileStep.PREPARE)
     assert [call.activity for call in begun(flow, NOW)] == ["write_outputs"]
@@ -245,7 +245,9 @@ def test_a_file_whose_call_fails_below_its_activity_again_and_again_is_set_aside
     flow, now = preparing(1, SETTINGS), NOW
     for _ in range(MAX_OTHER_TRIES):
         (call,) = begun(flow, now, "prepare_file")
-        end_call(flow, call, answer_of(call, Exception("Timeout value of 00:30:00 was exceeded")), now)
+        end_call(
+            flow, call, answers_of([call], Exception("Timeout value of 00:30:00 was exceeded"))[0][0], now
+        )
         now += 3600
     (hold,) = begun(flow, now)
     assert hold.activity == "hold_file"
@@ -254,7 +256,7 @@ def test_a_file_whose_call_fails_below_its_activity_again_and_again_is_set_aside
 
 def test_what_concerns_the_snapshot_as_a_whole_is_tried_for_longer() -> None:
     poll, prepare = Call("poll_batches", {}), Call("prepare_file", {}, "k")
-    told = [answer_of(call, Exception("The worker died.")).fault for call in (poll, prepare)]
+    told = [answers_of([call], Exception("The worker died."))[0][0].fault for call in (poll, prepare)]
     assert [fault.passing for fault in told if fault] == [True, False]
 
 
@@ -263,15 +265,17 @@ def test_what_concerns_the_snapshot_as_a_whole_is_tried_for_longer() -> None:
     [("The worker died.\n at X\n at Y", "The worker died."), ("é" * 700, "é" * 500), ("", "")],
 )
 def test_an_exception_from_below_the_activity_is_told_in_a_line(said: str, message: str) -> None:
-    assert answer_of(Call("prepare_file", {}, "k"), Exception(said)).fault == Fault(
+    assert answers_of([Call("prepare_file", {}, "k")], Exception(said))[0][0].fault == Fault(
         code="call_failed", message=message, passing=False
     )
 
 
 def test_an_answer_from_the_wire_is_read() -> None:
     call = Call("prepare_file", {}, "k")
-    assert answer_of(call, {"ok": {"requests": 1}}) == Answer(ok={"requests": 1})
-    assert answer_of(call, {"fault": {"code": "a", "message": "b"}}).fault == Fault(code="a", message="b")
+    assert answers_of([call], {"ok": {"requests": 1}})[0][0] == Answer(ok={"requests": 1})
+    assert answers_of([call], {"fault": {"code": "a", "message": "b"}})[0][0].fault == Fault(
+        code="a", message="b"
+    )
 
 
 def test_slow_calls_give_their_places_up_but_never_more_than_as_many_again() -> None:

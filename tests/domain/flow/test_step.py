@@ -3,7 +3,7 @@
 import pytest
 
 from domain.flow.state import Call
-from domain.flow.step import MOVING_BYTES, SLOW_SECONDS, places, within_places
+from domain.flow.step import MOVING_BYTES, SLOW_SECONDS, room_left, within_places
 from tests.domain.flow.stories import NOW, flow_of
 
 
@@ -29,7 +29,7 @@ def calls(ages: list[float], *, weight: int = 0, activity: str = "prepare_file")
     ],
 )
 def test_a_micro_batch_may_be_under_way_and_as_many_slow_ones_again(ages: list[float], free: int) -> None:
-    assert places(flow_of(), calls(ages), NOW) == free
+    assert room_left(flow_of(), calls(ages), NOW) == free
 
 
 def test_those_of_the_same_kind_count_and_what_they_move() -> None:
