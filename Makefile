@@ -10,8 +10,8 @@ PYTHON ?= python3 python3.14 python3.13 python3.12 python3.11
 VENV_PYTHON := .venv/bin/python
 PIP_INSTALL := $(VENV_PYTHON) -m pip install -qq --disable-pip-version-check --no-input
 PYTEST_ARGS ?=
-# Each has an Azurite of its own. One more than two cores: a few tests wait most of a minute for a deadline.
-PYTEST_WORKERS ?= 3
+# Each has an Azurite of its own. Two more than two cores: many tests wait, for a deadline or for storage that is to be tried again.
+PYTEST_WORKERS ?= 4
 CHAOS_ARGS ?=
 ANSWERS_ARGS ?=
 ROOM ?= domain/service

@@ -40,8 +40,10 @@ def take_within(
     }
     taken = 0
     for item in items:
-        if taken + room(item) > most:
+        if taken >= most:
             return
+        if taken + room(item) > most:
+            continue
         size = weight(item)
         beside = begun[_is_heavy(size, heaviest)]
         if not beside or sum(beside) + size <= heaviest:
