@@ -85,11 +85,13 @@ class Submit(Step[ShardState]):
                 return
             needed = tokens[model] + quota_tokens(s.shard.size)
             if _fits(flow, model, needed) or not (taken[model] or _is_used(flow, model)):
-                taken[model] += 1
-                tokens[model] = needed
-                fresh -= not s.begun
-                room -= 1
                 yield s
+                # One that did not fit beside those under way takes nothing from the ones behind it.
+                if flow.in_flight and (flow.in_flight[-1].key, flow.in_flight[-1].shard) == s.identity:
+                    taken[model] += 1
+                    tokens[model] = needed
+                    fresh -= not s.begun
+                    room -= 1
             else:
                 full.add(model)
 

@@ -182,13 +182,9 @@ class History:
     def _could_begin(self, flow: Flow) -> list[Call]:
         copy = msgspec.msgpack.decode(msgspec.msgpack.encode(flow), type=Flow)
         groups = Generation(self.now).begin_calls(copy, self.now)
-        # Once a shard did not fit its deployment's queue, or the places left, which large and small ones share, those behind it
-        # may wait for the next look.
+        # Once a shard did not fit its deployment's queue, smaller ones of the same deployment wait for the next look.
         return [
-            call
-            for group in groups
-            for call in group
-            if call.activity != "submit_batch" or not (flow.gauges or self.settings.files_per_call > 1)
+            call for group in groups for call in group if call.activity != "submit_batch" or not flow.gauges
         ]
 
     def _begin(self, life: Life, group: list[Call]) -> None:
