@@ -28,9 +28,9 @@ class Plans:
         found = _read(self._work, names.plan(key), Plan)
         return found[0] if found else None
 
-    def write(self, key: str, plan: Plan) -> None:
-        """Write a file's plan; from then on nothing about it is decided again."""
-        self._work.write(names.plan(key), _encode(plan))
+    def write(self, key: str, plan: Plan, *, if_absent: bool = False) -> None:
+        """Write a file's plan; from then on nothing about it is decided again. Raises ConflictError where there is one."""
+        self._work.write(names.plan(key), _encode(plan), if_absent=if_absent)
 
 
 class Ledgers:

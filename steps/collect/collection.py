@@ -4,7 +4,7 @@ Everything lies safely in `work/` before the ledger says so, and the service's f
 """
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import msgspec
 
@@ -14,13 +14,13 @@ from domain import names
 from domain.contracts import CollectedShard, EndedBatch, OpenShard, Pause
 from domain.direct.sending import LOST_ANSWER, NOT_SENT, SendBook
 from domain.errors import PassingError, PipelineError
-from domain.records import Again, Collected, Ledger, PlannedShard
+from domain.pooling import number_of
+from domain.records import Collected, Counted, Ledger, PlannedShard
 from domain.service.outcomes import (
     AS_ASKED,
     NO_ANSWER,
     Outcome,
     ShardOutcome,
-    Tally,
     Verdict,
     is_plain,
     judge,
@@ -76,6 +76,14 @@ def _reach_of(why: Regrouping, shard: OpenShard) -> str:
     return reach_of_operation(shard.engine, shard.model, shard.url)
 
 
+def _summed(parts: Iterable[Counted]) -> Counted:
+    total = Counted()
+    for part in parts:
+        total.tally.add(part.tally)
+        total.again.add(part.again)
+    return total
+
+
 class Collection:
     """One shard whose batch has ended, or never came to be."""
 
@@ -88,7 +96,8 @@ class Collection:
         self._patience = Patience(ended, services)
         self._missing: list[str] = []  # custom_ids of the first requests without an answer
         self._missing_count = self._answered = 0
-        self._tally, self._again = Tally(), Again()
+        self._counted: dict[str, Counted] = {}  # of a pool's shard by the numbers of its files
+        self._count_for("")
         self._checked: CheckedAnswers | None = None
 
     def run(self) -> CollectedShard:
@@ -180,6 +189,8 @@ class Collection:
             written = LineWriter(outcomes)
             for number, line in enumerate(self._requests(), 1):
                 custom_id = custom_id_of(line)
+                if self._shard.pooled:
+                    self._count_for(number_of(custom_id))
                 found = answers.take(custom_id)
                 if found is not None and is_plain(found[0]):
                     written.add(self._plain_outcome(custom_id, *found))
@@ -199,13 +210,20 @@ class Collection:
                 )
             if self._missing and self._results and not self._patience.is_over:
                 self._results.check_missing(self._missing, count=self._missing_count, answered=self._answered)
+        counted = _summed(self._counted.values())
         return Collected(
-            tally=self._tally,
+            tally=counted.tally,
             children=[self._sent_on(child) for child in children.close()],
             children_attempt=children_attempt,
             wide=sorted(self._checked.wide) if self._checked else [],
-            again=self._again,
+            again=counted.again,
+            members={number: part for number, part in self._counted.items() if number},
         )
+
+    def _count_for(self, number: str) -> None:
+        """Have what follows counted for a file of the pool; for the empty number where there is one file."""
+        counted = self._counted.setdefault(number, Counted())
+        self._tally, self._again = counted.tally, counted.again
 
     def _note(self, custom_id: str, verdict: Verdict | None) -> None:
         """Count a request as answered, as not begun, or as one without an answer."""
@@ -243,7 +261,7 @@ class Collection:
         engine, model = shard.engine, shard.model
         if self._finishes_live and shard.direct_deployment:
             engine, model = "direct", shard.direct_deployment
-        return msgspec.structs.replace(child, engine=engine, model=model)
+        return msgspec.structs.replace(child, engine=engine, model=model, url=shard.url)
 
     def _judge(self) -> Callable[[bytes], Verdict | None]:
         """Give the judge of answers: one that knows the job spec, where that says more about them."""

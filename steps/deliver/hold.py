@@ -26,10 +26,16 @@ log = logging.getLogger(__name__)
 
 def hold(work: FileWork, services: Services) -> None:
     """Mark the claim: no snapshot takes the file before the time is over."""
+    if line := mark_held(work, services):
+        add_to_list(work, [line], services)
+
+
+def mark_held(work: FileWork, services: Services) -> FinishedFile | None:
+    """Mark the claim; gives what is told of the file, None where it is another snapshot's or finished by now."""
     claims = services.work.claims
     found = claims.read(work.key)
     if found is None or found[0].snapshot_id != work.snapshot_id:
-        return  # finished or taken over: nothing of ours to hold
+        return None
     claim, etag = found
     log.error("%s is set aside: %s", claim.path, work.reason)
     seconds = min(FIRST_HOLD_SECONDS * 2.0 ** min(claim.holds, 20), HOLD_SECONDS)
@@ -41,15 +47,15 @@ def hold(work: FileWork, services: Services) -> None:
         held_beside=_beside(work, claim, services) if work.needs_settings else "",
         holds=claim.holds + 1 if work.again_soon else 0,
     )
-    if claims.replace(work.key, held, etag):
-        line = FinishedFile(
-            key=work.key,
-            path=claim.path,
-            state="held",
-            at=services.clock(),
-            reason=held.held_for[:MOST_REASON_CHARS],
-        )
-        add_to_list(work, line, services)
+    if not claims.replace(work.key, held, etag):
+        return None
+    return FinishedFile(
+        key=work.key,
+        path=claim.path,
+        state="held",
+        at=services.clock(),
+        reason=held.held_for[:MOST_REASON_CHARS],
+    )
 
 
 def release(key: str, services: Services) -> bool:

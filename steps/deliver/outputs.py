@@ -58,14 +58,22 @@ def write(work: FileWork, services: Services) -> WrittenOutputs:
 
 
 class Delivery:
-    """One file's outputs."""
+    """One file's outputs. `collected`: what is known of its outcomes, where that lies elsewhere than in its own records."""
 
-    def __init__(self, key: str, plan: Plan, services: Services, *, snapshot_id: str) -> None:
+    def __init__(
+        self,
+        key: str,
+        plan: Plan,
+        services: Services,
+        *,
+        snapshot_id: str,
+        collected: CollectedOutcomes | None = None,
+    ) -> None:
         self._key, self._plan = key, plan
         self._marks = Marks(services.work.snapshots, snapshot_id)
         self._services, self._storage, self._store = services, services.storage, services.work
         self._paths: OutputPaths = output_paths(services.settings, key, plan)
-        self._collected = CollectedOutcomes(key, plan, services.work)
+        self._collected = collected or CollectedOutcomes(key, plan, services.work)
         self._prices = services.settings.price_list
 
     def rejected(self) -> WrittenOutputs:
