@@ -130,6 +130,16 @@ class Claims:
             return None
         return _claim_from(entry.metadata), entry.etag
 
+    def deciding(self, key: str) -> Claimed | None:
+        """Give the claim that decides about a file: its own, or that on the pool which it is in; None where there is none."""
+        try:
+            entry = self._work.entry(names.frozen_input(key))
+        except NotFoundError:
+            return None
+        claim = _claim_from(entry.metadata)
+        of_pool = self.deciding(claim.pool) if claim.pool else None
+        return of_pool or Claimed(key, claim, entry.etag, entry.size)
+
     def replace(self, key: str, claim: Claim, etag: str) -> bool:
         """Change a claim that has not changed since it was read; False when it has."""
         try:

@@ -5,6 +5,7 @@ Everything lies safely in `work/` before the ledger says so, and the service's f
 
 import logging
 from collections.abc import Callable, Iterable, Iterator
+from functools import cached_property
 
 import msgspec
 
@@ -31,11 +32,13 @@ from domain.service.regrouping import Regrouping, regroup
 from domain.service.request_lines import custom_id_of
 from domain.service.transports import remedy
 from domain.shards import answer_bytes, shard_limits
+from domain.wishes import WishKind
 from steps.collect.answer_checks import CheckedAnswers
 from steps.collect.answer_spool import AnswerSpool
 from steps.collect.patience import GIVEN_UP, Patience
 from steps.collect.result_sources import BatchResults
 from steps.containment import HARMLESS_BYTES, Contained
+from steps.pool.members import read_members
 from steps.service_files import delete_service_files
 from steps.shard_writer import ShardWriter
 
@@ -224,6 +227,17 @@ class Collection:
         """Have what follows counted for a file of the pool; for the empty number where there is one file."""
         counted = self._counted.setdefault(number, Counted())
         self._tally, self._again = counted.tally, counted.again
+        self._is_unwanted = self._ended.unwanted or (bool(number) and number in self._cancelled)
+
+    @cached_property
+    def _cancelled(self) -> set[str]:
+        """The numbers of the pool's files whose cancellation people have asked for: nothing of them is asked for again."""
+        plan, asked = self._store.plans.read(self._ended.key), self._store.wishes.standing()
+        keys = asked.subjects(WishKind.CANCEL)
+        if plan is None or not keys:
+            return set()
+        members = read_members(self._ended.key, plan, self._store)
+        return {str(member.number) for member in members if member.key in keys}
 
     def _note(self, custom_id: str, verdict: Verdict | None) -> None:
         """Count a request as answered, as not begun, or as one without an answer."""
@@ -240,7 +254,7 @@ class Collection:
 
     def _goes_on(self, verdict: Verdict, *, regrouped: bool) -> bool:
         """Tell whether a request is tried again. What the deadline cut off was not tried yet."""
-        if self._ended.unwanted:
+        if self._is_unwanted:
             return False
         if self._finishes_live and verdict.outcome in (Outcome.CANCELLED, Outcome.EXPIRED):
             return True
@@ -304,7 +318,7 @@ class Collection:
         if fault:
             return _failed(fault.code, fault.message)
         again = bool(regrouping.bad_lines) or regrouping.halve or regrouping.pause is not None
-        if again and self._ended.unwanted:
+        if again and self._is_unwanted:
             return AS_ASKED
         reason = regrouping.reason
         return Verdict(
@@ -316,7 +330,7 @@ class Collection:
             return LOST_ANSWER
         if self._ended.status != "cancelled":
             return judge_absent(self._ended.status)
-        return AS_ASKED if self._ended.unwanted else NOT_SENT
+        return AS_ASKED if self._is_unwanted else NOT_SENT
 
     def _plain_outcome(self, custom_id: str, verdict: Verdict, answer: bytes) -> bytes:
         """Count an answer that is one, in full, and give its line, as `_outcome` does for every request."""

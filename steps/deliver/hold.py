@@ -59,15 +59,18 @@ def mark_held(work: FileWork, services: Services) -> FinishedFile | None:
 
 
 def release(key: str, services: Services) -> bool:
-    """Let the next snapshot take a file that is set aside, whatever it was for; False where none of that key is."""
+    """Let the next snapshot take a file that is set aside, whatever it was for; False where none of that key is.
+
+    What is set aside with its pool is released with it.
+    """
     claims = services.work.claims
-    found = claims.read(key)
-    if found is None or not found[0].held_until or found[0].done_at:
+    found = claims.deciding(key)
+    if found is None or not found.claim.held_until or found.claim.done_at:
         return False
-    claim, etag = found
-    services.work.attempts.forget(key)
-    log.warning("%s is released", claim.path)
-    return claims.replace(key, msgspec.structs.replace(claim, held_until=RELEASED, held_by="", holds=0), etag)
+    services.work.attempts.forget(found.key)
+    log.warning("%s is released", found.claim.path)
+    released = msgspec.structs.replace(found.claim, held_until=RELEASED, held_by="", holds=0)
+    return claims.replace(found.key, released, found.etag)
 
 
 def _beside(work: FileWork, claim: Claim, services: Services) -> str:

@@ -21,7 +21,7 @@ class MemberOutcomes(CollectedOutcomes):
     ) -> None:
         super().__init__(member.key, member.plan, store)
         self.ended = ended
-        self.ledgers = dict(_shares(str(member.number), ledgers))
+        self.ledgers = dict(shares_of(member, ledgers))
 
     def outcomes(self) -> Iterator[ShardOutcome]:
         """Give the outcome of every request of the file that went into a shard, in the order of the input."""
@@ -36,8 +36,9 @@ class MemberOutcomes(CollectedOutcomes):
         return total
 
 
-def _shares(number: str, ledgers: Mapping[str, Ledger]) -> Iterator[tuple[str, Ledger]]:
+def shares_of(member: Member, ledgers: Mapping[str, Ledger]) -> Iterator[tuple[str, Ledger]]:
     """Give the ledgers of the shards that had requests of a file, with what those came to."""
+    number = str(member.number)
     for shard, ledger in ledgers.items():
         if ledger.collected and (share := ledger.collected.members.get(number)):
             collected = msgspec.structs.replace(
