@@ -2,6 +2,8 @@
 
 import logging
 
+import msgspec
+
 from adapters.services import Services
 from domain.contracts import Asked, FileWork, ListedFile, PreparedFile
 from domain.errors import ConflictError, SetAsideError
@@ -9,6 +11,7 @@ from domain.records import Claim, Plan
 from domain.shards import ended_requests, open_shards
 from domain.wishes import asked
 from steps.containment import Contained
+from steps.intake.survey import list_inputs
 from steps.pool.members import free
 from steps.pool.plan import PoolPlan, Unsettled
 from steps.prepare.day_budget import beyond_day
@@ -26,17 +29,16 @@ def prepare_pool(work: FileWork, services: Services) -> PreparedFile:
     if found is None or found[0].snapshot_id != work.snapshot_id:
         return PreparedFile(gone=True)
     preparation = _PoolPreparation(work, *found, services)
-    if plan is not None:
-        prepared = preparation.follow(plan)
-        if not prepared.gone:
-            delete_leftovers(work.key, services)
-        return prepared
+    make = preparation.run if plan is None else lambda: preparation.follow(plan)
     contained = Contained("prepare_file", work.key, services, words="it was prepared")
     try:
-        return contained.run(work, PreparedFile, preparation.run, is_done=lambda prepared: not prepared.gone)
+        prepared = contained.run(work, PreparedFile, make, is_done=lambda prepared: not prepared.gone)
     except SetAsideError as error:
         log.warning("%s: its files go on one by one: %s", found[0].path, error)
         return preparation.dissolve()
+    if plan is not None and not prepared.gone:
+        delete_leftovers(work.key, services)
+    return prepared
 
 
 class _PoolPreparation:
@@ -46,19 +48,21 @@ class _PoolPreparation:
         self._work, self._claim, self._files, self._services = work, claim, files, services
         self._store = services.work
         self._wishes = services.work.wishes.standing().wishes
+        self._instead_of: str | None = None  # the version of a plan that is followed no more
 
     def run(self) -> PreparedFile:
         """Make the plan. What is wrong with the pool as a whole is told for each of its files, alone."""
         about = {wish.subject for wish in self._wishes}
+        alone = {file.key for file in self._files if file.key in about or file.spec != self._work.spec}
         made = PoolPlan(self._work, self._claim, self._files, self._services)
         try:
-            plan = made.plan(alone={file.key for file in self._files if file.key in about})
+            plan = made.plan(alone=alone)
         except Unsettled as waits:
             return PreparedFile(wait_seconds=waits.seconds)
         if plan is None or self._beyond_day(made.cost):
             return self.dissolve()
         try:
-            self._store.plans.write(self._work.key, plan, if_absent=True)
+            self._store.plans.write_once(self._work.key, plan, instead_of=self._instead_of)
         except ConflictError:
             # Another run of this was quicker; its plan is the one that counts.
             return prepare_pool(self._work, self._services)
@@ -68,11 +72,17 @@ class _PoolPreparation:
         return self._go_on(plan, cost=made.cost)
 
     def follow(self, plan: Plan) -> PreparedFile:
-        """Go on with a plan that is there; it is given up where it would be another today, and nothing of it was sent."""
+        """Go on with a plan that is there; it is made anew where it would be another today, and nothing of it was sent."""
         old = OldPlan(self._work, plan, self._services)
         if old.is_outdated():
             old.take_back()
-            return self.dissolve()
+            self._instead_of = self._store.plans.version(self._work.key)
+            # Another spec may be the nearest one to some of the files by now.
+            specs = list_inputs(self._services).specs
+            self._files = [
+                msgspec.structs.replace(file, spec=specs.governing(file.path)) for file in self._files
+            ]
+            return self.run()
         prices = self._services.settings.price_list
         return self._go_on(plan, cost=plan.estimate.cost(prices, plan.model) or 0.0)
 

@@ -19,7 +19,7 @@ from steps.wishes import asking
 from steps.wishes.seen import newly_asked
 from tests.activities.conftest import MakePipeline, NewWorld
 from tests.activities.crash_points import STEP, die_twice, every_fourth, walk
-from tests.activities.inline_pipeline import Fuse, InlinePipeline, Weather
+from tests.activities.inline_pipeline import Blown, Fuse, InlinePipeline, Weather
 from tests.activities.mixed_file import request
 
 FILES = LEAST_FILES + 2
@@ -440,3 +440,64 @@ def test_a_pool_that_is_set_aside_is_held_as_its_files_and_released_by_any_of_th
     assert (report.files, report.done) == (LEAST_FILES, LEAST_FILES)
     assert service.counters()["batches_created"] == 1
     nothing_is_left(pipeline)
+
+
+NOT_FOUND = {"status": 404, "code": "DeploymentNotFound", "message": "No such deployment."}
+
+
+def test_a_mended_job_spec_makes_a_new_plan_of_the_pool_and_a_nearer_one_concerns_its_own_files(
+    make_pipeline: MakePipeline, service: RunningService
+) -> None:
+    service.plan(calls=[{"operation": "create_batch", "deployment": "wrong", **NOT_FOUND}])
+    pipeline = make_pipeline(POOL="auto")
+    wrong, right = (
+        SPEC.replace(b"deployment: gpt", b"deployment: " + name) % b"jsonl" for name in (b"wrong", b"right")
+    )
+    pipeline.drop("t/_batch.yaml", wrong)
+    for number in range(LEAST_FILES + 2):
+        pipeline.drop(f"t/{'ab'[number > 1]}/{number:02d}.csv", b"text\n%d\n" % number)
+    report = pipeline.run()
+    assert (report.done, report.held) == (0, LEAST_FILES + 2)
+    assert pipeline.run().files == 0, "nothing has changed"
+    pipeline.drop("t/_batch.yaml", right)
+    pipeline.drop("t/a/_batch.yaml", right.replace(b"right", b"nearer"))
+    report = pipeline.run()
+    assert (report.files, report.done, report.tally.ok) == (LEAST_FILES + 2,) * 3
+    told = documents(pipeline)
+    assert [told[f"t/a/0{number}.csv"]["deployment"] for number in range(2)] == ["nearer"] * 2
+    assert {document["deployment"] for path, document in told.items() if "/b/" in path} == {"right"}
+    assert (
+        len(
+            {
+                batch["batch_id"]
+                for path, document in told.items()
+                if "/b/" in path
+                for batch in document["batches"]
+            }
+        )
+        == 1
+    )
+    nothing_is_left(pipeline)
+
+
+@pytest.mark.usefixtures("one_after_the_other")
+def test_a_process_may_die_while_a_pool_gets_a_new_plan(new_world: NewWorld, service: RunningService) -> None:
+    def life(fuse: Fuse) -> None:
+        with new_world(POOL="auto") as pipeline:
+            service.plan(calls=[{"operation": "create_batch", "deployment": "wrong", **NOT_FOUND}])
+            for number in range(6):
+                pipeline.drop(
+                    path_of(number),
+                    content_of(0).replace(b"parcel", b"letter %d" % number).replace(b'"model": "gpt", ', b""),
+                )
+            pipeline.change(azure_openai_deployment="wrong")
+            assert pipeline.run().held == 6
+            pipeline.change(azure_openai_deployment="right")
+            with suppress(Blown):
+                pipeline.live(pipeline.begin(fuse), fuse)
+            pipeline.run()
+            assert all(outcomes_of(pipeline, path_of(number)) == {"ok": 2} for number in range(6))
+            nothing_is_left(pipeline)
+            assert all(len(batches) == 1 for batches in service.counters()["batches_by_content"].values())
+
+    walk("new plan", life, lambda order: range(1, min(len(order), 20), 2))
