@@ -325,7 +325,7 @@ def _spec(top: Section, mistakes: Mistakes, defaults: SpecDefaults) -> JobSpec:
         columns=_column_names(top),
         skip_lines=top.whole_number("skip_lines", 0, MAX_SKIPPED_LINES, 0),
         comment=_comment(top),
-        pool=_pool(top),
+        pool=top.choice("pool", get_args(Pool), None),
     )
     _contradictions(spec, top)
     return spec
@@ -490,14 +490,6 @@ def _quote(top: Section) -> str:
     if found not in QUOTES and (len(found) != 1 or found in "\r\n\0"):
         top.wrong("quote", f"found {shown(found)}, expected one character, none or auto")
         return "auto"
-    return found
-
-
-def _pool(top: Section) -> Pool | None:
-    """Read whether files share batches. YAML takes a bare `off` for false."""
-    if top.value("pool") is False:
-        return "off"
-    found: Pool | None = top.choice("pool", get_args(Pool), None)
     return found
 
 

@@ -29,8 +29,7 @@ def _complete_top(top: dict[str, Any]) -> None:
     properties["endpoint"]["enum"] += SHORT_NAMES
     for key in ("engine", "on_deadline", "direct_deployment"):
         del properties[key]["default"]  # likewise
-    for key in ("quote", "pool"):
-        properties[key] = {"anyOf": [properties[key], {"const": False}]}
+    properties["quote"] = {"anyOf": [properties["quote"], {"const": False}]}
     properties["parameters"]["propertyNames"] = {"not": {"enum": not_parameters()}}
     _list_in(properties["messages"]).update(minItems=1, maxItems=MAX_MESSAGES)
 
