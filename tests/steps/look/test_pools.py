@@ -102,7 +102,7 @@ def test_a_shared_batch_is_no_stray_and_a_second_one_is(
     )
     assert (found.strays, found.records) == ([], [])
     if ended:
-        twin = make_batch(pipeline, listed.items[0].file_key, snapshot=SNAPSHOT)
+        twin = make_batch(pipeline, listed.items[0].file_key or "", snapshot=SNAPSHOT)
         found = leftovers(
             deliveries_beginning("", pipeline.services), pipeline.services, ServiceView(pipeline.services)
         )
