@@ -4,7 +4,6 @@ It knows nothing of how the pipeline works, only what it promises: containers, m
 """
 
 import json
-import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -229,11 +228,5 @@ def _served_again(counters: Mapping[str, Any]) -> list[str]:
     again: Mapping[str, int] = answers["served_more_than_once"]
     surplus = answers["requests_served"] - answers["distinct_requests"]
     unnamed = surplus - sum(times - 1 for times in again.values())
-    # In a shared batch the number of its file is before each name.
-    unpooled = {name: re.sub(r"^\d+-", "", name) for name in again}
-    wrong = [
-        f"{name}: {times} times"
-        for name, times in again.items()
-        if not unpooled[name].startswith(WITHHELD_KINDS)
-    ]
+    wrong = [f"{name}: {times} times" for name, times in again.items() if not name.startswith(WITHHELD_KINDS)]
     return wrong + ([f"and {unnamed} answers more"] if unnamed else [])
