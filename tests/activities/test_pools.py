@@ -532,3 +532,22 @@ def test_the_one_result_of_a_folder_has_the_files_of_its_pool(
     assert service.counters()["batches_created"] == 1
     rows = pipeline.lines(pipeline.storage.processed, "/t_output.jsonl")
     assert [row["file"] for row in rows] == [f"t/{number:02d}.csv" for number in range(FILES)]
+
+
+def test_the_retries_of_many_files_share_a_batch_again_and_are_joined_each_with_its_own(
+    make_pipeline: MakePipeline, service: RunningService
+) -> None:
+    service.plan(rows=[{"custom_id": "*two", "first": 1, "effect": "error", "status": 400}])
+    pipeline = make_pipeline(POOL="auto")
+    for number in range(FILES):
+        pipeline.drop(path_of(number), content_of(0).replace(b"parcel", b"letter %d" % number))
+    assert pipeline.run().tally.failed == FILES
+    for entry in list(pipeline.storage.error.list(metadata=True)):
+        if entry.name.endswith("_retry.jsonl"):
+            content, name = pipeline.storage.error.read(entry.name)[0], entry.name.rpartition("/")[2]
+            pipeline.storage.input.write(f"letters/{name}", content, metadata=entry.metadata)
+    assert pipeline.run().tally.ok == FILES
+    assert service.counters()["batches_created"] == 2
+    joined = outputs(pipeline, "_joined.jsonl")
+    assert sorted(joined) == [f"{number:02d}" for number in range(FILES)]
+    assert all([line["custom_id"] for line in lines] == ["one", "two"] for lines in joined.values())
