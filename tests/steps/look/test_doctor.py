@@ -126,6 +126,7 @@ def test_a_task_hub_that_does_not_answer_is_a_finding(
         "task_hub": Verdict.FAIL,
         "events": Verdict.NOT_LOOKED,
         "pauses": Verdict.NOT_LOOKED,
+        "capacity": Verdict.NOT_LOOKED,
     }
 
 
