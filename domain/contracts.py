@@ -394,7 +394,9 @@ class WrittenOutputs(msgspec.Struct, frozen=True, kw_only=True):
     tally: Tally = msgspec.field(default_factory=Tally)
     rejected: bool = False
     gone: bool = False  # another snapshot has brought the file to its end
-    alone: list[ListedFile] = []  # of a pool: files that left it, with all that was collected of them
+    # Of a pool: how many files it has now, and those that left it with all that was collected of them.
+    members: int = 0
+    alone: list[ListedFile] = []
 
 
 class RetryWork(msgspec.Struct, frozen=True, kw_only=True):

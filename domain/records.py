@@ -105,7 +105,8 @@ class Plan(msgspec.Struct, kw_only=True):
     number: int = 0  # of the plans of this file that were taken back before
     output_tokens: int | None = None  # the most that a request may be answered with; None: no limit is known
     members: int = 0  # of a pool: the files that its shards were made of
-    alone: list[str] = []  # of a pool: keys of files that have left it since
+    alone: list[str] = []  # of a pool: keys of files that left it before anything was sent
+    taken_out: list[str] = []  # of a pool: keys of files that left it with what was collected of them
 
 
 class BatchRecord(msgspec.Struct, kw_only=True):

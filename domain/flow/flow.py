@@ -48,6 +48,7 @@ class Flow(msgspec.Struct, kw_only=True):
     part: str = ""
     next_page: int = 0
     backlog: list[ListedFile] = []
+    early: list[str] = []  # keys of files that left a pool while there were pages to be read
     files: list[FileState] = []
     shards: list[ShardState] = []
     in_flight: list[Call] = []  # empty whenever a generation ends
@@ -167,8 +168,17 @@ class Flow(msgspec.Struct, kw_only=True):
 
     def await_turn(self, files: Sequence[ListedFile]) -> None:
         """Put files into the backlog; those that are at work already are known."""
-        known = {file.key for file in self.files} | {listed.key for listed in self.backlog}
+        known = {file.key for file in self.files} | {listed.key for listed in self.backlog} | set(self.early)
         self.backlog += [listed for listed in files if listed.key not in known]
+
+    def let_leave(self, pool: FileState, members: int, alone: Sequence[ListedFile]) -> None:
+        """Have files of a pool go on alone; those that are in neither were at their end already."""
+        self.totals.gone += max(0, pool.members - members - len(alone))
+        pool.members = members
+        self.await_turn(alone)
+        if self.next_page < self.pages:
+            # One that left an earlier snapshot's pool may be on a page of its own as well.
+            self.early += [listed.key for listed in alone]
 
     def settle(self, now: float) -> None:
         """Move on the files whose last shard has ended, and admit files from the backlog."""

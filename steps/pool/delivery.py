@@ -47,7 +47,7 @@ class _PoolDelivery:
         self._store = services.work
         self._tally = Tally()
         self._etags: dict[str, str] = {}  # of the input files that are there, by path
-        self._leaving: list[ListedFile] = []
+        self._members = 0
 
     def write(self) -> WrittenOutputs:
         """Write the outputs of all files, whatever stands against those of one. Raises PassingError for what passes by itself."""
@@ -60,10 +60,11 @@ class _PoolDelivery:
                 log.warning("%s leaves its pool: %s", member.file.path, without_secrets(str(error)))
                 self._take_out(member, outcomes)
                 continue
+            self._members += 1
             self._tally.add(outcomes.counted)
         if passing is not None:
             raise passing
-        return WrittenOutputs(tally=self._tally, alone=self._let_leave())
+        return WrittenOutputs(tally=self._tally, members=self._members, alone=self._let_leave())
 
     def _written(self) -> Iterator[tuple[Member, MemberOutcomes, Exception | None]]:
         """Write the outputs of several files at once; gives each with what went wrong."""
@@ -123,7 +124,8 @@ class _PoolDelivery:
             shard=shard, blob=names.frozen_input(key), requests=len(outcomes.ended), size=member.plan.size
         )
         self._store.plans.write(key, msgspec.structs.replace(member.plan, shards=[planned]))
-        self._leaving.append(member.file)
+        self._plan.taken_out.append(member.key)
+        self._store.plans.write(self._work.key, self._plan)
 
     def _ledger(self, outcomes: MemberOutcomes) -> Ledger:
         ledgers, counted = list(outcomes.ledgers.values()), summed(outcomes.ledgers)
@@ -142,8 +144,9 @@ class _PoolDelivery:
         )
 
     def _let_leave(self) -> list[ListedFile]:
-        if not self._leaving:
+        """Set free the files that were taken out, now or by an earlier try whose answer was lost."""
+        if not self._plan.taken_out:
             return []
-        self._plan.alone += [file.key for file in self._leaving]
-        self._store.plans.write(self._work.key, self._plan)
-        return free(self._work.key, self._leaving, self._work.snapshot_id, self._services)
+        found = self._store.claims.read_pool(self._work.key)
+        files = [file for file in (found[1] if found else []) if file.key in self._plan.taken_out]
+        return free(self._work.key, files, self._work.snapshot_id, self._services)

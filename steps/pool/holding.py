@@ -19,7 +19,7 @@ def hold_pool(work: FileWork, services: Services) -> None:
         return  # finished or taken over: nothing of ours to hold
     plan = store.plans.read(work.key)
     if plan is not None and store.ledgers.count(work.key):
-        files = [file for file in found[1] if file.key not in plan.alone]
+        files = [file for file in found[1] if file.key not in (*plan.alone, *plan.taken_out)]
         marked = mark_held(work, services)
         lines = [msgspec.structs.replace(marked, key=file.key, path=file.path) for file in files if marked]
     else:

@@ -46,9 +46,9 @@ def write_members(key: str, plan_number: int, members: Iterable[Member], store: 
 
 def read_members(key: str, plan: Plan, store: WorkStore) -> Iterator[Member]:
     """Stream the files that are in a pool now."""
-    alone = set(plan.alone)
+    left = {*plan.alone, *plan.taken_out}
     for line in store.blobs.lines(names.pool_members(key, plan.number)):
-        if line and (member := _decode(line)).key not in alone:
+        if line and (member := _decode(line)).key not in left:
             yield member
 
 

@@ -96,7 +96,7 @@ class _PoolPreparation:
         return self._go_on(plan, cost=plan.estimate.cost(prices, plan.model) or 0.0)
 
     def _go_on(self, plan: Plan, *, cost: float) -> PreparedFile:
-        alone = set(plan.alone)
+        alone = {*plan.alone, *plan.taken_out}
         left = free(
             self._work.key,
             [file for file in self._files if file.key in alone],

@@ -36,6 +36,8 @@ class ListFiles(Step[int]):
         flow.await_turn(page.files)
         heed(flow, page.asked)
         flow.next_page += 1
+        if flow.next_page == flow.pages:
+            flow.early = []
         flow.list_tries, flow.list_not_before = 0, 0.0
 
     def failed(self, flow: Flow, call: Call, fault: Fault, now: float) -> None:

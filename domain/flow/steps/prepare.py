@@ -42,7 +42,8 @@ class Prepare(FileCall):
         """Let the file run, wait, be held, or leave."""
         file, prepared = flow.file(call.key), from_wire(ok, PreparedFile)
         if file.pooled and not prepared.gone and prepared.wait_seconds is None:
-            _let_leave(flow, file, prepared)
+            flow.let_leave(file, prepared.members, prepared.alone)
+            heed(flow, prepared.asked)
         if prepared.gone:
             flow.leave(file, "gone")
         elif prepared.wait_seconds is not None:
@@ -72,14 +73,6 @@ def _left(flow: Flow) -> float | None:
     """Give what the snapshot's budget has left, in dollars; None without one."""
     limit = flow.settings.max_cost
     return None if limit is None else limit - flow.totals.cost
-
-
-def _let_leave(flow: Flow, pool: FileState, prepared: PreparedFile) -> None:
-    """Put the files that left a pool into the backlog; what is in neither was done or gone already."""
-    flow.totals.gone += max(0, pool.members - prepared.members - len(prepared.alone))
-    pool.members = prepared.members
-    flow.await_turn(prepared.alone)
-    heed(flow, prepared.asked)
 
 
 def _is_news(call: Call, file: FileState) -> bool:

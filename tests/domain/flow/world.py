@@ -73,6 +73,8 @@ class Mood:
     endless: float = 0.0  # a batch never ends by itself
     stubborn: float = 0.0  # cancelling has no effect, or is refused
     people: float = 0.0  # between two looks somebody asks for something about a file
+    pooled: float = 0.0  # what is listed is a pool of files; drawn before the storm
+    alone: float = 0.0  # a file leaves its pool, when it is prepared or at its end
     ends: tuple[str, ...] = ENDS
     longest_hours: float = 2.0  # of a batch
     room: int | None = None  # batches that a deployment takes at once
@@ -113,6 +115,18 @@ class File:
     gone: bool = False
     archived: bool = False
     held: bool = False
+    # Of a pool: the files in it, and those that have left.
+    members: list[ListedFile] = field(default_factory=list)
+    alone: list[ListedFile] = field(default_factory=list)
+    taken_out: list[ListedFile] = field(default_factory=list)  # with one request each, that was collected
+
+    @property
+    def count(self) -> int:
+        return len(self.members) if self.members or self.alone or self.taken_out else 1
+
+    @property
+    def as_listed(self) -> ListedFile:
+        return msgspec.structs.replace(self.listed, members=len(self.members))
 
     def shards(self) -> list[Shard]:
         found, ahead = [], list(self.plan or [])
@@ -132,14 +146,26 @@ class World:
         self._luck = random.Random(seed)
         listed = [ListedFile(key=f"key-{n}", path=f"in/{n}.jsonl", size=100) for n in range(files)]
         self.files = {file.key: File(listed=file) for file in listed}
-        self.pages = [listed[at : at + PAGE_FILES] for at in range(0, files, PAGE_FILES)]
+        for file in self.files.values():
+            if self._luck.random() < mood.pooled:
+                file.members = [
+                    msgspec.structs.replace(file.listed, key=f"{file.listed.key}-{n}")
+                    for n in range(self._luck.randint(1, 4))
+                ]
+        self.listed_first = set(self.files)
+        self.next_snapshot()
         self.creations: Counter[str] = Counter()
         self._batches: dict[str, Batch] = {}
         self.asked: list[tuple[float, str, str]] = []  # when, what, about which file
 
     def next_snapshot(self) -> None:
         """What a later snapshot would find waiting."""
-        left = [file.listed for file in self.files.values() if not (file.archived or file.gone)]
+        left = [
+            file.as_listed
+            for file in self.files.values()
+            # A pool that all have left is dropped at once by the next one; here it is not listed.
+            if not (file.archived or file.gone or ((file.alone or file.taken_out) and not file.members))
+        ]
         self.pages = [left[at : at + PAGE_FILES] for at in range(0, len(left), PAGE_FILES)]
 
     def happens(self, chance: float) -> bool:
@@ -209,9 +235,35 @@ class World:
             return PreparedFile(wait_seconds=self.seconds(0.1, 60))
         if file.plan is None:
             self._plan(file, now)
+            self._part(file)
         ended = sum(shard.collected.tally.total for shard in file.shards() if shard.collected)
         open_shards = [self._described(shard) for shard in file.open_shards()]
-        return PreparedFile(requests=file.requests, ended=ended, shards=open_shards)
+        return PreparedFile(
+            requests=file.requests,
+            ended=ended,
+            shards=open_shards,
+            members=len(file.members),
+            alone=self._still_there([*file.alone, *file.taken_out]),
+        )
+
+    def _part(self, pool: File) -> None:
+        """Some of a pool's files go on alone; where all do, nothing is left to be sent."""
+        if not pool.members:
+            return
+        pool.rejected = False
+        for listed in [*pool.members]:
+            if self.happens(self.mood.alone):
+                pool.alone.append(self._left(pool, listed).listed)
+        if not pool.members:
+            pool.plan, pool.requests = [], 0
+
+    def _left(self, pool: File, listed: ListedFile) -> File:
+        pool.members.remove(listed)
+        return self.files.setdefault(listed.key, File(listed=listed))
+
+    def _still_there(self, listed: list[ListedFile]) -> list[ListedFile]:
+        files = [(one, self.files[one.key]) for one in listed]
+        return [one for one, file in files if not (file.archived or file.gone or file.held)]
 
     def _plan(self, file: File, now: float) -> None:
         file.rejected = self.happens(self.mood.rejected)
@@ -407,7 +459,23 @@ class World:
             assert shard.collected
             tally.add(shard.collected.tally)
         assert tally.total == file.requests, "requests without an outcome"
-        return WrittenOutputs(tally=tally, rejected=file.rejected)
+        if file.members and tally.ok > len(file.taken_out) and self.happens(self.mood.alone):
+            self._take_out(file)
+        tally.ok -= len(file.taken_out)
+        return WrittenOutputs(
+            tally=tally,
+            rejected=file.rejected,
+            members=len(file.members),
+            alone=self._still_there(file.taken_out),
+        )
+
+    def _take_out(self, pool: File) -> None:
+        """A file leaves its pool with one request, which is collected."""
+        file = self._left(pool, pool.members[-1])
+        shard = self._shard("0000", MODELS[0], 1, 1, "batch")
+        shard.collected = CollectedShard(tally=Tally(ok=1))
+        file.plan, file.requests = [shard], 1
+        pool.taken_out.append(file.listed)
 
     def _archive_input(self, work: dict[str, Any], _now: float) -> None:
         assert not self.files[work["key"]].open_shards()
