@@ -57,15 +57,19 @@ def ask_app(delivery: Delivery, codes: Sequence[str], api: AppApi) -> Retry:
     return Retry(delivery, list(told["files"]), is_new=bool(told["is_new"]))
 
 
-def retry_by_records(delivery: Delivery, services: "Services") -> Retry | None:
+def retry_by_records(delivery: Delivery, codes: Sequence[str], services: "Services") -> Retry | None:
     """Do what the app would, and leave the same marks; None where the records may not be used, or do not know the file.
 
+    Rows with some codes are read and written here. What breaks off is finished by the app's next sweep, or by asking again.
     Raises ConflictError where another file has the name.
     """
     from steps.wishes.retry import retry  # noqa: PLC0415 - slow to import
+    from steps.wishes.retry_rows import write_retry  # noqa: PLC0415 - as above
 
     try:
-        done = retry(delivery.key, [], services, snapshot_id=delivery.metadata.snapshot)
+        done = retry(delivery.key, list(codes), services, snapshot_id=delivery.metadata.snapshot)
+        for work in done.pending:
+            write_retry(work, services)
     except (ConfigurationError, NotFoundError):
         return None
     return Retry(delivery, done.targets, is_new=done.is_new)

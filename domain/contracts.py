@@ -386,6 +386,7 @@ class CollectedShard(msgspec.Struct, frozen=True, kw_only=True):
     tally: Tally = msgspec.field(default_factory=Tally)
     children: list[OpenShard] = []
     again: Pause | None = None  # the batch failed as a whole without doing anything; submit the shard anew
+    cost: float = 0.0  # of the tally's tokens, in US dollars; 0 without a price
 
 
 class WrittenOutputs(msgspec.Struct, frozen=True, kw_only=True):

@@ -79,7 +79,7 @@ def command(
         _ask(fresh, codes)
     begun = [_begin(each, codes, services, api) for each in wanted]
     if not watched or not out.is_json:
-        _tell(out, begun)
+        _tell(out, begun, codes)
     if not watched:
         return Ending.WELL
     followed = [path for retry in begun for path in retry.paths]
@@ -142,31 +142,33 @@ def _begin(delivery: Delivery, codes: tuple[str, ...], services: "Services", api
         try:
             return ask_app(delivery, codes, api)
         except SilentAppError as error:
-            note(f"{error} The retry file is copied without it.")
-    if codes:
-        raise CommandError(
-            "Rows by their code only the app can retry.",
-            "Name it (--app), or retry all.",
-            ending=Ending.REFUSED,
-        )
+            note(f"{error} It is retried without it.")
     try:
-        return retry_by_records(delivery, services) or begin_retry(delivery, services)
+        if done := retry_by_records(delivery, codes, services):
+            return done
+        if not codes:
+            return begin_retry(delivery, services)
     except ConflictError as error:
         raise CommandError(
             f"{retry_path(delivery)} is in the input container already, and is no retry of {delivery.file}.",
             "Wait until it is done, or give it another name.",
             ending=Ending.REFUSED,
         ) from error
+    raise CommandError(
+        f"{delivery.file}: which of its rows are retried is kept in the records, which cannot be used from here.",
+        "Let the app do it (--app NAME), get Storage Blob Data Contributor on the work container, or retry all, without --code.",
+        ending=Ending.REFUSED,
+    )
 
 
-def _tell(out: Output, begun: list[Retry]) -> None:
+def _tell(out: Output, begun: list[Retry], codes: tuple[str, ...]) -> None:
     if out.is_json:
         for retry in begun:
             told = {
                 "file": retry.of.file,
                 "retry": retry.paths,
-                "rows": retry.of.failed,
-                "cost": estimated_cost(retry.of),
+                "rows": _failed(retry.of, codes),
+                "cost": estimated_cost(retry.of, _failed(retry.of, codes)),
             }
             out.record(told | {"new": retry.is_new})
         return
@@ -174,8 +176,8 @@ def _tell(out: Output, begun: list[Retry]) -> None:
         {
             "file": retry.of.file,
             "retry": ", ".join(retry.paths),
-            "rows": count(retry.of.failed),
-            "cost": money(estimated_cost(retry.of)),
+            "rows": count(_failed(retry.of, codes)),
+            "cost": money(estimated_cost(retry.of, _failed(retry.of, codes))),
             "state": "" if retry.is_new else "was there already",
         }
         for retry in begun

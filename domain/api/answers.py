@@ -50,6 +50,11 @@ class RunningFile(msgspec.Struct, frozen=True, kw_only=True):
     requests: int
     done: int
     key: str | None = None
+    input_tokens: Annotated[
+        int, Meta(description="Of the answers that were collected; likewise the next.")
+    ] = 0
+    output_tokens: int = 0
+    cost: Annotated[float, Meta(description="US dollars; 0 without a price.")] = 0.0
     asked: Annotated[
         str | msgspec.UnsetType, Meta(description="What people have asked for: `cancel`, `hold`, `priority`.")
     ] = msgspec.UNSET
@@ -74,6 +79,14 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
         int, Meta(description="Of the batches alive, estimated as the service does for its quota.")
     ] = 0
     estimated_cost: Annotated[float, Meta(description="Of the files let through so far.")] = 0.0
+    tokens_in_work: Annotated[
+        int,
+        Meta(description="Used for files that are still in work, as far as their batches were collected."),
+    ] = 0
+    cost_in_work: Annotated[
+        float,
+        Meta(description="Spent on the same, in US dollars."),
+    ] = 0.0
     message: Annotated[str | None, Meta(description="What it waits for, and until when.")] = None
     files: list[RunningFile] = []
 
@@ -460,6 +473,7 @@ class Overview(msgspec.Struct, frozen=True, kw_only=True):
     enqueued_tokens: int
     cost: float | None
     estimated_cost: float | None
+    cost_in_work: Annotated[float, Meta(description="Spent on files that are still in work; not in `cost`.")]
     intake: Literal["on", "paused"]
     pauses: list[str]
     digest: list[CodeCount]

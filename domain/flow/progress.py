@@ -17,7 +17,7 @@ from domain.tokens import quota_tokens
 
 MAX_FILES = 24
 MAX_FILES_OF_PARTS = 100
-MAX_RECENT = 8
+MAX_RECENT = 6
 MAX_STATUSES = 8  # of batches, that are counted apart; the service's words may be new ones
 MAX_STATUS_CHARS = 24
 MAX_PATH_UNITS = 100  # UTF-16 code units of JSON text, as the limit counts them
@@ -40,6 +40,8 @@ _COUNTS = (
     "requests_failed",
     "enqueued_tokens",
     "estimated_cost",
+    "tokens_in_work",
+    "cost_in_work",
 )
 _FILE_WORDS = {
     FileStep.PREPARE: "preparing",
@@ -82,6 +84,8 @@ def progress(flow: Flow, *, wake_at: float | None = None, parts: Sequence[str] =
         "batches_by_status": _by_status(active),
         "enqueued_tokens": sum(quota_tokens(shard.shard.size) for shard in active),
         "estimated_cost": round(totals.cost, 9),
+        "tokens_in_work": sum(file.tokens for file in flow.files),
+        "cost_in_work": round(sum(file.cost for file in flow.files), 9),
         "requests_total": totals.tally.total
         + sum(f.requests for f in flow.files if f.step is not FileStep.ARCHIVE),
         "requests_done": totals.tally.total
@@ -147,7 +151,8 @@ def _file(file: FileState, shards: list[ShardState]) -> dict[str, Any]:
         "requests": file.requests,
         "done": _done(file, shards),
     }
-    return told | ({"asked": asked} if (asked := _asked(file)) else {})
+    more = {"cost": round(file.cost, 6), "asked": _asked(file)}
+    return told | {name: value for name, value in more.items() if value}
 
 
 def _asked(file: FileState) -> str:

@@ -75,6 +75,8 @@ class FileState(msgspec.Struct, kw_only=True, omit_defaults=True):
     step: FileStep = FileStep.PREPARE
     requests: int = 0
     ended: int = 0  # requests that have their outcome
+    tokens: int = 0  # of the answers that were collected, in and out
+    cost: float = 0.0  # US dollars; likewise
     not_before: float = 0.0
     tries: int = 0
     reasons: dict[str, int] = {}  # faults of this step, by code

@@ -273,9 +273,14 @@ def _asked_again(plan: Plan, ledgers: Mapping[str, Ledger], prices: Prices) -> A
 
 def cost_of(prices: Prices, plan: Plan, tally: Tally) -> float | None:
     """Give what the tokens of a file's requests cost, None without a price."""
+    return cost_of_tally(prices, plan.model, tally)
+
+
+def cost_of_tally(prices: Prices, deployment: str | None, tally: Tally) -> float | None:
+    """Give what the tokens of a tally cost at a deployment, None without a price."""
     return cost(
         prices,
-        plan.model or "",
+        deployment or "",
         tally.input_tokens,
         tally.output_tokens,
         cached_tokens=tally.cached_tokens,

@@ -17,6 +17,7 @@ from domain.direct.sending import LOST_ANSWER, NOT_SENT, SendBook
 from domain.errors import PassingError, PipelineError
 from domain.pooling import number_of
 from domain.records import Collected, Counted, Ledger, PlannedShard
+from domain.results.metadata import cost_of_tally
 from domain.service.outcomes import (
     AS_ASKED,
     NO_ANSWER,
@@ -118,8 +119,10 @@ class Collection:
             self._close_batch(ledger)
             self._store.ledgers.write(self._ended.key, self._shard.shard, ledger, etag)
         self._delete_service_files(ledger)
+        tally = ledger.collected.tally
         return CollectedShard(
-            tally=ledger.collected.tally,
+            tally=tally,
+            cost=cost_of_tally(self._settings.price_list, self._shard.model, tally) or 0.0,
             children=[self._child(child, ledger.collected) for child in ledger.collected.children],
         )
 

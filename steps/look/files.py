@@ -137,6 +137,7 @@ def _entry_of_listed(
         size_bytes=listed.size,
         requests=now.requests if now else 0,
         done=now.done if now else 0,
+        cost=(now.cost or None) if now else None,
         job_spec=listed.spec.path if listed.spec else None,
     )
 
@@ -217,6 +218,7 @@ def _working(snapshots: list[Snapshot | None]) -> Iterator[FileEntry]:
                         snapshot=snapshot.id,
                         requests=file.requests,
                         done=file.done,
+                        cost=file.cost or None,
                     )
 
 

@@ -54,6 +54,7 @@ async def overview(hub: TaskHub, desk: Desk, *, actions: bool) -> Overview:
         enqueued_tokens=sum(p.enqueued_tokens for p in live),
         cost=rounded(totals.cost) if totals.priced else None,
         estimated_cost=rounded(sum(p.estimated_cost for p in live)) if totals.priced or live else None,
+        cost_in_work=rounded(sum(p.cost_in_work for p in live)),
         intake=at_rest["intake"],
         pauses=[progress.message for progress in live if progress.message],
         digest=digest(totals),

@@ -39,6 +39,16 @@ def test_an_output_file_that_was_not_named_yet_is_looked_for(pipeline: InlinePip
     assert from_wire(answer.ok, CollectedShard).tally.ok == len(IDS)
 
 
+def test_the_answer_says_what_the_batch_has_cost(make_pipeline: MakePipeline) -> None:
+    """Also when it is asked for once more, after everything was collected."""
+    ended = Ended(make_pipeline(PRICES='{"gpt": {"input": 2, "output": 8}}'))
+    first, again = (from_wire(ended.collect().ok, CollectedShard) for _ in range(2))
+    expected = (2 * first.tally.input_tokens + 8 * first.tally.output_tokens) / 1_000_000
+    assert first.cost == pytest.approx(expected)
+    assert first.cost > 0
+    assert again == first
+
+
 @pytest.mark.parametrize("tries", [0, 3, 200])
 def test_an_output_file_that_is_still_not_named_is_waited_for_however_often(
     pipeline: InlinePipeline, service: RunningService, tries: int

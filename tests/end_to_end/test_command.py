@@ -455,6 +455,27 @@ def test_rows_are_retried_by_their_code_and_joined_with_the_rest(desk: Desk) -> 
     desk.pipeline.service.plan()
 
 
+def test_rows_are_retried_by_their_code_without_the_app_and_only_once(desk: Desk, tmp_path: Path) -> None:
+    settings = json.loads((desk.folder / "local.settings.json").read_text())
+    (tmp_path / "local.settings.json").write_text(json.dumps(settings | {"Host": {"LocalHttpPort": 9}}))
+    rules = [
+        {"custom_id": f"k/{row}", "first": 1, "effect": "error", "status": 400, "code": code}
+        for row, code in ((0, "content_filter"), (1, "other_reason"))
+    ]
+    desk.pipeline.service.plan(rows=rules)
+    assert desk.aoai("drop", desk.file("k.jsonl", requests("k", 3)), "--watch").code == 3
+    with chdir(tmp_path):
+        first, second = (aoai("retry", "k.jsonl", "--code", "other_reason", "--yes") for _ in range(2))
+    third = desk.aoai("retry", "k.jsonl", "--code", "other_reason", "--yes")
+    told = [ran.records[0] for ran in (first, second, third)]
+    assert [(each["rows"], each["new"]) for each in told] == [(1, True), (1, False), (1, False)]
+    (path,) = {path for each in told for path in each["retry"]}
+    assert desk.aoai("watch", path).code == 0
+    joined = desk.aoai("results", "k.jsonl", "--join", "-o", "-")
+    assert [record["custom_id"] for record in joined.records] == ["k/1", "k/2"]
+    desk.pipeline.service.plan()
+
+
 def test_a_retry_without_the_app_leaves_the_marks_that_the_app_would(desk: Desk, tmp_path: Path) -> None:
     settings = json.loads((desk.folder / "local.settings.json").read_text())
     (tmp_path / "local.settings.json").write_text(json.dumps(settings | {"Host": {"LocalHttpPort": 9}}))

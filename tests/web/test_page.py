@@ -53,7 +53,7 @@ TEXTS = frozenset(
         "page",
     )
 )
-COLOURED = ("overview", "running", "file", "errors")
+COLOURED = ("overview", "running", "file", "errors", "upload", "doctor")
 NARROW = ViewportSize(width=360, height=740)
 WIDE = ViewportSize(width=1200, height=800)
 # The pictures of the README: made by each run, kept by `make pictures`.

@@ -17,6 +17,7 @@ export function Questions({ now, toCode, more }) {
   const { ok = 0, missing = 0 } = outcomes;
   const { stray } = useLook(api(["batches"], { limit: 1 })).body ?? {};
   const facts = [
+    now.cost_in_work > 0 && `${money(now.cost_in_work)} more on files in work`,
     now.estimated_cost > 0 && `${now.id ? "of" : "in work:"} about ${money(now.estimated_cost)}`,
     `${plural(now.batches, "batch", "batches")} done`,
     active > 0 && `${number(active)} active (${added(now.batches_by_status, ", ")})`,

@@ -77,7 +77,10 @@ class Collect(Step[ShardState]):
         flow.shards.remove(s)
         # Its files in the service are deleted, and files have a quota too.
         flow.pauses.room_made([WHOLE_RESOURCE], now)
-        flow.file(call.key).ended += collected.tally.total
+        file = flow.file(call.key)
+        file.ended += collected.tally.total
+        file.tokens += collected.tally.input_tokens + collected.tally.output_tokens
+        file.cost += collected.cost
         flow.shards += [_child(s, child, now) for child in collected.children]
 
     def failed(self, flow: Flow, call: Call, fault: Fault, now: float) -> None:

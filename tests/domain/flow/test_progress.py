@@ -30,6 +30,8 @@ def test_counts_and_files_are_told_with_where_they_stand() -> None:
         files_total=30,
         recent=[Finished(path="in/z.csv", state="rejected", requests=4)],
     )
+    file = flow.file("b")
+    file.tokens, file.cost = 50, 0.00002
     flow.shards[0].done, flow.shards[1].done, flow.file("b").ended = 3, 4, 5
     totals = flow.totals
     totals.done, totals.rejected, totals.held, totals.gone = 1, 2, 4, 8
@@ -46,6 +48,8 @@ def test_counts_and_files_are_told_with_where_they_stand() -> None:
         "batches_by_status": {"in_progress": 1, "submitted": 1},
         "enqueued_tokens": 2 * 25,
         "estimated_cost": 0.0001234,
+        "tokens_in_work": 50,
+        "cost_in_work": 0.00002,
         # What is archived is counted in the tally already.
         "requests_total": 110 + 20,
         "requests_done": 110 + 12,
@@ -54,7 +58,8 @@ def test_counts_and_files_are_told_with_where_they_stand() -> None:
         "files": [
             {"key": "a", "path": "in/a.csv", "state": "preparing", "requests": 0, "done": 0},
             {"key": "c", "path": "in/c.csv", "state": "writing", "requests": 5, "done": 5},
-            {"key": "b", "path": "in/b.csv", "state": "in_progress", "requests": 20, "done": 12},
+            {"key": "b", "path": "in/b.csv", "state": "in_progress", "requests": 20, "done": 12}
+            | {"cost": 0.00002},
             {"path": "in/z.csv", "state": "rejected", "requests": 4, "done": 4},
         ],
         "parts": ["p"],
@@ -189,6 +194,8 @@ def test_the_document_fits_into_a_custom_status_whatever_the_paths_look_like(let
     flow.shards = [active(number) for number in range(60)]
     for number, shard in enumerate(flow.shards):
         shard.status = f"{number}{letter * 60}"
+    for file in flow.files:
+        file.tokens, file.cost = 10**10, 12345.123456789
     flow.totals.cost = 1234567.123456789
     for model in range(60):
         flow.pauses.begin(Pause(model=f"gpt-{model}", kind="quota", message=f"{model}{letter * 400}"), NOW)
@@ -217,6 +224,8 @@ def test_the_documents_of_all_parts_are_one() -> None:
         "requests_failed",
         "enqueued_tokens",
         "estimated_cost",
+        "tokens_in_work",
+        "cost_in_work",
     )
     first = part("A.") | {name: number for number, name in enumerate(counts)}
     first["batches_by_status"] = {"in_progress": 1}
@@ -235,7 +244,7 @@ def test_the_documents_of_all_parts_are_one() -> None:
 
 def test_the_document_of_an_earlier_version_is_summed_up_as_well() -> None:
     earlier = part()
-    for name in ("files_working", "batches_by_status", "enqueued_tokens", "estimated_cost"):
+    for name in ("files_working", "batches_by_status", "enqueued_tokens", "estimated_cost", "cost_in_work"):
         del earlier[name]
     whole = summed([earlier, part()])
     assert whole is not None
