@@ -6,7 +6,7 @@ import azure.functions as func
 from adapters.services import services
 from domain.contracts import FileWork, from_wire
 from steps.answering import answering
-from steps.prepare.preparation import prepare
+from steps.pool_or_file import prepare
 
 bp = df.Blueprint()
 

@@ -6,7 +6,7 @@ import azure.functions as func
 from adapters.services import services
 from domain.contracts import FileWork, from_wire
 from steps.answering import answering
-from steps.deliver.outputs import write
+from steps.pool_or_file import write
 
 bp = df.Blueprint()
 

@@ -290,11 +290,14 @@ def _batches(found: Audit, delivery: Delivery, view: ServiceView | None) -> Iter
 def leftovers(deliveries: Iterable[Delivery], services: Services, view: ServiceView | None) -> Leftovers:
     """Find what is left, when all deliveries are known."""
     found = Leftovers()
-    known = {delivery.key for delivery in deliveries}
+    known, named = set(), set()
+    for delivery in deliveries:
+        known.add(delivery.key)
+        named |= {batch.batch_id for batch in delivery.metadata.batches}
     claimed: set[str] = set()
     try:
         records = services.work.claims.survey()
-        claimed = {each.key for each in records.claims} | set(records.unreadable)
+        claimed = {each.key for each in (*records.claims, *records.pools)} | set(records.unreadable)
         found.records = sorted(records.strays)
     except ConfigurationError as error:
         found.remarks.append(f"The records cannot be read: {error}")
@@ -305,7 +308,12 @@ def leftovers(deliveries: Iterable[Delivery], services: Services, view: ServiceV
         found.remarks.append("The service was not looked at.")
         return found
     found.strays = sorted(
-        batch_id for key, batches in view.by_key.items() if key not in known | claimed for batch_id in batches
+        batch_id
+        for key, batches in view.by_key.items()
+        if key not in known | claimed
+        for batch_id in batches
+        # Of files that shared batches, whose pool has gone with them.
+        if batch_id not in named
     )
     try:
         prefix = services.file_prefix

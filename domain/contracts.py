@@ -139,13 +139,15 @@ class TakenFiles(msgspec.Struct, frozen=True, kw_only=True):
     files: int
     pages: int
     settings: SnapshotSettings = msgspec.field(name="pace")
+    pooled: bool = False  # the pages are those of `PageRequest.pooled`
 
 
-class PageRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """Input of `list_files`."""
+class PageRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Input of `list_files`. `pooled`: of the list in which files that share batches are one entry."""
 
     snapshot_id: str
     page: int
+    pooled: bool = False
 
 
 class PageOfFiles(msgspec.Struct, frozen=True, kw_only=True):
@@ -156,11 +158,13 @@ class PageOfFiles(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ListedFile(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One file of the manifest."""
+    """One file of the manifest; or a pool: small files that share batches, and are one to the flow."""
 
     key: str
     path: str
     size: int  # bytes
+    members: int = 0  # of a pool: its files; else 0
+    pool: str = ""  # the key of the pool that the file is in
     fresh: bool = False  # claimed by this snapshot just now: no work on it has begun
     spec: SpecBlob | None = None  # the job spec that governs it; None: the settings do
     waited: bool = False  # it was set aside until settings, its job spec or its deployment change
@@ -190,6 +194,7 @@ class FileWork(msgspec.Struct, frozen=True, kw_only=True):
     waits: bool = False  # people want it to wait, if nothing of it has begun
     again_soon: bool = False  # it is tried again after a minute, and then ever more rarely
     waited: bool = False  # as in the manifest
+    pooled: bool = False  # it is a pool
 
 
 class OpenShard(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -208,6 +213,7 @@ class OpenShard(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     inputs_per_request: int = 1  # rows that may share a live call
     direct_deployment: str | None = None  # takes, live, what a batch has not answered by the deadline
     structured: bool = False  # its answers are held against the file's job spec: a schema, rules
+    pooled: bool = False  # its requests are those of several files (`domain.pooling`)
 
 
 class PreparedFile(msgspec.Struct, frozen=True, kw_only=True):
@@ -220,6 +226,10 @@ class PreparedFile(msgspec.Struct, frozen=True, kw_only=True):
     wait_seconds: float | None = None
     held: str | None = None
     cost: float = 0.0  # estimated, of what has not been begun; 0 where no prices are known
+    # Of a pool: how many files it has now, those that left it and go on alone, and what people want of these.
+    members: int = 0
+    alone: list[ListedFile] = []
+    asked: Asked | None = None
 
 
 class ShardWork(msgspec.Struct, frozen=True, kw_only=True):
@@ -381,6 +391,7 @@ class WrittenOutputs(msgspec.Struct, frozen=True, kw_only=True):
     tally: Tally = msgspec.field(default_factory=Tally)
     rejected: bool = False
     gone: bool = False  # another snapshot has brought the file to its end
+    alone: list[ListedFile] = []  # of a pool: files that left it, with all that was collected of them
 
 
 class RetryWork(msgspec.Struct, frozen=True, kw_only=True):

@@ -138,6 +138,11 @@ def is_file_key(text: str) -> bool:
     return len(text) == KEY_CHARS and not set(text) - set("0123456789abcdef")
 
 
+def pool_members(key: str, plan_number: int) -> str:
+    """Name the list of a pool's files, each with its plan."""
+    return f"{FILES}{key}/members-{plan_number}.jsonl"
+
+
 def invalid_lines(key: str) -> str:
     """Name the error records of lines that never became requests."""
     return f"{FILES}{key}/invalid.jsonl"
@@ -188,9 +193,14 @@ def manifest(snapshot_id: str) -> str:
     return f"{SNAPSHOTS}{snapshot_id}/files/"
 
 
-def manifest_page(snapshot_id: str, page: int) -> str:
-    """Name a page of the list of files that a snapshot took."""
-    return f"{manifest(snapshot_id)}{page:05d}.json"
+def manifest_page(snapshot_id: str, page: int, *, pooled: bool = False) -> str:
+    """Name a page of the list of files that a snapshot took; `pooled`: of the one in which a pool is one entry."""
+    return f"{manifest(snapshot_id)}{'pooled-' if pooled else ''}{page:05d}.json"
+
+
+def is_pooled_page(blob: str) -> bool:
+    """Whether a page of such a list is one of that kind."""
+    return blob.rpartition("/")[2].startswith("pooled-")
 
 
 def snapshot_folder(snapshot_id: str) -> str:

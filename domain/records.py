@@ -49,6 +49,9 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
     held_beside: str = ""
     given_up: bool = False  # by a person: it is delivered without the answers that cannot be read
     holds: int = 0  # times in a row that it was set aside to be tried again soon
+    pool: str = ""  # the key of the pool that the file is in; one that is not there is none
+    members: int = 0  # of a pool: its files
+    pool_bytes: int = 0  # of a pool: those of its files
     origin: Origin = Origin()  # of a retry: the run whose failed rows it holds
 
 
@@ -72,6 +75,7 @@ class PlannedShard(msgspec.Struct, frozen=True, kw_only=True):
     size: int  # bytes
     engine: Engine | None = None  # None: the plan's
     model: str | None = None  # None: the plan's
+    url: str | None = None  # None: the plan's
 
 
 class Plan(msgspec.Struct, kw_only=True):
@@ -99,6 +103,9 @@ class Plan(msgspec.Struct, kw_only=True):
     direct_deployment: str | None = None  # takes, live, what a batch has not answered by the deadline
     basis: str = ""  # `domain.basis`; empty: it is made anew, unless something of it was sent
     number: int = 0  # of the plans of this file that were taken back before
+    output_tokens: int | None = None  # the most that a request may be answered with; None: no limit is known
+    members: int = 0  # of a pool: the files that its shards were made of
+    alone: list[str] = []  # of a pool: keys of files that have left it since
 
 
 class BatchRecord(msgspec.Struct, kw_only=True):
@@ -135,6 +142,18 @@ class Again(msgspec.Struct, kw_only=True, omit_defaults=True):
     output_tokens: int = 0
     cached_tokens: int = 0
 
+    def add(self, other: "Again") -> None:
+        """Add another count to this one."""
+        for name in self.__struct_fields__:
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+
+
+class Counted(msgspec.Struct, kw_only=True):
+    """What a shard's requests came to."""
+
+    tally: Tally = msgspec.field(default_factory=Tally)
+    again: Again = msgspec.field(default_factory=Again)
+
 
 class Collected(msgspec.Struct, kw_only=True):
     """How a shard ended; written after its outcomes and its children lie safely in `work/`."""
@@ -144,6 +163,7 @@ class Collected(msgspec.Struct, kw_only=True):
     children_attempt: int = 1
     wide: list[str] = []  # properties of structured answers with whole numbers beyond 64 bits
     again: Again = msgspec.field(default_factory=Again)
+    members: dict[str, Counted] = {}  # of a pool's shard: what each file's requests came to, by its number
 
 
 class BatchRefusal(msgspec.Struct, frozen=True, kw_only=True):

@@ -17,7 +17,7 @@ from domain.errors import SettingsError
 from domain.ncrontab import mistake_in
 from domain.service.endpoints import DEFAULT_URL, Url, WantedEngine, named
 from domain.service.transports import FIRST_VERSION_WITH_BLOBS, TransportName
-from domain.spec.job_spec import SpecDefaults
+from domain.spec.job_spec import Pool, SpecDefaults
 from domain.spec.text_column import DEFAULT_NAMES
 from domain.tokens import Price, parse_prices
 
@@ -201,6 +201,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="upper"):
             description="For so long an activity begins with further small files; the rest gets another one.",
         ),
     ] = 10.0
+    pool: Annotated[
+        Pool,
+        Meta(
+            description="`auto`: small files of a snapshot that one job spec governs, or none, share batches; each has its own results, "
+            "errors and metadata. `off`: batches of its own for each file. A job spec may say otherwise for its files."
+        ),
+    ] = "auto"
     max_active_batches: Annotated[
         int, Meta(ge=1, le=5000, description="Batches alive at once, of all snapshots together.")
     ] = 500

@@ -51,7 +51,7 @@ def open_shard(planned: PlannedShard, plan: Plan, ledger: Ledger | None, *, atte
         requests=planned.requests,
         size=planned.size,
         model=planned.model or plan.model or "",
-        url=plan.url or "",
+        url=planned.url or plan.url or "",
         attempt=attempt,
         batch_id=batch.batch_id if batch else None,
         submitted_at=batch.submitted_at if batch else begun_at,
@@ -59,6 +59,7 @@ def open_shard(planned: PlannedShard, plan: Plan, ledger: Ledger | None, *, atte
         inputs_per_request=plan.inputs_per_request,
         direct_deployment=plan.direct_deployment,
         structured=plan.spec is not None and plan.spec.checks_answers,
+        pooled=plan.members > 0,
     )
 
 

@@ -7,10 +7,7 @@ from adapters.services import Services
 from domain.contracts import CancelRequest, EndedBatch, FileWork, ShardWork
 from domain.quotes import QuoteRequest
 from steps.collect.collection import collect
-from steps.deliver.archive import archive
-from steps.deliver.hold import hold
-from steps.deliver.outputs import write
-from steps.prepare.preparation import prepare
+from steps.pool_or_file import archive, hold, prepare, write
 from steps.quote.of_input import quote_input
 from steps.submit.submission import submit
 from steps.watch.cancel import cancel

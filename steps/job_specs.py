@@ -9,6 +9,8 @@ from adapters.storage.blobs import Container
 from domain import names
 from domain.errors import JobSpecError, NotFoundError, PassingError, PipelineError, SpecMistake
 from domain.records import SpecBlob
+from domain.service.endpoints import engine_of
+from domain.settings import Settings
 from domain.spec.documents import MAX_SPEC_BYTES
 from domain.spec.job_spec import MISNAMED, JobSpec, SpecDefaults, nearest_spec, parse_spec
 
@@ -118,6 +120,17 @@ def read_spec(container: Container, blob: SpecBlob, defaults: SpecDefaults) -> J
     _verdicts.keep(version, None, RECORD_BYTES)
     _parsed.keep(version, spec, RECORD_BYTES + len(content))
     return spec
+
+
+def pools_files(container: Container, blob: SpecBlob | None, settings: Settings) -> bool:
+    """Tell whether the files that a spec governs, or the settings alone, may share batches. What is not certain is a no."""
+    if blob is None:
+        return settings.pool == "auto" and settings.engine != "direct"
+    try:
+        spec = read_spec(container, blob, settings.spec_defaults)
+    except PipelineError:
+        return False  # it is told where the files are prepared
+    return (spec.pool or settings.pool) == "auto" and engine_of(spec.engine, spec.endpoint) == "batch"
 
 
 def _version(container: Container, blob: SpecBlob, defaults: SpecDefaults) -> Hashable:

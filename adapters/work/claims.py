@@ -7,7 +7,7 @@ Why: docs/decisions/0001-the-claim-is-the-frozen-copy.md
 
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from math import isfinite
@@ -18,6 +18,7 @@ import msgspec
 
 from adapters.storage.blobs import BlobEntry, Container
 from domain import names
+from domain.contracts import ListedFile
 from domain.errors import ConflictError, NotFoundError, PassingError
 from domain.lineage import metadata_of_retry, origin_of
 from domain.records import Claim, InputFile, Refusal
@@ -29,6 +30,8 @@ MAX_QUOTED_REASON_CHARS = 1200
 HELD_FOREVER = datetime(2100, 1, 1, tzinfo=UTC).timestamp()
 LATEST = datetime(9999, 1, 1, tzinfo=UTC).timestamp()
 
+_encode = msgspec.json.Encoder().encode
+_decode_file = msgspec.json.Decoder(ListedFile).decode
 _TIMESTAMP = re.compile(r"[0-9A-Za-z.+-]*")  # goes into the names of output folders
 
 
@@ -45,11 +48,12 @@ class Claimed(NamedTuple):
 class Records:
     """What lies in `work/` about files, as one listing shows it.
 
-    `refusals`, by file key: files that storage did not let us take. `unreadable`, by file key: claims that do not say which
+    `pools`: claims on pools; what a pool has, it goes on with. `refusals`, by file key: files that storage did not let us take. `unreadable`, by file key: claims that do not say which
     file they are about. `strays`: file keys of records that belong to no claim.
     """
 
     claims: list[Claimed] = field(default_factory=list)
+    pools: list[Claimed] = field(default_factory=list)
     refusals: dict[str, Refusal] = field(default_factory=dict)
     unreadable: dict[str, Claimed] = field(default_factory=dict)
     strays: set[str] = field(default_factory=set)
@@ -126,6 +130,16 @@ class Claims:
             return None
         return _claim_from(entry.metadata), entry.etag
 
+    def deciding(self, key: str) -> Claimed | None:
+        """Give the claim that decides about a file: its own, or that on the pool which it is in; None where there is none."""
+        try:
+            entry = self._work.entry(names.frozen_input(key))
+        except NotFoundError:
+            return None
+        claim = _claim_from(entry.metadata)
+        of_pool = self.deciding(claim.pool) if claim.pool else None
+        return of_pool or Claimed(key, claim, entry.etag, entry.size)
+
     def replace(self, key: str, claim: Claim, etag: str) -> bool:
         """Change a claim that has not changed since it was read; False when it has."""
         try:
@@ -155,8 +169,9 @@ class Claims:
         self._work.write(names.refusal(key), b"", metadata=_refusal_metadata(refusal))
 
     def all(self) -> list[Claimed]:
-        """List all claims."""
-        return self.survey().claims
+        """List all claims, those on pools among them."""
+        found = self.survey()
+        return [*found.claims, *found.pools]
 
     def survey(self) -> Records:
         """List all records about files, in one go."""
@@ -172,12 +187,33 @@ class Claims:
             keys.add(key)
             if entry.name == names.frozen_input(key):
                 claimed = Claimed(key, _claim_from(entry.metadata), entry.etag, entry.size)
-                if key == names.file_key(claimed.claim.path, claimed.claim.etag):
+                if claimed.claim.members:
+                    found.pools.append(claimed)
+                elif key == names.file_key(claimed.claim.path, claimed.claim.etag):
                     found.claims.append(claimed)
                 else:
                     found.unreadable[key] = claimed
-        found.strays = keys - {claimed.key for claimed in found.claims} - found.unreadable.keys()
+        known = {claimed.key for claimed in (*found.claims, *found.pools)}
+        found.strays = keys - known - found.unreadable.keys()
         return found
+
+    def pool(self, key: str, claim: Claim, files: Sequence[ListedFile]) -> bool:
+        """Put files that were claimed into a pool: from then on they follow it. False where the pool is there already."""
+        content = b"".join(_encode(file) + b"\n" for file in files)
+        try:
+            self._work.write(
+                names.frozen_input(key), content, metadata=_claim_metadata(claim), if_absent=True
+            )
+        except ConflictError:
+            return False
+        return True
+
+    def read_pool(self, key: str) -> tuple[Claim, list[ListedFile]] | None:
+        """Give the claim on a pool and the files that it was made of; None where there is no such pool."""
+        frozen = self.open_input(key)
+        if frozen is None or not frozen.claim.members:
+            return None
+        return frozen.claim, [_decode_file(line) for line in b"".join(frozen.chunks()).splitlines()]
 
     def open_input(self, key: str) -> FrozenInput | None:
         """Open a frozen input, in one call; None where there is no claim."""
@@ -218,6 +254,9 @@ def _claim_metadata(claim: Claim) -> dict[str, str]:
         "held_beside": claim.held_beside,
         "given_up": "1" if claim.given_up else "",
         "holds": str(claim.holds) if claim.holds else "",
+        "pool": claim.pool,
+        "members": str(claim.members) if claim.members else "",
+        "pool_bytes": str(claim.pool_bytes) if claim.pool_bytes else "",
         **metadata_of_retry(claim.origin),
     }
     return {name: value for name, value in fields.items() if value}  # an empty value does not come back
@@ -240,6 +279,9 @@ def _claim_from(metadata: Mapping[str, str]) -> Claim:
         held_beside=metadata.get("held_beside", ""),
         given_up="given_up" in metadata,
         holds=int(seconds(metadata.get("holds", ""))),
+        pool=metadata.get("pool", ""),
+        members=int(seconds(metadata.get("members", ""))),
+        pool_bytes=int(seconds(metadata.get("pool_bytes", ""))),
         origin=origin_of(metadata),
     )
 

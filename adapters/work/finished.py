@@ -7,7 +7,7 @@ from adapters.work.line_lists import LineLists
 from domain import names
 from domain.results.finished import FinishedFile
 
-MOST_KEPT = 500  # files between their outputs and their end, in one process
+MOST_KEPT = 3000  # files between their outputs and their end, in one process
 
 
 class FinishedFiles(LineLists):

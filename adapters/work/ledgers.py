@@ -28,9 +28,23 @@ class Plans:
         found = _read(self._work, names.plan(key), Plan)
         return found[0] if found else None
 
+    def version(self, key: str) -> str | None:
+        """Give the ETag of a file's plan, None before it is complete."""
+        try:
+            return self._work.entry(names.plan(key)).etag
+        except NotFoundError:
+            return None
+
     def write(self, key: str, plan: Plan) -> None:
         """Write a file's plan; from then on nothing about it is decided again."""
         self._work.write(names.plan(key), _encode(plan))
+
+    def write_once(self, key: str, plan: Plan, *, instead_of: str | None) -> None:
+        """Write a plan that another run of the same would not make alike: the first one counts.
+
+        `instead_of`: as `version` gave it. Raises ConflictError where there is another plan by now.
+        """
+        self._work.write(names.plan(key), _encode(plan), if_absent=instead_of is None, if_etag=instead_of)
 
 
 class Ledgers:

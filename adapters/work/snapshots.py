@@ -24,13 +24,15 @@ class Snapshots:
     def __init__(self, work: Container) -> None:
         self._work = work
 
-    def write_page(self, snapshot_id: str, page: int, files: list[ListedFile]) -> None:
-        """Write one page of a snapshot's manifest."""
-        self._work.write(names.manifest_page(snapshot_id, page), _encode(files))
+    def write_page(
+        self, snapshot_id: str, page: int, files: list[ListedFile], *, pooled: bool = False
+    ) -> None:
+        """Write one page of a snapshot's manifest; `pooled`: of the one in which a pool is one entry."""
+        self._work.write(names.manifest_page(snapshot_id, page, pooled=pooled), _encode(files))
 
-    def read_page(self, snapshot_id: str, page: int) -> list[ListedFile]:
-        """Read one page of a snapshot's manifest."""
-        content, _ = self._work.read(names.manifest_page(snapshot_id, page))
+    def read_page(self, snapshot_id: str, page: int, *, pooled: bool = False) -> list[ListedFile]:
+        """Read one page of a snapshot's manifest; `pooled` as above."""
+        content, _ = self._work.read(names.manifest_page(snapshot_id, page, pooled=pooled))
         return _decode_page(content)
 
     def mark(self, folder: str, key: str, told: Mapping[str, str]) -> None:
@@ -54,6 +56,8 @@ class Snapshots:
     def pages(self, snapshot_id: str) -> Iterator[list[ListedFile]]:
         """Give the pages of a snapshot's manifest, in their order; none where it was dropped."""
         for entry in self._work.list(names.manifest(snapshot_id)):
+            if names.is_pooled_page(entry.name):
+                continue
             yield _decode_page(self._work.read(entry.name)[0])
 
     def write_report(self, snapshot_id: str, report: dict[str, object]) -> None:

@@ -39,6 +39,15 @@ class WorkStore:
         """Remove all records about a file, the claim first: without it nothing can be mistaken for unfinished work."""
         self._work.delete_folder(names.file_folder(key), first=names.frozen_input(key))
 
+    def drop_member(self, key: str, *, has_invalid: bool) -> None:
+        """Remove all records about a file of a pool, which has few of its own."""
+        if self._work.is_hierarchical:
+            self.drop_file(key)
+            return
+        self.blobs.purge(names.frozen_input(key))
+        if has_invalid:
+            self.blobs.purge(names.invalid_lines(key))
+
     def drop_all_but_claim(self, key: str) -> None:
         """Remove the records about a file that is done, but for the claim on it, the plan last: it tells that this is left."""
         self.drop_all_but_plan(key)

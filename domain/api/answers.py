@@ -340,6 +340,12 @@ class FileDetails(FileEntry, frozen=True, kw_only=True):
     """A file from its input to its outputs."""
 
     etag: str | None = None
+    pool: Annotated[
+        str,
+        Meta(
+            description="Key of the pool of small files that it shares batches with, while it is worked on."
+        ),
+    ] = ""
     engine: str | None = None
     endpoint: str | None = None
     deployment: str | None = None

@@ -9,6 +9,8 @@ All moves are in `state.NEXT_OF_FILE` and `state.NEXT_OF_SHARD`. What to do next
 which `machine` asks in turn.
 """
 
+from collections.abc import Sequence
+
 import msgspec
 
 from domain.contracts import Fault, FileWants, ListedFile, SnapshotReport, SnapshotSettings, TakenFiles
@@ -41,6 +43,7 @@ class Flow(msgspec.Struct, kw_only=True):
     settings: SnapshotSettings
     files_total: int
     pages: int
+    pooled: bool = False  # as `TakenFiles.pooled`
     # Which part of the snapshot this is, when its files are worked on by several orchestrations; "": all of it.
     part: str = ""
     next_page: int = 0
@@ -66,7 +69,11 @@ class Flow(msgspec.Struct, kw_only=True):
     def of(cls, snapshot_id: str, taken: TakenFiles) -> "Flow":
         """Begin with the files that a snapshot took."""
         return cls(
-            snapshot_id=snapshot_id, settings=taken.settings, files_total=taken.files, pages=taken.pages
+            snapshot_id=snapshot_id,
+            settings=taken.settings,
+            files_total=taken.files,
+            pages=taken.pages,
+            pooled=taken.pooled,
         )
 
     # --- what there is -----------------------------------------------------------------------------------------------
@@ -154,9 +161,14 @@ class Flow(msgspec.Struct, kw_only=True):
         """Let a file leave the flow."""
         file.move(FileStep.LEFT)
         self.files.remove(file)
-        self.totals.count(end)
+        self.totals.count(end, file.count)
         left = Finished(path=file.path, state=end, requests=file.requests)
         self.recent = [*self.recent[-RECENT_FILES + 1 :], left]
+
+    def await_turn(self, files: Sequence[ListedFile]) -> None:
+        """Put files into the backlog; those that are at work already are known."""
+        known = {file.key for file in self.files} | {listed.key for listed in self.backlog}
+        self.backlog += [listed for listed in files if listed.key not in known]
 
     def settle(self, now: float) -> None:
         """Move on the files whose last shard has ended, and admit files from the backlog."""

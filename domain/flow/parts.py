@@ -26,10 +26,11 @@ def split(flow: Flow, part: str) -> Flow:
     Calls about no file are repeated by the part that was taken out, and their answers go unused.
     """
     stuck = _stuck(flow)
+    files_stuck = sum(file.count for file in flow.files if file.key in stuck)
     rest = msgspec.structs.replace(
         flow,
         part=part,
-        files_total=flow.files_total - len(stuck),
+        files_total=flow.files_total - files_stuck,
         files=[f for f in flow.files if f.key not in stuck],
         shards=[s for s in flow.shards if s.key not in stuck],
         in_flight=[],
@@ -37,7 +38,7 @@ def split(flow: Flow, part: str) -> Flow:
     flow.files = [f for f in flow.files if f.key in stuck]
     flow.shards = [s for s in flow.shards if s.key in stuck]
     flow.in_flight = [call for call in flow.in_flight if call.key]
-    flow.files_total, flow.backlog, flow.next_page = len(stuck), [], flow.pages
+    flow.files_total, flow.backlog, flow.next_page = files_stuck, [], flow.pages
     # What was let through so far counts for the other part: with a budget, this one lets no more files through.
     flow.totals = msgspec.structs.replace(
         flow.totals, done=0, rejected=0, held=0, gone=0, tally=Tally(), cost=0.0

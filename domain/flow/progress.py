@@ -77,7 +77,7 @@ def progress(flow: Flow, *, wake_at: float | None = None, parts: Sequence[str] =
         "files_done": totals.files,
         "files_rejected": totals.rejected,
         "files_held": totals.held,
-        "files_working": len(flow.files),
+        "files_working": sum(file.count for file in flow.files),
         "active_batches": len(active),
         "batches_by_status": _by_status(active),
         "enqueued_tokens": sum(quota_tokens(shard.shard.size) for shard in active),

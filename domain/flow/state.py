@@ -85,6 +85,13 @@ class FileState(msgspec.Struct, kw_only=True, omit_defaults=True):
     again_soon: bool = False
     waited: bool = False
     wants: FileWants = NOTHING_WANTED
+    pooled: bool = False  # it is a pool, of so many files
+    members: int = 0
+
+    @property
+    def count(self) -> int:
+        """The input files that it is."""
+        return self.members if self.pooled else 1
 
     @classmethod
     def admitted(cls, listed: ListedFile, wants: FileWants) -> "FileState":
@@ -97,6 +104,8 @@ class FileState(msgspec.Struct, kw_only=True, omit_defaults=True):
             spec=listed.spec,
             waited=listed.waited,
             wants=wants,
+            pooled=listed.members > 0,
+            members=listed.members,
         )
         if wants.held and not wants.unwanted and file.fresh:
             file.hold(HELD)
@@ -199,17 +208,17 @@ class Totals(msgspec.Struct, kw_only=True):
         """Files that have left the flow."""
         return self.done + self.rejected + self.held + self.gone
 
-    def count(self, end: FileEnd) -> None:
-        """Count a file that leaves the flow."""
+    def count(self, end: FileEnd, files: int = 1) -> None:
+        """Count files that leave the flow."""
         match end:
             case "done":
-                self.done += 1
+                self.done += files
             case "rejected":
-                self.rejected += 1
+                self.rejected += files
             case "held":
-                self.held += 1
+                self.held += files
             case "gone":
-                self.gone += 1
+                self.gone += files
 
 
 class Call(msgspec.Struct, frozen=True):

@@ -37,6 +37,7 @@ OutputFormat = Literal["jsonl", "parquet", "csv", "xlsx"]
 Extra = Literal["error", "usage", "cost"]
 FailedRows = Literal["file", "inline"]
 Per = Literal["file", "folder"]
+Pool = Literal["auto", "off"]
 Role = Literal["system", "developer", "user", "assistant"]
 
 SHORT_NAMES: dict[str, Url] = {task: endpoint.urls[0] for task, endpoint in ENDPOINTS.items()}
@@ -217,6 +218,10 @@ class JobSpec(msgspec.Struct, frozen=True, kw_only=True):
         Annotated[str, Meta(min_length=1, max_length=8)] | None,
         Meta(description="Lines of csv and tsv that begin so are no rows, such as `#`."),
     ] = None
+    pool: Annotated[
+        Pool | None,
+        Meta(description="Whether small files share batches; null: as `POOL` says."),
+    ] = None
 
     @property
     def target(self) -> Endpoint:
@@ -320,6 +325,7 @@ def _spec(top: Section, mistakes: Mistakes, defaults: SpecDefaults) -> JobSpec:
         columns=_column_names(top),
         skip_lines=top.whole_number("skip_lines", 0, MAX_SKIPPED_LINES, 0),
         comment=_comment(top),
+        pool=top.choice("pool", get_args(Pool), None),
     )
     _contradictions(spec, top)
     return spec

@@ -4,7 +4,8 @@ Everything lies safely in `work/` before the ledger says so, and the service's f
 """
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import cached_property
 
 import msgspec
 
@@ -14,13 +15,13 @@ from domain import names
 from domain.contracts import CollectedShard, EndedBatch, OpenShard, Pause
 from domain.direct.sending import LOST_ANSWER, NOT_SENT, SendBook
 from domain.errors import PassingError, PipelineError
-from domain.records import Again, Collected, Ledger, PlannedShard
+from domain.pooling import number_of
+from domain.records import Collected, Counted, Ledger, PlannedShard
 from domain.service.outcomes import (
     AS_ASKED,
     NO_ANSWER,
     Outcome,
     ShardOutcome,
-    Tally,
     Verdict,
     is_plain,
     judge,
@@ -31,11 +32,13 @@ from domain.service.regrouping import Regrouping, regroup
 from domain.service.request_lines import custom_id_of
 from domain.service.transports import remedy
 from domain.shards import answer_bytes, shard_limits
+from domain.wishes import WishKind
 from steps.collect.answer_checks import CheckedAnswers
 from steps.collect.answer_spool import AnswerSpool
 from steps.collect.patience import GIVEN_UP, Patience
 from steps.collect.result_sources import BatchResults
 from steps.containment import HARMLESS_BYTES, Contained
+from steps.pool.members import read_members
 from steps.service_files import delete_service_files
 from steps.shard_writer import ShardWriter
 
@@ -76,6 +79,14 @@ def _reach_of(why: Regrouping, shard: OpenShard) -> str:
     return reach_of_operation(shard.engine, shard.model, shard.url)
 
 
+def _summed(parts: Iterable[Counted]) -> Counted:
+    total = Counted()
+    for part in parts:
+        total.tally.add(part.tally)
+        total.again.add(part.again)
+    return total
+
+
 class Collection:
     """One shard whose batch has ended, or never came to be."""
 
@@ -88,7 +99,8 @@ class Collection:
         self._patience = Patience(ended, services)
         self._missing: list[str] = []  # custom_ids of the first requests without an answer
         self._missing_count = self._answered = 0
-        self._tally, self._again = Tally(), Again()
+        self._counted: dict[str, Counted] = {}  # of a pool's shard by the numbers of its files
+        self._count_for("")
         self._checked: CheckedAnswers | None = None
 
     def run(self) -> CollectedShard:
@@ -180,6 +192,8 @@ class Collection:
             written = LineWriter(outcomes)
             for number, line in enumerate(self._requests(), 1):
                 custom_id = custom_id_of(line)
+                if self._shard.pooled:
+                    self._count_for(number_of(custom_id))
                 found = answers.take(custom_id)
                 if found is not None and is_plain(found[0]):
                     written.add(self._plain_outcome(custom_id, *found))
@@ -199,13 +213,31 @@ class Collection:
                 )
             if self._missing and self._results and not self._patience.is_over:
                 self._results.check_missing(self._missing, count=self._missing_count, answered=self._answered)
+        counted = _summed(self._counted.values())
         return Collected(
-            tally=self._tally,
+            tally=counted.tally,
             children=[self._sent_on(child) for child in children.close()],
             children_attempt=children_attempt,
             wide=sorted(self._checked.wide) if self._checked else [],
-            again=self._again,
+            again=counted.again,
+            members={number: part for number, part in self._counted.items() if number},
         )
+
+    def _count_for(self, number: str) -> None:
+        """Have what follows counted for a file of the pool; for the empty number where there is one file."""
+        counted = self._counted.setdefault(number, Counted())
+        self._tally, self._again = counted.tally, counted.again
+        self._is_unwanted = self._ended.unwanted or (bool(number) and number in self._cancelled)
+
+    @cached_property
+    def _cancelled(self) -> set[str]:
+        """The numbers of the pool's files whose cancellation people have asked for: nothing of them is asked for again."""
+        plan, asked = self._store.plans.read(self._ended.key), self._store.wishes.standing()
+        keys = asked.subjects(WishKind.CANCEL)
+        if plan is None or not keys:
+            return set()
+        members = read_members(self._ended.key, plan, self._store)
+        return {str(member.number) for member in members if member.key in keys}
 
     def _note(self, custom_id: str, verdict: Verdict | None) -> None:
         """Count a request as answered, as not begun, or as one without an answer."""
@@ -222,7 +254,7 @@ class Collection:
 
     def _goes_on(self, verdict: Verdict, *, regrouped: bool) -> bool:
         """Tell whether a request is tried again. What the deadline cut off was not tried yet."""
-        if self._ended.unwanted:
+        if self._is_unwanted:
             return False
         if self._finishes_live and verdict.outcome in (Outcome.CANCELLED, Outcome.EXPIRED):
             return True
@@ -243,7 +275,7 @@ class Collection:
         engine, model = shard.engine, shard.model
         if self._finishes_live and shard.direct_deployment:
             engine, model = "direct", shard.direct_deployment
-        return msgspec.structs.replace(child, engine=engine, model=model)
+        return msgspec.structs.replace(child, engine=engine, model=model, url=shard.url)
 
     def _judge(self) -> Callable[[bytes], Verdict | None]:
         """Give the judge of answers: one that knows the job spec, where that says more about them."""
@@ -286,7 +318,7 @@ class Collection:
         if fault:
             return _failed(fault.code, fault.message)
         again = bool(regrouping.bad_lines) or regrouping.halve or regrouping.pause is not None
-        if again and self._ended.unwanted:
+        if again and self._is_unwanted:
             return AS_ASKED
         reason = regrouping.reason
         return Verdict(
@@ -298,7 +330,7 @@ class Collection:
             return LOST_ANSWER
         if self._ended.status != "cancelled":
             return judge_absent(self._ended.status)
-        return AS_ASKED if self._ended.unwanted else NOT_SENT
+        return AS_ASKED if self._is_unwanted else NOT_SENT
 
     def _plain_outcome(self, custom_id: str, verdict: Verdict, answer: bytes) -> bytes:
         """Count an answer that is one, in full, and give its line, as `_outcome` does for every request."""

@@ -24,7 +24,7 @@ class CollectedOutcomes:
     """Reads what collecting left in `work/`; every call of `outcomes` and `invalid` streams anew."""
 
     def __init__(self, key: str, plan: Plan, store: WorkStore) -> None:
-        self._key, self._plan, self._store = key, plan, store
+        self._key, self.plan, self._store = key, plan, store
 
     @cached_property
     def ledgers(self) -> dict[str, Ledger]:
@@ -32,13 +32,13 @@ class CollectedOutcomes:
 
         Raises PipelineError when one is not collected: another snapshot has finished the file and is removing its records.
         """
-        found = self._store.ledgers.of_shards(self._key, self._plan.shards)
-        expected = [shard.shard for shard in self._plan.shards]
+        found = self._store.ledgers.of_shards(self._key, self.plan.shards)
+        expected = [shard.shard for shard in self.plan.shards]
         for shard in expected:
             collected = found[shard].collected if shard in found else None
             if collected is None:
                 raise PipelineError(
-                    f"Shard {shard} of {self._plan.path} is not collected.", code="not_collected"
+                    f"Shard {shard} of {self.plan.path} is not collected.", code="not_collected"
                 )
             expected += [child.shard for child in collected.children]
         return found
@@ -70,12 +70,12 @@ class CollectedOutcomes:
     @property
     def have_errors(self) -> bool:
         """Whether anything but results has to be written."""
-        return bool(self._plan.invalid) or any(tally.errors for tally in self.tallies)
+        return bool(self.plan.invalid) or any(tally.errors for tally in self.tallies)
 
     def outcomes(self) -> Iterator[ShardOutcome]:
         """Give the outcome of every request that went into a shard, in the order of the input."""
         return join_passed_on(
-            [shard.shard for shard in self._plan.shards],
+            [shard.shard for shard in self.plan.shards],
             lambda shard: self._store.blobs.outcomes(self._key, shard),
             self._children,
         )
@@ -86,7 +86,7 @@ class CollectedOutcomes:
 
     def invalid(self) -> Iterator[tuple[int, bytes]]:
         """Give the records of what never became a request, each with the number of its line or, in a table, its row."""
-        if self._plan.invalid:
+        if self.plan.invalid:
             for record in self._store.blobs.lines(names.invalid_lines(self._key)):
                 numbered = _decode_number(record)
                 yield (numbered.line or 0) if numbered.row is None else numbered.row, record

@@ -16,13 +16,14 @@ def give_up(key: str, services: Services) -> bool:
     False where no file of that key is set aside, and where none of its batches has answers to be read: nothing was paid then.
     """
     claims = services.work.claims
-    found = claims.read(key)
-    if found is None or not found[0].held_until or found[0].done_at or not _has_open_batch(key, services):
+    found = claims.deciding(key)
+    if found is None or not found.claim.held_until or found.claim.done_at:
         return False
-    claim, etag = found
-    log.warning("%s: what cannot be read of its answers is given up", claim.path)
-    freed = msgspec.structs.replace(claim, held_until=RELEASED, held_by="", holds=0, given_up=True)
-    return claims.replace(key, freed, etag)
+    if not _has_open_batch(found.key, services):
+        return False
+    log.warning("%s: what cannot be read of its answers is given up", found.claim.path)
+    freed = msgspec.structs.replace(found.claim, held_until=RELEASED, held_by="", holds=0, given_up=True)
+    return claims.replace(found.key, freed, found.etag)
 
 
 def _has_open_batch(key: str, services: Services) -> bool:

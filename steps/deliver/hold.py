@@ -26,10 +26,16 @@ log = logging.getLogger(__name__)
 
 def hold(work: FileWork, services: Services) -> None:
     """Mark the claim: no snapshot takes the file before the time is over."""
+    if line := mark_held(work, services):
+        add_to_list(work, [line], services)
+
+
+def mark_held(work: FileWork, services: Services) -> FinishedFile | None:
+    """Mark the claim; gives what is told of the file, None where it is another snapshot's or finished by now."""
     claims = services.work.claims
     found = claims.read(work.key)
     if found is None or found[0].snapshot_id != work.snapshot_id:
-        return  # finished or taken over: nothing of ours to hold
+        return None
     claim, etag = found
     log.error("%s is set aside: %s", claim.path, work.reason)
     seconds = min(FIRST_HOLD_SECONDS * 2.0 ** min(claim.holds, 20), HOLD_SECONDS)
@@ -41,27 +47,30 @@ def hold(work: FileWork, services: Services) -> None:
         held_beside=_beside(work, claim, services) if work.needs_settings else "",
         holds=claim.holds + 1 if work.again_soon else 0,
     )
-    if claims.replace(work.key, held, etag):
-        line = FinishedFile(
-            key=work.key,
-            path=claim.path,
-            state="held",
-            at=services.clock(),
-            reason=held.held_for[:MOST_REASON_CHARS],
-        )
-        add_to_list(work, line, services)
+    if not claims.replace(work.key, held, etag):
+        return None
+    return FinishedFile(
+        key=work.key,
+        path=claim.path,
+        state="held",
+        at=services.clock(),
+        reason=held.held_for[:MOST_REASON_CHARS],
+    )
 
 
 def release(key: str, services: Services) -> bool:
-    """Let the next snapshot take a file that is set aside, whatever it was for; False where none of that key is."""
+    """Let the next snapshot take a file that is set aside, whatever it was for; False where none of that key is.
+
+    What is set aside with its pool is released with it.
+    """
     claims = services.work.claims
-    found = claims.read(key)
-    if found is None or not found[0].held_until or found[0].done_at:
+    found = claims.deciding(key)
+    if found is None or not found.claim.held_until or found.claim.done_at:
         return False
-    claim, etag = found
-    services.work.attempts.forget(key)
-    log.warning("%s is released", claim.path)
-    return claims.replace(key, msgspec.structs.replace(claim, held_until=RELEASED, held_by="", holds=0), etag)
+    services.work.attempts.forget(found.key)
+    log.warning("%s is released", found.claim.path)
+    released = msgspec.structs.replace(found.claim, held_until=RELEASED, held_by="", holds=0)
+    return claims.replace(found.key, released, found.etag)
 
 
 def _beside(work: FileWork, claim: Claim, services: Services) -> str:

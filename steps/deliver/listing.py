@@ -1,6 +1,8 @@
 """A finished file's line in its snapshot's list, which people look at in place of the file's own documents."""
 
 import logging
+from collections.abc import Iterable
+from itertools import islice
 
 import msgspec
 
@@ -11,6 +13,8 @@ from domain.records import Plan
 from domain.results.finished import FinishedFile, finished_file, to_line
 from domain.results.metadata import Metadata
 from domain.results.output_paths import OutputPaths
+
+LINES_AT_ONCE = 500  # an append takes 4 MiB
 
 log = logging.getLogger(__name__)
 
@@ -41,16 +45,21 @@ def summary(key: str, plan: Plan, paths: OutputPaths, services: Services) -> Fin
     return finished_file(key, document, document=name, at=services.clock())
 
 
-def add_to_list(work: FileWork, file: FinishedFile, services: Services) -> None:
-    """Add a file's line. The list is the lesser thing: what cannot be written to it, for good, stops no file.
+def add_to_list(work: FileWork, files: Iterable[FinishedFile], services: Services) -> None:
+    """Add the lines of files, many in one call. The list is the lesser thing: what cannot be written to it, for good, stops no file.
 
     Raises PassingError for what passes by itself.
     """
-    try:
-        services.work.finished.add(work.snapshot_id, to_line(file))
-    except PassingError:
-        raise
-    except PipelineError as error:
-        log.warning(
-            "%s is missing in the list of finished files of %s: %s", file.path, work.snapshot_id, error
-        )
+    left = iter(files)
+    while lines := [to_line(file) for file in islice(left, LINES_AT_ONCE)]:
+        try:
+            services.work.finished.add(work.snapshot_id, b"".join(lines))
+        except PassingError:
+            raise
+        except PipelineError as error:
+            log.warning(
+                "%d files are missing in the list of finished files of %s: %s",
+                len(lines),
+                work.snapshot_id,
+                error,
+            )

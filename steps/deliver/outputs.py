@@ -58,14 +58,27 @@ def write(work: FileWork, services: Services) -> WrittenOutputs:
 
 
 class Delivery:
-    """One file's outputs."""
+    """One file's outputs. `collected`: what is known of its outcomes, where that lies elsewhere than in its own records.
 
-    def __init__(self, key: str, plan: Plan, services: Services, *, snapshot_id: str) -> None:
+    `is_untouched`: a listing has just shown the input file as it was taken.
+    """
+
+    def __init__(
+        self,
+        key: str,
+        plan: Plan,
+        services: Services,
+        *,
+        snapshot_id: str,
+        collected: CollectedOutcomes | None = None,
+        is_untouched: bool = False,
+    ) -> None:
         self._key, self._plan = key, plan
         self._marks = Marks(services.work.snapshots, snapshot_id)
         self._services, self._storage, self._store = services, services.storage, services.work
+        self._is_untouched = is_untouched
         self._paths: OutputPaths = output_paths(services.settings, key, plan)
-        self._collected = CollectedOutcomes(key, plan, services.work)
+        self._collected = collected or CollectedOutcomes(key, plan, services.work)
         self._prices = services.settings.price_list
 
     def rejected(self) -> WrittenOutputs:
@@ -138,6 +151,8 @@ class Delivery:
 
     def _input_state(self) -> str:
         """Say what has become of the input file. Whatever storage has against that question, the answers are delivered."""
+        if self._is_untouched:
+            return "present"
         try:
             entry = self._storage.input.entry(self._plan.path)
             if entry.etag == self._plan.etag:

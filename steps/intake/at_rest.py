@@ -76,11 +76,12 @@ def _refused(seen: Look, now: float) -> Iterator[Described]:
 
 
 def _set_aside(seen: Look) -> Iterator[Described]:
-    """Describe the claims that are held; one that people want to wait has no end."""
+    """Describe the files that are held, alone or with their pool; one that people want to wait has no end."""
     for key, claim, _, _ in seen.unfinished:
-        if claim.held_until:
-            until = None if key in seen.wished.held else iso(claim.held_until)
-            yield {"key": key, "file": claim.path, "until": until, "reason": claim.held_for}
+        held = seen.pools.get(claim.pool, claim)
+        if held.held_until:
+            until = None if key in seen.wished.held else iso(held.held_until)
+            yield {"key": key, "file": claim.path, "until": until, "reason": held.held_for}
 
 
 def _asked_to_wait(files: list[InputFile], seen: Look) -> Iterator[Described]:

@@ -7,7 +7,7 @@ from domain.wishes import asked
 
 def page_of_files(request: PageRequest, services: Services) -> PageOfFiles:
     """Give the files of one page, and what people have asked for about them, however long ago."""
-    files = services.work.snapshots.read_page(request.snapshot_id, request.page)
+    files = services.work.snapshots.read_page(request.snapshot_id, request.page, pooled=request.pooled)
     concerned = {request.snapshot_id, *(file.key for file in files)}
     wishes = services.work.wishes.standing().wishes
     return PageOfFiles(

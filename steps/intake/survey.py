@@ -87,6 +87,19 @@ class Look:
         """Claims on files that are to be worked on."""
         return [found for found in self.records.claims if not found.claim.done_at]
 
+    @cached_property
+    def pools(self) -> dict[str, Claim]:
+        """The pools, by key."""
+        return {found.key: found.claim for found in self.records.pools}
+
+    @property
+    def in_hand(self) -> list[Claimed]:
+        """Claims that decide who works on what: those on pools, and on files that are to be worked on and are in none."""
+        return [
+            *self.records.pools,
+            *(found for found in self.unfinished if found.claim.pool not in self.pools),
+        ]
+
 
 async def survey(services: Services, is_alive: IsAlive, *, snapshot_id: str) -> Survey:
     """Look through input and claims once; one storage call per 5,000 blobs, whatever is being worked on."""
@@ -94,7 +107,7 @@ async def survey(services: Services, is_alive: IsAlive, *, snapshot_id: str) -> 
     now, held = services.clock(), seen.wished.held
     others = [
         found
-        for found in seen.unfinished
+        for found in seen.in_hand
         if found.claim.snapshot_id != snapshot_id
         and not is_held(found.claim, seen, services.settings, now)
         and not seen.records.refused(found.key, now)
@@ -112,7 +125,7 @@ async def survey(services: Services, is_alive: IsAlive, *, snapshot_id: str) -> 
         orphaned=[
             claimed for claimed in others if claimed.claim.held_until > 0 or claimed.claim.snapshot_id in dead
         ],
-        mine=[found for found in seen.unfinished if found.claim.snapshot_id == snapshot_id],
+        mine=[found for found in seen.in_hand if found.claim.snapshot_id == snapshot_id],
         waiting=waiting,
         standing=found.standing,
         look=seen,

@@ -17,6 +17,7 @@ from domain.settings import Settings
 from domain.wishes import Standing, WishKind, rank_of
 from steps.intake.first_versions import first_versions
 from steps.intake.liveness import TaskHub, alive_in
+from steps.intake.pooling import Pooling
 from steps.intake.refusals import Refusals
 from steps.intake.survey import Survey, survey
 from steps.intake.tidying import tell, tidy
@@ -51,21 +52,42 @@ def take(found: Survey, snapshot_id: str, services: Services) -> TakenFiles:
     dead = {orphan.claim.snapshot_id for orphan in found.orphaned}
     if dead:
         _drop_shares(dead, store)
+    pooling = Pooling(unclaimed, found.look, services)
     with pool(CLAIMS_AT_ONCE) as claiming:
-        new = claiming.map(lambda file: _claim(file, snapshot_id, services, refusals), unclaimed)
+        new = claiming.map(
+            lambda file: _claim(file, snapshot_id, pooling.pool_of(file), services, refusals), unclaimed
+        )
         won = claiming.map(
             lambda claimed: _take_over(claimed, snapshot_id, found.look.wished, store, refusals),
             found.orphaned,
         )
         taken_over = [claimed for claimed, is_ours in zip(found.orphaned, won, strict=True) if is_ours]
-        files = [_listed(claimed, found.look.specs) for claimed in (*found.mine, *taken_over)]
+        files = [_listed(claimed, found.look.specs, of_pool=claimed.claim.pool) for claimed in found.mine]
+        files += [_listed(claimed, found.look.specs) for claimed in taken_over]
         files += filter(None, new)
     if refusals.passing:
         raise refusals.passing  # the repetition finds what was claimed
-    pages = list(_pages(_in_order(files, found.look.wished)))
-    for number, page in enumerate(pages):
-        store.snapshots.write_page(snapshot_id, number, page)
-    return TakenFiles(files=len(files), pages=len(pages), settings=snapshot_settings(services.settings))
+    return _write_manifest(files, pooling, snapshot_id, found.look.wished, services)
+
+
+def _write_manifest(
+    files: list[ListedFile], pooling: Pooling, snapshot_id: str, wished: Standing, services: Services
+) -> TakenFiles:
+    """Write the list of the files for people, and, where some share batches, that for the flow as well."""
+    entries, snapshots = pooling.put_together(files, snapshot_id), services.work.snapshots
+    files = [file for entry in entries for file in pooling.files_of(entry)]
+    for number, page in enumerate(_pages(_in_order(files, wished))):
+        snapshots.write_page(snapshot_id, number, page)
+    pages = list(_pages(_in_order(entries, wished)))
+    is_pooled = len(entries) < len(files)
+    for number, page in enumerate(pages if is_pooled else []):
+        snapshots.write_page(snapshot_id, number, page, pooled=True)
+    return TakenFiles(
+        files=len(files),
+        pages=len(pages),
+        settings=snapshot_settings(services.settings),
+        pooled=is_pooled,
+    )
 
 
 def _drop_shares(dead: set[str], store: WorkStore) -> None:
@@ -92,7 +114,9 @@ def snapshot_settings(settings: Settings) -> SnapshotSettings:
     )
 
 
-def _claim(file: InputFile, snapshot_id: str, services: Services, refusals: Refusals) -> ListedFile | None:
+def _claim(
+    file: InputFile, snapshot_id: str, pool_key: str, services: Services, refusals: Refusals
+) -> ListedFile | None:
     key = names.file_key(file.path, file.etag)
     claim = Claim(
         snapshot_id=snapshot_id,
@@ -101,11 +125,14 @@ def _claim(file: InputFile, snapshot_id: str, services: Services, refusals: Refu
         etag=file.etag,
         content_md5=file.content_md5,
         origin=file.origin,
+        pool=pool_key,
     )
 
     def take() -> ListedFile | None:
         if services.work.claims.take(services.storage.input, file, key, claim):
-            return ListedFile(key=key, path=file.path, size=file.size, fresh=True, spec=file.spec)
+            return ListedFile(
+                key=key, path=file.path, size=file.size, fresh=True, spec=file.spec, pool=pool_key
+            )
         refusals.look_again(file)
         return None
 
@@ -128,6 +155,7 @@ def _take_over(
         held_for="",
         held_by="",
         held_beside="",
+        pool="",
     )
 
     def take_over() -> bool:
@@ -146,14 +174,16 @@ def _in_order(files: list[ListedFile], wished: Standing) -> list[ListedFile]:
     return sorted(files, key=lambda file: -rank_of(file.path, given.get(file.key), given)) if given else files
 
 
-def _listed(claimed: Claimed, specs: JobSpecs) -> ListedFile:
-    path = claimed.claim.path
+def _listed(claimed: Claimed, specs: JobSpecs, *, of_pool: str = "") -> ListedFile:
+    claim = claimed.claim
     return ListedFile(
         key=claimed.key,
-        path=path,
-        size=claimed.size,
-        spec=specs.governing(path),
-        waited=bool(claimed.claim.held_beside),
+        path=claim.path,
+        size=claim.pool_bytes if claim.members else claimed.size,
+        spec=specs.governing(claim.path),
+        waited=bool(claim.held_beside),
+        members=claim.members,
+        pool=of_pool,
     )
 
 

@@ -40,7 +40,9 @@ def tidy(seen: Look, services: Services) -> None:
             log.warning("%s: is done, and its input is still there: %s", found.claim.path, error)
     keys = {names.file_key(file.path, file.etag) for file in seen.inputs}
     _drop_wishes(seen, keys, services)
-    for key in seen.records.refusals.keys() - keys - {found.key for found in seen.records.claims}:
+    for key in (
+        seen.records.refusals.keys() - keys - seen.pools.keys() - {found.key for found in seen.records.claims}
+    ):
         try:
             services.work.blobs.purge(names.refusal(key))
         except PipelineError as error:
@@ -49,9 +51,8 @@ def tidy(seen: Look, services: Services) -> None:
 
 def _drop_wishes(seen: Look, keys: set[str], services: Services) -> None:
     """Drop what was asked about files that are done or gone, and folders that have no priority any more."""
-    about = (keys | {found.key for found in seen.unfinished} | seen.records.unreadable.keys()) - {
-        found.key for found in seen.done
-    }
+    unfinished = {found.key for found in seen.unfinished} | seen.pools.keys()
+    about = (keys | unfinished | seen.records.unreadable.keys()) - {found.key for found in seen.done}
     settled = services.clock() - UNSAID_SECONDS
     for wish in seen.wished.wishes:
         is_over = names.is_file_key(wish.subject) and wish.subject not in about

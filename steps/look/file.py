@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from adapters.threads import in_thread, pool
+from adapters.work.claims import Claimed
 from domain import names
 from domain.api.answers import (
     Asked,
@@ -41,6 +42,8 @@ from steps.look.files import ANY_CODE, LOOKED_AT_SNAPSHOTS, at_rest_entries, ent
 from steps.look.hub import TaskHub
 from steps.look.outputs import link_to, outputs_of
 from steps.look.snapshots import all_described, code_count, described, is_running, latest_ids
+from steps.pool.members import read_members
+from steps.pool.outcomes import shares_of
 
 MOST_SHARDS = 200  # of a file in work, whose ledgers are read for its page
 LEDGERS_AT_ONCE = 8
@@ -54,6 +57,7 @@ class Found:
 
     snapshot_id: str | None = None
     claim: Claim | None = None
+    pool: Claimed | None = None  # that it is in, with others
     finished: FinishedFile | None = None
     waiting: FileEntry | None = None
 
@@ -70,20 +74,19 @@ async def file_details(key: str, snapshot_id: str | None, hub: TaskHub, desk: De
         details = await in_thread(_finished, found.finished, found.snapshot_id, desk)
         return msgspec.structs.replace(details, **about)
     assert found.claim is not None
-    details = msgspec.structs.replace(await in_thread(_in_work, key, found.claim, desk), **about)
+    assert found.snapshot_id is not None
+    details = msgspec.structs.replace(await in_thread(_in_work, key, found, desk), **about)
     if details.state != "working":
         return details
-    finished = await in_thread(desk.finished, found.claim.snapshot_id)
+    finished = await in_thread(desk.finished, found.snapshot_id)
     details = msgspec.structs.replace(details, ends=end_of_file(details, finished, desk.services.clock()))
     # The task hub knows more of a few dozen files.
-    snapshot = await described(found.claim.snapshot_id, hub, desk)
-    shown = [
-        file
-        for file in (snapshot.progress.files if snapshot and snapshot.progress else [])
-        if file.key == key
-    ]
-    if shown and snapshot and is_running(snapshot):
-        return msgspec.structs.replace(details, state=shown[0].state, done=shown[0].done)
+    snapshot = await described(found.snapshot_id, hub, desk)
+    shown = {file.key: file for file in (snapshot.progress.files if snapshot and snapshot.progress else [])}
+    now = shown.get(details.pool or key)
+    if now and snapshot and is_running(snapshot):
+        done = details.done if details.pool else now.done
+        return msgspec.structs.replace(details, state=now.state, done=done)
     return details
 
 
@@ -135,9 +138,13 @@ async def _find(key: str, snapshot_id: str | None, desk: Desk) -> Found:
     """Look for a file: whether it is in work, then in the lists of the snapshot that is named or of the latest ones."""
     if not names.is_file_key(key):
         raise no_file(key)
-    claimed = await in_thread(desk.services.work.claims.read, key)
+    claims = desk.services.work.claims
+    claimed = await in_thread(claims.read, key)
     if claimed and not claimed[0].done_at:
-        return Found(snapshot_id=claimed[0].snapshot_id, claim=claimed[0])
+        deciding = await in_thread(claims.deciding, key) if claimed[0].pool else None
+        pool = deciding if deciding and deciding.key != key else None
+        owner = pool.claim if pool else claimed[0]
+        return Found(snapshot_id=owner.snapshot_id, claim=claimed[0], pool=pool)
     if snapshot_id and not names.is_snapshot_id(snapshot_id):
         raise no_file(key)
     ids = [snapshot_id] if snapshot_id else await latest_ids(desk, LOOKED_AT_SNAPSHOTS)
@@ -217,27 +224,37 @@ def _live(live: LiveMetadata) -> LiveOfFile:
 # --- a file in work ---------------------------------------------------------------------------------------------------
 
 
-def _in_work(key: str, claim: Claim, desk: Desk) -> FileDetails:
-    """Describe a file by its plan and its ledgers."""
-    services = desk.services
+def _in_work(key: str, found: Found, desk: Desk) -> FileDetails:
+    """Describe a file by its plan and its ledgers, or by those of its pool."""
+    claim, services = found.claim, desk.services
+    assert claim is not None
+    owner = found.pool.claim if found.pool else claim
+    is_held = owner.held_until > services.clock()
     told: dict[str, Any] = {
         "key": key,
         "path": claim.path,
-        "state": "held" if claim.held_until > services.clock() else "working",
-        "snapshot": claim.snapshot_id,
+        "state": "held" if is_held else "working",
+        "snapshot": owner.snapshot_id,
         "etag": claim.etag,
-        "reason": claim.held_for if claim.held_until > services.clock() else "",
+        "reason": owner.held_for if is_held else "",
+        "pool": found.pool.key if found.pool else "",
     }
-    plan = services.work.plans.read(key)
-    if plan is None:
+    whole_key = found.pool.key if found.pool else key
+    whole = services.work.plans.read(whole_key)
+    if whole is None:
         return FileDetails(**told)
-    ledgers = _ledgers(key, plan, desk)
+    plan, ledgers = whole, _ledgers(whole_key, whole, desk)
+    shards = _shards_in_work(whole, ledgers)
+    if found.pool:
+        member = next((m for m in read_members(whole_key, whole, services.work) if m.key == key), None)
+        if member is None:
+            return FileDetails(**told)
+        plan, ledgers = member.plan, dict(shares_of(member, ledgers))
     tally = Tally(invalid=plan.invalid)
     for ledger in ledgers.values():
         if ledger.collected:
             tally.add(ledger.collected.tally)
     prices = services.settings.price_list
-    shards = _shards_in_work(plan, ledgers)
     return FileDetails(
         **told,
         size_bytes=plan.size,

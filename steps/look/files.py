@@ -126,6 +126,8 @@ def _entry_of_listed(
 ) -> FileEntry:
     if done := finished.file(listed.key):
         return entry_of(done, snapshot_id)
+    if listed.pool and (of_pool := shown.get(listed.pool)):
+        state = of_pool.state
     now = shown.get(listed.key)
     return FileEntry(
         key=listed.key,

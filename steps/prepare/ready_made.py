@@ -96,7 +96,7 @@ class RequestPreparation:
     def _say_how(self, plan: Plan, checker: RequestChecker) -> None:
         """Write into the plan what its requests ask for, and how they are sent."""
         settings = self._settings
-        plan.model, plan.url = checker.model, checker.url
+        plan.model, plan.url, plan.output_tokens = checker.model, checker.url, checker.output_tokens
         plan.engine = engine_of(settings.engine, checker.url)
         if plan.engine == "batch" and settings.on_deadline == "direct":
             plan.direct_deployment = settings.direct_deployment

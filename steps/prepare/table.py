@@ -80,6 +80,7 @@ class TablePreparation:
             origin=claim.origin,
             spec=spec,
             folder=folder if spec.output.per == "folder" else None,
+            output_tokens=spec.target.most_output_tokens(spec.parameters),
             model=spec.deployment,
             url=spec.endpoint,
             engine=engine_of(spec.engine, spec.endpoint),

@@ -8,9 +8,9 @@ import logging
 from dataclasses import dataclass
 
 from adapters.services import Services
+from adapters.work.claims import Claimed
 from domain import names
 from domain.errors import ConflictError, NotFoundError
-from domain.records import Claim
 from domain.wishes import Wish, WishKind
 from steps.deliver.hold import release as release_claim
 from steps.intake.survey import list_inputs
@@ -29,21 +29,21 @@ class AskedFor:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _File:
-    """A file that waits or is worked on. `claim`: None while it waits to be taken."""
+    """A file that waits or is worked on. `claimed`: the claim that decides about it; None while it waits to be taken."""
 
     key: str
     path: str
-    claim: Claim | None = None
+    claimed: Claimed | None = None
 
     @property
     def is_set_aside(self) -> bool:
-        return self.claim is not None and self.claim.held_until > 0
+        return self.claimed is not None and self.claimed.claim.held_until > 0
 
 
 def cancel(key: str, by: str, services: Services) -> AskedFor:
     """End a file: what it has is kept, nothing more of it is sent."""
     file = _find(key, services)
-    if file.claim is None:
+    if file.claimed is None:
         raise ConflictError(
             f"Nothing of {file.path} has begun. Hold it, or delete it from the input container."
         )
@@ -60,7 +60,9 @@ def hold(key: str, by: str, services: Services) -> AskedFor:
     file = _find(key, services)
     if is_asked(WishKind.CANCEL, key, services):
         raise ConflictError(f"{file.path} is being cancelled, as people have asked.")
-    if file.claim is not None and services.work.ledgers.count(key):
+    if file.claimed is not None and file.claimed.claim.members and services.work.plans.read(file.claimed.key):
+        raise ConflictError(f"{file.path} shares batches with others, which are on their way.")
+    if file.claimed is not None and services.work.ledgers.count(file.claimed.key):
         raise ConflictError(f"{file.path} has begun: what was sent is paid. Cancel it to end it early.")
     return _ask(file, WishKind.HOLD, by, services)
 
@@ -77,7 +79,7 @@ def approve(key: str, by: str, services: Services) -> AskedFor:
     """Let a file go beyond a budget, now or when its turn comes."""
     file = _find(key, services)
     asked = _ask(file, WishKind.APPROVE, by, services)
-    if file.claim is not None and file.is_set_aside and file.claim.held_by:
+    if file.claimed is not None and file.is_set_aside and file.claimed.claim.held_by:
         release_claim(key, services)
     return asked
 
@@ -126,7 +128,7 @@ def _find(key: str, services: Services) -> _File:
         claim = found[0]
         if claim.done_at:
             raise ConflictError(f"{claim.path} is done.")
-        return _File(key=key, path=claim.path, claim=claim)
+        return _File(key=key, path=claim.path, claimed=services.work.claims.deciding(key))
     for file in list_inputs(services).inputs:
         if names.file_key(file.path, file.etag) == key:
             return _File(key=key, path=file.path)
@@ -142,6 +144,6 @@ def _ask(file: _File, kind: WishKind, by: str, services: Services, *, priority: 
         is_new = services.work.wishes.make(wish)
     if is_new:
         log.warning("%s: people have asked for: %s", file.path, kind)
-    is_running = file.claim is not None and not file.is_set_aside
+    is_running = file.claimed is not None and not file.is_set_aside
     seen_seconds = services.settings.poll_max_seconds if is_running else None
     return AskedFor(wish=wish, path=file.path, seen_seconds=seen_seconds)

@@ -22,6 +22,7 @@ NOISE = re.compile(
     r"info (DurableTask\.|Function\.(process_snapshot|run_files))|Distributed Tracing V2 is GA"
 )
 FILES = 6
+MANY_FILES = 30  # of which those that come together share batches
 ROWS = 3
 VERSION = json.loads((APP / "host.json").read_text())["extensions"]["durableTask"]["defaultVersion"]
 POISON = APP / "benchmarks" / "chaos" / "poison"
@@ -31,13 +32,13 @@ LONG_TABLE = b"text\n" + b"".join(b"a text of row %d with some words in it\n" % 
 SLOW_PLAN = {"batches": [{"deployment": "slow", "duration_seconds": 5}]}
 
 
-def drop_files(pipeline: Pipeline, name: str, *, model: str = "gpt") -> None:
-    for number in range(FILES):
+def drop_files(pipeline: Pipeline, name: str, *, model: str = "gpt", files: int = FILES) -> None:
+    for number in range(files):
         pipeline.drop(f"{name}/{number}.jsonl", requests(f"{name}-{number}", ROWS, model=model))
 
 
-def assert_each_row_came_once(pipeline: Pipeline, name: str) -> None:
-    for number in range(FILES):
+def assert_each_row_came_once(pipeline: Pipeline, name: str, files: int = FILES) -> None:
+    for number in range(files):
         delivery = pipeline.delivery(f"{name}/{number}.jsonl")
         assert delivery.answered == [f"{name}-{number}/{row}" for row in range(ROWS)]
         assert delivery.errors == []
@@ -113,25 +114,25 @@ def test_two_hosts_share_the_files(make_stage: MakeStage) -> None:
     hub = pipeline.hub() if pipeline.kind is Kind.GENUINE else None
     pipeline.start(hub=hub)
     pipeline.start(hub=hub)
-    drop_files(pipeline, "shared")
+    drop_files(pipeline, "shared", files=MANY_FILES)
     pipeline.wait_until_finished()
 
-    assert_each_row_came_once(pipeline, "shared")
-    assert len(pipeline.service.batches()) == FILES
+    assert_each_row_came_once(pipeline, "shared", MANY_FILES)
+    assert len(pipeline.service.batches()) < MANY_FILES
 
 
 def test_a_host_that_is_killed_and_finds_its_account_empty_pays_nothing_twice(make_stage: MakeStage) -> None:
     pipeline = make_stage(plan=SLOW_PLAN)
     first = pipeline.start()
-    drop_files(pipeline, "emptied", model="slow")
-    pipeline.wait_until(lambda: len(pipeline.service.batches()) >= FILES // 2)
+    drop_files(pipeline, "emptied", model="slow", files=MANY_FILES)
+    pipeline.wait_until(lambda: len(pipeline.service.batches()) > 0)
     first.kill()
     # Another hub: task hub, receipts and locks are gone.
     pipeline.start()
     pipeline.wait_until_finished()
 
-    assert_each_row_came_once(pipeline, "emptied")
-    assert len(pipeline.service.batches()) == FILES
+    assert_each_row_came_once(pipeline, "emptied", MANY_FILES)
+    assert len(pipeline.service.batches()) < MANY_FILES
 
 
 def test_what_is_asked_for_is_reported_and_forgotten_in_the_end(make_stage: MakeStage) -> None:

@@ -28,6 +28,8 @@ class Write(FileCall):
         if written.gone:
             flow.leave(file, "gone")
             return
+        file.members -= len(written.alone)
+        flow.await_turn(written.alone)
         flow.totals.tally.add(written.tally)
         file.move(FileStep.ARCHIVE)
         file.ended, file.rejected = file.requests, written.rejected

@@ -17,7 +17,7 @@ class FileCall(Step[FileState]):
 
     def work(self, flow: Flow, file: FileState) -> FileWork:
         """Give the call's input."""
-        return FileWork(snapshot_id=flow.snapshot_id, key=file.key, fresh=file.fresh)
+        return FileWork(snapshot_id=flow.snapshot_id, key=file.key, fresh=file.fresh, pooled=file.pooled)
 
     def due(self, flow: Flow, now: float) -> Iterator[Due[FileState]]:
         """Give the files at this step."""

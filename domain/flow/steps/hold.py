@@ -25,6 +25,7 @@ class Hold(FileCall):
             needs_settings=file.needs_settings,
             needs_version=file.needs_version,
             again_soon=file.again_soon,
+            pooled=file.pooled,
         )
 
     def answered(self, flow: Flow, call: Call, ok: Any, now: float) -> None:

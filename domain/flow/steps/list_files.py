@@ -26,13 +26,14 @@ class ListFiles(Step[int]):
         """Ask for it."""
         del now
         for page in ready:
-            yield Call(self.activity, to_wire(PageRequest(snapshot_id=flow.snapshot_id, page=page)))
+            request = PageRequest(snapshot_id=flow.snapshot_id, page=page, pooled=flow.pooled)
+            yield Call(self.activity, to_wire(request))
 
     def answered(self, flow: Flow, call: Call, ok: Any, now: float) -> None:
         """Put the page's files into the backlog."""
         del call, now
         page = from_wire(ok, PageOfFiles)
-        flow.backlog = list(page.files)
+        flow.await_turn(page.files)
         heed(flow, page.asked)
         flow.next_page += 1
         flow.list_tries, flow.list_not_before = 0, 0.0

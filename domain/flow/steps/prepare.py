@@ -5,7 +5,7 @@ from typing import Any
 
 from domain.contracts import FileWork, PreparedFile, from_wire
 from domain.flow.flow import Flow
-from domain.flow.heeding import ranks
+from domain.flow.heeding import heed, ranks
 from domain.flow.pacing import later
 from domain.flow.state import Call, FileState, FileStep, ShardState
 from domain.flow.steps.file_step import FileCall
@@ -29,6 +29,7 @@ class Prepare(FileCall):
             unwanted=file.wants.unwanted,
             approved=file.wants.approved,
             waits=file.wants.held and not file.wants.unwanted,
+            pooled=file.pooled,
         )
 
     def calls(self, flow: Flow, ready: list[FileState], now: float) -> Iterator[Call]:
@@ -39,6 +40,8 @@ class Prepare(FileCall):
     def answered(self, flow: Flow, call: Call, ok: Any, now: float) -> None:
         """Let the file run, wait, be held, or leave."""
         file, prepared = flow.file(call.key), from_wire(ok, PreparedFile)
+        if file.pooled and (prepared.members or prepared.alone):
+            _let_leave(flow, file, prepared)
         if prepared.gone:
             flow.leave(file, "gone")
         elif prepared.wait_seconds is not None:
@@ -62,6 +65,14 @@ class Prepare(FileCall):
         ]
         if any(shard.batch_id for shard in prepared.shards):
             flow.poll.after_submission(now, flow.settings)
+
+
+def _let_leave(flow: Flow, pool: FileState, prepared: PreparedFile) -> None:
+    """Put the files that left a pool into the backlog; what is in neither was done or gone already."""
+    flow.totals.gone += max(0, pool.members - prepared.members - len(prepared.alone))
+    pool.members = prepared.members
+    flow.await_turn(prepared.alone)
+    heed(flow, prepared.asked)
 
 
 def _is_news(call: Call, file: FileState) -> bool:

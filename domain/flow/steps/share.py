@@ -86,7 +86,10 @@ def use_of_places(flow: Flow, now: float) -> UseOfPlaces:
         s.step is ShardStep.SUBMIT and not s.unwanted and s.identity not in on_their_way for s in flow.shards
     )
     unprepared = sum(f.step is FileStep.PREPARE for f in flow.files)
-    not_admitted = max(0, flow.files_total - flow.totals.files - len(flow.files))
+    not_admitted = len(flow.backlog)
+    if flow.next_page < flow.pages:
+        at_work = sum(file.count for file in flow.files)
+        not_admitted = max(not_admitted, flow.files_total - flow.totals.files - at_work)
     return UseOfPlaces(held, ready + unprepared + not_admitted)
 
 

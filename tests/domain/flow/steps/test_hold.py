@@ -30,6 +30,7 @@ def test_the_mark_says_why_and_what_may_help(needs: dict[str, bool]) -> None:
             "unwanted": False,
             "approved": False,
             "waits": False,
+            "pooled": False,
         }
         | expected
     )

@@ -57,7 +57,7 @@ def test_a_shard_whose_deployment_is_paused_holds_no_place_but_would_like_one() 
 
 
 def test_every_file_that_is_not_prepared_would_like_one_place() -> None:
-    flow = flow_of(file_at(key="a"), file_at(FileStep.WRITE, key="b"), active(0), files_total=9)
+    flow = flow_of(file_at(key="a"), file_at(FileStep.WRITE, key="b"), active(0), files_total=9, pages=1)
     flow.totals.done, flow.totals.gone = 2, 1
     # One is prepared now, three are not admitted yet.
     assert use_of_places(flow, NOW) == (1, 1 + 3)

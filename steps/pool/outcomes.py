@@ -1,0 +1,67 @@
+"""What was collected of a pool, file by file: as if each had been sent alone."""
+
+from collections.abc import Iterator, Mapping
+from itertools import groupby
+
+import msgspec
+
+from adapters.work.store import WorkStore
+from domain.pooling import number_of, unmarked
+from domain.records import Counted, Ledger
+from domain.service.outcomes import ShardOutcome, Tally
+from steps.deliver.collected_outcomes import CollectedOutcomes
+from steps.pool.members import Member
+
+
+class MemberOutcomes(CollectedOutcomes):
+    """How the requests of one file of a pool ended: in memory, as a small file's are. Ledgers have the file's share alone."""
+
+    def __init__(
+        self, member: Member, ended: list[ShardOutcome], ledgers: Mapping[str, Ledger], store: WorkStore
+    ) -> None:
+        super().__init__(member.key, member.plan, store)
+        self.ended = ended
+        self.ledgers = dict(shares_of(member, ledgers))
+
+    def outcomes(self) -> Iterator[ShardOutcome]:
+        """Give the outcome of every request of the file that went into a shard, in the order of the input."""
+        return iter(self.ended)
+
+    @property
+    def counted(self) -> Tally:
+        """The counts of all of the file's requests, those that never became one among them."""
+        total = Tally(invalid=self.plan.invalid)
+        for tally in self.tallies:
+            total.add(tally)
+        return total
+
+
+def shares_of(member: Member, ledgers: Mapping[str, Ledger]) -> Iterator[tuple[str, Ledger]]:
+    """Give the ledgers of the shards that had requests of a file, with what those came to."""
+    number = str(member.number)
+    for shard, ledger in ledgers.items():
+        if ledger.collected and (share := ledger.collected.members.get(number)):
+            collected = msgspec.structs.replace(
+                ledger.collected, tally=share.tally, again=share.again, members={}
+            )
+            yield shard, msgspec.structs.replace(ledger, collected=collected)
+
+
+def by_member(
+    collected: CollectedOutcomes, members: Mapping[str, Member], store: WorkStore
+) -> Iterator[tuple[Member, MemberOutcomes]]:
+    """Give what was collected of each file that is in the pool now, one after the other. `members` by their numbers."""
+    for number, ended in groupby(collected.outcomes(), lambda outcome: number_of(outcome.custom_id)):
+        if number in members:
+            outcomes = [unmarked(outcome) for outcome in ended]
+            yield members[number], MemberOutcomes(members[number], outcomes, collected.ledgers, store)
+
+
+def summed(ledgers: Mapping[str, Ledger]) -> Counted:
+    """Sum up what the ledgers of one file have counted."""
+    total = Counted()
+    for ledger in ledgers.values():
+        if ledger.collected:
+            total.tally.add(ledger.collected.tally)
+            total.again.add(ledger.collected.again)
+    return total

@@ -1,0 +1,122 @@
+"""Prepare the small files of a pool: find its plan or have one made, and say what is left to do of it."""
+
+import logging
+
+import msgspec
+
+from adapters.services import Services
+from domain.contracts import Asked, FileWork, ListedFile, PreparedFile
+from domain.errors import ConflictError, SetAsideError
+from domain.records import Claim, Plan
+from domain.shards import ended_requests, open_shards
+from domain.wishes import asked
+from steps.containment import Contained
+from steps.intake.survey import list_inputs
+from steps.pool.members import free
+from steps.pool.plan import PoolPlan, Unsettled
+from steps.prepare.day_budget import beyond_day
+from steps.prepare.old_plan import OldPlan
+from steps.service_files import delete_leftovers
+
+log = logging.getLogger(__name__)
+
+
+def prepare_pool(work: FileWork, services: Services) -> PreparedFile:
+    """Make a pool's plan, or find the one made before a crash and say what is left of it."""
+    # In this order, as for any file: see `steps.prepare.preparation`.
+    plan = services.work.plans.read(work.key)
+    found = services.work.claims.read_pool(work.key)
+    if found is None or found[0].snapshot_id != work.snapshot_id:
+        return PreparedFile(gone=True)
+    preparation = _PoolPreparation(work, *found, services)
+    make = preparation.run if plan is None else lambda: preparation.follow(plan)
+    contained = Contained("prepare_file", work.key, services, words="it was prepared")
+    try:
+        prepared = contained.run(work, PreparedFile, make, is_done=lambda prepared: not prepared.gone)
+    except SetAsideError as error:
+        log.warning("%s: its files go on one by one: %s", found[0].path, error)
+        return preparation.dissolve()
+    if plan is not None and not prepared.gone:
+        delete_leftovers(work.key, services)
+    return prepared
+
+
+class _PoolPreparation:
+    """One pool. `claim` is that on the pool, `files` all that it was made of."""
+
+    def __init__(self, work: FileWork, claim: Claim, files: list[ListedFile], services: Services) -> None:
+        self._work, self._claim, self._files, self._services = work, claim, files, services
+        self._store = services.work
+        self._wishes = services.work.wishes.standing().wishes
+        self._instead_of: str | None = None  # the version of a plan that is followed no more
+
+    def run(self) -> PreparedFile:
+        """Make the plan. What is wrong with the pool as a whole is told for each of its files, alone."""
+        about = {wish.subject for wish in self._wishes}
+        alone = {file.key for file in self._files if file.key in about or file.spec != self._work.spec}
+        made = PoolPlan(self._work, self._claim, self._files, self._services)
+        try:
+            plan = made.plan(alone=alone)
+        except Unsettled as waits:
+            return PreparedFile(wait_seconds=waits.seconds)
+        if plan is None or self._beyond_day(made.cost):
+            return self.dissolve()
+        try:
+            self._store.plans.write_once(self._work.key, plan, instead_of=self._instead_of)
+        except ConflictError:
+            # Another run of this was quicker; its plan is the one that counts.
+            return prepare_pool(self._work, self._services)
+        found = self._store.claims.read(self._work.key)
+        if found is None or found[0].snapshot_id != self._work.snapshot_id:
+            return PreparedFile(gone=True)
+        return self._go_on(plan, cost=made.cost)
+
+    def follow(self, plan: Plan) -> PreparedFile:
+        """Go on with a plan that is there; it is made anew where it would be another today, and nothing of it was sent."""
+        old = OldPlan(self._work, plan, self._services)
+        if old.is_outdated():
+            old.take_back()
+            self._instead_of = self._store.plans.version(self._work.key)
+            # Another spec may be the nearest one to some of the files by now.
+            specs = list_inputs(self._services).specs
+            self._files = [
+                msgspec.structs.replace(file, spec=specs.governing(file.path)) for file in self._files
+            ]
+            return self.run()
+        prices = self._services.settings.price_list
+        return self._go_on(plan, cost=plan.estimate.cost(prices, plan.model) or 0.0)
+
+    def dissolve(self) -> PreparedFile:
+        """Have all files go on alone."""
+        left = free(self._work.key, self._files, self._work.snapshot_id, self._services)
+        self._store.drop_file(self._work.key)
+        return PreparedFile(gone=True, alone=left, asked=self._asked_about(left))
+
+    def _go_on(self, plan: Plan, *, cost: float) -> PreparedFile:
+        alone = set(plan.alone)
+        left = free(
+            self._work.key,
+            [file for file in self._files if file.key in alone],
+            self._work.snapshot_id,
+            self._services,
+        )
+        ledgers = self._store.ledgers.of_shards(self._work.key, plan.shards)
+        return PreparedFile(
+            requests=plan.requests,
+            ended=ended_requests(plan, ledgers),
+            shards=open_shards(plan, ledgers),
+            cost=0.0 if ledgers else cost,
+            members=len(self._files) - len(alone),
+            alone=left,
+            asked=self._asked_about(left),
+        )
+
+    def _beyond_day(self, cost: float) -> bool:
+        """Tell whether the files together are beyond the day's budget: then each has its own chance."""
+        is_free = not cost or self._work.unwanted
+        return not is_free and beyond_day(self._work, cost, self._services) is not None
+
+    def _asked_about(self, files: list[ListedFile]) -> Asked | None:
+        keys = {file.key for file in files}
+        wishes = [wish for wish in self._wishes if wish.subject in keys]
+        return asked(wishes) if wishes else None
