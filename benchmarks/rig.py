@@ -143,6 +143,7 @@ class Rig:
     service: RunningService
     storage: BlobServiceClient
     access_log: Path
+    settings: Mapping[str, str]  # what the app was told
 
     def drop(self, path: str, content: bytes | Iterable[bytes]) -> None:
         """Write an input file; a stream of pieces becomes one, without being held in memory."""
@@ -212,9 +213,10 @@ def running(
         storage = stack.enter_context(BlobServiceClient.from_connection_string(azurite.connection_string))
         for name in CONTAINERS:
             storage.create_container(name)
-        host = HostProcess(folder, {**app_settings(azurite, simulated), **(settings or {})}, host_module)
+        of_app = {**app_settings(azurite, simulated), **(settings or {})}
+        host = HostProcess(folder, of_app, host_module)
         stack.callback(host.stop)
-        yield Rig(host=host.start(), service=simulated, storage=storage, access_log=log)
+        yield Rig(host=host.start(), service=simulated, storage=storage, access_log=log, settings=of_app)
 
 
 def app_settings(azurite: Azurite, service: RunningService) -> dict[str, str]:

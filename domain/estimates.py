@@ -1,13 +1,13 @@
 """What a file will take, as far as can be told before it is sent: tokens in, tokens out. Honest guesses, not counts."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from math import ceil
 from typing import Any
 
 import msgspec
 
 from domain.service.endpoints import Endpoint, choices
-from domain.tokens import Prices, cost, estimate_tokens
+from domain.tokens import Prices, cost, estimate_all
 
 ASSUMED_OUTPUT_TOKENS = 300  # of an answer without a limit of its length: two paragraphs
 ENVELOPE_BYTES = 110  # of a request line: custom_id, method, url, the name of the model
@@ -42,10 +42,18 @@ class TokenMeter:
 
     def add(self, line: bytes) -> None:
         """Count one request."""
+        self.add_all((line,))
+
+    def add_all(self, lines: Sequence[bytes]) -> None:
+        """Count requests."""
         if self._counts:
-            tokens = estimate_tokens(line, self._vocabulary) - self._envelope
-            self._input_tokens += max(1, tokens)
-            self._requests += 1
+            tokens = estimate_all(lines, self._vocabulary)
+            # Each has a token at least, also one that is shorter than what it is wrapped in.
+            least = self._envelope + 1
+            if min(tokens, default=least) < least:
+                tokens = [max(least, count) for count in tokens]
+            self._input_tokens += sum(tokens) - self._envelope * len(tokens)
+            self._requests += len(tokens)
 
 
 def _output_tokens(endpoint: Endpoint, parameters: Mapping[str, Any]) -> int:

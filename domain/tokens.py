@@ -5,7 +5,7 @@ tokens it takes on average. Weights and errors were measured with `o200k_base` a
 Declaration of Human Rights in 33 languages, on legal English and on source code. The figures are in docs/job-spec.md.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from math import ceil, floor, log10
 from typing import Literal
 
@@ -18,6 +18,7 @@ BYTES_PER_QUOTA_TOKEN = 4
 ASCII_PER_TOKEN = 4.5
 _ASCII_PER_TWO_TOKENS = 9
 _NO_CHARACTER = bytes(range(0x80, 0xC0))  # bytes that go on with a character
+_LATIN_START = 0xC3  # begins the characters up to 255, together with 0xC2
 _NO_START = bytes(range(0xC0))  # bytes that begin no character beyond ASCII
 
 
@@ -55,6 +56,35 @@ def estimate_tokens(text: str | bytes, vocabulary: Vocabulary = "o200k_base") ->
     others = content.translate(_WEIGHTS[vocabulary], _NO_START)
     plain = (len(text) if isinstance(text, str) else _characters(text)) - len(others)
     return ceil(plain / ASCII_PER_TOKEN + sum(others) / 100)
+
+
+def estimate_all(texts: Sequence[bytes], vocabulary: Vocabulary = "o200k_base") -> list[int]:
+    """Estimate the tokens of UTF-8 texts, each as `estimate_tokens` does, in half the time or less."""
+    weight = _WEIGHTS[vocabulary][_LATIN_START]
+    if all(map(bytes.isascii, texts)) or not _are_latin(texts):
+        return [
+            -(-2 * len(text) // _ASCII_PER_TWO_TOKENS)
+            if text.isascii()
+            else estimate_tokens(text, vocabulary)
+            for text in texts
+        ]
+    # Each character beyond ASCII has two bytes.
+    others = [len(text) - len(text.decode()) for text in texts]
+    return [
+        ceil((len(text) - 2 * other) / ASCII_PER_TOKEN + other * weight / 100)
+        if other
+        else -(-2 * len(text) // _ASCII_PER_TWO_TOKENS)
+        for text, other in zip(texts, others, strict=True)
+    ]
+
+
+def _are_latin(texts: Sequence[bytes]) -> bool:
+    """Tell whether no text has a character beyond the first 256, which have all the same weight."""
+    try:
+        b"\n".join(texts).decode().encode("latin-1")
+    except UnicodeError:
+        return False
+    return True
 
 
 def _characters(content: bytes) -> int:

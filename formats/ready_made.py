@@ -2,20 +2,21 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from enum import StrEnum
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
 
 import msgspec
 
 from domain.errors import InputFileError
 from domain.json_depth import is_too_deep
-from domain.service.request_lines import UTF8_BOM, split_lines
+from domain.service.request_lines import UTF8_BOM, lists_of_lines, split_lines
 from domain.spec.known_texts import shape_of_text
 from domain.spec.shapes import is_complete_request, shape_of
 from formats.allowance import Allowance
 from formats.text.gunzip import GZIP_MAGIC, plain
 from formats.text.json_documents import refuse_spread_json
 
+LINES_AT_ONCE = 256  # between two looks at how long a file takes
 LINES_LOOKED_AT = 100
 FIRST_LINES = 3
 BYTES_LOOKED_AT = 1024 * 1024  # lines that begin beyond are not looked at
@@ -55,8 +56,14 @@ def is_packed(first_piece: bytes) -> bool:
 
 def request_lines(chunks: Iterable[bytes], allowance: Allowance | None = None) -> Iterator[bytes]:
     """Cut a ready-made file, packed or not, into its lines. Raises InputFileError (`bad_gzip`), and what the allowance raises."""
-    allowance = allowance or Allowance()
-    return split_lines(plain(chunks, allowance), allowance.bounds.value_bytes)
+    return chain.from_iterable(lists_of_request_lines(chunks, allowance or Allowance()))
+
+
+def lists_of_request_lines(chunks: Iterable[bytes], allowance: Allowance) -> Iterator[list[bytes]]:
+    """Give the lines that `request_lines` gives, and raise what it does, at most LINES_AT_ONCE together."""
+    for lines in lists_of_lines(plain(chunks, allowance), allowance.bounds.value_bytes):
+        for start in range(0, len(lines), LINES_AT_ONCE):
+            yield lines[start : start + LINES_AT_ONCE]
 
 
 def beginning(first_piece: bytes) -> list[bytes]:

@@ -52,6 +52,21 @@ class ShardWriter:
         if self._held >= HELD_BYTES:
             self._hand_over(writer)
 
+    def add_all(self, lines: list[bytes]) -> None:
+        """Add requests, as `add` does."""
+        size = sum(map(len, lines)) + len(lines)
+        has_room = self._requests + len(lines) <= self.max_requests and self._bytes + size <= self.max_bytes
+        if self._writer is None or not has_room:
+            for line in lines:
+                self.add(line)
+            return
+        self._lines += lines
+        self._requests += len(lines)
+        self._bytes += size
+        self._held += size
+        if self._held >= HELD_BYTES:
+            self._hand_over(self._writer)
+
     def _hand_over(self, writer: BlobWriter) -> None:
         self._lines.append(b"")
         writer.write(b"\n".join(self._lines))

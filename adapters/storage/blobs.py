@@ -5,6 +5,7 @@ is different about those, `adapters.storage.directories` knows.
 """
 
 import base64
+import io
 import logging
 import uuid
 from collections import deque
@@ -292,7 +293,7 @@ class BlobWriter:
     def __init__(self, container: Container, name: str, metadata: dict[str, str] | None = None) -> None:
         self._container, self._name, self._metadata = container, name, metadata
         self._blocks: list[BlobBlock] = []
-        self._buffer = bytearray()
+        self._buffer = io.BytesIO()
         self._series = uuid.uuid4().hex  # two writers of one blob never mix their blocks
         self._sender: ThreadPoolExecutor | None = None
         self._sending: deque[Future[None]] = deque()
@@ -300,17 +301,17 @@ class BlobWriter:
 
     def write(self, content: bytes) -> None:
         """Add bytes."""
-        self._buffer += content
+        self._buffer.write(content)
         self.size += len(content)
-        if len(self._buffer) >= BLOCK_BYTES:
+        if self._buffer.tell() >= BLOCK_BYTES:
             self._stage()
 
     def close(self) -> None:
         """Make the blob appear."""
         if not self._blocks:
-            self._container.write(self._name, bytes(self._buffer), metadata=self._metadata)
+            self._container.write(self._name, self._buffer.getvalue(), metadata=self._metadata)
             return
-        if self._buffer:
+        if self._buffer.tell():
             self._stage()
         self._wait(0)
         self.abandon()
@@ -323,9 +324,9 @@ class BlobWriter:
         self._wait(BLOCKS_UNDER_WAY - 1)
         block = base64.b64encode(f"{self._series}{len(self._blocks):06d}".encode()).decode()
         self._sender = self._sender or pool(BLOCKS_UNDER_WAY)
-        self._sending.append(self._sender.submit(self._send, block, bytes(self._buffer)))
+        self._sending.append(self._sender.submit(self._send, block, self._buffer.getvalue()))
         self._blocks.append(BlobBlock(block))
-        self._buffer.clear()
+        self._buffer = io.BytesIO()  # what it held goes without a copy
 
     def _send(self, block: str, content: bytes) -> None:
         with self._own_blob() as blob:

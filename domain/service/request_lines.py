@@ -4,13 +4,14 @@ The rules are the service's own (Azure OpenAI Batch, "How to use global batch", 
 with `custom_id`, `method`, `url` and `body`; `custom_id` unique in the file; one `url` and one `model` per file.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from typing import Any, Literal
 
 import msgspec
 
 from domain.bounds import MAX_VALUE_BYTES
-from domain.json_depth import TOO_DEEP, TOO_WIDE, is_too_deep, is_too_wide
+from domain.json_depth import MAX_JSON_DEPTH, TOO_DEEP, TOO_WIDE, is_too_deep, is_too_wide
 from domain.service.endpoints import BY_URL
 from domain.service.json_flaws import why_invalid
 from domain.service.seen_ids import SeenIds
@@ -20,11 +21,11 @@ OTHER_BOMS = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
 MAX_LINE_BYTES = MAX_VALUE_BYTES  # one request with several images as data URIs stays well below
 
 
-class _KnownBody(msgspec.Struct):
+class _KnownBody(msgspec.Struct, gc=False):
     model: str
 
 
-class _KnownLine(msgspec.Struct):
+class _KnownLine(msgspec.Struct, gc=False):
     custom_id: str
     method: Literal["POST"]
     url: str
@@ -34,6 +35,8 @@ class _KnownLine(msgspec.Struct):
 class _Identified(msgspec.Struct):
     custom_id: str
 
+
+_CLOSING = ord("}")
 
 _decode = msgspec.json.Decoder().decode
 _decode_identified = msgspec.json.Decoder(_Identified).decode
@@ -71,6 +74,11 @@ def split_lines(chunks: Iterable[bytes], most: int = MAX_LINE_BYTES) -> Iterator
     Each line comes without its `\n`. A line longer than `most` is cut off there, one byte over the limit, so that memory
     stays bounded and the reader can tell.
     """
+    return chain.from_iterable(lists_of_lines(chunks, most))
+
+
+def lists_of_lines(chunks: Iterable[bytes], most: int = MAX_LINE_BYTES) -> Iterator[list[bytes]]:
+    """Give the lines that `split_lines` gives, those that end in the same chunk together."""
     begun: list[bytes] = []
     held = 0
     for chunk in chunks:
@@ -80,13 +88,13 @@ def split_lines(chunks: Iterable[bytes], most: int = MAX_LINE_BYTES) -> Iterator
             held += len(lines[0])
         if len(lines) == 1:
             continue
-        yield b"".join(begun)[: most + 1]
         last = lines.pop()
-        del lines[0]
-        yield from lines if len(chunk) <= most else (line[: most + 1] for line in lines)
+        lines[0] = b"".join(begun)
+        is_cut = max(len(chunk), held) > most
+        yield [line[: most + 1] for line in lines] if is_cut else lines
         begun, held = [last], len(last)
     if held:
-        yield b"".join(begun)[: most + 1]
+        yield [b"".join(begun)[: most + 1]]
 
 
 class RequestChecker:
@@ -97,6 +105,7 @@ class RequestChecker:
 
     def __init__(self, default_model: str | None, most: int = MAX_LINE_BYTES) -> None:
         self._default_model, self._most = default_model, most
+        self._small = min(most, 2 * MAX_JSON_DEPTH)  # bytes; each level of JSON takes two at least
         self._seen = SeenIds()
         self._number = 0
         self.model: str | None = None
@@ -108,26 +117,49 @@ class RequestChecker:
         self._number += 1
         return self._check_like_the_others(line) or self._check_by_every_rule(line)
 
+    def accept(self, lines: Sequence[bytes]) -> bool:
+        """Say yes to lines of which each is as good, and as usual, as those before; False, and nothing is done, for others.
+
+        After a False each of them is to be checked by itself.
+        """
+        if self._like_the_others(lines) is None:
+            return False
+        self._number += len(lines)
+        return True
+
     def _check_like_the_others(self, line: bytes) -> Request | None:
-        """Say yes to a line that has what the good ones before it had; None when that takes a closer look.
+        ids = self._like_the_others((line,))
+        return Request(self._number, ids[0], line, changed=False) if ids else None
+
+    def _like_the_others(self, lines: Sequence[bytes]) -> list[str] | None:
+        """Give the ids of lines that have what the good ones before them had; None when one of them takes a closer look.
 
         Nearly every line of nearly every file ends here. The JSON is checked, its values are not made: that halves the
-        time. The one rule that is left to the service this way is that numbers must fit into 64-bit floats.
+        time, and so does taking each step for all lines. The one rule that is left to the service this way is that
+        numbers must fit into 64-bit floats.
         """
+        if self.url is None:
+            return None
         try:
-            found = _decode_known(line)
-            if not line.isascii():
-                line.decode()
+            found = [_decode_known(line) for line in lines]
+            for line in lines:
+                if not line.isascii():
+                    line.decode()
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return None
-        if found.url != self.url or found.body.model != self.model or is_too_deep(line):
+        count = len(lines)
+        if (
+            [each.url for each in found].count(self.url) < count
+            or [each.body.model for each in found].count(self.model or "") < count
+            or [line[-1] for line in lines].count(_CLOSING) < count
+            or any(len(line) > self._small and self._is_too_large(line) for line in lines)
+        ):
             return None
-        if line[-1:] == b"\r" or len(line) > self._most:
-            return None
-        custom_id = found.custom_id
-        if not custom_id or not self._seen.add(custom_id):
-            return None
-        return Request(self._number, custom_id, line, changed=False)
+        ids = [each.custom_id for each in found]
+        return ids if "" not in ids and self._seen.add_all(ids) else None
+
+    def _is_too_large(self, line: bytes) -> bool:
+        return len(line) > self._most or is_too_deep(line)
 
     def _check_by_every_rule(self, line: bytes) -> Request | BadLine | None:
         text = line.rstrip(b"\r")

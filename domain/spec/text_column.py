@@ -90,8 +90,9 @@ def refuse_nothing(text: object) -> None:
 
     Raises RowTemplateError (`empty_input`).
     """
-    if text is None or (isinstance(text, str) and (not text.strip() or text.strip() in _NOTHING)):
-        shown = f"is {text.strip()!r}, as tools write where a value is missing" if text else "is empty"
+    bare = text.strip() if isinstance(text, str) else text
+    if bare is None or (isinstance(bare, str) and len(bare) <= _LONGEST_NOTHING and bare in _NOTHING):
+        shown = f"is {bare!r}, as tools write where a value is missing" if text else "is empty"
         message = (
             f"The text {shown}: nothing is sent. A job spec with `messages` or `input` sends it as it is."
         )
@@ -102,9 +103,10 @@ def refuse_nothing(text: object) -> None:
 _NOTHING = frozenset(
     {
         "#N/A", "#N/A N/A", "#NA", "#REF!", "#VALUE!", "#DIV/0!", "#NAME?", "#NULL!", "#NUM!", "-nan", "nan", "NaN", "<NA>", "N/A",
-        "n/a", "NA", "NULL", "null", "None", "\\N", "NaT",
+        "n/a", "NA", "NULL", "null", "None", "\\N", "NaT", "",
     }
 )  # fmt: skip
+_LONGEST_NOTHING = max(map(len, _NOTHING))
 
 
 def has_header(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> bool:

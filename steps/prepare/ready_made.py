@@ -1,9 +1,11 @@
 """Turn a ready-made batch file into shards: stream through it once, check every line before anything is sent."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
 
 import msgspec
 
+from adapters.storage.blobs import LazyWriter
 from adapters.work.claims import FrozenInput
 from adapters.work.store import WorkStore
 from domain import names
@@ -16,11 +18,10 @@ from domain.service.request_lines import BadLine, Request, RequestChecker
 from domain.settings import Settings
 from domain.shards import most_bytes, shard_limits
 from formats.allowance import Allowance
-from formats.ready_made import is_packed, request_lines
+from formats.ready_made import is_packed, lists_of_request_lines
 from steps.shard_writer import first_shards
 
 SAMPLE_LINES = 1000
-LINES_BETWEEN_LOOKS = 64
 
 # Refusals that come from the lines: each gets its record.
 _LINE_CODES = frozenset({"no_requests", "file_rejected"})
@@ -59,11 +60,16 @@ class RequestPreparation:
             origin=claim.origin,
         )
 
-    def _lines(self, allowance: Allowance) -> Iterator[bytes]:
-        """Stream the lines of the file; the first time from the download that is open already."""
+    def _lines(self, allowance: Allowance) -> Iterator[list[bytes]]:
+        """Stream the lines of the file, some together; the first time from the download that is open already."""
         opened, self._opened = self._opened, None
         chunks = self._store.blobs.chunks(names.frozen_input(self._key)) if opened is None else opened
-        return request_lines(chunks, allowance)
+        number = 0
+        for lines in lists_of_request_lines(chunks, allowance):
+            yield lines
+            number += len(lines)
+            allowance.check_rows(number)
+            allowance.check_time()
 
     def plan(self) -> Plan:
         """Check the file and say what its shards are. Raises InputFileError when the whole file is refused."""
@@ -111,35 +117,29 @@ class RequestPreparation:
         plan.invalid = plan.requests
         return plan
 
-    def _checked(self, checker: RequestChecker | None = None) -> Iterator[Request | BadLine]:
-        checker = checker or self._checker()
-        allowance = self._allow()
-        number = 0
-        for number, line in enumerate(self._lines(allowance), 1):
-            if not number % LINES_BETWEEN_LOOKS:
-                allowance.check_rows(number)
-                allowance.check_time()
-            found = checker.check(line)
-            if found is not None:
-                yield found
-        allowance.check_rows(number)
+    def _checked(self) -> Iterator[Request | BadLine]:
+        """Check every line by itself."""
+        checker = self._checker()
+        found = (checker.check(line) for line in chain.from_iterable(self._lines(self._allow())))
+        return filter(None, found)
 
     def _check(self) -> Plan | None:
         """Check a file that may be its own shard; None as soon as it turns out that it cannot be."""
         checker, allowance = self._checker(), self._allow()
         plan = msgspec.structs.replace(self._empty_plan)
         meter: TokenMeter | None = None
-        bytes_so_far = 0
-        for line in self._lines(allowance):
-            found = checker.check(line)
-            if not isinstance(found, Request) or found.changed:
+        bytes_so_far, is_sampled = 0, False
+        for lines in self._lines(allowance):
+            if not checker.accept(lines) and not all(map(_is_as_it_is, map(checker.check, lines))):
                 return None
-            plan.requests += 1
-            bytes_so_far += len(line) + 1
+            plan.requests += len(lines)
+            bytes_so_far += sum(map(len, lines)) + len(lines)
             meter = meter or self._meter(checker)
-            meter.add(line)
-            if plan.requests == SAMPLE_LINES and self._too_many(bytes_so_far):
-                return None  # it would take a second pass anyway: go there at once
+            meter.add_all(lines)
+            if plan.requests >= SAMPLE_LINES and not is_sampled:
+                is_sampled = True
+                if self._too_many(plan.requests, bytes_so_far):
+                    return None  # it would take a second pass anyway: go there at once
         plan.estimate = meter.estimate if meter else Estimate()
         self._say_how(plan, checker)
         max_requests, max_bytes = self._limits(plan, checker)
@@ -150,9 +150,9 @@ class RequestPreparation:
         plan.shards = [PlannedShard(shard=shard, blob=blob, requests=plan.requests, size=self._size)]
         return plan
 
-    def _too_many(self, bytes_so_far: int) -> bool:
+    def _too_many(self, lines: int, bytes_so_far: int) -> bool:
         """Foretell from the first lines that the file has more requests than fit into one shard."""
-        return self._size / bytes_so_far * SAMPLE_LINES > 1.2 * self._settings.max_requests_per_shard
+        return self._size / bytes_so_far * lines > 1.2 * self._settings.max_requests_per_shard
 
     def _write_shards(self) -> Plan:
         checker = self._checker()
@@ -160,22 +160,37 @@ class RequestPreparation:
         shards = first_shards(self._key, self._store, self._settings, plan_number=plan.number)
         meter: TokenMeter | None = None
         invalid = self._store.blobs.lazy_writer(names.invalid_lines(self._key))
-        for found in self._checked(checker):
-            plan.requests += 1
-            if isinstance(found, Request):
-                if plan.url is None:  # the first good line decides how all of them are sent
-                    self._say_how(plan, checker)
-                    shards.max_requests, shards.max_bytes = self._limits(plan, checker)
-                shards.add(found.line)
-                meter = meter or self._meter(checker)
-                meter.add(found.line)
+        for lines in self._lines(self._allow()):
+            good = lines
+            if checker.accept(lines):
+                plan.requests += len(lines)
             else:
-                plan.invalid += 1
-                self._cause = self._cause or f"Line {found.number}: {found.message}"
-                invalid.write(error_records.of_bad_line(self._path, found))
+                good = self._sort_out(map(checker.check, lines), plan, invalid)
+            if good and plan.url is None:  # the first good line decides how all of them are sent
+                self._say_how(plan, checker)
+                shards.max_requests, shards.max_bytes = self._limits(plan, checker)
+            if good:
+                meter = meter or self._meter(checker)
+                shards.add_all(good)
+                meter.add_all(good)
         invalid.close()
         plan.shards, plan.estimate = shards.close(), meter.estimate if meter else Estimate()
         return plan
+
+    def _sort_out(
+        self, found: Iterable[Request | BadLine | None], plan: Plan, invalid: LazyWriter
+    ) -> list[bytes]:
+        """Count lines of every kind, and write records of the bad ones; gives those that are sent."""
+        good = []
+        for each in found:
+            plan.requests += each is not None
+            if isinstance(each, Request):
+                good.append(each.line)
+            elif each is not None:
+                plan.invalid += 1
+                self._cause = self._cause or f"Line {each.number}: {each.message}"
+                invalid.write(error_records.of_bad_line(self._path, each))
+        return good
 
     def _checker(self) -> RequestChecker:
         settings = self._settings
@@ -185,6 +200,11 @@ class RequestPreparation:
         """Count as the endpoint's models do, which the first good line has named."""
         assert checker.url is not None
         return TokenMeter(BY_URL[checker.url], counts=self._settings.count_tokens)
+
+
+def _is_as_it_is(found: Request | BadLine | None) -> bool:
+    """Tell a line that is sent as it stands in the file."""
+    return isinstance(found, Request) and not found.changed
 
 
 def _rejected_with_file(found: Request | BadLine, message: str) -> BadLine:

@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from adapters.storage.blobs import LazyWriter
 from adapters.work.claims import FrozenInput
 from adapters.work.store import WorkStore
 from domain import names
@@ -33,6 +34,7 @@ from steps.shard_writer import first_shards
 from steps.table_rows import columns_needed, open_rows, type_of_table
 
 ROWS_BETWEEN_LOOKS = 64
+HELD_BYTES = 64 * 1024  # of requests that are counted and written together
 # Read ahead of the rows that are looked at first; pieces of that are larger, and are held anyway.
 MAX_BYTES_TO_LOOK_AT = 8 * 1024 * 1024
 
@@ -102,29 +104,46 @@ class TablePreparation:
         )
         invalid = self._store.blobs.lazy_writer(names.invalid_lines(self._key))
         causes = Causes()
-        allowance = self._allowance
-        most_work = WORK
-        for item in rows:
-            plan.requests += 1
+        for lines in self._lists_of_requests(rows, template, plan, causes, invalid):
+            shards.add_all(lines)
+            meter.add_all(lines)
+        invalid.close()
+        plan.shards, plan.estimate = shards.close(), meter.estimate
+        self._refuse_hopeless(plan, causes)
+        return plan
+
+    def _lists_of_requests(
+        self,
+        rows: Iterator[Row | BadRow],
+        template: RequestTemplate,
+        plan: Plan,
+        causes: Causes,
+        invalid: LazyWriter,
+    ) -> Iterator[list[bytes]]:
+        """Give the requests by the handful; counts the rows, and writes records of those that become none."""
+        lines: list[bytes] = []
+        number, held, allowance, most_work = 0, 0, self._allowance, WORK
+        for number, item in enumerate(rows, 1):
             # One row of a template that computes may take a good part of a second.
-            if not plan.requests % ROWS_BETWEEN_LOOKS or template.spent > most_work:
+            if not number % ROWS_BETWEEN_LOOKS or template.spent > most_work:
                 most_work = template.spent + WORK
                 allowance.check_time()
-                allowance.check_rows(plan.requests)
+                allowance.check_rows(number)
             try:
                 line = self._request(template, item)
             except RowTemplateError as error:
                 plan.invalid += 1
                 causes.add(item, error)
                 invalid.write(_record(plan.path, item, error))
-            else:
-                shards.add(line)
-                meter.add(line)
-        allowance.check_rows(plan.requests)
-        invalid.close()
-        plan.shards, plan.estimate = shards.close(), meter.estimate
-        self._refuse_hopeless(plan, causes)
-        return plan
+                continue
+            lines.append(line)
+            held += len(line)
+            if held > HELD_BYTES:
+                yield lines
+                lines, held = [], 0
+        allowance.check_rows(number)
+        plan.requests = number
+        yield lines
 
     def empty(self) -> Plan:
         """Give the plan of a table without rows. It needs no job spec: the file is not read again."""

@@ -1,11 +1,13 @@
 """Tokens estimated and priced."""
 # ruff: noqa: RUF001 - texts in other scripts than Latin are the point
 
+from typing import get_args
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.tokens import Price, cost, dollars, estimate_tokens, parse_prices
+from domain.tokens import Price, Vocabulary, cost, dollars, estimate_all, estimate_tokens, parse_prices
 
 # Article 1 of the Universal Declaration of Human Rights, and a line of code, with the tokens that the tokenizers
 # o200k_base and cl100k_base really make of them.
@@ -90,6 +92,19 @@ def test_a_text_and_its_bytes_have_the_same_estimate(text: str) -> None:
 @given(st.binary(), st.binary())
 def test_bytes_that_are_no_text_have_one_too(content: bytes, more: bytes) -> None:
     assert 0 <= estimate_tokens(content) <= estimate_tokens(content + more)
+
+
+@given(
+    st.lists(
+        st.text(st.characters(max_codepoint=0x17F), max_size=40).map(str.encode)
+        | st.text(max_size=40).map(str.encode)
+        | st.binary(max_size=10),
+        max_size=4,
+    ),
+    st.sampled_from(get_args(Vocabulary)),
+)
+def test_texts_have_the_same_estimates_together(texts: list[bytes], vocabulary: Vocabulary) -> None:
+    assert estimate_all(texts, vocabulary) == [estimate_tokens(text, vocabulary) for text in texts]
 
 
 def test_prices_are_per_million_tokens_and_deployment() -> None:

@@ -1,12 +1,14 @@
 """Containers and blobs, against a real storage server: conditions, streams, odd names, and whose errors they are."""
 
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
+from typing import Any
 
 import msgspec
 import pytest
 from azure.core.exceptions import AzureError, HttpResponseError, ServiceRequestError, ServiceResponseError
+from urllib3 import HTTPResponse
 
 import adapters.storage.blobs
 from adapters.storage.account import Storage, open_storage
@@ -329,3 +331,28 @@ def test_a_wrong_key_is_a_matter_of_configuration_and_is_not_shown(settings: Set
     ):
         storage.work.write("a", b"")
     assert "c2VjcmV0" not in str(caught.value)
+
+
+def test_a_blob_is_taken_from_the_socket_in_large_pieces(
+    storage: Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pieces: list[int] = []
+    stream = HTTPResponse.stream
+
+    def counted(response: HTTPResponse, *arguments: Any, **options: Any) -> Iterator[bytes]:
+        for piece in stream(response, *arguments, **options):
+            pieces.append(len(piece))
+            yield piece
+
+    monkeypatch.setattr(HTTPResponse, "stream", counted)
+    content = bytes(300_000)
+    storage.input.write("a", content)
+    ways: list[Callable[[], bytes]] = [
+        lambda: storage.input.read("a")[0],
+        lambda: b"".join(storage.input.chunks("a")),
+        lambda: storage.input.read_range("a", 0, len(content)),
+    ]
+    for read in ways:
+        pieces.clear()
+        assert read() == content
+        assert pieces == [len(content)]

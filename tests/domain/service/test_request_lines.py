@@ -365,3 +365,34 @@ def test_a_line_like_the_one_before_it_is_judged_as_if_it_were_the_first_of_its_
     assert quick.check(line()) == thorough.check(line())
     assert quick.check(text) == thorough.check(text)
     assert quick.check(text) == thorough.check(text)
+
+
+@given(
+    st.lists(
+        nearly_good_lines() | st.integers(0, 3).map(lambda number: line(custom_id=str(number))), max_size=5
+    )
+)
+def test_lines_are_taken_together_when_each_would_be_taken_by_itself(lines: list[bytes]) -> None:
+    together, each = QuickChecker(None), QuickChecker(None)
+    assert together.check(line()) == each.check(line())
+    try:
+        found = [each.check(text) for text in lines]
+    except (
+        AssertionError
+    ):  # one takes a closer look: nothing is taken, and checking them one by one begins anew
+        assert not together.accept(lines)
+        found = [RequestChecker.check(together, text) for text in [line(custom_id="new")]]
+        assert found == [Request(2, "new", line(custom_id="new"), changed=False)]
+    else:
+        assert together.accept(lines)
+        assert [request.line for request in found if isinstance(request, Request)] == lines
+        assert together.check(line(custom_id="new")) == each.check(line(custom_id="new"))
+
+
+def test_nothing_is_taken_before_a_first_line_was_checked() -> None:
+    checker = RequestChecker(None)
+    assert not checker.accept([line(url="None", body={"model": "None"})])
+    assert not checker.accept([line()])
+    checker.check(line())
+    assert checker.accept([line(custom_id="b")])
+    assert not checker.accept([line(custom_id="b")])

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from domain.errors import InputFileError, RowTemplateError
 from domain.spec.job_spec import JobSpec, Message, Output, Part
-from domain.spec.request_template import RequestTemplate, completed
+from domain.spec.request_template import USUAL_CHARS, RequestTemplate, completed
 from domain.spec.text_column import text_column
 from domain.templates import sandbox
 from domain.templates.fields import MAX_TEXT_CHARS, Column, FieldTemplate, template_mistake
@@ -685,3 +685,65 @@ def test_a_template_knows_its_columns_unless_it_may_look_at_any() -> None:
     ):
         assert used(text) is None
     assert used("{{ row.a }}{{ row | length }}") is None
+
+
+# --- the short way ----------------------------------------------------------------------------------------------------
+
+
+class LongWay(RequestTemplate):
+    """Makes every request piece by piece."""
+
+    def _pieces_around_text(self) -> None:
+        return None
+
+
+HOSTILE = (
+    st.text(max_size=6)
+    | st.text(st.characters(), max_size=6)  # with halves of characters
+    | st.sampled_from(["", "\0\x1f\x7f\u2028", '"\\', "é" * 70_000, "\ud800"])
+    | st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.decimals()
+    | st.recursive(
+        st.text(max_size=3) | st.none(),
+        lambda inner: st.lists(inner) | st.dictionaries(st.text(max_size=3), inner),
+    )
+    | st.builds(object)
+)
+
+
+def told(template: RequestTemplate, number: int, values: dict[str, Any]) -> bytes | tuple[str, str]:
+    try:
+        return template.request(number, values)
+    except RowTemplateError as error:
+        return str(error), error.code
+
+
+@given(
+    st.sampled_from(["{{ a }}", "x {{ a }} é", "{{ a }}{{ a }}", "{{ a }}, {{ b }}", "{{ a | upper }}"]),
+    st.sampled_from(["/v1/chat/completions", "/v1/embeddings"]),
+    st.lists(st.dictionaries(st.sampled_from("ab"), HOSTILE), min_size=1, max_size=3),
+)
+def test_the_short_way_says_what_the_long_one_says(
+    source: str, endpoint: str, rows: list[dict[str, Any]]
+) -> None:
+    chat = endpoint.endswith("completions")
+    made = spec(
+        endpoint=endpoint,
+        **({"messages": [Message(role="user", content=source)]} if chat else {"input": source}),
+    )
+    short, long = RequestTemplate(made), LongWay(made)
+    for number, values in enumerate(rows):
+        assert told(short, number, values) == told(long, number, values)
+
+
+@pytest.mark.parametrize("characters", [1, USUAL_CHARS - 1, USUAL_CHARS])
+@pytest.mark.parametrize("mark", ["a", "\0", "🦜"])
+def test_around_a_long_text_the_short_way_says_what_the_long_one_says(characters: int, mark: str) -> None:
+    before = Message(role="system", content="x" * 99_000)
+    for count in (0, 6, 7, 11):
+        made = spec(messages=[*[before] * count, Message(role="user", content="{{ a }}")])
+        values = {"a": mark * characters}
+        assert told(RequestTemplate(made), 0, values) == told(LongWay(made), 0, values)
