@@ -240,9 +240,13 @@ class Container:
         if first:
             with suppress(NotFoundError):
                 self.delete(first)
-        self._delete_all(entry.name for entry in self.list(folder, metadata=True))
+        self.delete_all(entry.name for entry in self.list(folder, metadata=True))
 
-    def _delete_all(self, blobs: Iterable[str]) -> None:
+    def delete_all(self, blobs: Iterable[str]) -> None:
+        """Delete blobs, many in one call, in any order; those that are gone already are what was wanted.
+
+        Raises PassingError when some are left.
+        """
         wanted = list(blobs)
         if self._client.credential is None:
             # A shared access signature: the calls within a batch are not signed by it everywhere (not in Azurite).
