@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 
 from adapters.services import Services
+from adapters.work.chain import one_chain
 from domain.contracts import Answer, CallGroup, GroupAnswer, NamedCall, from_wire
 from domain.flow.grouping import goes_on, stops_others
 from steps.answering import answer_of
@@ -22,7 +23,8 @@ def carry_out(
     answers: list[list[Answer]] = []
     is_over = False
     for chain in group.calls:
-        done = [] if is_over else _carry_out_chain(chain, services)
+        with one_chain():
+            done = [] if is_over else _carry_out_chain(chain, services)
         answers.append(done)
         is_over = is_over or monotonic() >= until or stops_others(chain[len(done) - 1].activity, done[-1])
     return GroupAnswer(answers=answers)

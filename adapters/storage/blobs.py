@@ -323,6 +323,11 @@ class BlobWriter:
                 self._blocks, content_settings=_content_settings(self._name), metadata=self._metadata
             )
 
+    @property
+    def whole(self) -> bytes | None:
+        """All that was written, where it is little enough to be held; None else."""
+        return None if self._blocks else bytes(self._buffer)
+
     def _stage(self) -> None:
         self._wait(BLOCKS_UNDER_WAY - 1)
         block = base64.b64encode(f"{self._series}{len(self._blocks):06d}".encode()).decode()

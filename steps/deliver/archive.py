@@ -20,11 +20,14 @@ def archive(work: FileWork, services: Services) -> None:
     Raises PassingError while the archived copy is still being made.
     """
     store = services.work
-    plan = store.plans.read(work.key)
+    recalled = store.plans.recall(work.key)
+    plan = recalled or store.plans.read(work.key)
     if plan is None:
         return  # an earlier try came to the end
     paths = output_paths(services.settings, work.key, plan)
-    if not _is_copied(work.key, plan, paths, services):
+    if recalled and not _is_still_copied(work.key, plan, paths, services):
+        return  # so did another snapshot, since this one has written the outputs
+    if not recalled and not _is_copied(work.key, plan, paths, services):
         raise copy_pending(plan)
     kept = remove_input(work.key, plan.path, plan.etag, plan.size, services)
     # The records go next, and a repetition would find none of what the line tells.
@@ -61,6 +64,17 @@ def copy(key: str, plan: Plan, paths: OutputPaths, services: Services) -> str:
             return target.entry(name).copy_status or "success"
         except NotFoundError:
             raise error from None
+
+
+def _is_still_copied(key: str, plan: Plan, paths: OutputPaths, services: Services) -> bool:
+    """Copy the input of a file that was there just now; False where it is gone. Raises PassingError as `archive` does."""
+    try:
+        status = copy(key, plan, paths, services)
+    except NotFoundError:
+        return False
+    if status != "success":
+        raise copy_pending(plan)
+    return True
 
 
 def _is_copied(key: str, plan: Plan, paths: OutputPaths, services: Services) -> bool:
