@@ -154,6 +154,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="upper"):
         Annotated[int, Meta(ge=1)] | None,
         Meta(description="A file with more estimated input tokens is held back."),
     ] = None
+    batch_capacity: Annotated[
+        Annotated[int, Meta(ge=1)] | None,
+        Meta(
+            description="Thousands of tokens that may be enqueued in the batch deployment; the doctor holds what is enqueued against it."
+        ),
+    ] = None
     max_cost_per_snapshot: Annotated[
         Annotated[float, Meta(gt=0, le=1e9)] | None,
         Meta(description="Files are held back once a snapshot may cost more US dollars."),

@@ -12,6 +12,7 @@ param workspaceId string
 param dataEndpoints { blob: string, queue: string, dfs: string }
 param openAiEndpoint string
 param deployment string
+param batchCapacity int
 param access 'key' | 'entra'
 param entraClientId string
 
@@ -121,6 +122,7 @@ resource appSettings 'Microsoft.Web/sites/config@2025-03-01' = {
     AZURE_CLIENT_ID: clientId
     AZURE_OPENAI_ENDPOINT: openAiEndpoint
     AZURE_OPENAI_DEPLOYMENT: deployment
+    BATCH_CAPACITY: string(batchCapacity)
     PYTHON_THREADPOOL_THREAD_COUNT: '24' // host.json lets in 16 activities and 4 orchestrators
     APPLICATIONINSIGHTS_CONNECTION_STRING: insightsConnection
     APPLICATIONINSIGHTS_AUTHENTICATION_STRING: 'ClientId=${clientId};Authorization=AAD'

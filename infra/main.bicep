@@ -146,6 +146,7 @@ module app 'app.bicep' = {
     dataEndpoints: data.outputs.endpoints
     openAiEndpoint: openai.outputs.endpoint
     deployment: model
+    batchCapacity: batchCapacity
     access: access
     entraClientId: checkedClientId
     settings: union({ ACCESS: access }, checkedSettings)

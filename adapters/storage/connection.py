@@ -15,6 +15,7 @@ from domain.settings import Settings
 
 if TYPE_CHECKING:
     from azure.storage.filedatalake import DataLakeServiceClient
+    from azure.storage.queue import QueueServiceClient
 
 CONNECTIONS = 64
 _NOBODY = "nobody"  # no call is made with it
@@ -82,6 +83,18 @@ class Connection:
         given = settings.data__dfs_service_uri
         uri = given or str(settings.data__blob_service_uri).replace(".blob.", ".dfs.", 1)
         return filedatalake.DataLakeServiceClient(uri, credential=self._identity(), **options)
+
+    def queues(self) -> "QueueServiceClient":
+        """Give a client of the Queue endpoint, where the blob trigger keeps what it is told. It tries once: nothing waits for it."""
+        from azure.storage.queue import QueueServiceClient  # noqa: PLC0415 - the doctor alone needs it
+
+        settings = self._settings
+        options: dict[str, Any] = {"transport": self._transport, "retry_total": 0, **_TIMEOUTS}
+        if settings.data:
+            return QueueServiceClient.from_connection_string(settings.data, **options)
+        given = settings.data__queue_service_uri
+        uri = given or str(settings.data__blob_service_uri).replace(".blob.", ".queue.", 1)
+        return QueueServiceClient(uri, credential=self._identity(), **options)
 
     def _identity(self) -> Any:
         if self._credential is None:

@@ -1,5 +1,6 @@
-"""What a file costs in calls, activities and history, from ten files to ten thousand: it must stay flat."""
+"""What a small file costs in calls, activities, history and time, from ten files to ten thousand: in shared batches, and alone."""
 
+import time
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -8,10 +9,13 @@ from benchmarks.figures import Bench, Figure, Part, at_most
 from benchmarks.rig import Rig, running
 from benchmarks.workload import batch_file
 
-FILES, QUICK_FILES = (10, 100, 1_000, 10_000), (4, 8)
+FILES, QUICK_FILES = (10, 100, 1_000, 10_000), (12, 24)
+FILES_ALONE, QUICK_FILES_ALONE = (10, 100, 1_000), (4, 8)
+MANY = 1_000  # from so many files on the budgets per file hold
 REQUESTS = 3
 EVENTS_PER_GENERATION = 1_000
 FLAT = 1.25  # times what a file costs among a hundred
+SHARED_STORAGE, ALONE_STORAGE, CPU_MS, TEN_THOUSAND_SECONDS = 8.0, 14.0, 40.0, 360.0
 LIMIT_SECONDS = 7_200.0
 OURS = ("input", "processed", "error", "work")
 
@@ -19,16 +23,21 @@ OURS = ("input", "processed", "error", "work")
 def run(bench: Bench) -> list[Figure]:
     """Send ever more tiny files through, each number through a rig of its own."""
     found: list[Figure] = []
-    costs: dict[int, Mapping[str, float]] = {}
-    for files in QUICK_FILES if bench.quick else FILES:
-        costs[files] = _costs(files, bench)
-        found += _figures(files, costs)
+    numbers = {
+        "auto": QUICK_FILES if bench.quick else FILES,
+        "off": QUICK_FILES_ALONE if bench.quick else FILES_ALONE,
+    }
+    for pooling, sizes in numbers.items():
+        costs: dict[int, Mapping[str, float]] = {}
+        for files in sizes:
+            costs[files] = _costs(files, pooling, bench)
+            found += _figures(files, pooling, costs)
     return found
 
 
-def _costs(files: int, bench: Bench) -> Mapping[str, float]:
+def _costs(files: int, pooling: str, bench: Bench) -> Mapping[str, float]:
     """Give what one of so many files costs; all of them are there before the host looks."""
-    settings = {"CONTINUOUS_MODE": "false"}
+    settings = {"CONTINUOUS_MODE": "false", "POOL": pooling}
     with running(bench.folder / "calls", settings=settings, count_storage=True) as rig:
         for number in range(files):
             bench.tell(f"{files:,} files: {number:,} dropped")
@@ -36,9 +45,11 @@ def _costs(files: int, bench: Bench) -> Mapping[str, float]:
                 f"{number % 100}/{number}.jsonl", batch_file(f"file-{number}", requests=REQUESTS, seed=number)
             )
         before = rig.storage_calls()
+        begun = time.monotonic()
         rig.host.post("/api/snapshots")
         rig.wait_until_reported(files, LIMIT_SECONDS, bench.tell)
-        return _per_file(files, rig, ours(rig.storage_calls()) - ours(before))
+        took = time.monotonic() - begun
+        return {**_per_file(files, rig, ours(rig.storage_calls()) - ours(before)), "seconds": took}
 
 
 def ours(calls: Mapping[str, int]) -> int:
@@ -71,12 +82,20 @@ def last_events(turns: Iterable[Mapping[str, Any]]) -> list[int]:
     return list(longest.values())
 
 
-def _figures(files: int, costs: Mapping[int, Mapping[str, float]]) -> list[Figure]:
-    cost, name = costs[files], f"{files:,} files"
+def _figures(files: int, pooling: str, costs: Mapping[int, Mapping[str, float]]) -> list[Figure]:
+    cost, name = costs[files], f"{files:,} files{'' if pooling == 'auto' else ', POOL=off'}"
     base = list(costs.values())[min(1, len(costs) - 1)]
-    flat = at_most(FLAT * base["storage"]) if len(costs) > 1 else None
+    storage = at_most(FLAT * base["storage"]) if len(costs) > 1 else None
+    if files >= MANY:
+        storage = at_most(SHARED_STORAGE if pooling == "auto" else ALONE_STORAGE)
     return [
-        Figure(name=f"{name}: calls to storage per file", unit="", value=cost["storage"], budget=flat),
+        Figure(
+            name=f"{name}: from the request for a snapshot to its report",
+            unit="s",
+            value=cost["seconds"],
+            budget=at_most(TEN_THOUSAND_SECONDS) if files >= 10 * MANY else None,
+        ),
+        Figure(name=f"{name}: calls to storage per file", unit="", value=cost["storage"], budget=storage),
         Figure(name=f"{name}: calls to the service per file, polls left out", unit="", value=cost["service"]),
         Figure(name=f"{name}: polls in all", unit="", value=cost["polls"]),
         Figure(name=f"{name}: activities per file", unit="", value=cost["activities"]),
@@ -89,7 +108,12 @@ def _figures(files: int, costs: Mapping[int, Mapping[str, float]]) -> list[Figur
             budget=at_most(EVENTS_PER_GENERATION),
         ),
         Figure(name=f"{name}: largest input of a generation", unit="kB", value=cost["input"]),
-        Figure(name=f"{name}: processor time of the host per file", unit="ms", value=cost["cpu"]),
+        Figure(
+            name=f"{name}: processor time of the host per file",
+            unit="ms",
+            value=cost["cpu"],
+            budget=at_most(CPU_MS) if files >= MANY else None,
+        ),
     ]
 
 
@@ -97,7 +121,8 @@ PART = Part(
     name="calls",
     title="Calls and history per file",
     method=(
-        f"Files of {REQUESTS} requests lie in the input container when one snapshot is asked for. Calls to storage are counted in "
+        f"Files of {REQUESTS} requests lie in the input container when one snapshot is asked for; they share batches, or with POOL=off "
+        "each has its own. Calls to storage are counted in "
         "the emulator's access log, calls to the service by the simulated service, activities, events and replays in the "
         f"host's trace. *Flat* is at most {FLAT:g} times what a file costs among a hundred."
     ),

@@ -32,7 +32,7 @@ def _passing(files: int, budget: float, bench: Bench) -> list[Figure]:
         "duration_sigma": SIGMA,
         "seed": SEED,
     }
-    settings = {"POLL_MIN_SECONDS": "1", "POLL_MAX_SECONDS": f"{POLL_SECONDS:g}"}
+    settings = {"POOL": "off", "POLL_MIN_SECONDS": "1", "POLL_MAX_SECONDS": f"{POLL_SECONDS:g}"}
     with running(bench.folder / "makespan", service=service, settings=settings) as rig:
         dropped_at = _drop(rig, files, bench)
         rig.wait_until_reported(files, LIMIT_SECONDS, bench.tell)

@@ -35,7 +35,7 @@ def run(bench: Bench) -> list[Figure]:
 
 def _last_result(files: int, small: int, way: str, bench: Bench) -> float:
     """Give the seconds from the request for a snapshot until so many files have their metadata."""
-    settings = {"CONTINUOUS_MODE": "false", **({"STUMBLE": way} if way else {})}
+    settings = {"POOL": "off", "CONTINUOUS_MODE": "false", **({"STUMBLE": way} if way else {})}
     module = "benchmarks.stumbling_host" if way else "local.functions_host"
     with running(bench.folder / "stumbling", settings=settings, host_module=module) as rig:
         for number in range(files):

@@ -40,6 +40,7 @@ def run(bench: Bench) -> list[Figure]:
     service = {"plan": {"batches": [{"stuck_in": "in_progress"}]}}
     settings = {
         "CONTINUOUS_MODE": "false",
+        "POOL": "off",
         "POLL_MIN_SECONDS": f"{shortest / COMPRESSED:g}",
         "POLL_MAX_SECONDS": f"{longest / COMPRESSED:g}",
     }

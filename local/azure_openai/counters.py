@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,8 @@ import msgspec
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+# What the app puts before a `custom_id` where several files share a batch.
+_OF_POOL = re.compile(r"^\d+-")
 LISTED = 100  # rows named in a summary; a test that needs more has failed already
 
 
@@ -41,8 +44,8 @@ class Counters(msgspec.Struct):
         self.batches.setdefault(content, []).append(batch_id)
 
     def answered(self, custom_ids: Iterable[str]) -> None:
-        """Count answers of a batch."""
-        _add(self.answers, custom_ids)
+        """Count answers of a batch. A request that was sent alone and in a shared batch is one."""
+        _add(self.answers, (_OF_POOL.sub("", custom_id) for custom_id in custom_ids))
 
     def answered_live(self, deployment: str, texts: Iterable[str]) -> None:
         """Count answers to a live call, one per input."""

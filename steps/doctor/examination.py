@@ -8,7 +8,14 @@ from domain.findings import Finding, Verdict, failure, not_looked
 from steps.doctor.secrets import without_values
 from steps.doctor.service import service_checks
 from steps.doctor.settings import settings_checks
-from steps.doctor.storage import account_checks, container_checks, host_account_check, rest_check
+from steps.doctor.storage import (
+    account_checks,
+    container_checks,
+    host_account_check,
+    lost_events_check,
+    reports_check,
+    rest_check,
+)
 
 
 def examine(
@@ -71,6 +78,8 @@ def _storage(services: Services, *, as_app: bool) -> Iterator[Finding]:
         yield not_looked("containers", "The account does not answer.")
         return
     yield from _made("containers", lambda: container_checks(services, as_app=as_app))
+    yield from _made("lost_events", lambda: [lost_events_check(services)])
+    yield from _made("reports", lambda: [reports_check(services)])
     yield from _made("files", lambda: [rest_check(services)])
 
 

@@ -3,12 +3,16 @@
 import re
 import time
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
 
 from adapters.probes import ask
 from adapters.services import Services
 from adapters.storage.account import open_storage
 from adapters.storage.blobs import Container
+from adapters.storage.connection import Connection
+from adapters.storage.errors import translated
+from domain import names
 from domain.errors import (
     ConfigurationError,
     ConflictError,
@@ -22,6 +26,8 @@ from domain.settings import Settings
 from steps.intake.at_rest import files_at_rest
 
 PAGE = "docs/storage.md"
+NIGHTS_LATE = 2  # a night may be missed
+LOST_EVENTS = "webjobs-blobtrigger-poison"
 PROBE = "doctor/nothing"  # a blob that is never there
 SKEW_WARNS, SKEW_FAILS = 60.0, 300.0  # seconds; tokens and signatures allow for five minutes
 
@@ -100,6 +106,27 @@ def _queue(settings: Settings, account_url: str) -> Finding:
     return well("queues", f"{urlsplit(url).netloc} answers ({status}).")
 
 
+def lost_events_check(services: Services) -> Finding:
+    """Count the events that the host could not bring to the app after five tries ("Azure Blob storage trigger", poison blobs, read 2026-11)."""
+    check = "lost_events"
+    try:
+        with translated(LOST_EVENTS), Connection(services.settings).queues() as queues:
+            told = queues.get_queue_client(LOST_EVENTS).get_queue_properties()
+    except NotFoundError:
+        return well(check, f"No event was lost: there is no queue {LOST_EVENTS}.")
+    except PipelineError as error:
+        return not_looked(check, f"The queue {LOST_EVENTS} cannot be looked at: {error}")
+    number = told.approximate_message_count or 0
+    if not number:
+        return well(check, "No event was lost.")
+    return warning(
+        check,
+        f"About {number:,} events could not be brought to the app; the sweep has taken those files, or will.",
+        f"See the host's log for why blob_arrived failed; then clear the queue {LOST_EVENTS}.",
+        "docs/deploy.md",
+    )
+
+
 def _queue_url(settings: Settings, account_url: str) -> str:
     if settings.data__queue_service_uri:
         return settings.data__queue_service_uri
@@ -129,6 +156,27 @@ def host_account_check(env: Mapping[str, str]) -> Finding:
             PAGE,
         )
     return well("host_account", "The host's account is a flat one, as it has to be.")
+
+
+def reports_check(services: Services) -> Finding:
+    """Look for reports that are older than they are kept: what removes them at night does not run."""
+    days = services.settings.retention_days
+    if not days:
+        return well("reports", "Reports are kept for ever, as RETENTION_DAYS says.")
+    oldest = datetime.fromtimestamp(services.clock(), UTC) - timedelta(days=days + NIGHTS_LATE)
+    try:
+        older = services.work.snapshots.before(names.window_snapshot_id(oldest))
+    except ConfigurationError as error:
+        return not_looked("reports", f"The records cannot be read: {error}")
+    late = [snapshot_id for snapshot_id, has_ended in older.items() if has_ended]
+    if not late:
+        return well("reports", f"No report is older than {days:g} days.")
+    return warning(
+        "reports",
+        f"{len(late):,} reports are older than {days:g} days, the first one of {late[0]}.",
+        "They are removed at night (the timer `purge`): see in the host's log why that does not run.",
+        "docs/settings.md",
+    )
 
 
 def rest_check(services: Services) -> Finding:

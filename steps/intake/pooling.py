@@ -33,11 +33,8 @@ class Pooling:
         self._files: dict[str, list[ListedFile]] = {}  # of the pools made here, by key
 
     def _may(self, file: InputFile) -> bool:
-        """Tell whether a file may share batches at all.
-
-        One that grows, that is a retry, or that people have asked something about goes alone.
-        """
-        if file.appends or file.origin.key or names.file_key(file.path, file.etag) in self._asked_about:
+        """Tell whether a file may share batches at all; one that grows, or that people have asked something about, goes alone."""
+        if file.appends or names.file_key(file.path, file.etag) in self._asked_about:
             return False
         return pools_files(self._services.storage.input, file.spec, self._services.settings)
 

@@ -95,10 +95,9 @@ class Look:
     @property
     def in_hand(self) -> list[Claimed]:
         """Claims that decide who works on what: those on pools, and on files that are to be worked on and are in none."""
-        return [
-            *self.records.pools,
-            *(found for found in self.unfinished if found.claim.pool not in self.pools),
-        ]
+        # The files of a pool whose claim cannot be read wait as it does.
+        pools = self.pools.keys() | self.records.unreadable.keys()
+        return [*self.records.pools, *(found for found in self.unfinished if found.claim.pool not in pools)]
 
 
 async def survey(services: Services, is_alive: IsAlive, *, snapshot_id: str) -> Survey:

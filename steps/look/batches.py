@@ -3,6 +3,7 @@
 One list of the service counts for a minute, however many look.
 """
 
+from collections import Counter
 from collections.abc import Iterable
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -76,6 +77,7 @@ class _Records:
     def __init__(self, snapshot_ids: Iterable[str], desk: Desk) -> None:
         self._desk, self._ids = desk, list(snapshot_ids)
         self._files: dict[str, FinishedFile] = {}
+        self._sharing: Counter[str] = Counter()  # finished files by the batches that they had
         self._ledgers: dict[tuple[str, str], Ledger | None] = {}
 
     def entries(self) -> list[BatchEntry]:
@@ -109,6 +111,7 @@ class _Records:
                 if file.state != "held":
                     self._files[file.key] = file
                     known.update(file.batches)
+                    self._sharing.update(file.batches)
 
     def _entry(self, view: BatchView, key: str, shard: str) -> BatchEntry:
         file = self._files.get(key)
@@ -122,9 +125,14 @@ class _Records:
             file_key=key,
             shard=shard or None,
             snapshot=view.metadata.get("snapshot"),
-            path=file.path if file else None,
+            path=file.path if file else self._shared_by(view),
             stray=self._is_stray(view, key, shard, file),
         )
+
+    def _shared_by(self, view: BatchView) -> str | None:
+        """Say how many files that are done have shared a batch; None where none is known."""
+        sharing = self._sharing[view.batch_id]
+        return f"({sharing} files)" if sharing else None
 
     def _is_stray(self, view: BatchView, key: str, shard: str, file: FinishedFile | None) -> bool | None:
         """Tell whether no record knows a batch; None where that cannot be told, or not in this look."""

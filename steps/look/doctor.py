@@ -21,6 +21,8 @@ from steps.look.snapshots import all_described, is_running, latest_ids
 COUNTS_SECONDS = 60.0
 RETRY_SECONDS = 5.0
 LOOKED_AT_SNAPSHOTS = 10
+NEARLY_FULL = 0.9
+_OF_RUNNING = ("events", "pauses", "capacity")
 # A sweep may well come first now and then.
 FEWEST_FOR_A_WORD = 3
 
@@ -86,7 +88,7 @@ async def _of_snapshots(hub: TaskHub, desk: Desk) -> list[Finding]:
         ids = await latest_ids(desk, LOOKED_AT_SNAPSHOTS)
     except PipelineError as error:
         why = f"The snapshots cannot be listed: {error}"
-        return [not_looked(check, why) for check in ("task_hub", "events", "pauses")]
+        return [not_looked(check, why) for check in ("task_hub", *_OF_RUNNING)]
     try:
         # Also without a snapshot: an id that no instance has.
         await hub.get_status(ids[0] if ids else "doctor")
@@ -99,13 +101,14 @@ async def _of_snapshots(hub: TaskHub, desk: Desk) -> list[Finding]:
                 "The account of AzureWebJobsStorage: is it there, do its blob, queue and table endpoints answer, has the identity its roles?",
                 "docs/deploy.md",
             ),
-            *(not_looked(check, "The task hub does not answer.") for check in ("events", "pauses")),
+            *(not_looked(check, "The task hub does not answer.") for check in _OF_RUNNING),
         ]
     running = [snapshot for snapshot in latest if is_running(snapshot)]
     return [
         well("task_hub", f"It answers; {len(running)} of the latest {len(latest)} snapshots are running."),
         judge_events(latest, is_continuous=desk.services.settings.continuous_mode),
         judge_pauses(running),
+        judge_capacity(running, desk.services.settings.batch_capacity),
     ]
 
 
@@ -134,3 +137,20 @@ def judge_pauses(running: list[Snapshot]) -> Finding:
     if not told:
         return well("pauses", "No running snapshot waits for a quota or a setting.")
     return warning("pauses", " ".join(told), "A full quota ends by itself; settings have to be corrected.")
+
+
+def judge_capacity(running: list[Snapshot], thousands: int | None) -> Finding:
+    """Judge the tokens that running batches have enqueued, as the app estimates them, by what the deployment may have."""
+    enqueued = sum(snapshot.progress.enqueued_tokens for snapshot in running if snapshot.progress)
+    told = f"About {enqueued:,} tokens are enqueued in batches of the running snapshots"
+    if thousands is None:
+        return not_looked("capacity", f"{told}; how many may be, BATCH_CAPACITY does not say.")
+    told = f"{told}, of {1000 * thousands:,} that the deployment may have."
+    if enqueued < NEARLY_FULL * 1000 * thousands:
+        return well("capacity", told)
+    return warning(
+        "capacity",
+        told,
+        "Further batches wait for room; a larger quota lets more run at once.",
+        "docs/deploy.md",
+    )

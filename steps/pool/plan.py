@@ -74,20 +74,25 @@ class PoolPlan:
         self._spec: JobSpec | None = None
         self.cost = 0.0  # estimated, of all requests
 
-    def plan(self, *, alone: Collection[str]) -> Plan | None:
-        """Write the shards; None where no file is left. `alone`: keys of files that are not to be in the pool.
+    def empty(self) -> Plan:
+        """Give the plan of a pool that all files leave."""
+        write_members(self._work.key, self._number, [], self._store)
+        return msgspec.structs.replace(self._bare(), alone=[file.key for file in self._files])
 
-        Raises Unsettled.
-        """
-        left_out = {*alone, *self._unsettled()}
-        wanted = [file for file in self._files if file.key not in left_out]
-        members: list[Member] = []
-        total = Plan(
+    def _bare(self) -> Plan:
+        return Plan(
             path=self._claim.path,
             timestamp=self._claim.timestamp,
             number=self._number,
             basis=basis_of(self._work.spec, self._settings.spec_defaults),
         )
+
+    def plan(self, *, alone: Collection[str]) -> Plan:
+        """Write the shards. `alone`: keys of files that are not to be in the pool. Raises Unsettled."""
+        left_out = {*alone, *self._unsettled()}
+        wanted = [file for file in self._files if file.key not in left_out]
+        members: list[Member] = []
+        total = self._bare()
         for file, frozen in self._opened(wanted):
             try:
                 member = self._member(len(members), file, frozen)
@@ -99,7 +104,7 @@ class PoolPlan:
             members.append(member)
             _add(total, member.plan)
         if not members:
-            return None
+            return self.empty()
         total.shards = [
             shard for route, writer in self._writers.items() for shard in _routed(writer.close(), route)
         ]
@@ -112,7 +117,7 @@ class PoolPlan:
         return total
 
     def _unsettled(self) -> set[str]:
-        """Give the keys of files that may still be written. Raises Unsettled while it is early to go on without them."""
+        """Give the keys of files that were written since, or may still be. Raises Unsettled while it is early to go on without them."""
         container, quiet, now = (
             self._services.storage.input,
             self._settings.settle_seconds,
@@ -126,10 +131,15 @@ class PoolPlan:
             file.key: there[file.path].modified + quiet - now for file in self._files if file.path in there
         }
         longest = max(waits.values(), default=0.0)
-        begun = names.takes_files_at(f"{names.SNAPSHOT_PREFIX}{self._claim.timestamp}", 0)
+        begun = names.takes_files_at(f"{names.SNAPSHOT_PREFIX}{self._claim.timestamp}", 0) or now
         if longest > 0 and now - begun < quiet + LONGEST_SETTLING_SECONDS:
             raise Unsettled(longest)
-        return {key for key, wait in waits.items() if wait > 0}
+        written = {
+            file.key
+            for file in self._files
+            if file.path in there and names.file_key(file.path, there[file.path].etag) != file.key
+        }
+        return written | {key for key, wait in waits.items() if wait > 0}
 
     def _opened(self, files: Sequence[ListedFile]) -> Iterator[tuple[ListedFile, FrozenInput | None]]:
         """Open the frozen inputs in their order, some ahead of being looked at."""

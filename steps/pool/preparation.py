@@ -59,17 +59,26 @@ class _PoolPreparation:
             plan = made.plan(alone=alone)
         except Unsettled as waits:
             return PreparedFile(wait_seconds=waits.seconds)
-        if plan is None or self._beyond_day(made.cost):
-            return self.dissolve()
+        if self._is_beyond_budget(made.cost):
+            plan, made.cost = made.empty(), 0.0
+        return self._follow_first(plan, made.cost)
+
+    def dissolve(self) -> PreparedFile:
+        """Have all files go on alone. The pool itself goes on with none, and comes to its end as others do."""
+        made = PoolPlan(self._work, self._claim, self._files, self._services)
+        self._instead_of = self._store.plans.version(self._work.key)
+        return self._follow_first(made.empty(), 0.0)
+
+    def _follow_first(self, plan: Plan, cost: float) -> PreparedFile:
+        """Follow a plan that was made just now, or the one of another run that was quicker."""
         try:
             self._store.plans.write_once(self._work.key, plan, instead_of=self._instead_of)
         except ConflictError:
-            # Another run of this was quicker; its plan is the one that counts.
             return prepare_pool(self._work, self._services)
         found = self._store.claims.read(self._work.key)
         if found is None or found[0].snapshot_id != self._work.snapshot_id:
             return PreparedFile(gone=True)
-        return self._go_on(plan, cost=made.cost)
+        return self._go_on(plan, cost=cost)
 
     def follow(self, plan: Plan) -> PreparedFile:
         """Go on with a plan that is there; it is made anew where it would be another today, and nothing of it was sent."""
@@ -85,12 +94,6 @@ class _PoolPreparation:
             return self.run()
         prices = self._services.settings.price_list
         return self._go_on(plan, cost=plan.estimate.cost(prices, plan.model) or 0.0)
-
-    def dissolve(self) -> PreparedFile:
-        """Have all files go on alone."""
-        left = free(self._work.key, self._files, self._work.snapshot_id, self._services)
-        self._store.drop_file(self._work.key)
-        return PreparedFile(gone=True, alone=left, asked=self._asked_about(left))
 
     def _go_on(self, plan: Plan, *, cost: float) -> PreparedFile:
         alone = set(plan.alone)
@@ -111,10 +114,12 @@ class _PoolPreparation:
             asked=self._asked_about(left),
         )
 
-    def _beyond_day(self, cost: float) -> bool:
-        """Tell whether the files together are beyond the day's budget: then each has its own chance."""
-        is_free = not cost or self._work.unwanted
-        return not is_free and beyond_day(self._work, cost, self._services) is not None
+    def _is_beyond_budget(self, cost: float) -> bool:
+        """Tell whether the files together are beyond what the snapshot or the day may cost: then each has its own chance."""
+        if not cost or self._work.unwanted:
+            return False
+        most = self._work.most_cost
+        return (most is not None and cost > most) or beyond_day(self._work, cost, self._services) is not None
 
     def _asked_about(self, files: list[ListedFile]) -> Asked | None:
         keys = {file.key for file in files}

@@ -6,11 +6,12 @@ from contextlib import suppress
 import pytest
 from azure.storage.filedatalake import DataLakeServiceClient, FileSystemClient
 
+from domain.pooling import LEAST_FILES
 from local.azure_openai import RunningService
 from tests.activities.conftest import MakePipeline, NewWorld
 from tests.activities.crash_points import walk
 from tests.activities.inline_pipeline import Blown, Fuse, InlinePipeline
-from tests.activities.mixed_file import CONTENT, PATH, PLAN, check
+from tests.activities.mixed_file import CONTENT, PATH, PLAN, check, request
 from tests.hierarchical_account import HierarchicalAccount
 
 
@@ -62,6 +63,24 @@ def test_a_process_may_die_after_any_effect(
             check(pipeline, service)
 
     walk("hierarchical", life, a_few_and_all_of_the_end)
+
+
+def test_of_files_that_share_batches_one_that_was_written_since_goes_alone(
+    make_pipeline: MakePipeline, hierarchical_account: HierarchicalAccount, service: RunningService
+) -> None:
+    pipeline = make_pipeline(DATA=hierarchical_account.connection_string, POOL="auto")
+    for number in range(LEAST_FILES + 1):
+        pipeline.drop(f"a/{number}.jsonl", request(f"{number}"))
+    flow = pipeline.begin()
+    pipeline.drop("a/3.jsonl", request("3") + request("4"))
+    report = pipeline.live(flow)
+    assert (report.files, report.done, report.gone) == (LEAST_FILES + 1, LEAST_FILES, 1)
+    assert service.counters()["batches_created"] == 1
+    report = pipeline.run()
+    assert (report.done, report.tally.ok) == (1, 2)
+    assert hierarchical_account.entries(pipeline.storage.input.name) == ["a/"]
+    left = hierarchical_account.entries(pipeline.storage.work.name)
+    assert [name for name in left if not name.startswith(("snapshots/", "shares/"))] == ["files/"]
 
 
 def test_a_file_that_is_still_being_written_waits_until_it_is_whole(

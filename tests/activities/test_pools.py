@@ -497,3 +497,57 @@ def test_a_process_may_die_while_a_pool_gets_a_new_plan(new_world: NewWorld, ser
             assert all(len(batches) == 1 for batches in service.counters()["batches_by_content"].values())
 
     walk("new plan", life, lambda order: range(1, min(len(order), 16), 2))
+
+
+def test_what_a_shared_batch_has_not_answered_by_the_deadline_is_sent_live(
+    make_pipeline: MakePipeline, service: RunningService
+) -> None:
+    service.plan(batches=[{"fraction": 0.5, "ends_as": "cancelled", "duration_seconds": 1e8}])
+    pipeline = make_pipeline(
+        POOL="auto",
+        ON_DEADLINE="direct",
+        DIRECT_DEPLOYMENT="live",
+        DEADLINE_HOURS="0.01",
+        POLL_MIN_SECONDS="1",
+        POLL_MAX_SECONDS="1",
+    )
+    for number in range(FILES):
+        pipeline.drop(path_of(number), content_of(0).replace(b"parcel", b"letter %d" % number))
+    report = pipeline.run()
+    assert (report.done, report.tally.ok) == (FILES, 2 * FILES)
+    told = documents(pipeline).values()
+    assert "batch+direct" in {document["engine"] for document in told}
+    assert sum(document["input_tokens"] for document in told) == report.tally.input_tokens
+    nothing_is_left(pipeline)
+
+
+def test_the_one_result_of_a_folder_has_the_files_of_its_pool(
+    make_pipeline: MakePipeline, service: RunningService
+) -> None:
+    pipeline = make_pipeline(POOL="auto")
+    pipeline.drop("t/_batch.yaml", (SPEC % b"jsonl").replace(b"output: {", b"output: {per: folder, "))
+    for number in range(FILES):
+        pipeline.drop(f"t/{number:02d}.csv", b"text\n%d\n" % number)
+    pipeline.run()
+    assert service.counters()["batches_created"] == 1
+    rows = pipeline.lines(pipeline.storage.processed, "/t_output.jsonl")
+    assert [row["file"] for row in rows] == [f"t/{number:02d}.csv" for number in range(FILES)]
+
+
+def test_the_retries_of_many_files_share_a_batch_again_and_are_joined_each_with_its_own(
+    make_pipeline: MakePipeline, service: RunningService
+) -> None:
+    service.plan(rows=[{"custom_id": "*two", "first": 1, "effect": "error", "status": 400}])
+    pipeline = make_pipeline(POOL="auto")
+    for number in range(FILES):
+        pipeline.drop(path_of(number), content_of(0).replace(b"parcel", b"letter %d" % number))
+    assert pipeline.run().tally.failed == FILES
+    for entry in list(pipeline.storage.error.list(metadata=True)):
+        if entry.name.endswith("_retry.jsonl"):
+            content, name = pipeline.storage.error.read(entry.name)[0], entry.name.rpartition("/")[2]
+            pipeline.storage.input.write(f"letters/{name}", content, metadata=entry.metadata)
+    assert pipeline.run().tally.ok == FILES
+    assert service.counters()["batches_created"] == 2
+    joined = outputs(pipeline, "_joined.jsonl")
+    assert sorted(joined) == [f"{number:02d}" for number in range(FILES)]
+    assert all([line["custom_id"] for line in lines] == ["one", "two"] for lines in joined.values())

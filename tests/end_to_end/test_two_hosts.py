@@ -18,4 +18,4 @@ def test_two_hosts_on_one_input_process_each_file_once(make_pipeline: MakePipeli
             f"file-{number}/{row}" for row in range(ROWS)
         ]
     assert pipeline.wrongs() == {}
-    assert len(pipeline.service.batches()) == FILES
+    assert 0 < len(pipeline.service.batches()) < FILES, "small files share batches"

@@ -150,7 +150,7 @@ def test_the_app_starts_with_these_settings() -> None:
     given = {
         name: "https://a.example" if isinstance(value, Expression) else value
         for name, value in app_settings().items()
-    }
+    } | {"BATCH_CAPACITY": "1"}
     settings = Settings.from_env(given)
     assert settings.data is None
     assert (settings.storage_kind, settings.blob_trigger_source) == ("hierarchical", "EventGrid")

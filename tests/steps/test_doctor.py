@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
+from azure.storage.queue import QueueServiceClient
 
 from adapters.openai.known_batches import marks
 from adapters.services import Services, services_of
@@ -238,3 +239,26 @@ def test_what_is_not_known_is_not_looked_at(env: dict[str, str]) -> None:
     with opened(env) as services:
         found = list(examine(services, None, has_account=False, has_service=False))
     assert {finding.verdict for finding in found} == {Verdict.NOT_LOOKED}
+
+
+def test_events_that_the_host_gave_up_are_counted(env: dict[str, str], azurite: Azurite) -> None:
+    assert findings(env)["lost_events"].verdict is Verdict.OK
+    with QueueServiceClient.from_connection_string(env["DATA"]) as queues:
+        queue = queues.create_queue(storage.LOST_EVENTS)
+        try:
+            for number in range(3):
+                queue.send_message(f"event {number}")
+            found = findings(env)["lost_events"]
+        finally:
+            queue.delete_queue()
+    assert found.verdict is Verdict.WARN
+    assert "3 events" in found.found
+
+
+def test_reports_that_nothing_removes_are_found(env: dict[str, str]) -> None:
+    with opened(env) as services:
+        for snapshot_id in ("snapshot-20200101T000000.000Z", "snapshot-20990101T000000.000Z"):
+            services.work.snapshots.write_report(snapshot_id, {"snapshot_id": snapshot_id})
+        found = storage.reports_check(services)
+    assert (found.verdict, found.found.startswith("1 reports")) == (Verdict.WARN, True)
+    assert findings(env | {"RETENTION_DAYS": "0"})["reports"].verdict is Verdict.OK

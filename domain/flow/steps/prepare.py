@@ -30,6 +30,7 @@ class Prepare(FileCall):
             approved=file.wants.approved,
             waits=file.wants.held and not file.wants.unwanted,
             pooled=file.pooled,
+            most_cost=_left(flow) if file.pooled else None,
         )
 
     def calls(self, flow: Flow, ready: list[FileState], now: float) -> Iterator[Call]:
@@ -40,7 +41,7 @@ class Prepare(FileCall):
     def answered(self, flow: Flow, call: Call, ok: Any, now: float) -> None:
         """Let the file run, wait, be held, or leave."""
         file, prepared = flow.file(call.key), from_wire(ok, PreparedFile)
-        if file.pooled and (prepared.members or prepared.alone):
+        if file.pooled and not prepared.gone and prepared.wait_seconds is None:
             _let_leave(flow, file, prepared)
         if prepared.gone:
             flow.leave(file, "gone")
@@ -65,6 +66,12 @@ class Prepare(FileCall):
         ]
         if any(shard.batch_id for shard in prepared.shards):
             flow.poll.after_submission(now, flow.settings)
+
+
+def _left(flow: Flow) -> float | None:
+    """Give what the snapshot's budget has left, in dollars; None without one."""
+    limit = flow.settings.max_cost
+    return None if limit is None else limit - flow.totals.cost
 
 
 def _let_leave(flow: Flow, pool: FileState, prepared: PreparedFile) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import threading
 from typing import Any
 
+import msgspec
 import pytest
 
 from adapters.services import Services, services_of
@@ -125,6 +126,7 @@ def test_a_task_hub_that_does_not_answer_is_a_finding(
         "task_hub": Verdict.FAIL,
         "events": Verdict.NOT_LOOKED,
         "pauses": Verdict.NOT_LOOKED,
+        "capacity": Verdict.NOT_LOOKED,
     }
 
 
@@ -158,6 +160,20 @@ def test_an_app_that_no_event_wakes_is_found(
     found = doctor.judge_events([snapshot(by) for by in woken], is_continuous=is_continuous)
     assert found.verdict is verdict
     assert found.do or verdict is not Verdict.WARN
+
+
+@pytest.mark.parametrize(
+    ("thousands", "verdict"),
+    [(None, Verdict.NOT_LOOKED), (100, Verdict.OK), (66, Verdict.WARN), (1, Verdict.WARN)],
+)
+def test_what_is_enqueued_is_held_against_what_may_be(thousands: int | None, verdict: Verdict) -> None:
+    running = [
+        msgspec.structs.replace(snapshot("event"), progress=Progress(enqueued_tokens=30_000))
+        for _ in range(2)
+    ]
+    found = doctor.judge_capacity(running, thousands)
+    assert found.verdict is verdict
+    assert "60,000" in found.found
 
 
 def test_what_running_snapshots_wait_for_is_told() -> None:

@@ -31,6 +31,7 @@ def test_the_mark_says_why_and_what_may_help(needs: dict[str, bool]) -> None:
             "approved": False,
             "waits": False,
             "pooled": False,
+            "most_cost": None,
         }
         | expected
     )
