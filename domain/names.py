@@ -188,6 +188,11 @@ def outcomes(key: str, shard: str) -> str:
     return f"{FILES}{key}/outcomes/{shard}.jsonl"
 
 
+def begun_to_take(snapshot_id: str) -> str:
+    """Name the note that a snapshot has begun to claim files."""
+    return f"{SNAPSHOTS}{snapshot_id}/begun"
+
+
 def manifest(snapshot_id: str) -> str:
     """Name the folder of the list of files that a snapshot took."""
     return f"{SNAPSHOTS}{snapshot_id}/files/"

@@ -8,10 +8,12 @@ import time
 from collections.abc import Callable
 
 from adapters.services import Services
+from adapters.work.chain import one_chain
 from domain.contracts import Answer, CallGroup, GroupAnswer, NamedCall, from_wire
 from domain.flow.grouping import goes_on, stops_others
 from steps.answering import answer_of
 from steps.by_name import STEPS
+from steps.deliver.archive import close, ending_together
 
 
 def carry_out(
@@ -20,11 +22,19 @@ def carry_out(
     """Carry out the calls of a group, and what follows from each."""
     until = monotonic() + group.seconds
     answers: list[list[Answer]] = []
+    archived: list[int] = []  # the chains whose file is archived, and not yet at its end
     is_over = False
-    for chain in group.calls:
-        done = [] if is_over else _carry_out_chain(chain, services)
-        answers.append(done)
-        is_over = is_over or monotonic() >= until or stops_others(chain[len(done) - 1].activity, done[-1])
+    with ending_together() as ends:
+        for number, chain in enumerate(group.calls):
+            with one_chain():
+                done = [] if is_over else _carry_out_chain(chain, services)
+            answers.append(done)
+            archived += [number] * (len(ends) - len(archived))
+            is_over = is_over or monotonic() >= until or stops_others(chain[len(done) - 1].activity, done[-1])
+    if ends:
+        answer = from_wire(answer_of(lambda: close(ends, services)), Answer)
+        for number in archived:
+            answers[number][-1] = answer
     return GroupAnswer(answers=answers)
 
 

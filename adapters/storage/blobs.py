@@ -241,9 +241,13 @@ class Container:
         if first:
             with suppress(NotFoundError):
                 self.delete(first)
-        self._delete_all(entry.name for entry in self.list(folder, metadata=True))
+        self.delete_all(entry.name for entry in self.list(folder, metadata=True))
 
-    def _delete_all(self, blobs: Iterable[str]) -> None:
+    def delete_all(self, blobs: Iterable[str]) -> None:
+        """Delete blobs, many in one call, in any order; those that are gone already are what was wanted.
+
+        Raises PassingError when some are left.
+        """
         wanted = list(blobs)
         if self._client.credential is None:
             # A shared access signature: the calls within a batch are not signed by it everywhere (not in Azurite).
@@ -319,6 +323,11 @@ class BlobWriter:
             blob.commit_block_list(
                 self._blocks, content_settings=_content_settings(self._name), metadata=self._metadata
             )
+
+    @property
+    def whole(self) -> bytes | None:
+        """All that was written, where it is little enough to be held; None else."""
+        return None if self._blocks else bytes(self._buffer)
 
     def _stage(self) -> None:
         self._wait(BLOCKS_UNDER_WAY - 1)

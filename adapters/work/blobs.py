@@ -9,6 +9,7 @@ import msgspec
 from adapters.storage.blobs import BlobWriter, Container, LazyWriter
 from adapters.storage.source import BlobSource
 from adapters.storage.stream import BlobStream
+from adapters.work.chain import recall, remember
 from domain import names
 from domain.errors import ConflictError, NotFoundError
 from domain.service.outcomes import ShardOutcome
@@ -65,7 +66,15 @@ class WorkBlobs:
 
     def outcomes(self, key: str, shard: str) -> Iterator[ShardOutcome]:
         """Stream a shard's outcomes."""
-        return (_decode_outcome(line) for line in self.lines(names.outcomes(key, shard)))
+        name = names.outcomes(key, shard)
+        known = recall(name)
+        lines = self.lines(name) if known is None else split_lines(iter([known]))
+        return (_decode_outcome(line) for line in lines)
+
+    def remember(self, blob: str, written: BlobWriter) -> None:
+        """Keep what was written into a small blob for the calls of this chain that come next."""
+        if written.whole is not None:
+            remember(blob, written.whole)
 
     def purge(self, blob: str) -> None:
         """Delete a blob; one that is gone already is what was wanted."""

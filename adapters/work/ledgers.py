@@ -6,6 +6,7 @@ from typing import TypeVar
 import msgspec
 
 from adapters.storage.blobs import Container
+from adapters.work.chain import recall, remember
 from adapters.work.claims import Claims
 from domain import names
 from domain.contracts import prepared_type
@@ -25,8 +26,17 @@ class Plans:
 
     def read(self, key: str) -> Plan | None:
         """Give a file's plan, None before it is complete."""
-        found = _read(self._work, names.plan(key), Plan)
-        return found[0] if found else None
+        try:
+            content, _ = self._work.read(names.plan(key))
+        except NotFoundError:
+            return None
+        remember(names.plan(key), content)
+        return _decoded(content, Plan)
+
+    def recall(self, key: str) -> Plan | None:
+        """Give the plan that an earlier call of this chain has read, None outside a chain."""
+        content = recall(names.plan(key))
+        return None if content is None else _decoded(content, Plan)
 
     def version(self, key: str) -> str | None:
         """Give the ETag of a file's plan, None before it is complete."""
@@ -55,7 +65,11 @@ class Ledgers:
 
     def read(self, key: str, shard: str) -> tuple[Ledger, str] | None:
         """Give a shard's ledger and its ETag, None before its first entry."""
-        return _read(self._work, names.ledger(key, shard), Ledger)
+        try:
+            content, etag = self._work.read(names.ledger(key, shard))
+        except NotFoundError:
+            return None
+        return _decoded(content, Ledger), etag
 
     def own(self, key: str, shard: str, owner: str) -> tuple[Ledger, str] | None:
         """Give a shard's ledger as `owner`'s: one left by a dead snapshot is rewritten first, so that a late writer fails.
@@ -76,11 +90,18 @@ class Ledgers:
         """Give the ledgers of shards and of what became of them, by shard."""
         found = {}
         for shard in shards:
-            if record := self.read(key, shard.shard):
-                found[shard.shard] = record[0]
-                if record[0].collected:
-                    found |= self.of_shards(key, record[0].collected.children)
+            if ledger := self._known(key, shard.shard):
+                found[shard.shard] = ledger
+                if ledger.collected:
+                    found |= self.of_shards(key, ledger.collected.children)
         return found
+
+    def _known(self, key: str, shard: str) -> Ledger | None:
+        """Give a ledger to read only: as this chain has just written it, or as it lies there."""
+        if (content := recall(names.ledger(key, shard))) is not None:
+            return _decoded(content, Ledger)
+        found = self.read(key, shard)
+        return found[0] if found else None
 
     def count(self, key: str) -> int:
         """Count the shards that a file has had so far."""
@@ -93,17 +114,14 @@ class Ledgers:
         """
         name, content = names.ledger(key, shard), _encode(ledger)
         try:
-            return self._work.write(name, content, if_absent=etag is None, if_etag=etag)
+            current = self._work.write(name, content, if_absent=etag is None, if_etag=etag)
         except ConflictError:
             there, current = self._work.read(name)
             if there != content:
                 raise
-            return current
+        remember(name, content)
+        return current
 
 
-def _read(work: Container, name: str, kind: type[Record]) -> tuple[Record, str] | None:
-    try:
-        content, etag = work.read(name)
-    except NotFoundError:
-        return None
-    return msgspec.json.decode(content, type=prepared_type(kind)), etag
+def _decoded(content: bytes, kind: type[Record]) -> Record:
+    return msgspec.json.decode(content, type=prepared_type(kind))

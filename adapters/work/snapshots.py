@@ -9,7 +9,7 @@ import msgspec
 from adapters.storage.blobs import Container
 from domain import names
 from domain.contracts import ListedFile, SnapshotReport
-from domain.errors import NotFoundError
+from domain.errors import ConflictError, NotFoundError
 
 RECENT_DAYS = 3
 
@@ -23,6 +23,14 @@ class Snapshots:
 
     def __init__(self, work: Container) -> None:
         self._work = work
+
+    def begin_to_take(self, snapshot_id: str) -> bool:
+        """Note that a snapshot is about to claim files; False where that was noted before."""
+        try:
+            self._work.write(names.begun_to_take(snapshot_id), b"", if_absent=True)
+        except ConflictError:
+            return False
+        return True
 
     def write_page(
         self, snapshot_id: str, page: int, files: list[ListedFile], *, pooled: bool = False

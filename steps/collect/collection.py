@@ -186,9 +186,10 @@ class Collection:
         """Write the shard's outcomes and its children; gives the counts."""
         children_attempt = self._shard.attempt
         children = self._children_writer(halve=bool(regrouping and regrouping.halve))
+        blob = names.outcomes(self._ended.key, self._shard.shard)
         with (
             AnswerSpool(self._judge()) as answers,
-            self._store.blobs.writer(names.outcomes(self._ended.key, self._shard.shard)) as outcomes,
+            self._store.blobs.writer(blob) as outcomes,
         ):
             with self._patience.while_reading():
                 self._read_answers(answers)
@@ -216,6 +217,7 @@ class Collection:
                 )
             if self._missing and self._results and not self._patience.is_over:
                 self._results.check_missing(self._missing, count=self._missing_count, answered=self._answered)
+        self._store.blobs.remember(blob, outcomes)
         counted = _summed(self._counted.values())
         return Collected(
             tally=counted.tally,

@@ -1,17 +1,34 @@
 """The end of a file: its archived copy, then the input file and all records about it go."""
 
 import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import NamedTuple
 
 from adapters.services import Services
 from adapters.storage.blobs import COPY_WAIT_SECONDS, Container
 from domain.contracts import FileWork
 from domain.errors import BlockedError, NotFoundError, PassingError
 from domain.records import Plan
+from domain.results.finished import FinishedFile
 from domain.results.output_paths import OutputPaths, output_paths
 from steps.deliver.listing import add_to_list, summary
 from steps.deliver.removal import Kept, remove_input
 
 log = logging.getLogger(__name__)
+
+
+class Ended(NamedTuple):
+    """A file that is archived: what is told of it, and why its input is still there, if it is."""
+
+    work: FileWork
+    plan: Plan
+    kept: Kept | None
+    line: FinishedFile
+
+
+_together: ContextVar[list[Ended] | None] = ContextVar("together", default=None)
 
 
 def archive(work: FileWork, services: Services) -> None:
@@ -20,19 +37,49 @@ def archive(work: FileWork, services: Services) -> None:
     Raises PassingError while the archived copy is still being made.
     """
     store = services.work
-    plan = store.plans.read(work.key)
+    recalled = store.plans.recall(work.key)
+    plan = recalled or store.plans.read(work.key)
     if plan is None:
         return  # an earlier try came to the end
     paths = output_paths(services.settings, work.key, plan)
-    if not _is_copied(work.key, plan, paths, services):
+    if recalled and not _is_still_copied(work.key, plan, paths, services):
+        store.drop_file(
+            work.key
+        )  # an earlier try had begun to, or another snapshot has done it since the outputs were written
+        return
+    if not recalled and not _is_copied(work.key, plan, paths, services):
         raise copy_pending(plan)
     kept = remove_input(work.key, plan.path, plan.etag, plan.size, services)
-    # The records go next, and a repetition would find none of what the line tells.
-    add_to_list(work, [summary(work.key, plan, paths, services)], services)
-    if kept is None:
-        store.drop_file(work.key)
+    ended = Ended(work, plan, kept, summary(work.key, plan, paths, services))
+    if (together := _together.get()) is not None:
+        together.append(ended)
         return
-    finish(work.key, plan, kept, services)
+    close([ended], services)
+
+
+@contextmanager
+def ending_together() -> Iterator[list[Ended]]:
+    """Have files that are archived in this context come to their end later, in one go, by `close`; gives them."""
+    ends: list[Ended] = []
+    before = _together.set(ends)
+    try:
+        yield ends
+    finally:
+        _together.reset(before)
+
+
+def close(ends: Sequence[Ended], services: Services) -> None:
+    """List files that are archived, all of one snapshot, and drop the records about them.
+
+    Where that breaks off, archiving them again does what is left.
+    """
+    store = services.work
+    # The records go after it, and a repetition would find none of what the line tells.
+    add_to_list(ends[0].work, (end.line for end in ends), services)
+    for end in ends:
+        if end.kept is not None:
+            finish(end.work.key, end.plan, end.kept, services)
+    store.drop_files([end.work.key for end in ends if end.kept is None])
 
 
 def finish(key: str, plan: Plan, kept: Kept, services: Services) -> None:
@@ -61,6 +108,17 @@ def copy(key: str, plan: Plan, paths: OutputPaths, services: Services) -> str:
             return target.entry(name).copy_status or "success"
         except NotFoundError:
             raise error from None
+
+
+def _is_still_copied(key: str, plan: Plan, paths: OutputPaths, services: Services) -> bool:
+    """Copy the input of a file that was there just now; False where it is gone. Raises PassingError as `archive` does."""
+    try:
+        status = copy(key, plan, paths, services)
+    except NotFoundError:
+        return False
+    if status != "success":
+        raise copy_pending(plan)
+    return True
 
 
 def _is_copied(key: str, plan: Plan, paths: OutputPaths, services: Services) -> bool:

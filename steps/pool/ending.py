@@ -31,18 +31,27 @@ def archive_pool(work: FileWork, services: Services) -> None:
         list(working.map(_End.archive, ends))
         ended = [end for end in ends if end.line is not None]
         add_to_list(work, (end.line for end in ended if end.line is not None), services)
-        list(working.map(_End.drop, ended))
+    _drop(ended, services)
     if error := next((end.error for end in ends if end.error is not None), None):
         raise error
     store.drop_file(work.key)
+
+
+def _drop(ended: list["_End"], services: Services) -> None:
+    """Drop the records of files; a claim stays for as long as its file does."""
+    for end in ended:
+        if end.kept is not None:
+            finish(end.member.key, end.member.plan, end.kept, services)
+    gone = [end.member for end in ended if end.kept is None]
+    services.work.drop_members({member.key: member.plan.invalid > 0 for member in gone})
 
 
 class _End:
     """The end of one file. `line`: what is told of it, once it is archived; None as well where an earlier try ended it."""
 
     def __init__(self, member: Member, services: Services) -> None:
-        self._member, self._services = member, services
-        self._kept: Kept | None = None
+        self.member, self._services = member, services
+        self.kept: Kept | None = None
         self.line: FinishedFile | None = None
         self.error: Exception | None = None
 
@@ -54,7 +63,7 @@ class _End:
             self.error = error
 
     def _archive(self) -> None:
-        key, plan, services = self._member.key, self._member.plan, self._services
+        key, plan, services = self.member.key, self.member.plan, self._services
         paths = output_paths(services.settings, key, plan)
         try:
             status = copy(key, plan, paths, services)
@@ -62,13 +71,5 @@ class _End:
             return  # an earlier try came to its end
         if status != "success":
             raise copy_pending(plan)
-        self._kept = remove_input(key, plan.path, plan.etag, plan.size, services)
+        self.kept = remove_input(key, plan.path, plan.etag, plan.size, services)
         self.line = summary(key, plan, paths, services)
-
-    def drop(self) -> None:
-        """Drop the file's records; a claim stays for as long as its file does."""
-        key, plan = self._member.key, self._member.plan
-        if self._kept is None:
-            self._services.work.drop_member(key, has_invalid=plan.invalid > 0)
-        else:
-            finish(key, plan, self._kept, self._services)

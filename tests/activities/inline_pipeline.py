@@ -14,7 +14,7 @@ import random
 import threading
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -60,7 +60,7 @@ LOOK_SECONDS = 0.02  # between looks at a batch that is being worked on; the flo
 MOST_ROUNDS = 2000
 MOST_CALLS = 1000  # at once
 NO_TASK_HUB = client_binding("http://127.0.0.1:9", "Hub")  # nothing listens there
-STORAGE_EFFECTS = frozenset({"write", "copy", "set_metadata", "delete", "delete_folder"})
+STORAGE_EFFECTS = frozenset({"write", "copy", "set_metadata", "delete", "delete_all", "delete_folder"})
 
 
 class Blown(BaseException):
@@ -159,6 +159,14 @@ class FusedContainer(Container):
         self._fuse.ahead("delete_folder")
         super().delete_folder(*arguments, **options)
         self._fuse.passed("delete_folder")
+
+    def delete_all(self, blobs: Iterable[str]) -> None:
+        """A call may break off in the middle, and keeps to no order."""
+        wanted = sorted(blobs, reverse=True)
+        for part in (wanted[::2], wanted[1::2]):
+            self._fuse.ahead("delete_all")
+            super().delete_all(part)
+            self._fuse.passed("delete_all")
 
 
 class FusedAppendBlob(AppendBlob):

@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.activities.conftest import MakePipeline
-from tests.activities.inline_pipeline import InlinePipeline
+from tests.activities.conftest import MakePipeline, NewWorld
+from tests.activities.inline_pipeline import Blown, Fuse, InlinePipeline
 from tests.activities.request_files import requests
 
 PATH = "x/a.jsonl"
@@ -36,3 +36,40 @@ def test_a_new_version_is_left_to_a_snapshot_that_has_not_had_the_old_one(
     assert pipeline.run().done == 1
     assert answered(pipeline) == ["new", "old"]
     assert pipeline.names(pipeline.storage.input) == []
+
+
+@pytest.mark.parametrize("died_after", [1, 2, 3])  # the note that it takes files, the claim, the manifest
+def test_a_snapshot_that_died_while_it_took_files_leaves_a_new_version_to_others(
+    pipeline: InlinePipeline, died_after: int
+) -> None:
+    """The old version is taken over, and finished under the name that the dead snapshot gave it."""
+    pipeline.drop(PATH, requests(["old"]))
+    with pytest.raises(Blown):
+        pipeline.begin(Fuse(died_after), snapshot_id=SAME)
+    pipeline.run()
+    pipeline.drop(PATH, requests(["new"]))
+    pipeline.live(pipeline.begin(snapshot_id=SAME))
+    pipeline.run()
+    assert answered(pipeline) == ["new", "old"]
+    assert pipeline.names(pipeline.storage.input) == []
+
+
+class Listings(Fuse):
+    """Counts how often storage is listed."""
+
+    count = 0
+
+    def ahead(self, call: str) -> None:
+        self.count += call == "list"
+
+
+def test_taking_files_lists_storage_as_often_for_many_as_for_one(new_world: NewWorld) -> None:
+    def listings(files: int) -> int:
+        seen = Listings()
+        with new_world() as pipeline:
+            for number in range(files):
+                pipeline.drop(f"{number}.jsonl", requests([str(number)]))
+            pipeline.begin(seen)
+        return seen.count
+
+    assert listings(1) == listings(5)
