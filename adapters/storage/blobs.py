@@ -327,7 +327,7 @@ class BlobWriter:
     @property
     def whole(self) -> bytes | None:
         """All that was written, where it is little enough to be held; None else."""
-        return None if self._blocks else bytes(self._buffer)
+        return None if self._blocks else self._buffer.getvalue()
 
     def _stage(self) -> None:
         self._wait(BLOCKS_UNDER_WAY - 1)

@@ -105,8 +105,11 @@ class Collection:
         self._checked: CheckedAnswers | None = None
 
     def run(self) -> CollectedShard:
-        """Collect the shard, or finish what an earlier try began."""
-        ledger, etag = self._open_ledger()
+        """Collect the shard, or finish what an earlier try began. Of a file that has come to its end meanwhile nothing is left to do."""
+        opened = self._open_ledger()
+        if opened is None:
+            return CollectedShard()
+        ledger, etag = opened
         if ledger.collected is None:
             if ledger.batch:
                 self._results = BatchResults(self._ended, ledger.batch, self._services)
@@ -126,8 +129,11 @@ class Collection:
             children=[self._child(child, ledger.collected) for child in ledger.collected.children],
         )
 
-    def _open_ledger(self) -> tuple[Ledger, str | None]:
+    def _open_ledger(self) -> tuple[Ledger, str | None] | None:
+        """Give the ledger and its ETag; None where the file has no records any more: its writing will find that out."""
         found = self._store.ledgers.own(self._ended.key, self._shard.shard, self._ended.snapshot_id)
+        if found is None and self._store.claims.read(self._ended.key) is None:
+            return None
         if found is None and self._shard.engine == "batch" and not self._ended.refused:
             raise PipelineError(
                 f"The ledger of shard {self._shard.shard} is gone; its batch is looked for when the file is taken anew.",
