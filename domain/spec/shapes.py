@@ -90,6 +90,10 @@ _OTHER_REQUESTS = (
     ("instances", "Vertex AI", "instances"),
 )
 _LISTS = ("contents", "instances")
+# Keys of batch requests, ours and others', in lower case.
+KEYS_OF_REQUESTS = frozenset(
+    {*REQUEST_KEYS, "messages", "key", *(key.casefold() for key, _, _ in _OTHER_REQUESTS)}
+)
 
 
 def _has_words_of_ours(values: Values) -> bool:

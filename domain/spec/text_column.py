@@ -11,7 +11,7 @@ from enum import IntEnum
 from typing import Any
 
 from domain.errors import InputFileError, RowTemplateError
-from domain.spec.shapes import shape_of
+from domain.spec.shapes import KEYS_OF_REQUESTS, shape_of
 from domain.spec.suggestions import reach, user_message
 from domain.templates.fields import column_list
 
@@ -174,6 +174,8 @@ def _only_column_of_texts(
 
     if len(found) == 1 and found[0] != "custom_id" and "custom_id" in columns:
         raise undecided(f"`{found[0]}` holds texts, but `custom_id` is a key of batch requests")
+    if len(found) == 1 and not texts and all(name.strip().casefold() in KEYS_OF_REQUESTS for name in columns):
+        raise undecided(f"`{found[0]}` holds single words, and there are keys of batch requests only")
     if len(found) == 1 and structures:
         raise undecided(f"`{found[0]}` holds texts, but {', '.join(structures)} hold objects, lists or data")
     if len(found) == 1 and is_document:

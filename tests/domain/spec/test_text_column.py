@@ -1,5 +1,6 @@
 """Which column is the text: the one that is certain, or none and the line that would settle it."""
 
+import itertools
 import uuid
 from datetime import date
 from decimal import Decimal
@@ -184,3 +185,25 @@ def test_ids_beside_objects_are_never_sent(ids: list[Any], structure: Any) -> No
 def test_the_line_to_write_names_a_column_that_is_there() -> None:
     message = refusal([{"my id": str(uuid.UUID(int=1))}])
     assert "row['my id']" in message
+
+
+PIECES = ("custom_id", "method", "url", "body", "Body", "params", "request", "modelInput", "messages", "key")
+VALUES_OF_PIECES: tuple[Any, ...] = (
+    1,
+    "abc-12",
+    "0f8fad5b-d9cb-469f-a165-70867728950e",
+    "POST",
+    "/v1/chat/completions",
+    None,
+    ["a-1"],
+    {"messages": []},
+)
+
+
+@pytest.mark.parametrize("number", [1, 2, 3])
+def test_pieces_of_requests_are_never_sent_as_texts(number: int) -> None:
+    for keys in itertools.combinations(PIECES, number):
+        for values in itertools.product(VALUES_OF_PIECES, repeat=number):
+            row = dict(zip(keys, values, strict=True))
+            with pytest.raises(InputFileError):
+                text_column(list(row), [row])
