@@ -94,8 +94,10 @@ class Claims:
     def __init__(self, work: Container) -> None:
         self._work = work
 
-    def take(self, source: Container, file: InputFile, key: str, claim: Claim) -> bool:
-        """Freeze and claim a file in one step; False when another snapshot has it, or this version of it is gone.
+    def take(self, source: Container, file: InputFile, key: str, claim: Claim) -> Claim | None:
+        """Freeze and claim a file in one step; gives the claim, None when another snapshot has it, or this version of it is gone.
+
+        Another run of the same snapshot may have claimed it first: then the claim is that one's, with its pool.
 
         Raises what storage has against it: BlockedError, ConfigurationError, RefusedError, PassingError.
         """
@@ -109,18 +111,18 @@ class Claims:
                 if_absent=True,
             )
         except NotFoundError:
-            return False
+            return None
         except ConflictError:
-            return self._is_of(key, claim.snapshot_id)
+            return self._of(key, claim.snapshot_id)
         except PassingError:
-            if self._is_of(key, claim.snapshot_id):
-                return True  # the answer got lost, not the claim
+            if held := self._of(key, claim.snapshot_id):
+                return held  # the answer got lost, not the claim
             raise
-        return True
+        return claim
 
-    def _is_of(self, key: str, snapshot_id: str) -> bool:
+    def _of(self, key: str, snapshot_id: str) -> Claim | None:
         held = self.read(key)
-        return held is not None and held[0].snapshot_id == snapshot_id
+        return held[0] if held is not None and held[0].snapshot_id == snapshot_id else None
 
     def read(self, key: str) -> tuple[Claim, str] | None:
         """Give the claim on a file and its ETag, None where there is none."""

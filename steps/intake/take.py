@@ -53,18 +53,20 @@ def take(found: Survey, snapshot_id: str, services: Services) -> TakenFiles:
     if dead:
         _drop_shares(dead, store)
     pooling = Pooling(unclaimed, found.look, services)
+    orphaned = pooling.set_free(found.orphaned, snapshot_id)
     with pool(CLAIMS_AT_ONCE) as claiming:
         new = claiming.map(
             lambda file: _claim(file, snapshot_id, pooling.pool_of(file), services, refusals), unclaimed
         )
         won = claiming.map(
             lambda claimed: _take_over(claimed, snapshot_id, found.look.wished, store, refusals),
-            found.orphaned,
+            orphaned,
         )
-        taken_over = [claimed for claimed, is_ours in zip(found.orphaned, won, strict=True) if is_ours]
+        taken_over = [claimed for claimed, is_ours in zip(orphaned, won, strict=True) if is_ours]
         files = [_listed(claimed, found.look.specs, of_pool=claimed.claim.pool) for claimed in found.mine]
         files += [_listed(claimed, found.look.specs) for claimed in taken_over]
         files += filter(None, new)
+    pooling.drop_voids()
     if refusals.passing:
         raise refusals.passing  # the repetition finds what was claimed
     return _write_manifest(files, pooling, snapshot_id, found.look.wished, services)
@@ -129,9 +131,9 @@ def _claim(
     )
 
     def take() -> ListedFile | None:
-        if services.work.claims.take(services.storage.input, file, key, claim):
+        if held := services.work.claims.take(services.storage.input, file, key, claim):
             return ListedFile(
-                key=key, path=file.path, size=file.size, fresh=True, spec=file.spec, pool=pool_key
+                key=key, path=file.path, size=file.size, fresh=True, spec=file.spec, pool=held.pool
             )
         refusals.look_again(file)
         return None

@@ -18,8 +18,9 @@ from domain.service.outcomes import Tally
 from steps.containment import Contained
 from steps.deliver.collected_outcomes import CollectedOutcomes
 from steps.deliver.outputs import Delivery
-from steps.pool.members import CALLS_AT_ONCE, Member, free, read_members
+from steps.pool.members import CALLS_AT_ONCE, Member, read_members
 from steps.pool.outcomes import MemberOutcomes, by_member, summed
+from steps.setting_free import free
 
 if TYPE_CHECKING:
     from concurrent.futures import Future

@@ -8,7 +8,8 @@ from domain.contracts import FileWork, ListedFile
 from domain.results.finished import FinishedFile
 from steps.deliver.hold import mark_held
 from steps.deliver.listing import add_to_list
-from steps.pool.members import CALLS_AT_ONCE, free
+from steps.pool.members import CALLS_AT_ONCE
+from steps.setting_free import free
 
 
 def hold_pool(work: FileWork, services: Services) -> None:

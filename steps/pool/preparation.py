@@ -12,11 +12,11 @@ from domain.shards import ended_requests, open_shards
 from domain.wishes import asked
 from steps.containment import Contained
 from steps.intake.survey import list_inputs
-from steps.pool.members import free
 from steps.pool.plan import PoolPlan, Unsettled
 from steps.prepare.day_budget import beyond_day
 from steps.prepare.old_plan import OldPlan
 from steps.service_files import delete_leftovers
+from steps.setting_free import free
 
 log = logging.getLogger(__name__)
 

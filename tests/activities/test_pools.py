@@ -1,17 +1,22 @@
 """Small files share batches; each has its own results, errors, metadata and end, as if it had been sent alone."""
 
 import json
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
+import msgspec
 import pytest
 
+from adapters.storage.blobs import Container
+from adapters.work.claims import Claims
 from domain import names
-from domain.contracts import WrittenOutputs
+from domain.contracts import ListedFile, WrittenOutputs
 from domain.errors import ConflictError, PassingError, PipelineError
 from domain.flow.heeding import heed
 from domain.pooling import LEAST_FILES
+from domain.records import Claim, InputFile
 from local.azure_openai import RunningService
 from steps.deliver import outputs as outputs_module
 from steps.intake.at_rest import files_at_rest
@@ -145,6 +150,7 @@ def test_the_tokens_of_the_files_are_those_of_the_batches(
 def one_after_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
     """Effects come in the same order each time, and the first one after a death is the last."""
     for module in (
+        "steps.setting_free",
         "steps.pool.members",
         "steps.pool.plan",
         "steps.pool.delivery",
@@ -551,3 +557,86 @@ def test_the_retries_of_many_files_share_a_batch_again_and_are_joined_each_with_
     joined = outputs(pipeline, "_joined.jsonl")
     assert sorted(joined) == [f"{number:02d}" for number in range(FILES)]
     assert all([line["custom_id"] for line in lines] == ["one", "two"] for lines in joined.values())
+
+
+# --- two that take at the same time ----------------------------------------------------------------------------------
+
+
+def claimed_by_another_run(
+    pipeline: InlinePipeline, monkeypatch: pytest.MonkeyPatch, files: range, pool: str, snapshot_id: str
+) -> None:
+    """Another run of taking has claimed these files, just before this one does; its pool is not there yet."""
+    whole = Claims.take
+
+    def take(self: Claims, source: Container, file: InputFile, key: str, claim: Claim) -> Claim | None:
+        if file.path in {path_of(number) for number in files}:
+            earlier = msgspec.structs.replace(claim, pool=pool, snapshot_id=snapshot_id or claim.snapshot_id)
+            whole(self, source, file, key, earlier)
+        return whole(self, source, file, key, claim)
+
+    monkeypatch.setattr(Claims, "take", take)
+
+
+@pytest.mark.parametrize("files", [range(1), range(5), range(FILES)])
+def test_two_runs_of_one_taking_put_each_file_into_one_pool(
+    make_pipeline: MakePipeline, service: RunningService, monkeypatch: pytest.MonkeyPatch, files: range
+) -> None:
+    other = "0" * names.KEY_CHARS
+    claimed_by_another_run(make_pipeline(), monkeypatch, files, other, "")
+    service.plan(rows=PLAN)
+    one, two = make_pipeline(POOL="auto"), make_pipeline(POOL="auto")
+    drop_files(one)
+    flow = one.begin(snapshot_id="snapshot-0001")
+    again = two.begin(snapshot_id="snapshot-0001")
+    assert flow.files_total == again.files_total == FILES
+    one.live(flow)
+    two.live(again)
+    one.run()
+    check(one, service)
+
+
+def test_a_run_that_makes_its_pool_late_finds_it_made_and_lets_the_others_go(
+    make_pipeline: MakePipeline, service: RunningService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It had claimed more for the pool than the other one could see."""
+    service.plan(rows=PLAN)
+    pipeline = make_pipeline(POOL="auto")
+    drop_files(pipeline)
+    whole = Claims.pool
+    made: list[str] = []
+
+    def pool(self: Claims, key: str, claim: Claim, files: Sequence[ListedFile]) -> bool:
+        if not made:
+            made.append(key)
+            some = msgspec.structs.replace(claim, members=4)
+            assert whole(self, key, some, files[:4])
+        return whole(self, key, claim, files)
+
+    monkeypatch.setattr(Claims, "pool", pool)
+    report = pipeline.run()
+    assert (report.files, report.done) == (FILES, FILES)
+    check(pipeline, service)
+
+
+def test_a_snapshot_that_was_thought_dead_makes_no_pool_of_what_was_taken_from_it(
+    make_pipeline: MakePipeline, service: RunningService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its claims are taken over one by one while it is about to make the pool."""
+    service.plan(rows=PLAN)
+    slow, quick = make_pipeline(POOL="auto"), make_pipeline(POOL="auto")
+    drop_files(slow)
+    whole = Claims.pool
+    flows: list[Any] = []
+
+    def pool(self: Claims, key: str, claim: Claim, files: Sequence[ListedFile]) -> bool:
+        if claim.snapshot_id == "snapshot-0001" and not flows:
+            flows.append(None)
+            flows.append(quick.begin(snapshot_id="snapshot-0002"))
+        return whole(self, key, claim, files)
+
+    monkeypatch.setattr(Claims, "pool", pool)
+    flow = slow.begin(snapshot_id="snapshot-0001")
+    slow.live(flow)
+    quick.live(flows[1])
+    quick.run()
+    check(quick, service)

@@ -14,7 +14,7 @@ from adapters.storage.blobs import Container
 from adapters.work.claims import Claims
 from domain import names
 from domain.errors import PassingError
-from domain.records import InputFile
+from domain.records import Claim, InputFile
 from local.azure_openai import RunningService
 from steps.intake.at_rest import files_at_rest
 from steps.intake.refusals import LONGEST_SECONDS
@@ -321,7 +321,7 @@ def test_a_name_that_no_url_can_call_is_told_once(
     asked: list[str] = []
     whole = Claims.take
 
-    def take(self: Claims, source: Container, file: InputFile, *more: Any) -> bool:
+    def take(self: Claims, source: Container, file: InputFile, *more: Any) -> Claim | None:
         asked.append(file.path)
         return whole(self, source, file, *more)
 
