@@ -25,7 +25,7 @@ SHARED_DATA = REPOSITORY.parent / "shared" / "data"
 # How hard the rules are searched for mistakes: moderately by default, HYPOTHESIS_PROFILE=thorough for a long look. No
 # deadline, and no complaint about slow data: both fail on a busy machine alone, and --durations shows what is slow.
 slow_is_fine = [HealthCheck.too_slow]
-settings.register_profile("default", deadline=None, max_examples=50, suppress_health_check=slow_is_fine)
+settings.register_profile("default", deadline=None, max_examples=30, suppress_health_check=slow_is_fine)
 settings.register_profile("thorough", deadline=None, max_examples=5000, suppress_health_check=slow_is_fine)
 # `make mutate` wants the same answer each time, and no smallest example.
 settings.register_profile(

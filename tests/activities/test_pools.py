@@ -23,7 +23,7 @@ from steps.intake.at_rest import files_at_rest
 from steps.wishes import asking
 from steps.wishes.seen import newly_asked
 from tests.activities.conftest import MakePipeline, NewWorld
-from tests.activities.crash_points import STEP, die_twice, every_fourth, walk
+from tests.activities.crash_points import die_twice, every_fourth, walk
 from tests.activities.inline_pipeline import Blown, Fuse, InlinePipeline, Weather
 from tests.activities.mixed_file import request
 
@@ -164,7 +164,7 @@ def one_after_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("domain.pooling.LEAST_FILES", 3)
 
 
-@pytest.mark.parametrize("first", range(1, STEP + 1))
+@pytest.mark.parametrize("first", [1, 3])  # every second effect
 @pytest.mark.usefixtures("one_after_the_other")
 def test_a_process_may_die_after_any_effect_about_a_pool(
     new_world: NewWorld, service: RunningService, first: int
@@ -381,7 +381,7 @@ def test_budgets_hold_files_and_not_pools(
 # --- faults ----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(2))
 def test_storage_that_fails_at_any_call_costs_a_pool_time_alone(
     make_pipeline: MakePipeline, service: RunningService, seed: int
 ) -> None:
@@ -502,7 +502,7 @@ def test_a_process_may_die_while_a_pool_gets_a_new_plan(new_world: NewWorld, ser
             nothing_is_left(pipeline)
             assert all(len(batches) == 1 for batches in service.counters()["batches_by_content"].values())
 
-    walk("new plan", life, lambda order: range(1, min(len(order), 16), 2))
+    walk("new plan", life, lambda order: range(1, min(len(order), 16), 4))
 
 
 def test_what_a_shared_batch_has_not_answered_by_the_deadline_is_sent_live(

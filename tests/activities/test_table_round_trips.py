@@ -98,7 +98,7 @@ def chat_answer(text: str) -> str:
     return answers.answer_text({"model": MODEL, "messages": [{"role": "user", "content": text}]})
 
 
-@settings(max_examples=4, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=2, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(tables=st.fixed_dictionaries(dict.fromkeys(WRITERS, TABLES)))
 def test_every_row_comes_back_once_in_order_with_its_own_answer(
     make_pipeline: MakePipeline, tables: dict[str, Rows]
@@ -122,7 +122,7 @@ def test_every_row_comes_back_once_in_order_with_its_own_answer(
         assert [record["embeddings"] for record in vectors] == expected
 
 
-@settings(max_examples=4, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=2, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(lines=st.lists(TEXTS.map(lambda text: text.replace("\n", " ")), min_size=1, max_size=9))
 def test_every_line_of_a_text_comes_back(make_pipeline: MakePipeline, lines: list[str]) -> None:
     pipeline, folder = make_pipeline(AZURE_OPENAI_DEPLOYMENT=MODEL), next(folders)

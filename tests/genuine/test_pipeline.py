@@ -22,7 +22,7 @@ NOISE = re.compile(
     r"info (DurableTask\.|Function\.(process_snapshot|run_files))|Distributed Tracing V2 is GA"
 )
 FILES = 6
-MANY_FILES = 30  # of which those that come together share batches
+MANY_FILES = 15  # of which those that come together share batches
 ROWS = 3
 VERSION = json.loads((APP / "host.json").read_text())["extensions"]["durableTask"]["defaultVersion"]
 POISON = APP / "benchmarks" / "chaos" / "poison"
