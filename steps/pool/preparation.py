@@ -34,6 +34,8 @@ def prepare_pool(work: FileWork, services: Services) -> PreparedFile:
     try:
         prepared = contained.run(work, PreparedFile, make, is_done=lambda prepared: not prepared.gone)
     except SetAsideError as error:
+        if plan is not None:
+            raise  # something of it may have been sent
         log.warning("%s: its files go on one by one: %s", found[0].path, error)
         return preparation.dissolve()
     if plan is not None and not prepared.gone:
@@ -66,7 +68,6 @@ class _PoolPreparation:
     def dissolve(self) -> PreparedFile:
         """Have all files go on alone. The pool itself goes on with none, and comes to its end as others do."""
         made = PoolPlan(self._work, self._claim, self._files, self._services)
-        self._instead_of = self._store.plans.version(self._work.key)
         return self._follow_first(made.empty(), 0.0)
 
     def _follow_first(self, plan: Plan, cost: float) -> PreparedFile:

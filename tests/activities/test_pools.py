@@ -640,3 +640,23 @@ def test_a_snapshot_that_was_thought_dead_makes_no_pool_of_what_was_taken_from_i
     quick.live(flows[1])
     quick.run()
     check(quick, service)
+
+
+# --- what takes the worker down --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("is_planned", [False, True])
+def test_a_pool_that_stops_its_worker_comes_apart_only_where_it_has_no_plan_yet(
+    make_pipeline: MakePipeline, service: RunningService, monkeypatch: pytest.MonkeyPatch, *, is_planned: bool
+) -> None:
+    """Of one that has a plan, something may have been sent: it waits as a whole."""
+    pipeline = make_pipeline(POOL="auto")
+    drop_files(pipeline, LEAST_FILES)
+    flow = pipeline.begin()
+    if is_planned:
+        pipeline.live_until(flow, "poll_batches")
+        flow = pipeline.begin()
+    monkeypatch.setattr("steps.containment.MOST_TRIES", 0)
+    report = pipeline.live(flow)
+    assert service.counters()["batches_created"] == (1 if is_planned else LEAST_FILES)
+    assert (report.done, report.held) == ((0, LEAST_FILES) if is_planned else (LEAST_FILES, 0))
