@@ -77,7 +77,14 @@ class Pooling:
         for key, members in pools.items():
             pool, left = self._made(key, members, snapshot_id)
             entries += left if key in known else [*pool, *left]
-        return entries
+        return [entry for entry in entries if not self._is_void(entry)]
+
+    def _is_void(self, entry: ListedFile) -> bool:
+        """Tell a pool without files, which a run that died has left, and drop it."""
+        if self.files_of(entry):
+            return False
+        self._services.work.drop_file(entry.key)
+        return True
 
     def _made(
         self, key: str, members: list[ListedFile], snapshot_id: str

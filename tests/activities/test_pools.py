@@ -642,6 +642,14 @@ def test_a_snapshot_that_was_thought_dead_makes_no_pool_of_what_was_taken_from_i
     check(quick, service)
 
 
+def test_an_empty_pool_that_a_run_has_left_is_dropped(make_pipeline: MakePipeline) -> None:
+    pipeline = make_pipeline(POOL="auto")
+    claim = Claim(snapshot_id="snapshot-0009", timestamp="0009", path="(0 files)", etag="", members=1)
+    assert pipeline.services.work.claims.pool("0" * names.KEY_CHARS, claim, [])
+    assert pipeline.run().files == 0
+    nothing_is_left(pipeline)
+
+
 # --- what takes the worker down --------------------------------------------------------------------------------------
 
 
