@@ -9,8 +9,8 @@ from benchmarks.figures import Bench, Figure, Part, at_most
 from benchmarks.rig import Rig, running
 from benchmarks.workload import batch_file
 
-FILES, QUICK_FILES = (10, 100, 1_000, 10_000), (12, 24)
-FILES_ALONE, QUICK_FILES_ALONE = (10, 100, 1_000), (4, 8)
+FILES, QUICK_FILES = (10, 100, 1_000, 10_000), (12,)
+FILES_ALONE, QUICK_FILES_ALONE = (10, 100, 1_000), (4,)
 MANY = 1_000  # from so many files on the budgets per file hold
 REQUESTS = 3
 EVENTS_PER_GENERATION = 1_000

@@ -108,6 +108,7 @@ def post_event(pipeline: Stage, version: Version) -> None:
     assert answer.status_code == 202, answer.text
 
 
+@pytest.mark.minutes
 def test_two_hosts_share_the_files(make_stage: MakeStage) -> None:
     pipeline = make_stage()
     # Embedded hosts cannot share a hub; those with hubs of their own think the other's snapshots dead.
