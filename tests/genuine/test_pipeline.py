@@ -15,7 +15,7 @@ from tests.genuine.hosts import DURABLE, Kind
 from tests.genuine.stage import NEVER, Stage
 
 # Time-outs of a minute are part of some stories, and a busy machine starts an engine in half of one.
-pytestmark = pytest.mark.timeout(600)
+pytestmark = [pytest.mark.timeout(600), pytest.mark.minutes]  # `make genuine` runs them
 
 # What the engine logs at level Information of its own steps, and its advice where tracing is not set up.
 NOISE = re.compile(
