@@ -9,7 +9,8 @@ All read 2026-11. So both are told.
 
 import asyncio
 import sys
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import ContextVar, copy_context
 from functools import partial
@@ -19,6 +20,7 @@ from typing import Any, ParamSpec, Protocol, TypeVar
 _LIBRARY_FROM_313 = "azure_functions_runtime"
 
 _P = ParamSpec("_P")
+_I = TypeVar("_I")
 _T = TypeVar("_T")
 
 
@@ -54,6 +56,24 @@ async def in_thread(work: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs)
 def pool(threads: int) -> ThreadPoolExecutor:
     """Give threads for what is to be done at once."""
     return _Pool(threads)
+
+
+def in_turn(
+    work: Callable[[_I], _T], items: Iterable[_I], *, threads: int, ahead: int
+) -> Iterator[tuple[_I, _T]]:
+    """Do work about items in threads, with at most so many ahead of the one that is taken; gives what came of each, in their order.
+
+    Raises what the work about an item raises, when it is that one's turn.
+    """
+    begun: deque[tuple[_I, Future[_T]]] = deque()
+    with pool(threads) as working:
+        for item in items:
+            begun.append((item, working.submit(work, item)))
+            if len(begun) > ahead:
+                first, done = begun.popleft()
+                yield first, done.result()
+        for first, done in begun:
+            yield first, done.result()
 
 
 class _Pool(ThreadPoolExecutor):

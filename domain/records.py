@@ -1,5 +1,7 @@
 """What the pipeline writes down in `work/`, so that a crash, a second host or a wiped task hub finds it again."""
 
+from collections.abc import Iterable
+
 import msgspec
 
 from domain.estimates import Estimate
@@ -150,20 +152,27 @@ class Again(msgspec.Struct, kw_only=True, omit_defaults=True):
 
 
 class Counted(msgspec.Struct, kw_only=True):
-    """What a shard's requests came to."""
+    """What requests came to."""
 
     tally: Tally = msgspec.field(default_factory=Tally)
     again: Again = msgspec.field(default_factory=Again)
 
 
-class Collected(msgspec.Struct, kw_only=True):
+def summed(parts: Iterable[Counted]) -> Counted:
+    """Sum up what several had."""
+    total = Counted()
+    for part in parts:
+        total.tally.add(part.tally)
+        total.again.add(part.again)
+    return total
+
+
+class Collected(Counted, kw_only=True):
     """How a shard ended; written after its outcomes and its children lie safely in `work/`."""
 
-    tally: Tally
     children: list[PlannedShard] = []
     children_attempt: int = 1
     wide: list[str] = []  # properties of structured answers with whole numbers beyond 64 bits
-    again: Again = msgspec.field(default_factory=Again)
     members: dict[str, Counted] = {}  # of a pool's shard: what each file's requests came to, by its number
 
 

@@ -50,11 +50,9 @@ class RunningFile(msgspec.Struct, frozen=True, kw_only=True):
     requests: int
     done: int
     key: str | None = None
-    input_tokens: Annotated[
-        int, Meta(description="Of the answers that were collected; likewise the next.")
-    ] = 0
-    output_tokens: int = 0
-    cost: Annotated[float, Meta(description="US dollars; 0 without a price.")] = 0.0
+    cost: Annotated[
+        float, Meta(description="Of the answers that were collected, in US dollars; 0 without a price.")
+    ] = 0.0
     asked: Annotated[
         str | msgspec.UnsetType, Meta(description="What people have asked for: `cancel`, `hold`, `priority`.")
     ] = msgspec.UNSET

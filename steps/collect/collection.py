@@ -4,7 +4,7 @@ Everything lies safely in `work/` before the ledger says so, and the service's f
 """
 
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from functools import cached_property
 
 import msgspec
@@ -16,7 +16,7 @@ from domain.contracts import CollectedShard, EndedBatch, OpenShard, Pause
 from domain.direct.sending import LOST_ANSWER, NOT_SENT, SendBook
 from domain.errors import PassingError, PipelineError
 from domain.pooling import number_of
-from domain.records import Collected, Counted, Ledger, PlannedShard
+from domain.records import Collected, Counted, Ledger, PlannedShard, summed
 from domain.results.metadata import cost_of_tally
 from domain.service.outcomes import (
     AS_ASKED,
@@ -78,14 +78,6 @@ def _reach_of(why: Regrouping, shard: OpenShard) -> str:
     if why.pause == "quota":
         return reach_of_deployment(shard.engine, shard.model)
     return reach_of_operation(shard.engine, shard.model, shard.url)
-
-
-def _summed(parts: Iterable[Counted]) -> Counted:
-    total = Counted()
-    for part in parts:
-        total.tally.add(part.tally)
-        total.again.add(part.again)
-    return total
 
 
 class Collection:
@@ -224,7 +216,7 @@ class Collection:
             if self._missing and self._results and not self._patience.is_over:
                 self._results.check_missing(self._missing, count=self._missing_count, answered=self._answered)
         self._store.blobs.remember(blob, outcomes)
-        counted = _summed(self._counted.values())
+        counted = summed(self._counted.values())
         return Collected(
             tally=counted.tally,
             children=[self._sent_on(child) for child in children.close()],
@@ -243,9 +235,9 @@ class Collection:
     @cached_property
     def _cancelled(self) -> set[str]:
         """The numbers of the pool's files whose cancellation people have asked for: nothing of them is asked for again."""
-        plan, asked = self._store.plans.read(self._ended.key), self._store.wishes.standing()
-        keys = asked.subjects(WishKind.CANCEL)
-        if plan is None or not keys:
+        keys = self._store.wishes.standing().subjects(WishKind.CANCEL)
+        plan = self._store.plans.read(self._ended.key) if keys else None
+        if plan is None:
             return set()
         members = read_members(self._ended.key, plan, self._store)
         return {str(member.number) for member in members if member.key in keys}

@@ -1,15 +1,13 @@
 """Write results, errors and metadata of each file of a pool, by what writes them for a file that was sent alone."""
 
 import logging
-from collections import deque
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 import msgspec
 
 from adapters.services import Services
 from adapters.storage.line_writer import LineWriter
-from adapters.threads import pool
+from adapters.threads import in_turn
 from domain import names
 from domain.contracts import FileWork, ListedFile, WrittenOutputs
 from domain.errors import PassingError, PipelineError, without_secrets
@@ -18,14 +16,9 @@ from domain.service.outcomes import Tally
 from steps.containment import Contained
 from steps.deliver.collected_outcomes import CollectedOutcomes
 from steps.deliver.outputs import Delivery
-from steps.pool.members import CALLS_AT_ONCE, Member, read_members
-from steps.pool.outcomes import MemberOutcomes, by_member, summed
+from steps.pool.members import AHEAD, CALLS_AT_ONCE, Member, read_members
+from steps.pool.outcomes import MemberOutcomes, by_member
 from steps.setting_free import free
-
-if TYPE_CHECKING:
-    from concurrent.futures import Future
-
-AHEAD = 2 * CALLS_AT_ONCE  # files whose outcomes are held in memory
 
 log = logging.getLogger(__name__)
 _encode = msgspec.json.Encoder().encode
@@ -62,7 +55,7 @@ class _PoolDelivery:
                 self._take_out(member, outcomes)
                 continue
             self._members += 1
-            self._tally.add(outcomes.counted)
+            self._tally.add(outcomes.tally)
         if passing is not None:
             raise passing
         return WrittenOutputs(tally=self._tally, members=self._members, alone=self._let_leave())
@@ -74,15 +67,9 @@ class _PoolDelivery:
         }
         self._etags = self._listed()
         collected = CollectedOutcomes(self._work.key, self._plan, self._store)
-        with pool(CALLS_AT_ONCE) as writing:
-            ahead: deque[tuple[Member, MemberOutcomes, Future[Exception | None]]] = deque()
-            for member, outcomes in by_member(collected, members, self._store):
-                ahead.append((member, outcomes, writing.submit(self._write_one, member, outcomes)))
-                if len(ahead) > AHEAD:
-                    first, ended, written = ahead.popleft()
-                    yield first, ended, written.result()
-            for first, ended, written in ahead:
-                yield first, ended, written.result()
+        parts = by_member(collected, members, self._store)
+        written = in_turn(lambda part: self._write_one(*part), parts, threads=CALLS_AT_ONCE, ahead=AHEAD)
+        return ((member, outcomes, error) for (member, outcomes), error in written)
 
     def _listed(self) -> dict[str, str]:
         """List the input files: one call for thousands, in place of one for each. What cannot be listed is asked for one by one."""
@@ -129,7 +116,7 @@ class _PoolDelivery:
         self._store.plans.write(self._work.key, self._plan)
 
     def _ledger(self, outcomes: MemberOutcomes) -> Ledger:
-        ledgers, counted = list(outcomes.ledgers.values()), summed(outcomes.ledgers)
+        ledgers, counted = list(outcomes.ledgers.values()), outcomes.counted
         batches = [
             batch
             for ledger in ledgers

@@ -11,6 +11,7 @@ from domain.contracts import ListedFile
 from domain.records import Plan
 
 CALLS_AT_ONCE = 8
+AHEAD = 2 * CALLS_AT_ONCE  # files that are held in memory while another one is looked at
 
 
 class Member(msgspec.Struct, frozen=True, kw_only=True):

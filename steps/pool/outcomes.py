@@ -7,7 +7,7 @@ import msgspec
 
 from adapters.work.store import WorkStore
 from domain.pooling import number_of, unmarked
-from domain.records import Counted, Ledger
+from domain.records import Counted, Ledger, summed
 from domain.service.outcomes import ShardOutcome, Tally
 from steps.deliver.collected_outcomes import CollectedOutcomes
 from steps.pool.members import Member
@@ -28,11 +28,15 @@ class MemberOutcomes(CollectedOutcomes):
         return iter(self.ended)
 
     @property
-    def counted(self) -> Tally:
+    def counted(self) -> Counted:
+        """What the requests that were sent came to."""
+        return summed(ledger.collected for ledger in self.ledgers.values() if ledger.collected)
+
+    @property
+    def tally(self) -> Tally:
         """The counts of all of the file's requests, those that never became one among them."""
         total = Tally(invalid=self.plan.invalid)
-        for tally in self.tallies:
-            total.add(tally)
+        total.add(self.counted.tally)
         return total
 
 
@@ -55,13 +59,3 @@ def by_member(
         if number in members:
             outcomes = [unmarked(outcome) for outcome in ended]
             yield members[number], MemberOutcomes(members[number], outcomes, collected.ledgers, store)
-
-
-def summed(ledgers: Mapping[str, Ledger]) -> Counted:
-    """Sum up what the ledgers of one file have counted."""
-    total = Counted()
-    for ledger in ledgers.values():
-        if ledger.collected:
-            total.tally.add(ledger.collected.tally)
-            total.again.add(ledger.collected.again)
-    return total

@@ -6,14 +6,13 @@ is still written. It is prepared once more, alone, with all that is told about s
 
 import logging
 import random
-from collections import deque
 from collections.abc import Callable, Collection, Iterator, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 
 from adapters.services import Services
-from adapters.threads import pool
+from adapters.threads import in_turn
 from adapters.work.claims import FrozenInput
 from domain import names
 from domain.basis import basis_of
@@ -27,18 +26,14 @@ from domain.spec.job_spec import JobSpec
 from formats.allowance import Allowance
 from steps.job_specs import read_spec
 from steps.pool.member_work import MemberWork
-from steps.pool.members import CALLS_AT_ONCE, Member, write_members
+from steps.pool.members import AHEAD, CALLS_AT_ONCE, Member, write_members
 from steps.prepare.preparation import beyond_budget, make_plan
 from steps.shard_writer import ShardWriter
-
-if TYPE_CHECKING:
-    from concurrent.futures import Future
 
 SECONDS_PER_FILE = 2.0  # of the processor
 MOST_UNPACKED_BYTES = 16 * 1024 * 1024  # of one file
 # A pool waits for those of its files that are still written; those that are longer so go on alone.
 LONGEST_SETTLING_SECONDS = 120.0
-AHEAD = 2 * CALLS_AT_ONCE  # files that are fetched while another one is looked at
 
 log = logging.getLogger(__name__)
 
@@ -118,11 +113,8 @@ class PoolPlan:
 
     def _unsettled(self) -> set[str]:
         """Give the keys of files that were written since, or may still be. Raises Unsettled while it is early to go on without them."""
-        container, quiet, now = (
-            self._services.storage.input,
-            self._settings.settle_seconds,
-            self._services.clock(),
-        )
+        container, now = self._services.storage.input, self._services.clock()
+        quiet = self._settings.settle_seconds
         if not container.is_hierarchical or not quiet:
             return set()
         folder = self._claim.path[: self._claim.path.rfind("/") + 1]
@@ -143,15 +135,8 @@ class PoolPlan:
 
     def _opened(self, files: Sequence[ListedFile]) -> Iterator[tuple[ListedFile, FrozenInput | None]]:
         """Open the frozen inputs in their order, some ahead of being looked at."""
-        with pool(CALLS_AT_ONCE) as opening:
-            ahead: deque[tuple[ListedFile, Future[FrozenInput | None]]] = deque()
-            for file in files:
-                ahead.append((file, opening.submit(self._store.claims.open_input, file.key)))
-                if len(ahead) > AHEAD:
-                    first, opened = ahead.popleft()
-                    yield first, opened.result()
-            for first, opened in ahead:
-                yield first, opened.result()
+        open_input = self._store.claims.open_input
+        return in_turn(lambda file: open_input(file.key), files, threads=CALLS_AT_ONCE, ahead=AHEAD)
 
     # --- one file ------------------------------------------------------------------------------------------------------
 
