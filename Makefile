@@ -29,7 +29,7 @@ demo: setup ## Run the whole pipeline on this machine with the samples (KEEP=1 l
 test: setup ## Run the tests (PYTEST_ARGS="-k name" for some of them)
 	@PYTHONDONTWRITEBYTECODE= $(VENV_PYTHON) -m pytest -n $(PYTEST_WORKERS) --dist worksteal $(PYTEST_ARGS)
 
-# `make test` runs all of it but the stories that wait for time-outs of a minute.
+# Of these `make test` leaves out the app as a whole, and what waits for time-outs of a minute.
 genuine: setup ## Run the stories on the genuine Durable engine, all of them, where it is found
 	@$(VENV_PYTHON) -m pytest -n $(PYTEST_WORKERS) --dist worksteal -m "" -rs tests/genuine
 

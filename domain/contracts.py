@@ -195,9 +195,8 @@ class FileWork(msgspec.Struct, frozen=True, kw_only=True):
     again_soon: bool = False  # it is tried again after a minute, and then ever more rarely
     waited: bool = False  # as in the manifest
     pooled: bool = False  # it is a pool
-    most_cost: float | None = (
-        None  # of a pool that is prepared: what the snapshot's budget has left, in dollars
-    )
+    # Of a pool that is prepared: what the snapshot's budget has left, in dollars.
+    most_cost: float | None = None
 
 
 class OpenShard(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

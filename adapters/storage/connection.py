@@ -82,8 +82,7 @@ class Connection:
         }
         if settings.data:
             return filedatalake.DataLakeServiceClient.from_connection_string(settings.data, **options)
-        given = settings.data__dfs_service_uri
-        uri = given or str(settings.data__blob_service_uri).replace(".blob.", ".dfs.", 1)
+        uri = self._endpoint("dfs", settings.data__dfs_service_uri)
         return filedatalake.DataLakeServiceClient(uri, credential=self._identity(), **options)
 
     def queues(self) -> "QueueServiceClient":
@@ -94,9 +93,12 @@ class Connection:
         options: dict[str, Any] = {"transport": self._transport, "retry_total": 0, **_TIMEOUTS}
         if settings.data:
             return QueueServiceClient.from_connection_string(settings.data, **options)
-        given = settings.data__queue_service_uri
-        uri = given or str(settings.data__blob_service_uri).replace(".blob.", ".queue.", 1)
+        uri = self._endpoint("queue", settings.data__queue_service_uri)
         return QueueServiceClient(uri, credential=self._identity(), **options)
+
+    def _endpoint(self, kind: str, given: str | None) -> str:
+        """Give the account's endpoint of another kind, which is called like that of blobs where the settings say nothing."""
+        return given or str(self._settings.data__blob_service_uri).replace(".blob.", f".{kind}.", 1)
 
     def _identity(self) -> Any:
         if self._credential is None:

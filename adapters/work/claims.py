@@ -48,8 +48,8 @@ class Claimed(NamedTuple):
 class Records:
     """What lies in `work/` about files, as one listing shows it.
 
-    `pools`: claims on pools; what a pool has, it goes on with. `refusals`, by file key: files that storage did not let us take. `unreadable`, by file key: claims that do not say which
-    file they are about. `strays`: file keys of records that belong to no claim.
+    `pools`: claims on pools; what a pool has, it goes on with. `refusals`, by file key: files that storage did not let us take.
+    `unreadable`, by file key: claims that do not say which file they are about. `strays`: file keys of records that belong to no claim.
     """
 
     claims: list[Claimed] = field(default_factory=list)
@@ -126,21 +126,25 @@ class Claims:
 
     def read(self, key: str) -> tuple[Claim, str] | None:
         """Give the claim on a file and its ETag, None where there is none."""
+        found = self.find(key)
+        return (found.claim, found.etag) if found else None
+
+    def find(self, key: str) -> Claimed | None:
+        """Give the claim on a file, or on a pool, as it was found; None where there is none."""
         try:
             entry = self._work.entry(names.frozen_input(key))
         except NotFoundError:
             return None
-        return _claim_from(entry.metadata), entry.etag
+        return Claimed(key, _claim_from(entry.metadata), entry.etag, entry.size)
+
+    def pool_of(self, claim: Claim) -> Claimed | None:
+        """Give the claim on the pool that a file is in, by the file's; None where it is in none."""
+        return self.find(claim.pool) if claim.pool else None
 
     def deciding(self, key: str) -> Claimed | None:
-        """Give the claim that decides about a file: its own, or that on the pool which it is in; None where there is none."""
-        try:
-            entry = self._work.entry(names.frozen_input(key))
-        except NotFoundError:
-            return None
-        claim = _claim_from(entry.metadata)
-        of_pool = self.deciding(claim.pool) if claim.pool else None
-        return of_pool or Claimed(key, claim, entry.etag, entry.size)
+        """Give the claim that decides about a file: that on its pool, else its own; None where there is none."""
+        found = self.find(key)
+        return (self.pool_of(found.claim) or found) if found else None
 
     def replace(self, key: str, claim: Claim, etag: str) -> bool:
         """Change a claim that has not changed since it was read; False when it has."""

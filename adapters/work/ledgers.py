@@ -26,12 +26,11 @@ class Plans:
 
     def read(self, key: str) -> Plan | None:
         """Give a file's plan, None before it is complete."""
-        try:
-            content, _ = self._work.read(names.plan(key))
-        except NotFoundError:
+        found = _read(self._work, names.plan(key))
+        if found is None:
             return None
-        remember(names.plan(key), content)
-        return _decoded(content, Plan)
+        remember(names.plan(key), found[0])
+        return _decoded(found[0], Plan)
 
     def recall(self, key: str) -> Plan | None:
         """Give the plan that an earlier call of this chain has read, None outside a chain."""
@@ -65,11 +64,8 @@ class Ledgers:
 
     def read(self, key: str, shard: str) -> tuple[Ledger, str] | None:
         """Give a shard's ledger and its ETag, None before its first entry."""
-        try:
-            content, etag = self._work.read(names.ledger(key, shard))
-        except NotFoundError:
-            return None
-        return _decoded(content, Ledger), etag
+        found = _read(self._work, names.ledger(key, shard))
+        return (_decoded(found[0], Ledger), found[1]) if found else None
 
     def own(self, key: str, shard: str, owner: str) -> tuple[Ledger, str] | None:
         """Give a shard's ledger as `owner`'s: one left by a dead snapshot is rewritten first, so that a late writer fails.
@@ -121,6 +117,13 @@ class Ledgers:
                 raise
         remember(name, content)
         return current
+
+
+def _read(work: Container, name: str) -> tuple[bytes, str] | None:
+    try:
+        return work.read(name)
+    except NotFoundError:
+        return None
 
 
 def _decoded(content: bytes, kind: type[Record]) -> Record:

@@ -1,6 +1,6 @@
 """The pipeline's own records in the work container, a part for each kind."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 from adapters.storage.blobs import Container
 from adapters.work.attempts import Attempts
@@ -41,25 +41,20 @@ class WorkStore:
         """Remove all records about a file, the claim first: without it nothing can be mistaken for unfinished work."""
         self._work.delete_folder(names.file_folder(key), first=names.frozen_input(key))
 
-    def drop_files(self, keys: Sequence[str]) -> None:
-        """Do the same for several files, with few calls for all of them: no other record of any goes before all the claims."""
+    def drop_files(self, keys: Sequence[str], *, besides: Iterable[str] | None = None) -> None:
+        """Do the same for several files, with few calls for all of them: no other record of any goes before all the claims.
+
+        `besides`: the names of all their other records, where these are known; else they are listed.
+        """
         if self._work.is_hierarchical:
             for key in keys:
                 self.drop_file(key)
             return
         self._work.delete_all(map(names.frozen_input, keys))
-        self._work.delete_all(
-            entry.name for key in keys for entry in self._work.list(names.file_folder(key), metadata=True)
-        )
-
-    def drop_members(self, has_invalid: Mapping[str, bool]) -> None:
-        """Remove all records about files of a pool, by key, the claims first. They have few: `has_invalid` says who has both."""
-        if self._work.is_hierarchical:
-            for key in has_invalid:
-                self.drop_file(key)
-            return
-        self._work.delete_all(map(names.frozen_input, has_invalid))
-        self._work.delete_all(names.invalid_lines(key) for key, is_there in has_invalid.items() if is_there)
+        if besides is None:
+            folders = (self._work.list(names.file_folder(key), metadata=True) for key in keys)
+            besides = (entry.name for folder in folders for entry in folder)
+        self._work.delete_all(besides)
 
     def drop_all_but_claim(self, key: str) -> None:
         """Remove the records about a file that is done, but for the claim on it, the plan last: it tells that this is left."""

@@ -1,7 +1,7 @@
 """The end of a file: its archived copy, then the input file and all records about it go."""
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import NamedTuple
@@ -9,10 +9,10 @@ from typing import NamedTuple
 from adapters.services import Services
 from adapters.storage.blobs import COPY_WAIT_SECONDS, Container
 from domain.contracts import FileWork
-from domain.errors import BlockedError, NotFoundError, PassingError
+from domain.errors import BlockedError, NotFoundError, PassingError, PipelineError
 from domain.records import Plan
 from domain.results.finished import FinishedFile
-from domain.results.output_paths import OutputPaths, output_paths
+from domain.results.output_paths import output_paths
 from steps.deliver.listing import add_to_list, summary
 from steps.deliver.removal import Kept, remove_input
 
@@ -41,20 +41,48 @@ def archive(work: FileWork, services: Services) -> None:
     plan = recalled or store.plans.read(work.key)
     if plan is None:
         return  # an earlier try came to the end
-    paths = output_paths(services.settings, work.key, plan)
-    if recalled and not _is_still_copied(work.key, plan, paths, services):
-        store.drop_file(
-            work.key
-        )  # an earlier try had begun to, or another snapshot has done it since the outputs were written
+    ended = archived(work, plan, services, asks_for_copy=recalled is None)
+    if ended is None:
+        # An earlier try had begun to, or another snapshot has done it since the outputs were written.
+        store.drop_file(work.key)
         return
-    if not recalled and not _is_copied(work.key, plan, paths, services):
-        raise copy_pending(plan)
-    kept = remove_input(work.key, plan.path, plan.etag, plan.size, services)
-    ended = Ended(work, plan, kept, summary(work.key, plan, paths, services))
     if (together := _together.get()) is not None:
         together.append(ended)
         return
     close([ended], services)
+
+
+def archived(work: FileWork, plan: Plan, services: Services, *, asks_for_copy: bool = False) -> Ended | None:
+    """Copy a file's frozen input to its last place and remove the input file; None where the frozen input is gone.
+
+    `asks_for_copy`: where it is gone, the copy counts that an earlier try has left, and NotFoundError is raised without one.
+    Raises PassingError while the copy is still being made.
+    """
+    paths, storage = output_paths(services.settings, work.key, plan), services.storage
+    target, name = (
+        (storage.error, paths.rejected_input) if plan.rejected else (storage.processed, paths.archive)
+    )
+    try:
+        status: str | None = services.work.claims.copy_input(work.key, target, name, plan.etag)
+    except (BlockedError, NotFoundError) as error:
+        if isinstance(error, NotFoundError) and not asks_for_copy:
+            return None
+        # An earlier try's copy is kept as it is by a policy, or its work was all but done.
+        status = _status_there(target, name, error)
+    if status != "success":
+        raise PassingError(
+            f"{name}: the copy is being made.", code="copy_pending", retry_after=COPY_WAIT_SECONDS
+        )
+    kept = remove_input(work.key, plan.path, plan.etag, plan.size, services)
+    return Ended(work, plan, kept, summary(work.key, plan, paths, services))
+
+
+def _status_there(target: Container, name: str, error: PipelineError) -> str | None:
+    """Give the status of a copy that is there. Raises the error that led here where none is."""
+    try:
+        return target.entry(name).copy_status
+    except NotFoundError:
+        raise error from None
 
 
 @contextmanager
@@ -68,8 +96,8 @@ def ending_together() -> Iterator[list[Ended]]:
         _together.reset(before)
 
 
-def close(ends: Sequence[Ended], services: Services) -> None:
-    """List files that are archived, all of one snapshot, and drop the records about them.
+def close(ends: Sequence[Ended], services: Services, *, besides: Iterable[str] | None = None) -> None:
+    """List files that are archived, all of one snapshot, and drop the records about them; `besides` as `drop_files` takes it.
 
     Where that breaks off, archiving them again does what is left.
     """
@@ -78,62 +106,13 @@ def close(ends: Sequence[Ended], services: Services) -> None:
     add_to_list(ends[0].work, (end.line for end in ends), services)
     for end in ends:
         if end.kept is not None:
-            finish(end.work.key, end.plan, end.kept, services)
-    store.drop_files([end.work.key for end in ends if end.kept is None])
+            _finish(end.work.key, end.plan, end.kept, services)
+    store.drop_files([end.work.key for end in ends if end.kept is None], besides=besides)
 
 
-def finish(key: str, plan: Plan, kept: Kept, services: Services) -> None:
+def _finish(key: str, plan: Plan, kept: Kept, services: Services) -> None:
     """Note that a file is done whose input stays where it is: without its claim the file would be taken, and paid, again."""
     store = services.work
     if store.claims.finish(key, code=kept.code, reason=kept.reason, at=services.clock()):
         log.error("%s stays in the input container. %s", plan.path, kept.reason)
     store.drop_all_but_claim(key)
-
-
-def copy_pending(plan: Plan) -> PassingError:
-    """Give the error of a file whose archived copy is still being made."""
-    return PassingError(
-        f"{plan.path}: its copy is being made.", code="copy_pending", retry_after=COPY_WAIT_SECONDS
-    )
-
-
-def copy(key: str, plan: Plan, paths: OutputPaths, services: Services) -> str:
-    """Begin the archived copy, unless that was done; gives its status. Raises NotFoundError where the frozen input is gone."""
-    target, name = _place(plan, paths, services)
-    try:
-        return services.work.claims.copy_input(key, target, name, plan.etag)
-    except BlockedError as error:
-        # An earlier try's copy is kept as it is by a policy.
-        try:
-            return target.entry(name).copy_status or "success"
-        except NotFoundError:
-            raise error from None
-
-
-def _is_still_copied(key: str, plan: Plan, paths: OutputPaths, services: Services) -> bool:
-    """Copy the input of a file that was there just now; False where it is gone. Raises PassingError as `archive` does."""
-    try:
-        status = copy(key, plan, paths, services)
-    except NotFoundError:
-        return False
-    if status != "success":
-        raise copy_pending(plan)
-    return True
-
-
-def _is_copied(key: str, plan: Plan, paths: OutputPaths, services: Services) -> bool:
-    """Tell whether the archived copy is complete; begin it unless that was done."""
-    try:
-        return copy(key, plan, paths, services) == "success"
-    except NotFoundError as error:
-        # The work of an earlier try was all but done.
-        target, name = _place(plan, paths, services)
-        try:
-            return target.entry(name).copy_status == "success"
-        except NotFoundError:
-            raise error from None
-
-
-def _place(plan: Plan, paths: OutputPaths, services: Services) -> tuple[Container, str]:
-    storage = services.storage
-    return (storage.error, paths.rejected_input) if plan.rejected else (storage.processed, paths.archive)

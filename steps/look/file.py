@@ -139,12 +139,10 @@ async def _find(key: str, snapshot_id: str | None, desk: Desk) -> Found:
     if not names.is_file_key(key):
         raise no_file(key)
     claims = desk.services.work.claims
-    claimed = await in_thread(claims.read, key)
-    if claimed and not claimed[0].done_at:
-        deciding = await in_thread(claims.deciding, key) if claimed[0].pool else None
-        pool = deciding if deciding and deciding.key != key else None
-        owner = pool.claim if pool else claimed[0]
-        return Found(snapshot_id=owner.snapshot_id, claim=claimed[0], pool=pool)
+    claimed = await in_thread(claims.find, key)
+    if claimed and not claimed.claim.done_at:
+        pool = await in_thread(claims.pool_of, claimed.claim)
+        return Found(snapshot_id=(pool or claimed).claim.snapshot_id, claim=claimed.claim, pool=pool)
     if snapshot_id and not names.is_snapshot_id(snapshot_id):
         raise no_file(key)
     ids = [snapshot_id] if snapshot_id else await latest_ids(desk, LOOKED_AT_SNAPSHOTS)

@@ -30,11 +30,10 @@ from formats.rows import BadRow, Row
 from formats.source import Source
 from formats.text.plain_text import COLUMN as TEXT
 from steps.prepare.one_cause import Causes, refuse_unreadable
-from steps.shard_writer import first_shards
+from steps.shard_writer import HELD_BYTES, first_shards
 from steps.table_rows import columns_needed, open_rows, type_of_table
 
 ROWS_BETWEEN_LOOKS = 64
-HELD_BYTES = 64 * 1024  # of requests that are counted and written together
 # Read ahead of the rows that are looked at first; pieces of that are larger, and are held anyway.
 MAX_BYTES_TO_LOOK_AT = 8 * 1024 * 1024
 

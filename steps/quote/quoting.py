@@ -15,8 +15,9 @@ from domain.shards import shard_limits
 from domain.side_files import side_file
 from domain.spec.job_spec import JobSpec
 from formats.allowance import Allowance
+from steps.memory_container import Source
 from steps.prepare.preparation import beyond_budget, make_plan
-from steps.quote.work import QuoteWork, Source
+from steps.quote.work import QuoteWork
 
 SHOWN_MISTAKES = 5
 

@@ -124,11 +124,11 @@ def _find(key: str, services: Services) -> _File:
     nowhere = NotFoundError("No file of this key waits or is worked on; one that is done has its results.")
     if not names.is_file_key(key):
         raise nowhere
-    if found := services.work.claims.read(key):
-        claim = found[0]
-        if claim.done_at:
-            raise ConflictError(f"{claim.path} is done.")
-        return _File(key=key, path=claim.path, claimed=services.work.claims.deciding(key))
+    claims = services.work.claims
+    if found := claims.find(key):
+        if found.claim.done_at:
+            raise ConflictError(f"{found.claim.path} is done.")
+        return _File(key=key, path=found.claim.path, claimed=claims.pool_of(found.claim) or found)
     for file in list_inputs(services).inputs:
         if names.file_key(file.path, file.etag) == key:
             return _File(key=key, path=file.path)

@@ -26,6 +26,8 @@ from tests.activities.conftest import MakePipeline, NewWorld
 from tests.activities.crash_points import die_twice, every_fourth, walk
 from tests.activities.inline_pipeline import Blown, Fuse, InlinePipeline, Weather
 from tests.activities.mixed_file import request
+from tests.activities.test_mended_specs import NOT_FOUND
+from tests.activities.test_wishes import key_of
 
 FILES = LEAST_FILES + 2
 
@@ -299,10 +301,6 @@ def test_a_job_spec_is_nearer_to_its_files_than_the_setting(
 # --- what people ask for, and what there is to spend ------------------------------------------------------------------
 
 
-def key_of(pipeline: InlinePipeline, path: str) -> str:
-    return names.file_key(path, pipeline.storage.input.entry(path).etag)
-
-
 @pytest.mark.parametrize("ask", ["hold", "cancel"])
 def test_what_people_ask_about_one_file_before_it_is_sent_concerns_that_one(
     make_pipeline: MakePipeline, service: RunningService, ask: str
@@ -442,9 +440,6 @@ def test_a_pool_that_is_set_aside_is_held_as_its_files_and_released_by_any_of_th
     assert (report.files, report.done) == (LEAST_FILES, LEAST_FILES)
     assert service.counters()["batches_created"] == 1
     nothing_is_left(pipeline)
-
-
-NOT_FOUND = {"status": 404, "code": "DeploymentNotFound", "message": "No such deployment."}
 
 
 def test_a_mended_job_spec_makes_a_new_plan_of_the_pool_and_a_nearer_one_concerns_its_own_files(
