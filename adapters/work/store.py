@@ -40,7 +40,8 @@ class WorkStore:
 
     def drop_file(self, key: str) -> None:
         """Remove all records about a file, the claim first: without it nothing can be mistaken for unfinished work."""
-        self._work.delete_folder(names.file_folder(key), first=names.frozen_input(key))
+        with self.claims.changing():
+            self._work.delete_folder(names.file_folder(key), first=names.frozen_input(key))
 
     def drop_files(self, besides: Mapping[str, Iterable[str] | None]) -> None:
         """Do the same for several files, with few calls for all of them: no other record of any goes before all the claims.
@@ -51,9 +52,10 @@ class WorkStore:
             for key in besides:
                 self.drop_file(key)
             return
-        self._work.delete_all(map(names.frozen_input, besides))
         records = (self._records(key) if known is None else known for key, known in besides.items())
-        self._work.delete_all(name for folder in records for name in folder)
+        with self.claims.changing():
+            self._work.delete_all(map(names.frozen_input, besides))
+            self._work.delete_all(name for folder in records for name in folder)
 
     def _records(self, key: str) -> Iterator[str]:
         return (entry.name for entry in self._work.list(names.file_folder(key), metadata=True))
@@ -66,6 +68,7 @@ class WorkStore:
     def drop_all_but_plan(self, key: str) -> None:
         """Remove the records about a file, but for the claim on it and its plan."""
         kept = (names.frozen_input(key), names.plan(key))
-        for entry in list(self._work.list(names.file_folder(key))):
-            if entry.name not in kept:
-                self.blobs.purge(entry.name)
+        with self.claims.changing():
+            for entry in list(self._work.list(names.file_folder(key))):
+                if entry.name not in kept:
+                    self.blobs.purge(entry.name)
