@@ -18,7 +18,7 @@ STARTUP_KILLS = 0.2  # of all kills; they hit before the host listens, or just w
 STARTUP_SECONDS = 1.5
 # A life is measured in the calls that come from hosts, so that a slow machine does not kill them before they have done anything.
 LIFE_CALLS = (1, 700)
-MOST_LIFE_SECONDS = 15.0  # where there is little to do
+MOST_LIFE_SECONDS = 5.0  # where there is little to do
 STOP_SECONDS = 15
 TAIL_LINES = 30
 
