@@ -49,7 +49,7 @@ def page_mode(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         ("index.html", "text/html"),
         ("app.js", "text/javascript"),
         ("app.css", "text/css"),
-        ("vendor/preact.js", "text/javascript"),
+        ("vendor/lit-html.js", "text/javascript"),
         ("vendor/LICENSE-htm.txt", "text/plain"),
     ],
 )
