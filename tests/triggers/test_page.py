@@ -50,7 +50,7 @@ def page_mode(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         ("app.js", "text/javascript"),
         ("app.css", "text/css"),
         ("vendor/lit-html.js", "text/javascript"),
-        ("vendor/LICENSE-htm.txt", "text/plain"),
+        ("vendor/LICENSE-lit.txt", "text/plain"),
     ],
 )
 def test_a_file_of_the_page_comes_with_its_type_and_a_strict_policy(path: str, kind: str) -> None:
