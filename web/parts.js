@@ -7,7 +7,7 @@ import { redraw } from "./live.js";
 export * from "./format.js";
 export { seen } from "./live.js";
 
-// What is false, or not there, leaves nothing.
+// What is false leaves nothing.
 const shown = (value) => (Array.isArray(value) ? value.map(shown) : value === false ? nothing : value ?? nothing);
 export const html = (strings, ...values) => template(strings, ...values.map(shown));
 

@@ -70,7 +70,6 @@ export const Attention = ({ overview, can }) => html`<h1>Attention</h1>${told(ov
 
 export const isGoing = ({ status }) => /^(Running|Pending|ContinuedAsNew|Suspended)$/.test(status);
 
-// The figures of a snapshot in the words of an overview.
 export const figures = (one) => (one.report ? { ...one.progress, ...one, isEnded: true } : { ...one, ...one.progress });
 
 export const snapshotActions = (snapshot, can) =>

@@ -44,20 +44,20 @@ async function lookAt({ path, file }, specs) {
 
 const refused = (error) => ({ error, state: error.code === "too_large" ? "not quoted" : "refused" });
 
-async function add(files) {
+// What was looked at is looked at anew when a job spec has changed.
+async function add(files, isAnew = files.some(({ path }) => SPEC.test(path))) {
   const known = new Map(cargo.map((one) => [one.path, one]));
   for (const { path, file } of files) known.set(folder + path, { path: folder + path, file });
   // Job specs first: they count for the others, in their look and on their way.
-  const all = [...known.values()].map((one) => (/^sen[dt]/.test(one.state) ? one : { path: one.path, file: one.file, state: "looking" }))
+  const all = [...known.values()].map((one) => (one.state && (!isAnew || /^sen/.test(one.state)) ? one : { path: one.path, file: one.file, state: "looking" }))
     .sort((one, other) => SPEC.test(other.path) - SPEC.test(one.path));
   cargo = all;
   redraw();
-  const open = all.filter((one) => one.state === "looking");
-  const texts = open.filter((one) => SPEC.test(one.path)).map(async ({ path, file }) => [path, await file.text()]);
+  const texts = all.filter((one) => SPEC.test(one.path)).map(async ({ path, file }) => [path, await file.text()]);
   const specs = Object.fromEntries(await Promise.all(texts));
-  for (const one of open) {
+  for (const one of all.filter(({ state }) => state === "looking")) {
     const news = await lookAt(one, specs).catch(refused);
-    // Something was added or left out meanwhile, and all are looked at anew.
+    // Something was added or left out meanwhile.
     if (cargo !== all) return;
     change(one, news);
   }
@@ -109,9 +109,8 @@ const about = ({ path, file, found, faults, error }) => html`${name(path)} <span
   ${found && html`${reason(found.reason)}<details><summary>What it would take</summary>${lines(quoted(found))}</details>`}`;
 
 const choices = (one) => html`<span class=do>${one.state === "exists" && button("Replace", () => change(one, { replace: true, state: "ready", error: null }), one.path)}
-  ${!/sen[dt]/.test(one.state) && button("Leave out", () => { cargo = cargo.filter((other) => other !== one); add([]); }, one.path)}</span>`;
+  ${!/sen[dt]/.test(one.state) && button("Leave out", () => { cargo = cargo.filter((other) => other !== one); add([], SPEC.test(one.path)); }, one.path)}</span>`;
 
-// Wherever it is dropped, it is shown here.
 addEventListener("dragover", (event) => event.preventDefault());
 addEventListener("drop", async (event) => {
   event.preventDefault();
