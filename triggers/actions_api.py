@@ -3,6 +3,7 @@
 Why: docs/decisions/0013-actions-are-wishes.md
 """
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -224,7 +225,7 @@ def _accepted(asked: AskedFor) -> answers.Accepted:
 
 
 def _lasting(seconds: float) -> str:
-    return f"{seconds:.0f} s" if seconds < LONG_SECONDS else f"{seconds / 60:.0f} min"
+    return f"{math.ceil(seconds)} s" if seconds < LONG_SECONDS else f"{math.ceil(seconds / 60)} min"
 
 
 def _described_retry(retried: Retried) -> answers.Retried:

@@ -40,12 +40,13 @@ export function cancelSnapshot(snapshot) {
 }
 
 function retry(thing, codes, rows, total) {
-  const price = thing.cost ? `about ${money((thing.cost * rows) / total)}, as the others did` : "at a price that is not known";
+  const cost = thing.cost || thing.estimated_cost;
+  const price = cost ? `about ${money((cost * rows) / total)}` : "at a price that is not known";
   ask({
     title: `Send ${plural(rows, "request")} again?`, about: thing.path ?? codes[0], yes: `Retry ${number(rows)}`,
     lines: [`They go into the input as a new file and are paid anew, ${price}. What was answered is not sent again, nor what cannot be sent.`],
     go: async () => {
-      // Of a snapshot a hundred files in a call.
+      // A hundred files in a call.
       let next;
       do {
         ({ next } = await want(thing, "retry", next ? { codes, after: next } : { codes }));
