@@ -37,7 +37,9 @@ def test_the_doctor_says_where_to_begin_when_nothing_is_known(folder: Path) -> N
     assert place_check(NOWHERE).do
 
 
-def test_settings_that_are_wrong_are_told_all_at_once(folder: Path) -> None:
+def test_settings_that_are_wrong_are_told_all_at_once(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # A demo of the developer's may be up where the app would be.
+    monkeypatch.setattr("cli.places.LOCAL_PORT", 1)
     values = {"DATA": "UseDevelopmentStorage=true", "MAX_ATTEMPTS": "many"}
     (folder / "local.settings.json").write_text(json.dumps({"Values": values, "Host": {"LocalHttpPort": 9}}))
     ran = aoai("doctor")
