@@ -1,6 +1,6 @@
 """The end of a pool: each of its files is archived and removed as any other, with few calls for all of them together."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable
 
 from adapters.services import Services
 from adapters.threads import in_turn
@@ -41,11 +41,11 @@ def end_members(work: FileWork, plan: Plan, members: Iterable[Member], services:
     ends = [came for _, came in in_turn(end, every, threads=CALLS_AT_ONCE, ahead=len(every))]
     # Of what is gone an earlier try came to the end.
     if done := [came for came in ends if isinstance(came, Ended)]:
-        close(done, services, besides=_records_besides(done))
+        close([end._replace(records=_records_besides(end)) for end in done], services)
     if error := next((came for came in ends if isinstance(came, Exception)), None):
         raise error
 
 
-def _records_besides(done: Sequence[Ended]) -> Iterator[str]:
-    """Name the records that files of a pool have besides their claims."""
-    return (names.invalid_lines(end.work.key) for end in done if end.plan.invalid and end.kept is None)
+def _records_besides(end: Ended) -> list[str]:
+    """Name the records that a file of a pool has besides its claim."""
+    return [names.invalid_lines(end.work.key)] if end.plan.invalid else []

@@ -73,7 +73,7 @@ class SettledSoFar(CollectedOutcomes):
 
         def read(shard: str) -> Iterator[ShardOutcome]:
             if shard in self.ledgers:
-                return self._store.blobs.outcomes(self._key, shard)
+                return self._of_shard(shard)
             return repeat(_OPEN, requests.get(shard, 0))
 
         return join_passed_on([shard.shard for shard in self.plan.shards], read, self._children)
