@@ -19,6 +19,7 @@ from domain.flow.step import SLOW_SECONDS, Step
 from domain.flow.steps.cancel import Cancel
 from domain.flow.steps.collect import Collect
 from domain.flow.steps.deliver import Archive, Write
+from domain.flow.steps.deliver_settled import DeliverSettled
 from domain.flow.steps.hold import Hold
 from domain.flow.steps.list_files import ListFiles
 from domain.flow.steps.poll import Poll
@@ -32,6 +33,7 @@ from domain.flow.steps.submit import Submit
 STEPS: tuple[Step[Any], ...] = (
     Archive(),
     Write(),
+    DeliverSettled(),
     Hold(),
     Collect(),
     Cancel(),

@@ -108,6 +108,7 @@ class Collection:
         self._missing: list[str] = []  # custom_ids of the first requests without an answer
         self._missing_count = self._answered = 0
         self._counted: dict[str, Counted] = {}  # of a pool's shard by the numbers of its files
+        self._unsettled: set[str] = set()  # of these, the numbers of files that go on
         self._count_for("")
         self._checked: CheckedAnswers | None = None
 
@@ -135,6 +136,7 @@ class Collection:
             tally=tally,
             cost=cost_of_tally(self._settings.price_list, self._shard.model, tally) or 0.0,
             children=[self._child(child, ledger.collected) for child in ledger.collected.children],
+            settled=ledger.collected.settled,
         )
 
     def _open_ledger(self) -> tuple[Ledger, str | None] | None:
@@ -228,6 +230,7 @@ class Collection:
                 goes_on = self._goes_on(verdict, regrouped=regrouped)
                 if goes_on:
                     self._make_sure(etag)
+                    self._unsettled.add(self._number)
                     children.add(self._request_again(line, verdict, answer))
                     children_attempt = max(children_attempt, self._shard.attempt + (not regrouped))
                 written.add(_encode(self._outcome(custom_id, verdict, answer, passed_on=goes_on)))
@@ -239,13 +242,15 @@ class Collection:
                 self._results.check_missing(self._missing, count=self._missing_count, answered=self._answered)
             outcomes = written.close()
         counted = summed(self._counted.values())
+        members = {number: part for number, part in self._counted.items() if number}
         return Collected(
             tally=counted.tally,
             children=[self._sent_on(child) for child in children.close()],
             children_attempt=children_attempt,
             wide=sorted(self._checked.wide) if self._checked else [],
             again=counted.again,
-            members={number: part for number, part in self._counted.items() if number},
+            members=members,
+            settled=len(members.keys() - self._unsettled),
             outcomes=outcomes,
         )
 
@@ -260,6 +265,7 @@ class Collection:
     def _count_for(self, number: str) -> None:
         """Have what follows counted for a file of the pool; for the empty number where there is one file."""
         counted = self._counted.setdefault(number, Counted())
+        self._number = number
         self._tally, self._again = counted.tally, counted.again
         self._is_unwanted = self._ended.unwanted or (bool(number) and number in self._cancelled)
 
