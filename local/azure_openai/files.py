@@ -26,6 +26,7 @@ class FileStore:
         directory.mkdir(parents=True, exist_ok=True)
         self._directory = directory
         self._settings = settings
+        # Batches that end in other threads add their results: who goes through it goes through a copy.
         self.records: dict[str, FileRecord] = {}
 
     def path(self, file_id: str) -> Path:
@@ -98,13 +99,13 @@ class FileStore:
 
     def listed(self, purpose: str | None, *, newest_first: bool) -> list[FileRecord]:
         """All files, or those of a purpose, by age."""
-        records = [record for record in self.records.values() if purpose in (None, "", record.purpose)]
+        records = [record for record in list(self.records.values()) if purpose in (None, "", record.purpose)]
         return records[::-1] if newest_first else records  # a dict keeps the order of arrival
 
     def names_by_purpose(self) -> dict[str, list[str]]:
         """The file names in the store, for the counters."""
         names: dict[str, list[str]] = {"batch": [], OUTPUT_PURPOSE: []}
-        for record in self.records.values():
+        for record in list(self.records.values()):
             names.setdefault(record.purpose, []).append(record.filename)
         return names
 
@@ -116,7 +117,7 @@ class FileStore:
             raise ServiceError(400, message)
 
     def _check_room(self, *, with_expiry: bool) -> None:
-        inputs = [record for record in self.records.values() if record.purpose != OUTPUT_PURPOSE]
+        inputs = [record for record in list(self.records.values()) if record.purpose != OUTPUT_PURPOSE]
         used = sum((record.expires_at is not None) == with_expiry for record in inputs)
         limit = self._settings.files_with_expiry if with_expiry else self._settings.files_without_expiry
         if used >= limit:
