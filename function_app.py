@@ -10,6 +10,7 @@ from activities import (
     cancel_batch,
     carry_out_group,
     collect_batch,
+    deliver_settled,
     hold_file,
     list_files,
     poll_batches,
@@ -65,6 +66,7 @@ app.register_functions(send_slice.bp)
 app.register_functions(poll_batches.bp)
 app.register_functions(cancel_batch.bp)
 app.register_functions(collect_batch.bp)
+app.register_functions(deliver_settled.bp)
 app.register_functions(write_outputs.bp)
 app.register_functions(archive_input.bp)
 app.register_functions(hold_file.bp)

@@ -9,7 +9,6 @@ or the budget was broken.
 
 import argparse
 import json
-import random
 import sys
 import tempfile
 import time
@@ -110,7 +109,7 @@ def run(part: Part, api_version: str, folder: Path) -> Result:
         )
         containers = stack.enter_context(Containers(storage.connection_string))
         containers.create()
-        host = MortalHost("host", folder, _settings(storage, service, api_version), _never())
+        host = MortalHost("host", folder, _settings(storage, service, api_version))
         host.start()
         stack.callback(host.stop)
         _wait_until(lambda: _listens(host))
@@ -129,11 +128,6 @@ def _listens(host: MortalHost) -> bool:
 
 def _drop(containers: Containers, files: Mapping[str, bytes]) -> list[tuple[Version, bytes]]:
     return [(containers.drop(path, content), content) for path, content in files.items()]
-
-
-def _never() -> random.Random:
-    """Give dice that never mean a kill: the host asks them when it starts."""
-    return random.Random(0)  # noqa: S311 - nobody acts on it
 
 
 def _settings(storage: Azurite, service: RunningService, api_version: str) -> dict[str, str]:

@@ -1,5 +1,6 @@
 """Azure Resource Manager: what the rights of the person at the keyboard let them read about the app's resources."""
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import requests
@@ -40,7 +41,7 @@ class Person:
             ) from error
 
 
-def call(method: str, path: str, version: str) -> Any:
+def call(method: str, path: str, version: str, query: Mapping[str, str] | None = None) -> Any:
     """Ask Azure Resource Manager. Raises CommandError with what it says."""
     try:
         token = signed_in().get_token(f"{ROOT}/.default").token
@@ -50,7 +51,7 @@ def call(method: str, path: str, version: str) -> Any:
         answer = requests.request(
             method,
             f"{ROOT}{path}",
-            params={"api-version": version},
+            params={"api-version": version, **(query or {})},
             headers={"Authorization": f"Bearer {token}"},
             timeout=TIMEOUT_SECONDS,
         )

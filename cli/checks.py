@@ -1,12 +1,12 @@
-"""Checks that only somebody outside of the app can make: its place, its address, this checkout, Azure Resource Manager."""
+"""Checks that only somebody outside of the app can make: its place, its address, this checkout."""
 
 import json
 import re
 import sys
 from collections.abc import Iterable, Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
 
 import msgspec
 
@@ -17,8 +17,7 @@ from domain.findings import Finding, Verdict, failure, not_looked, warning, well
 
 FIRST_BUNDLE = (4, 30)
 PYTHONS = ((3, 11), (3, 14))
-BATCH_KINDS = frozenset({"GlobalBatch", "DataZoneBatch"})
-COGNITIVE_VERSION = "2024-10-01"
+SHORTEST_TIMEOUT = timedelta(minutes=30)  # what one call of the app may take
 
 
 def place_check(place: Place) -> Finding:
@@ -123,6 +122,7 @@ def checkout_checks(folder: Path) -> Iterator[Finding]:
     host = json.loads(path.read_text(encoding="utf-8"))
     yield _bundle(host)
     yield _routes(host)
+    yield _timeout(host)
     yield _python()
 
 
@@ -149,54 +149,22 @@ def _routes(host: dict[str, Any]) -> Finding:
     )
 
 
+def _timeout(host: dict[str, Any]) -> Finding:
+    told = str(host.get("functionTimeout", ""))
+    found = re.fullmatch(r"(?:(\d+)\.)?(\d+):(\d+):(\d+)", told)
+    days, hours, minutes, seconds = (int(part or 0) for part in found.groups()) if found else (0, 0, 0, 0)
+    lasts = timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
+    if told == "-1" or lasts >= SHORTEST_TIMEOUT:
+        return well("host_timeout", f"A call may take {told if found else 'as long as it wants'}.")
+    return failure(
+        "host_timeout",
+        f"functionTimeout is {told or 'not set'}: a large file may want half an hour in one call.",
+        'host.json: "functionTimeout": "00:30:00".',
+    )
+
+
 def _python() -> Finding:
     version = sys.version_info[:2]
     if PYTHONS[0] <= version <= PYTHONS[1]:
         return well("python", f"Python {version[0]}.{version[1]}.")
     return failure("python", f"Python {version[0]}.{version[1]}.", "3.11 to 3.14.", "docs/local.md")
-
-
-def deployment_check(place: Place) -> Finding:
-    """Ask Azure Resource Manager whether the deployment is there and of a batch kind: a live call to one fails, so nothing else tells."""
-    wanted, endpoint = place.env.get("AZURE_OPENAI_DEPLOYMENT"), place.env.get("AZURE_OPENAI_ENDPOINT", "")
-    host = urlsplit(endpoint).hostname or ""
-    if place.resource is None or not host.endswith((".openai.azure.com", ".cognitiveservices.azure.com")):
-        return not_looked("deployment", "Which resource in Azure this is, only an azd environment tells.")
-    from cli.azure import call  # noqa: PLC0415 - rarely needed
-
-    subscription, group, _ = place.resource
-    account = (
-        f"/subscriptions/{subscription}/resourceGroups/{group}/providers/Microsoft.CognitiveServices"
-        f"/accounts/{host.partition('.')[0]}"
-    )
-    try:
-        told = call("GET", f"{account}/deployments", COGNITIVE_VERSION)
-    except CommandError as error:
-        return not_looked("deployment", str(error), "*Reader* on the resource.")
-    return judge_deployments(told.get("value", []), wanted)
-
-
-def judge_deployments(found: list[dict[str, Any]], wanted: str | None) -> Finding:
-    """Judge the deployments that a resource has."""
-    kinds = {each["name"]: each["sku"]["name"] for each in found}
-    batch = sorted(name for name, kind in kinds.items() if kind in BATCH_KINDS)
-    if wanted and wanted not in kinds:
-        have = ", ".join(sorted(kinds)) or "none"
-        return failure(
-            "deployment",
-            f"There is no deployment {wanted}; the resource has {have}.",
-            "Correct AZURE_OPENAI_DEPLOYMENT.",
-        )
-    if wanted and kinds[wanted] not in BATCH_KINDS:
-        return failure(
-            "deployment",
-            f"{wanted} is of kind {kinds[wanted]}, which takes no batches.",
-            f"Deploy the model as GlobalBatch or DataZoneBatch{'; there is ' + ', '.join(batch) if batch else ''}.",
-        )
-    if not batch:
-        return failure(
-            "deployment",
-            "The resource has no deployment of a batch kind.",
-            "Deploy a model as GlobalBatch or DataZoneBatch.",
-        )
-    return well("deployment", f"Of a batch kind: {', '.join(batch)}.")

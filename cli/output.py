@@ -1,5 +1,6 @@
 """What verbs say: tables for people, JSON lines for what reads them next."""
 
+import math
 import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
@@ -104,7 +105,9 @@ def money(dollars: float | None) -> str:
     """Write US dollars; nothing where a price is not known."""
     if dollars is None:
         return ""
-    return f"${dollars:,.2f}" if dollars >= 0.1 or dollars == 0 else f"${dollars:.4f}"
+    # Small sums are not rounded away.
+    decimals = 2 if dollars >= 0.1 or dollars <= 0 else 1 - math.floor(math.log10(dollars))
+    return f"${dollars:,.{decimals}f}"
 
 
 def plural(number: int, one: str, many: str | None = None) -> str:

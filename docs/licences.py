@@ -12,7 +12,7 @@ PYTHONS = ("3.11", "3.12", "3.13", "3.14")
 PAGE = ROOT / "docs" / "licences.md"
 INTRODUCTION = """# Licences
 
-The app itself is under the [MIT licence](../LICENSE). The operator page brings one library along, htm with Preact inside (Apache-2.0 and MIT):
+The app itself is under the [MIT licence](../LICENSE). The operator page brings one library along, lit-html (BSD-3-Clause):
 [web/vendor.json](../web/vendor.json) names it, with its hash and its licences. What is deployed beside it, every package of
 `requirements.txt`, is under the licence that its own metadata tell:
 

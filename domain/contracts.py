@@ -386,6 +386,14 @@ class CollectedShard(msgspec.Struct, frozen=True, kw_only=True):
     children: list[OpenShard] = []
     again: Pause | None = None  # the batch failed as a whole without doing anything; submit the shard anew
     cost: float = 0.0  # of the tally's tokens, in US dollars; 0 without a price
+    settled: int = 0  # of a pool: files of the shard that have no request in its children
+
+
+class Settled(msgspec.Struct, frozen=True, kw_only=True):
+    """Answer of `deliver_settled`: the files of a pool that this snapshot has brought to their end so far, not by this call alone."""
+
+    files: int = 0
+    tally: Tally = msgspec.field(default_factory=Tally)
 
 
 class WrittenOutputs(msgspec.Struct, frozen=True, kw_only=True):

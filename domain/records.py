@@ -109,6 +109,8 @@ class Plan(msgspec.Struct, kw_only=True):
     members: int = 0  # of a pool: the files that its shards were made of
     alone: list[str] = []  # of a pool: keys of files that left it before anything was sent
     taken_out: list[str] = []  # of a pool: keys of files that left it with what was collected of them
+    # Of a pool: files that were given to people before the others, by key; with the snapshot that did it.
+    delivered: dict[str, str] = {}
 
 
 class BatchRecord(msgspec.Struct, kw_only=True):
@@ -168,12 +170,14 @@ def summed(parts: Iterable[Counted]) -> Counted:
 
 
 class Collected(Counted, kw_only=True):
-    """How a shard ended; written after its outcomes and its children lie safely in `work/`."""
+    """How a shard ended; written once its children, and its outcomes where they are many, lie safely in `work/`."""
 
     children: list[PlannedShard] = []
     children_attempt: int = 1
     wide: list[str] = []  # properties of structured answers with whole numbers beyond 64 bits
     members: dict[str, Counted] = {}  # of a pool's shard: what each file's requests came to, by its number
+    settled: int = 0  # of these, files that have no request in the children
+    outcomes: bytes | None = None  # the lines of its outcomes where they are few; None: they lie in a blob
 
 
 class BatchRefusal(msgspec.Struct, frozen=True, kw_only=True):

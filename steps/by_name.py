@@ -7,6 +7,7 @@ from adapters.services import Services
 from domain.contracts import CancelRequest, EndedBatch, FileWork, ShardWork
 from domain.quotes import QuoteRequest
 from steps.collect.collection import collect
+from steps.pool.delivery import deliver_settled
 from steps.pool_or_file import archive, hold, prepare, write
 from steps.quote.of_input import quote_input
 from steps.submit.submission import submit
@@ -20,5 +21,6 @@ STEPS: dict[str, tuple[type[Any], Callable[[Any, Services], object]]] = {
     "write_outputs": (FileWork, write),
     "archive_input": (FileWork, archive),
     "hold_file": (FileWork, hold),
+    "deliver_settled": (FileWork, deliver_settled),
     "quote_input": (QuoteRequest, quote_input),
 }

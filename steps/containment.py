@@ -13,6 +13,7 @@ from adapters.own_process import OwnProcess, OwnProcessError
 from adapters.services import Services
 from domain.contracts import Answer, Fault, from_wire, to_wire
 from domain.errors import NeedsOwnProcessError, PassingError, PipelineError, SetAsideError
+from domain.shards import answer_bytes
 
 Result = TypeVar("Result")
 
@@ -24,6 +25,11 @@ ALONE_AFTER_SECONDS = 1.0
 
 # Smaller files of plain text cannot do harm: one call less for each of them.
 HARMLESS_BYTES = 1_000_000
+
+
+def answers_are_harmless(size: int, requests: int) -> bool:
+    """Tell whether a shard's requests (`size` in bytes, and their number) and their answers are too small to do harm."""
+    return size + requests * answer_bytes() <= HARMLESS_BYTES
 
 
 class Contained:

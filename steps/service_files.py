@@ -57,7 +57,10 @@ def delete_orphans(services: Services) -> None:
     ]
     if not files:
         return
-    claimed = {found.key for found in services.work.claims.all()}
+    seen, of_all = services.work.claims.seen_lately(services.clock()), {key for _, key in files}
+    claimed = {found.key for found in (*seen.claims, *seen.pools)} if seen else set()
+    if not of_all <= claimed | {None}:
+        claimed = {found.key for found in services.work.claims.all()}
     for file_id, key in files:
         if key is not None and key not in claimed:
             log.warning("%s belongs to no file any more and is deleted", file_id)

@@ -3,6 +3,7 @@
 Why: docs/decisions/0013-actions-are-wishes.md
 """
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -29,7 +30,8 @@ from triggers.access import LEVEL
 from triggers.answers import Query, answered, body_of, json_answer
 from triggers.starting import start_retry
 
-NEXT_LOOK = "Seen at the next look."
+LONG_SECONDS = 90.0  # are told in minutes
+NEXT_LOOK = "Seen at the next look, within {}."
 NEXT_SNAPSHOT = "Seen by the next snapshot."
 
 bp = df.Blueprint()
@@ -214,11 +216,16 @@ async def _write_pending(retried: Retried, client: df.DurableOrchestrationClient
 
 
 def _accepted(asked: AskedFor) -> answers.Accepted:
+    seconds = asked.seen_seconds
     told = described_wish(asked.wish, asked.path) | {
-        "seen_within_seconds": asked.seen_seconds,
-        "message": NEXT_SNAPSHOT if asked.seen_seconds is None else NEXT_LOOK,
+        "seen_within_seconds": seconds,
+        "message": NEXT_SNAPSHOT if seconds is None else NEXT_LOOK.format(_lasting(seconds)),
     }
     return from_wire(told, answers.Accepted)
+
+
+def _lasting(seconds: float) -> str:
+    return f"{math.ceil(seconds)} s" if seconds < LONG_SECONDS else f"{math.ceil(seconds / 60)} min"
 
 
 def _described_retry(retried: Retried) -> answers.Retried:

@@ -1,20 +1,38 @@
-// One clock for all looks: every few seconds, but not while it is paused or no one sees the page.
-import { useEffect, useReducer, useState } from "./vendor/preact.js";
-import { look } from "./api.js";
+// What is on the page, looked at again every few seconds, but not while that is paused or no one sees it.
+import { render } from "./vendor/lit-html.js";
+import { addressOf, known, look } from "./api.js";
 
 const EVERY_SECONDS = 5;
 const MOST_SECONDS = 60;
 
-export const live = { isPaused: false };
-const looks = new Set();
-const watchers = new Set();
-const tell = () => watchers.forEach((redraw) => redraw());
+// `page` draws, and asks by `seen` for what it needs to know.
+export const live = { isPaused: false, page: null };
+let looks = new Set(); // addresses
 let timer;
 let wait = EVERY_SECONDS;
 
-async function ask(one) {
+// What is known of an address, {body, error}: kept up to date as long as it is on the page.
+export function seen(parts, given) {
+  const address = addressOf(parts, given);
+  looks.add(address);
+  return known(address) ?? {};
+}
+
+// `isPatient`: what is on the page stays there until what is new on it is known.
+export function redraw(isPatient) {
+  const before = looks;
+  looks = new Set();
+  const page = live.page();
+  if (!isPatient || [...looks].every(known)) {
+    render(page, document.body);
+    document.querySelector("dialog:not([open])")?.showModal();
+  }
+  for (const address of looks) if (!before.has(address)) ask(address);
+}
+
+async function ask(address) {
   try {
-    await one();
+    await look(address);
     Object.assign(live, { lookedAt: new Date(), trouble: null });
     wait = EVERY_SECONDS;
   } catch (error) {
@@ -22,7 +40,7 @@ async function ask(one) {
     live.trouble = error.status > 401 && error.status < 500 ? null : error;
     if (live.trouble) wait = Math.min(MOST_SECONDS, Math.max(wait * 1.3, error.wait ?? 0));
   }
-  tell();
+  redraw();
 }
 
 export const lookNow = () => Promise.all([...looks].map(ask));
@@ -35,35 +53,9 @@ async function round() {
 
 export function pause(isPaused) {
   live.isPaused = isPaused;
-  tell();
+  redraw();
   round();
 }
 
 document.addEventListener("visibilitychange", round);
-addEventListener("hashchange", tell);
 timer = setTimeout(round, wait * 1000);
-
-// Draws a component anew when the clock, or the address of the page, has moved.
-export function useLive() {
-  const [, redraw] = useReducer((count) => count + 1, 0);
-  useEffect(() => {
-    watchers.add(redraw);
-    return () => watchers.delete(redraw);
-  }, []);
-}
-
-// {body, error} of an address, kept up to date.
-export function useLook(address) {
-  const [told, setTold] = useState({});
-  useEffect(() => {
-    const one = async () => {
-      const news = await look(address).then((body) => ({ body }), (error) => ({ error }));
-      if (looks.has(one)) setTold((old) => (old.body === news.body && old.error === news.error ? old : { body: old.body, ...news }));
-      if (news.error) throw news.error;
-    };
-    looks.add(one);
-    ask(one);
-    return () => looks.delete(one);
-  }, [address]);
-  return told;
-}

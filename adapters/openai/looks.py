@@ -2,6 +2,7 @@
 
 A hundred snapshots that have a batch each would ask a hundred times for what one page of the list shows. So a look asks for
 what the others wait for as well, and each snapshot says how old its news may be.
+Why not across hosts as well: docs/decisions/0017-looks-are-shared-within-a-host.md
 """
 
 import threading
@@ -27,6 +28,11 @@ class _Seen(NamedTuple):
     at: float
 
 
+class _Awaited(NamedTuple):
+    max_age: float  # seconds, as allowed when it was asked for last
+    until: float
+
+
 class Looks:
     """The batches that polls of this process have asked for, as they were seen last. For all threads.
 
@@ -37,15 +43,15 @@ class Looks:
         self._clock = clock
         self._lock = threading.Lock()
         self._seen: dict[str, _Seen] = {}
-        self._awaited: dict[str, float] = {}  # batches that had not ended; until when they count
+        self._awaited: dict[str, _Awaited] = {}  # batches that had not ended
         self._failure: tuple[PipelineError, float] | None = None
 
     def listed(self, wanted: AbstractSet[str], max_age: float, api: "BatchApi") -> dict[str, BatchView]:
         """Find batches by a look that is not older than `max_age` seconds; some may be in no such look.
 
         A new look is at the first pages of the list, as many as all that are waited for would fill: batches behind many
-        newer ones are not worth paging for. A single batch needs no list. Those who ask during a look share it, and its
-        failure. Raises what a list of batches raises.
+        newer ones are not worth paging for. It ends with the page behind which there is none whose news are too old by now. A
+        single batch needs no list. Those who ask during a look share it, and its failure. Raises what a list of batches raises.
         """
         asked_at = self._clock()
         with self._lock:
@@ -76,27 +82,32 @@ class Looks:
     def _look(self, wanted: AbstractSet[str], api: "BatchApi") -> None:
         """Look at the list for all, if there is more than one batch to look for."""
         begun = self._clock()
-        self._forget(batch_id for batch_id, until in list(self._awaited.items()) if until < begun)
+        self._forget(batch_id for batch_id, told in list(self._awaited.items()) if told.until < begun)
         awaited = wanted | self._awaited.keys()
-        missing = set(awaited)
-        if len(missing) == 1:
+        if len(awaited) == 1:
             return
+        due = {*wanted, *(batch_id for batch_id in self._awaited if self._is_due(batch_id, begun))}
         try:
-            for batch in api.batches(pages=-(-len(awaited) // PAGE_SIZE)):
-                if batch.batch_id in missing:
-                    missing.remove(batch.batch_id)
+            for number, batch in enumerate(api.batches(pages=-(-len(awaited) // PAGE_SIZE)), 1):
+                if batch.batch_id in awaited:
+                    due.discard(batch.batch_id)
                     self._seen[batch.batch_id] = _Seen(batch, begun)
-                    if not missing:
-                        break
+                if not due and number % PAGE_SIZE == 0:
+                    break
         except PipelineError as error:
             self._failure = error, self._clock()
             raise
+
+    def _is_due(self, batch_id: str, now: float) -> bool:
+        """Tell whether the one who waits for a batch would have to look, if it asked now."""
+        seen = self._seen.get(batch_id)
+        return seen is None or not now - self._awaited[batch_id].max_age <= seen.at <= now
 
     def _await(self, wanted: AbstractSet[str], found: dict[str, BatchView], max_age: float) -> None:
         """Remember what is waited for, and forget what has ended: the one who asks for it is told now."""
         until = self._clock() + max(AWAITED_AGES * max_age, AWAITED_LEAST_SECONDS)
         for batch_id in wanted:
-            self._awaited[batch_id] = until
+            self._awaited[batch_id] = _Awaited(max_age, until)
         self._forget(batch_id for batch_id, view in found.items() if view.ended)
 
     def _forget(self, batch_ids: Iterable[str]) -> None:

@@ -1,6 +1,6 @@
 """Blobs of the work container that are streamed: shards, outcomes, error records of bad lines, answers of the service."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from urllib.parse import quote
 
@@ -9,7 +9,7 @@ import msgspec
 from adapters.storage.blobs import BlobWriter, Container, LazyWriter
 from adapters.storage.source import BlobSource
 from adapters.storage.stream import BlobStream
-from adapters.work.chain import recall, remember
+from adapters.work.kept import KeptBlobs
 from domain import names
 from domain.errors import ConflictError, NotFoundError
 from domain.service.outcomes import ShardOutcome
@@ -18,15 +18,33 @@ from domain.service.request_lines import split_lines
 _decode_outcome = msgspec.json.Decoder(ShardOutcome).decode
 
 
+def outcomes_from(lines: Iterable[bytes]) -> Iterator[ShardOutcome]:
+    """Read outcomes from their lines."""
+    return (_decode_outcome(line) for line in lines)
+
+
 class WorkBlobs:
     """Streams of the work container, by blob name. Raises NotFoundError for what is not there."""
 
-    def __init__(self, work: Container) -> None:
-        self._work = work
+    def __init__(self, work: Container, kept: KeptBlobs) -> None:
+        self._work, self._kept = work, kept
 
     def lines(self, blob: str) -> Iterator[bytes]:
         """Stream a blob line by line."""
         return split_lines(self._work.chunks(blob))
+
+    def kept_lines(self, blob: str) -> Iterator[bytes]:
+        """Stream a blob line by line; one that was kept, from memory."""
+        kept = self._kept.take(blob)
+        return split_lines(iter([kept.content])) if kept else self.lines(blob)
+
+    def keep(self, blob: str, content: bytes) -> None:
+        """Keep a blob that never changes for the one who comes back to it; nothing is kept of what is large."""
+        self._kept.keep(blob, content)
+
+    def read(self, blob: str) -> bytes:
+        """Read a small blob whole."""
+        return self._work.read(blob)[0]
 
     def chunks(self, blob: str) -> Iterator[bytes]:
         """Stream a blob in pieces."""
@@ -66,15 +84,7 @@ class WorkBlobs:
 
     def outcomes(self, key: str, shard: str) -> Iterator[ShardOutcome]:
         """Stream a shard's outcomes."""
-        name = names.outcomes(key, shard)
-        known = recall(name)
-        lines = self.lines(name) if known is None else split_lines(iter([known]))
-        return (_decode_outcome(line) for line in lines)
-
-    def remember(self, blob: str, written: BlobWriter) -> None:
-        """Keep what was written into a small blob for the calls of this chain that come next."""
-        if written.whole is not None:
-            remember(blob, written.whole)
+        return outcomes_from(self.lines(names.outcomes(key, shard)))
 
     def purge(self, blob: str) -> None:
         """Delete a blob; one that is gone already is what was wanted."""

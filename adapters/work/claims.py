@@ -8,6 +8,7 @@ Why: docs/decisions/0001-the-claim-is-the-frozen-copy.md
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from math import isfinite
@@ -28,6 +29,8 @@ MAX_REASON_CHARS = 300
 MAX_QUOTED_REASON_CHARS = 1200
 # Older versions of the app take what is done and cannot be removed for a file that is held: they leave it alone.
 HELD_FOREVER = datetime(2100, 1, 1, tzinfo=UTC).timestamp()
+# How long a process goes by what it has seen of the records. It hears of its own changes at once, of those of other hosts by a listing.
+RECORDS_KEPT_SECONDS = 300.0
 LATEST = datetime(9999, 1, 1, tzinfo=UTC).timestamp()
 
 _encode = msgspec.json.Encoder().encode
@@ -57,6 +60,22 @@ class Records:
     refusals: dict[str, Refusal] = field(default_factory=dict)
     unreadable: dict[str, Claimed] = field(default_factory=dict)
     strays: set[str] = field(default_factory=set)
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether nothing here waits for something that another host may bring about: a release, a removal, a better claim."""
+        held = any(found.claim.held_until for found in (*self.claims, *self.pools))
+        return not (held or self.refusals or self.unreadable)
+
+    def copied(self) -> "Records":
+        """Give the same, for one who changes it."""
+        return Records(
+            claims=list(self.claims),
+            pools=list(self.pools),
+            refusals=dict(self.refusals),
+            unreadable=dict(self.unreadable),
+            strays=set(self.strays),
+        )
 
     def refused(self, key: str, now: float) -> Refusal | None:
         """Give what storage has refused about a file that it is not to be asked again about yet; None: it may be asked."""
@@ -89,10 +108,20 @@ class FrozenInput:
 
 
 class Claims:
-    """The claims in the work container."""
+    """The claims in the work container, and what this process has seen of them lately."""
 
     def __init__(self, work: Container) -> None:
         self._work = work
+        self._changes = 0  # that this process may have made
+        self._seen: tuple[Records, float, int] | None = None  # when (epoch seconds), after how many changes
+
+    @contextmanager
+    def changing(self) -> Iterator[None]:
+        """Change records about files: what was seen of them before the end counts no more."""
+        try:
+            yield
+        finally:
+            self._changes += 1
 
     def take(self, source: Container, file: InputFile, key: str, claim: Claim) -> Claim | None:
         """Freeze and claim a file in one step; gives the claim, None when another snapshot has it, or this version of it is gone.
@@ -102,14 +131,15 @@ class Claims:
         Raises what storage has against it: BlockedError, ConfigurationError, RefusedError, PassingError.
         """
         try:
-            self._work.copy_from(
-                source,
-                file.path,
-                names.frozen_input(key),
-                metadata=_claim_metadata(claim),
-                source_etag=file.etag,
-                if_absent=True,
-            )
+            with self.changing():
+                self._work.copy_from(
+                    source,
+                    file.path,
+                    names.frozen_input(key),
+                    metadata=_claim_metadata(claim),
+                    source_etag=file.etag,
+                    if_absent=True,
+                )
         except NotFoundError:
             return None
         except ConflictError:
@@ -149,7 +179,8 @@ class Claims:
     def replace(self, key: str, claim: Claim, etag: str) -> bool:
         """Change a claim that has not changed since it was read; False when it has."""
         try:
-            self._work.set_metadata(names.frozen_input(key), _claim_metadata(claim), if_etag=etag)
+            with self.changing():
+                self._work.set_metadata(names.frozen_input(key), _claim_metadata(claim), if_etag=etag)
         except (ConflictError, NotFoundError):
             return False
         return True
@@ -172,15 +203,35 @@ class Claims:
 
     def refuse(self, key: str, refusal: Refusal) -> None:
         """Note that storage did not let us take a file."""
-        self._work.write(names.refusal(key), b"", metadata=_refusal_metadata(refusal))
+        with self.changing():
+            self._work.write(names.refusal(key), b"", metadata=_refusal_metadata(refusal))
 
     def all(self) -> list[Claimed]:
         """List all claims, those on pools among them."""
         found = self.survey()
         return [*found.claims, *found.pools]
 
-    def survey(self) -> Records:
-        """List all records about files, in one go."""
+    def seen_lately(self, now: float) -> Records | None:
+        """Give what the last survey has shown, where this process has changed nothing since and it is not old.
+
+        Other hosts may have changed it: that something is there to be done is certain only after a survey.
+        """
+        if self._seen is None:
+            return None
+        records, at, changes = self._seen
+        if changes != self._changes or not at <= now < at + RECORDS_KEPT_SECONDS:
+            return None
+        return records.copied()
+
+    def survey(self, now: float | None = None) -> Records:
+        """List all records about files, in one go; `now` (epoch seconds): as what is seen lately, for a while."""
+        changes = self._changes
+        found = self._listed()
+        is_kept = now is not None and found.is_settled
+        self._seen = (found.copied(), now, changes) if is_kept and now is not None else None
+        return found
+
+    def _listed(self) -> Records:
         found = Records()
         keys = set()
         for entry in self._work.list(names.FILES, metadata=True):
@@ -207,9 +258,10 @@ class Claims:
         """Put files that were claimed into a pool: from then on they follow it. False where the pool is there already."""
         content = b"".join(_encode(file) + b"\n" for file in files)
         try:
-            self._work.write(
-                names.frozen_input(key), content, metadata=_claim_metadata(claim), if_absent=True
-            )
+            with self.changing():
+                self._work.write(
+                    names.frozen_input(key), content, metadata=_claim_metadata(claim), if_absent=True
+                )
         except ConflictError:
             return False
         return True
@@ -229,13 +281,14 @@ class Claims:
             return None
         return FrozenInput(_claim_from(entry.metadata), entry, chunks)
 
-    def stray_keys(self) -> list[str]:
-        """Give the keys of records about files without a claim.
+    def stray_keys(self, now: float) -> list[str]:
+        """Give the keys of records about files without a claim. `now`: epoch seconds.
 
         A run leaves them that died while it dropped a file, or that went on after another one had finished it. No record
         is written before the claim, and the claim goes first.
         """
-        return [key for key in self.survey().strays if self.read(key) is None]
+        records = self.seen_lately(now) or self.survey(now)
+        return [key for key in records.strays if self.read(key) is None]
 
     def copy_input(self, key: str, target: Container, name: str, etag: str) -> str:
         """Copy a frozen input to its last place; gives the copy's status."""

@@ -8,6 +8,7 @@ import msgspec
 from adapters.storage.blobs import Container
 from adapters.work.chain import recall, remember
 from adapters.work.claims import Claims
+from adapters.work.kept import KeptBlobs
 from domain import names
 from domain.contracts import prepared_type
 from domain.errors import ConflictError, NotFoundError
@@ -21,8 +22,8 @@ _encode = msgspec.json.Encoder().encode
 class Plans:
     """A plan for each file, written once."""
 
-    def __init__(self, work: Container) -> None:
-        self._work = work
+    def __init__(self, work: Container, kept: KeptBlobs) -> None:
+        self._work, self._kept = work, kept
 
     def read(self, key: str) -> Plan | None:
         """Give a file's plan, None before it is complete."""
@@ -32,8 +33,26 @@ class Plans:
         remember(names.plan(key), found[0])
         return _decoded(found[0], Plan)
 
+    def keep(self, key: str, plan: Plan, owner: str) -> None:
+        """Keep a plan that this process has just made for a snapshot, of a file on which no work had begun before."""
+        self._kept.keep(names.plan(key), _encode(plan), owner)
+
+    def hand_on(self, key: str, owner: str) -> None:
+        """Let the next calls of this chain go by the plan that was kept for a snapshot.
+
+        For one who has just written a ledger of it as that snapshot's: no other has taken such a plan back.
+        """
+        kept = self._kept.get(names.plan(key))
+        if kept and kept.version == owner:
+            remember(names.plan(key), kept.content)
+
+    def is_of_one_life(self, key: str, owner: str) -> bool:
+        """Tell, once, whether a plan was kept for a snapshot: what was written about its file then follows from it."""
+        kept = self._kept.take(names.plan(key))
+        return kept is not None and kept.version == owner
+
     def recall(self, key: str) -> Plan | None:
-        """Give the plan that an earlier call of this chain has read, None outside a chain."""
+        """Give the plan that an earlier call of this chain has read or handed on, None outside a chain."""
         content = recall(names.plan(key))
         return None if content is None else _decoded(content, Plan)
 
@@ -59,13 +78,24 @@ class Plans:
 class Ledgers:
     """A ledger for each shard. Each write says which version it was made from."""
 
-    def __init__(self, work: Container, claims: Claims) -> None:
-        self._work, self._claims = work, claims
+    def __init__(self, work: Container, claims: Claims, kept: KeptBlobs) -> None:
+        self._work, self._claims, self._kept = work, claims, kept
 
     def read(self, key: str, shard: str) -> tuple[Ledger, str] | None:
         """Give a shard's ledger and its ETag, None before its first entry."""
         found = _read(self._work, names.ledger(key, shard))
         return (_decoded(found[0], Ledger), found[1]) if found else None
+
+    def kept(self, key: str, shard: str, owner: str) -> tuple[Ledger, str] | None:
+        """Give a ledger as this process has left it when its batch was made, once; None where it does not know.
+
+        It may have been written elsewhere since. Nothing but the ledger itself is to be written by what it says.
+        """
+        kept = self._kept.take(names.ledger(key, shard))
+        if kept is None:
+            return None
+        ledger = _decoded(kept.content, Ledger)
+        return (ledger, kept.version) if ledger.owner == owner else None
 
     def own(self, key: str, shard: str, owner: str) -> tuple[Ledger, str] | None:
         """Give a shard's ledger as `owner`'s: one left by a dead snapshot is rewritten first, so that a late writer fails.
@@ -92,10 +122,15 @@ class Ledgers:
                     found |= self.of_shards(key, ledger.collected.children)
         return found
 
+    def recall(self, key: str, shard: str) -> Ledger | None:
+        """Give a ledger as this chain has just written it, None where it has not."""
+        content = recall(names.ledger(key, shard))
+        return None if content is None else _decoded(content, Ledger)
+
     def _known(self, key: str, shard: str) -> Ledger | None:
         """Give a ledger to read only: as this chain has just written it, or as it lies there."""
-        if (content := recall(names.ledger(key, shard))) is not None:
-            return _decoded(content, Ledger)
+        if recalled := self.recall(key, shard):
+            return recalled
         found = self.read(key, shard)
         return found[0] if found else None
 
@@ -116,6 +151,8 @@ class Ledgers:
             if there != content:
                 raise
         remember(name, content)
+        if ledger.batch and not ledger.collected:
+            self._kept.keep(name, content, current)
         return current
 
 

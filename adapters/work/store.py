@@ -1,6 +1,6 @@
 """The pipeline's own records in the work container, a part for each kind."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 
 from adapters.storage.blobs import Container
 from adapters.work.attempts import Attempts
@@ -8,6 +8,7 @@ from adapters.work.blobs import WorkBlobs
 from adapters.work.claims import Claims
 from adapters.work.day_costs import DayCosts
 from adapters.work.finished import FinishedFiles
+from adapters.work.kept import KeptBlobs
 from adapters.work.ledgers import Ledgers, Plans
 from adapters.work.rates import Rates
 from adapters.work.retries import Retries
@@ -22,12 +23,12 @@ class WorkStore:
     """Typed access to the work container."""
 
     def __init__(self, work: Container) -> None:
-        self._work = work
+        self._work, self._kept = work, KeptBlobs()
         self.claims = Claims(work)
         self.attempts = Attempts(work)
-        self.plans = Plans(work)
-        self.ledgers = Ledgers(work, self.claims)
-        self.blobs = WorkBlobs(work)
+        self.plans = Plans(work, self._kept)
+        self.ledgers = Ledgers(work, self.claims, self._kept)
+        self.blobs = WorkBlobs(work, self._kept)
         self.send_logs = SendLogs(work)
         self.snapshots = Snapshots(work)
         self.finished = FinishedFiles(work)
@@ -39,22 +40,25 @@ class WorkStore:
 
     def drop_file(self, key: str) -> None:
         """Remove all records about a file, the claim first: without it nothing can be mistaken for unfinished work."""
-        self._work.delete_folder(names.file_folder(key), first=names.frozen_input(key))
+        with self.claims.changing():
+            self._work.delete_folder(names.file_folder(key), first=names.frozen_input(key))
 
-    def drop_files(self, keys: Sequence[str], *, besides: Iterable[str] | None = None) -> None:
+    def drop_files(self, besides: Mapping[str, Iterable[str] | None]) -> None:
         """Do the same for several files, with few calls for all of them: no other record of any goes before all the claims.
 
-        `besides`: the names of all their other records, where these are known; else they are listed.
+        `besides`, by file key: the names of all its other records, where these are known; None: they are listed.
         """
         if self._work.is_hierarchical:
-            for key in keys:
+            for key in besides:
                 self.drop_file(key)
             return
-        self._work.delete_all(map(names.frozen_input, keys))
-        if besides is None:
-            folders = (self._work.list(names.file_folder(key), metadata=True) for key in keys)
-            besides = (entry.name for folder in folders for entry in folder)
-        self._work.delete_all(besides)
+        records = (self._records(key) if known is None else known for key, known in besides.items())
+        with self.claims.changing():
+            self._work.delete_all(map(names.frozen_input, besides))
+            self._work.delete_all(name for folder in records for name in folder)
+
+    def _records(self, key: str) -> Iterator[str]:
+        return (entry.name for entry in self._work.list(names.file_folder(key), metadata=True))
 
     def drop_all_but_claim(self, key: str) -> None:
         """Remove the records about a file that is done, but for the claim on it, the plan last: it tells that this is left."""
@@ -64,6 +68,7 @@ class WorkStore:
     def drop_all_but_plan(self, key: str) -> None:
         """Remove the records about a file, but for the claim on it and its plan."""
         kept = (names.frozen_input(key), names.plan(key))
-        for entry in list(self._work.list(names.file_folder(key))):
-            if entry.name not in kept:
-                self.blobs.purge(entry.name)
+        with self.claims.changing():
+            for entry in list(self._work.list(names.file_folder(key))):
+                if entry.name not in kept:
+                    self.blobs.purge(entry.name)

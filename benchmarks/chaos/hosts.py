@@ -1,5 +1,6 @@
 """A host that can be killed at any moment, started again, and robbed of its memory."""
 
+import math
 import os
 import random
 import shutil
@@ -7,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import IO
 
@@ -15,7 +16,9 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 
 STARTUP_KILLS = 0.2  # of all kills; they hit before the host listens, or just when it does
 STARTUP_SECONDS = 1.5
-LIFE_SECONDS = (0.2, 3.5)
+# A life is measured in the calls that come from hosts, so that a slow machine does not kill them before they have done anything.
+LIFE_CALLS = (1, 700)
+MOST_LIFE_SECONDS = 5.0  # where there is little to do
 STOP_SECONDS = 15
 TAIL_LINES = 30
 
@@ -27,21 +30,31 @@ class HostDiedError(RuntimeError):
 
 
 class MortalHost:
-    """One embedded host with a state folder of its own. Its lives are as long as `dice` say."""
+    """One embedded host with a state folder of its own.
 
-    def __init__(self, name: str, folder: Path, settings: Mapping[str, str], dice: random.Random) -> None:
-        self.name, self._settings, self._dice = name, settings, dice
+    Its lives are as long as `dice` say, in `calls` that hosts have made so far; without dice it is never due.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        folder: Path,
+        settings: Mapping[str, str],
+        dice: random.Random | None = None,
+        calls: Callable[[], int] = lambda: 0,
+    ) -> None:
+        self.name, self._settings, self._dice, self._calls = name, settings, dice, calls
         self._state, self._log = folder / f"{name}-state", folder / f"{name}.log"
         self._process: subprocess.Popen[bytes] | None = None
         self._log_offset = 0
-        self._dies_at: float | None = None
+        self._dies_at = self._last_call = math.inf
         self.origin: str | None = None
         self.kills = self.wipes = 0
 
     def start(self) -> None:
         """Start the host, without waiting for it."""
-        self.origin, self._dies_at = None, None
-        if self._dice.random() < STARTUP_KILLS:
+        self.origin, self._dies_at, self._last_call = None, math.inf, math.inf
+        if self._dice and self._dice.random() < STARTUP_KILLS:
             self._dies_at = time.monotonic() + self._dice.uniform(0, STARTUP_SECONDS)
         with self._log.open("ab") as log:
             self._log_offset = log.tell()
@@ -67,12 +80,14 @@ class MortalHost:
             )
         if self.origin is None and _LISTENING in (said := self._said()):
             self.origin = said.split(_LISTENING)[1].split()[0]
-            self._dies_at = self._dies_at or time.monotonic() + self._dice.uniform(*LIFE_SECONDS)
+            if self._dice:
+                self._dies_at = min(self._dies_at, time.monotonic() + MOST_LIFE_SECONDS)
+                self._last_call = self._calls() + self._dice.randint(*LIFE_CALLS)
 
     @property
     def is_due(self) -> bool:
         """Whether this life has lasted long enough."""
-        return self._dies_at is not None and time.monotonic() >= self._dies_at
+        return self._calls() >= self._last_call or time.monotonic() >= self._dies_at
 
     def kill(self, *, wipe: bool) -> None:
         """End it as a power cut would; with `wipe` its task hub is gone as well."""

@@ -20,7 +20,7 @@ from benchmarks.chaos.faults import (
     fault_plan,
 )
 from benchmarks.chaos.hosts import HostDiedError, MortalHost
-from benchmarks.chaos.workload import DroppedFile, last_file
+from benchmarks.chaos.workload import DroppedFile, last_file, rows_per_shard
 from local.azure_openai import RunningService
 from local.azure_openai import running as running_service
 from local.azurite import Azurite
@@ -94,7 +94,10 @@ def run(trial: Trial, folder: Path, tell: Callable[[Progress], None]) -> Verdict
         weather = _Weather(trial, storage, service, stack)
         settings = app_settings(trial, storage, service) | weather.settings
         dice = random.Random(trial.seed)  # noqa: S311 - moments of death, not secrets
-        hosts = [MortalHost(f"host-{number}", folder, settings, dice) for number in range(1, trial.hosts + 1)]
+        hosts = [
+            MortalHost(f"host-{number}", folder, settings, dice, weather.calls)
+            for number in range(1, trial.hosts + 1)
+        ]
         for host in hosts:
             stack.callback(host.stop)
         verdict = _carry_out(trial, hosts, containers, service, weather=weather, tell=tell)
@@ -116,6 +119,10 @@ class _Weather:
             "DATA": before_storage.connection_string,
             "AZURE_OPENAI_ENDPOINT": before_service.url,
         }
+
+    def calls(self) -> int:
+        """Count the calls that came from hosts so far."""
+        return self._service.calls + self._storage.calls
 
     def end(self) -> None:
         """Let everything through."""
@@ -146,7 +153,7 @@ def app_settings(trial: Trial, storage: Azurite, service: RunningService) -> dic
         "PYTHON_THREADPOOL_THREAD_COUNT": "24",  # as deployed
         "SWEEP_SCHEDULE": "*/3 * * * * *",
         "DEADLINE_HOURS": f"{trial.deadline_seconds / 3600:.6f}",
-        "MAX_REQUESTS_PER_SHARD": str(trial.rows),
+        "MAX_REQUESTS_PER_SHARD": str(rows_per_shard(trial.rows)),
     }
 
 

@@ -1,7 +1,6 @@
 """A host as a platform keeps it: started again when it dies, and killed when its processes need too much memory together."""
 
 import os
-import random
 import signal
 from collections.abc import Mapping
 from contextlib import suppress
@@ -17,7 +16,7 @@ class WatchedHost(MortalHost):
     """`deaths`: times that it had to be started again. `killed_for_memory`: processes that needed too much."""
 
     def __init__(self, name: str, folder: Path, settings: Mapping[str, str]) -> None:
-        super().__init__(name, folder, settings, random.Random(0))  # noqa: S311 - no moment is drawn
+        super().__init__(name, folder, settings)
         self.deaths = self.killed_for_memory = 0
         self.peak_mb = 0.0
 

@@ -37,6 +37,9 @@ ODD_NAMES = (
     "l" * 200 + ".jsonl",
 )
 MOST_WITHHELD_ROWS = 10  # the service names at most a hundred requests that it answered twice
+# Files of one kind that are dropped one after another: small ones share batches, and then a fault hits all of them.
+IN_A_ROW = 3
+FILES_PER_SHARD = 2.5  # so that a batch ends within a file
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,10 +57,12 @@ class DroppedFile:
 
 
 def plan_files(count: int, *, rows: int, seed: int, kinds: Sequence[str] = KINDS) -> list[DroppedFile]:
-    """Make `count` files: every second one good, the others of each kind in turn, in random order."""
-    special = list(islice(cycle(kinds), count // 2))
-    drawn = [*special, *["plain"] * (count - len(special))]
-    random.Random(seed).shuffle(drawn)  # noqa: S311 - an order, not a secret
+    """Make `count` files: every second one good, the others of each kind in turn, few of a kind in a row, in random order."""
+    dice = random.Random(seed)  # noqa: S311 - an order, not a secret
+    special = islice(cycle(dice.sample(kinds, len(kinds))), -(-count // (2 * IN_A_ROW)))
+    rows_of_kinds = [[kind] * IN_A_ROW for kind in special] + [["plain"]] * (count - count // 2)
+    dice.shuffle(rows_of_kinds)
+    drawn = [kind for kinds in rows_of_kinds for kind in kinds][:count]
     odd_names = iter(ODD_NAMES)
     files = []
     for number, kind in enumerate(drawn):
@@ -92,10 +97,15 @@ def _content(kind: str, name: str, rows: int) -> bytes:
     }.get(kind, good)
 
 
+def rows_per_shard(rows: int) -> int:
+    """Give the most requests that a shard may hold, by those of a file."""
+    return int(rows * FILES_PER_SHARD)
+
+
 def _rows(kind: str, rows: int) -> int:
-    """Give the rows of a file; a shard holds `rows`."""
+    """Give the rows of a file."""
     if kind == "three-shards":
-        return 2 * rows + 1
+        return 2 * rows_per_shard(rows) + 1
     return min(rows, MOST_WITHHELD_ROWS) if kind in WITHHELD_KINDS else rows
 
 

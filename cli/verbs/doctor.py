@@ -46,9 +46,14 @@ def command(*, place: Place, write: bool, everything: bool, as_json: bool | None
     Each check has an id, a verdict (ok, warn, fail, not looked), what was found, and what to do. What the app sees itself comes
     from the app, where it answers; what looks worse from here is told beside it.
     """
+    # Slow to import, and not needed for the help.
+    from steps.doctor.secrets import without_values  # noqa: PLC0415 - see above
+
     out = Output(as_json)
     seen = []
-    for each in _examine(place, write=write):
+    as_app, place = place.knows_settings, _with_settings(place)
+    for found in _examine(place, as_app=as_app, write=write):
+        each = found._replace(finding=without_values(found.finding, place.env))
         seen.append(each)
         if out.is_json:
             out.record(each.record)
@@ -57,7 +62,7 @@ def command(*, place: Place, write: bool, everything: bool, as_json: bool | None
     return Ending.FAULT if any(each.finding.verdict == "fail" for each in seen) else Ending.WELL
 
 
-def _examine(place: Place, *, write: bool) -> "Iterator[Seen]":
+def _examine(place: Place, *, as_app: bool, write: bool) -> "Iterator[Seen]":
     # Slow to import, and not needed for the help.
     from cli.checks import Seen, ask_app, checkout_checks, merged, place_check  # noqa: PLC0415 - see above
 
@@ -65,14 +70,13 @@ def _examine(place: Place, *, write: bool) -> "Iterator[Seen]":
     yield from (Seen(finding, "here") for finding in checkout_checks(REPOSITORY))
     app, of_app = ask_app(place)
     yield Seen(app, "here")
-    place, as_app = _with_settings(place), place.knows_settings
     yield from merged(_from_here(place, as_app=as_app, write=write), of_app, as_app=as_app)
 
 
 def _from_here(place: Place, *, as_app: bool, write: bool) -> "Iterator[Finding]":
     """Make the checks that need the account, the service and Azure Resource Manager."""
     # Slow to import, and not needed for the help.
-    from cli.checks import deployment_check  # noqa: PLC0415 - see above
+    from cli.azure_checks import azure_checks  # noqa: PLC0415 - see above
     from domain.errors import SettingsError  # noqa: PLC0415 - see above
     from domain.findings import failure  # noqa: PLC0415 - see above
     from steps.doctor.examination import examine  # noqa: PLC0415 - see above
@@ -92,7 +96,7 @@ def _from_here(place: Place, *, as_app: bool, write: bool) -> "Iterator[Finding]
             has_service=place.has_service,
             write=write,
         )
-        yield deployment_check(place)
+        yield from azure_checks(place)
     except CommandError as error:
         yield failure("doctor", str(error), "See the message.")
 

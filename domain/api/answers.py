@@ -98,6 +98,9 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     updated_at: str | None
     progress: Progress | None
     report: Annotated[SnapshotReport | None, Meta(description="There when it has ended.")]
+    outcomes: Annotated[
+        dict[str, int], Meta(description="Requests per outcome, of the files that have ended.")
+    ] = {}
     failure: Annotated[str | None, Meta(description="Why it has failed as a whole.")] = None
     woken_by: Annotated[
         WokenBy,
@@ -122,7 +125,6 @@ class SnapshotDetails(Snapshot, frozen=True, kw_only=True):
     """A snapshot, with what its finished files add up to."""
 
     finished_files: Annotated[int, Meta(description="Files that the sums below are over.")] = 0
-    outcomes: Annotated[dict[str, int], Meta(description="Requests per outcome.")] = {}
     digest: Annotated[list[CodeCount], Meta(description="Why requests failed, the most frequent first.")] = []
     input_tokens: int = 0
     output_tokens: int = 0
@@ -357,6 +359,9 @@ class FileDetails(FileEntry, frozen=True, kw_only=True):
             description="Key of the pool of small files that it shares batches with, while it is worked on."
         ),
     ] = ""
+    shared_with: Annotated[
+        int, Meta(description="Other small files whose requests are in the same batches.")
+    ] = 0
     engine: str | None = None
     endpoint: str | None = None
     deployment: str | None = None
@@ -437,7 +442,7 @@ class Examination(msgspec.Struct, frozen=True, kw_only=True):
 
     verdict: Annotated[Verdict, Meta(description="The worst of all: `ok`, `warn` or `fail`.")]
     looked_at: str
-    findings: list[Finding]
+    findings: Annotated[list[Finding], Meta(description="The worst first.")]
 
 
 class DoctorsWord(msgspec.Struct, frozen=True, kw_only=True):

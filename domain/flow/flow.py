@@ -162,7 +162,11 @@ class Flow(msgspec.Struct, kw_only=True):
         """Let a file leave the flow."""
         file.move(FileStep.LEFT)
         self.files.remove(file)
-        self.totals.count(end, file.count)
+        through = file.delivered.files if end == "held" else 0
+        if through:
+            self.totals.count("done", through)
+            self.totals.tally.add(file.delivered.tally)
+        self.totals.count(end, file.count - through)
         left = Finished(path=file.path, state=end, requests=file.requests)
         self.recent = [*self.recent[-RECENT_FILES + 1 :], left]
 
@@ -185,6 +189,8 @@ class Flow(msgspec.Struct, kw_only=True):
         open_keys = {s.key for s in self.shards}
         for file in self.files:
             if file.step is FileStep.RUN and file.key not in open_keys:
+                if file.hold_reason and file.settled:
+                    continue  # what is through of a pool is delivered first
                 if file.hold_reason:
                     file.hold(
                         file.hold_reason,

@@ -19,6 +19,7 @@ from domain.flow.step import SLOW_SECONDS, Step
 from domain.flow.steps.cancel import Cancel
 from domain.flow.steps.collect import Collect
 from domain.flow.steps.deliver import Archive, Write
+from domain.flow.steps.deliver_settled import DeliverSettled
 from domain.flow.steps.hold import Hold
 from domain.flow.steps.list_files import ListFiles
 from domain.flow.steps.poll import Poll
@@ -32,6 +33,7 @@ from domain.flow.steps.submit import Submit
 STEPS: tuple[Step[Any], ...] = (
     Archive(),
     Write(),
+    DeliverSettled(),
     Hold(),
     Collect(),
     Cancel(),
@@ -97,9 +99,8 @@ def _slow_at(flow: Flow, activity: str, now: float) -> list[float]:
 
 def end_call(flow: Flow, call: Call, answer: Answer, now: float) -> None:
     """Take the answer to a call that was under way; one that is not waited for any more changes nothing."""
-    if all(other.identity != call.identity for other in flow.in_flight):
+    if not _take_out(flow, call):
         return
-    flow.in_flight = [other for other in flow.in_flight if other.identity != call.identity]
     step = _BY_ACTIVITY[call.activity]
     if answer.fault:
         step.failed(flow, call, answer.fault, now)
@@ -107,11 +108,21 @@ def end_call(flow: Flow, call: Call, answer: Answer, now: float) -> None:
         step.answered(flow, call, answer.ok, now)
 
 
+def _take_out(flow: Flow, call: Call) -> bool:
+    """Count a call as under way no longer; False where it is not."""
+    for place, other in enumerate(flow.in_flight):
+        # By the key first: that of most others is another one.
+        if other.key == call.key and other.identity == call.identity:
+            del flow.in_flight[place]
+            return True
+    return False
+
+
 def end_group(flow: Flow, group: Sequence[Call], answers: Sequence[Sequence[Answer]], now: float) -> None:
     """Take the answers to calls that shared an activity: to each and to what followed from it, none where it was given back."""
     for call, told in zip(group, answers, strict=True):
         if not told:
-            flow.in_flight = [other for other in flow.in_flight if other.identity != call.identity]
+            _take_out(flow, call)
             continue
         end_call(flow, call, told[0], now)
         for next_call, answer in zip(call.then, told[1:], strict=False):

@@ -76,10 +76,10 @@ def progress(flow: Flow, *, wake_at: float | None = None, parts: Sequence[str] =
     message = "; ".join(waits(flow))
     return {
         "files_total": flow.files_total,
-        "files_done": totals.files,
+        "files_done": totals.files + sum(file.delivered.files for file in flow.files),
         "files_rejected": totals.rejected,
         "files_held": totals.held,
-        "files_working": sum(file.count for file in flow.files),
+        "files_working": sum(file.count - file.delivered.files for file in flow.files),
         "active_batches": len(active),
         "batches_by_status": _by_status(active),
         "enqueued_tokens": sum(quota_tokens(shard.shard.size) for shard in active),

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from domain.contracts import Fault, FileWants, ListedFile, OpenShard
+from domain.contracts import Fault, FileWants, ListedFile, OpenShard, Settled
 from domain.records import SpecBlob
 from domain.service.outcomes import Tally
 from domain.service.reach import reaches_to
@@ -89,6 +89,8 @@ class FileState(msgspec.Struct, kw_only=True, omit_defaults=True):
     wants: FileWants = NOTHING_WANTED
     pooled: bool = False  # it is a pool, of so many files
     members: int = 0
+    delivered: Settled = Settled()  # of these, the files that have come to their end before the others
+    settled: int = 0  # 1: more of them may, 2: and even more since the call about it began
 
     @property
     def count(self) -> int:

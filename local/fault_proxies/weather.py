@@ -22,9 +22,11 @@ class Weather(Generic[Fault]):
         self._faults, self._chance = faults, chance
         self._dice = random.Random(seed)  # noqa: S311 - bad luck, not secrets
         self.struck: Counter[str] = Counter()  # by kind of call
+        self.calls = 0  # that came by
 
     def strikes(self, kind: str) -> Struck[Fault] | None:
         """Draw for a call."""
+        self.calls += 1
         if self._dice.random() >= self._chance:
             return None
         self.struck[kind] += 1

@@ -10,11 +10,10 @@ from functools import cached_property
 import msgspec
 
 from adapters.services import Services
-from adapters.storage.line_writer import LineWriter
 from domain import names
 from domain.contracts import CollectedShard, EndedBatch, OpenShard, Pause
 from domain.direct.sending import LOST_ANSWER, NOT_SENT, SendBook
-from domain.errors import PassingError, PipelineError
+from domain.errors import ConflictError, NotFoundError, PassingError, PipelineError
 from domain.pooling import number_of
 from domain.records import Collected, Counted, Ledger, PlannedShard, summed
 from domain.results.metadata import cost_of_tally
@@ -32,13 +31,14 @@ from domain.service.reach import DEPLOYMENT_CODES, OPERATION_CODES, reach_of_dep
 from domain.service.regrouping import Regrouping, regroup
 from domain.service.request_lines import custom_id_of
 from domain.service.transports import remedy
-from domain.shards import answer_bytes, shard_limits
+from domain.shards import shard_limits
 from domain.wishes import WishKind
 from steps.collect.answer_checks import CheckedAnswers
 from steps.collect.answer_spool import AnswerSpool
+from steps.collect.outcome_lines import OutcomeLines
 from steps.collect.patience import GIVEN_UP, Patience
 from steps.collect.result_sources import BatchResults
-from steps.containment import HARMLESS_BYTES, Contained
+from steps.containment import Contained, answers_are_harmless
 from steps.pool.members import read_members
 from steps.service_files import delete_service_files
 from steps.shard_writer import ShardWriter
@@ -58,15 +58,26 @@ _encode = msgspec.json.Encoder().encode
 
 def collect(ended: EndedBatch, services: Services) -> CollectedShard:
     """Collect a shard, or finish what an earlier try began."""
+    if answers_are_harmless(ended.shard.size, ended.shard.requests):
+        return _collect_small(ended, services)
     collection = Collection(ended, services)
-    if ended.shard.size + ended.shard.requests * answer_bytes() <= HARMLESS_BYTES:
-        return collection.run()
     contained = Contained(
         "collect_batch", ended.key, services, words="answers were collected", shard=ended.shard.shard
     )
     return contained.run(
         ended, CollectedShard, collection.run, is_done=lambda collected: collected.again is None
     )
+
+
+def _collect_small(ended: EndedBatch, services: Services) -> CollectedShard:
+    """Collect a shard by what this process knows of it, and again by what storage has where that was outdated."""
+    collection = Collection(ended, services, may_recall=not ended.tries)
+    try:
+        return collection.run()
+    except (ConflictError, NotFoundError):
+        if not collection.has_recalled:
+            raise
+    return Collection(ended, services).run()
 
 
 def _failed(code: str, message: str) -> Verdict:
@@ -81,9 +92,13 @@ def _reach_of(why: Regrouping, shard: OpenShard) -> str:
 
 
 class Collection:
-    """One shard whose batch has ended, or never came to be."""
+    """One shard whose batch has ended, or never came to be.
 
-    def __init__(self, ended: EndedBatch, services: Services) -> None:
+    `may_recall`: go by the ledger as this process has left it. What comes of that counts only where the ledger is still the same.
+    """
+
+    def __init__(self, ended: EndedBatch, services: Services, *, may_recall: bool = False) -> None:
+        self._may_recall, self.has_recalled, self._is_sure = may_recall, False, False
         self._ended, self._shard = ended, ended.shard
         self._services, self._store, self._api = services, services.work, services.batch_api
         self._settings, self._clock = services.settings, services.clock
@@ -93,6 +108,7 @@ class Collection:
         self._missing: list[str] = []  # custom_ids of the first requests without an answer
         self._missing_count = self._answered = 0
         self._counted: dict[str, Counted] = {}  # of a pool's shard by the numbers of its files
+        self._unsettled: set[str] = set()  # of these, the numbers of files that go on
         self._count_for("")
         self._checked: CheckedAnswers | None = None
 
@@ -110,20 +126,26 @@ class Collection:
             regrouping = self._regrouping()
             if regrouping and regrouping.pause and not self._has_answers and not self._ended.unwanted:
                 return self._submit_again(ledger, etag, regrouping)
-            ledger.collected = self._collect(regrouping)
+            ledger.collected = self._collect(regrouping, etag)
             self._close_batch(ledger)
             self._store.ledgers.write(self._ended.key, self._shard.shard, ledger, etag)
+            self._store.plans.hand_on(self._ended.key, self._ended.snapshot_id)
         self._delete_service_files(ledger)
         tally = ledger.collected.tally
         return CollectedShard(
             tally=tally,
             cost=cost_of_tally(self._settings.price_list, self._shard.model, tally) or 0.0,
             children=[self._child(child, ledger.collected) for child in ledger.collected.children],
+            settled=ledger.collected.settled,
         )
 
     def _open_ledger(self) -> tuple[Ledger, str | None] | None:
         """Give the ledger and its ETag; None where the file has no records any more: its writing will find that out."""
-        found = self._store.ledgers.own(self._ended.key, self._shard.shard, self._ended.snapshot_id)
+        about = self._ended.key, self._shard.shard, self._ended.snapshot_id
+        if self._may_recall and (recalled := self._store.ledgers.kept(*about)):
+            self.has_recalled = True
+            return recalled
+        found = self._store.ledgers.own(*about)
         if found is None and self._store.claims.read(self._ended.key) is None:
             return None
         if found is None and self._shard.engine == "batch" and not self._ended.refused:
@@ -180,18 +202,20 @@ class Collection:
 
     # --- outcomes ----------------------------------------------------------------------------------------------------
 
-    def _collect(self, regrouping: Regrouping | None) -> Collected:
-        """Write the shard's outcomes and its children; gives the counts."""
+    def _collect(self, regrouping: Regrouping | None, etag: str | None) -> Collected:
+        """Write the shard's children, and its outcomes where they are many; gives what goes into the ledger.
+
+        `etag`: of the ledger as it was opened.
+        """
         children_attempt = self._shard.attempt
         children = self._children_writer(halve=bool(regrouping and regrouping.halve))
         blob = names.outcomes(self._ended.key, self._shard.shard)
         with (
             AnswerSpool(self._judge()) as answers,
-            self._store.blobs.writer(blob) as outcomes,
+            OutcomeLines(self._store.blobs.writer(blob), lambda: self._make_sure(etag)) as written,
         ):
             with self._patience.while_reading():
                 self._read_answers(answers)
-            written = LineWriter(outcomes)
             for number, line in enumerate(self._requests(), 1):
                 custom_id = custom_id_of(line)
                 if self._shard.pooled:
@@ -205,30 +229,43 @@ class Collection:
                 regrouped = found is None and regrouping is not None  # the batch failed, not the request
                 goes_on = self._goes_on(verdict, regrouped=regrouped)
                 if goes_on:
+                    self._make_sure(etag)
+                    self._unsettled.add(self._number)
                     children.add(self._request_again(line, verdict, answer))
                     children_attempt = max(children_attempt, self._shard.attempt + (not regrouped))
                 written.add(_encode(self._outcome(custom_id, verdict, answer, passed_on=goes_on)))
-            written.flush()
             if answers.unrequested:
                 log.warning(
                     "shard %s: %d answers to requests it never held", self._shard.shard, answers.unrequested
                 )
             if self._missing and self._results and not self._patience.is_over:
                 self._results.check_missing(self._missing, count=self._missing_count, answered=self._answered)
-        self._store.blobs.remember(blob, outcomes)
+            outcomes = written.close()
         counted = summed(self._counted.values())
+        members = {number: part for number, part in self._counted.items() if number}
         return Collected(
             tally=counted.tally,
             children=[self._sent_on(child) for child in children.close()],
             children_attempt=children_attempt,
             wide=sorted(self._checked.wide) if self._checked else [],
             again=counted.again,
-            members={number: part for number, part in self._counted.items() if number},
+            members=members,
+            settled=len(members.keys() - self._unsettled),
+            outcomes=outcomes,
         )
+
+    def _make_sure(self, etag: str | None) -> None:
+        """Make sure that a ledger from memory is what lies there, before anything but itself is written. Raises ConflictError."""
+        if self.has_recalled and not self._is_sure:
+            found = self._store.ledgers.read(self._ended.key, self._shard.shard)
+            if found is None or found[1] != etag:
+                raise ConflictError(f"The ledger of shard {self._shard.shard} was written elsewhere.")
+            self._is_sure = True
 
     def _count_for(self, number: str) -> None:
         """Have what follows counted for a file of the pool; for the empty number where there is one file."""
         counted = self._counted.setdefault(number, Counted())
+        self._number = number
         self._tally, self._again = counted.tally, counted.again
         self._is_unwanted = self._ended.unwanted or (bool(number) and number in self._cancelled)
 
@@ -306,7 +343,7 @@ class Collection:
         )
 
     def _requests(self) -> Iterator[bytes]:
-        return (line for line in self._store.blobs.lines(self._shard.blob) if line)
+        return (line for line in self._store.blobs.kept_lines(self._shard.blob) if line)
 
     def _judge_unanswered(self, number: int, regrouping: Regrouping | None) -> Verdict:
         """Judge a request without an answer, by what happened to its batch."""

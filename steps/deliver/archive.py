@@ -1,18 +1,21 @@
 """The end of a file: its archived copy, then the input file and all records about it go."""
 
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import NamedTuple
 
 from adapters.services import Services
 from adapters.storage.blobs import COPY_WAIT_SECONDS, Container
+from domain import names
 from domain.contracts import FileWork
 from domain.errors import BlockedError, NotFoundError, PassingError, PipelineError
 from domain.records import Plan
 from domain.results.finished import FinishedFile
 from domain.results.output_paths import output_paths
+from domain.service.transports import TransportName
+from steps.containment import answers_are_harmless
 from steps.deliver.listing import add_to_list, summary
 from steps.deliver.removal import Kept, remove_input
 
@@ -20,12 +23,16 @@ log = logging.getLogger(__name__)
 
 
 class Ended(NamedTuple):
-    """A file that is archived: what is told of it, and why its input is still there, if it is."""
+    """A file that is archived: what is told of it, and why its input is still there, if it is.
+
+    `records`: the names of all records about it besides its claim, where they are known.
+    """
 
     work: FileWork
     plan: Plan
     kept: Kept | None
     line: FinishedFile
+    records: list[str] | None = None
 
 
 _together: ContextVar[list[Ended] | None] = ContextVar("together", default=None)
@@ -46,10 +53,34 @@ def archive(work: FileWork, services: Services) -> None:
         # An earlier try had begun to, or another snapshot has done it since the outputs were written.
         store.drop_file(work.key)
         return
+    ended = ended._replace(records=_records_besides(work, plan, services) if recalled else None)
     if (together := _together.get()) is not None:
         together.append(ended)
         return
     close([ended], services)
+
+
+def _records_besides(work: FileWork, plan: Plan, services: Services) -> list[str] | None:
+    """Name the records about a file besides its claim, where nothing that is not known can have been written; else None.
+
+    That is a small file that is its own shard, and that this process alone has worked on, or others in the same way.
+    """
+    store = services.work
+    if not store.plans.is_of_one_life(work.key, work.snapshot_id):
+        return None
+    (planned,) = plan.shards
+    ledger = store.ledgers.recall(work.key, planned.shard)
+    collected = ledger.collected if ledger else None
+    if (
+        ledger is None
+        or ledger.transport is not TransportName.UPLOAD
+        or collected is None
+        or collected.outcomes is None
+        or collected.children
+        or not answers_are_harmless(planned.size, planned.requests)
+    ):
+        return None
+    return [names.plan(work.key), names.ledger(work.key, planned.shard)]
 
 
 def archived(work: FileWork, plan: Plan, services: Services, *, asks_for_copy: bool = False) -> Ended | None:
@@ -96,8 +127,8 @@ def ending_together() -> Iterator[list[Ended]]:
         _together.reset(before)
 
 
-def close(ends: Sequence[Ended], services: Services, *, besides: Iterable[str] | None = None) -> None:
-    """List files that are archived, all of one snapshot, and drop the records about them; `besides` as `drop_files` takes it.
+def close(ends: Sequence[Ended], services: Services) -> None:
+    """List files that are archived, all of one snapshot, and drop the records about them.
 
     Where that breaks off, archiving them again does what is left.
     """
@@ -107,7 +138,7 @@ def close(ends: Sequence[Ended], services: Services, *, besides: Iterable[str] |
     for end in ends:
         if end.kept is not None:
             _finish(end.work.key, end.plan, end.kept, services)
-    store.drop_files([end.work.key for end in ends if end.kept is None], besides=besides)
+    store.drop_files({end.work.key: end.records for end in ends if end.kept is None})
 
 
 def _finish(key: str, plan: Plan, kept: Kept, services: Services) -> None:

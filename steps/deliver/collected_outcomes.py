@@ -5,6 +5,7 @@ from functools import cached_property
 
 import msgspec
 
+from adapters.work.blobs import outcomes_from
 from adapters.work.store import WorkStore
 from domain import names
 from domain.errors import PipelineError
@@ -76,9 +77,15 @@ class CollectedOutcomes:
         """Give the outcome of every request that went into a shard, in the order of the input."""
         return join_passed_on(
             [shard.shard for shard in self.plan.shards],
-            lambda shard: self._store.blobs.outcomes(self._key, shard),
+            self._of_shard,
             self._children,
         )
+
+    def _of_shard(self, shard: str) -> Iterator[ShardOutcome]:
+        collected = self.ledgers[shard].collected
+        if collected and collected.outcomes is not None:
+            return outcomes_from(line for line in collected.outcomes.split(b"\n") if line)
+        return self._store.blobs.outcomes(self._key, shard)
 
     def _children(self, shard: str) -> list[str]:
         collected = self.ledgers[shard].collected

@@ -12,7 +12,7 @@ log = logging.getLogger(__name__)
 def remove(services: Services) -> None:
     """Delete every record and every file of ours whose input file has left `work/`. What is claimed is left alone."""
     store = services.work
-    for key in store.claims.stray_keys():
+    for key in store.claims.stray_keys(services.clock()):
         try:
             store.drop_file(key)
         except PipelineError as error:

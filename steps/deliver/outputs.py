@@ -45,7 +45,8 @@ _decode_earlier = msgspec.json.Decoder(_Earlier).decode
 
 def write(work: FileWork, services: Services) -> WrittenOutputs:
     """Write everything about one file; a repetition writes the same again."""
-    plan = services.work.plans.read(work.key)
+    plans = services.work.plans
+    plan = plans.recall(work.key) or plans.read(work.key)
     if plan is None:
         return WrittenOutputs(gone=True)
     delivery = Delivery(work.key, plan, services, snapshot_id=work.snapshot_id)

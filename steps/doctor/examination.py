@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from adapters.services import Services
 from domain.errors import PipelineError
 from domain.findings import Finding, Verdict, failure, not_looked
-from steps.doctor.secrets import without_values
 from steps.doctor.service import service_checks
 from steps.doctor.settings import settings_checks
 from steps.doctor.storage import (
@@ -16,6 +15,7 @@ from steps.doctor.storage import (
     reports_check,
     rest_check,
 )
+from steps.doctor.task_hub import hub_checks
 
 
 def examine(
@@ -30,36 +30,14 @@ def examine(
     """Make all checks, one after the other; what one of them stumbles over is a finding.
 
     `env`: the app's settings; None where they are not known. `as_app`: with the app's own rights. `has_account`, `has_service`: whether these are known. `write`: also upload a line to the
-    service, and delete it. No finding shows a secret of these settings.
+    service, and delete it. Who shows what is found takes the secrets out of it (`without_values`).
     """
-    for finding in _all(
-        services, env, as_app=as_app, has_account=has_account, has_service=has_service, write=write
-    ):
-        yield without_values(finding, env or {})
-
-
-def examine_settings(env: Mapping[str, str]) -> Iterator[Finding]:
-    """Make the checks that are left where the settings are wrong: with those alone."""
-    for finding in _made("settings", lambda: settings_checks(env)):
-        yield without_values(finding, env)
-    for check in ("account", "endpoint"):
-        yield not_looked(check, "The settings are wrong.")
-
-
-def _all(
-    services: Services,
-    env: Mapping[str, str] | None,
-    *,
-    as_app: bool,
-    has_account: bool,
-    has_service: bool,
-    write: bool,
-) -> Iterator[Finding]:
     if env is None:
         yield not_looked("settings", "The app's settings are not known here.")
     else:
         yield from _made("settings", lambda: settings_checks(env))
         yield from _made("host_account", lambda: [host_account_check(env)])
+        yield from _made("hub_owner", lambda: hub_checks(env))
     if has_account:
         yield from _storage(services, as_app=as_app)
     else:
@@ -68,6 +46,13 @@ def _all(
         yield not_looked("endpoint", "The Azure OpenAI resource is not known here.")
         return
     yield from _made("endpoint", lambda: service_checks(services, write=write))
+
+
+def examine_settings(env: Mapping[str, str]) -> Iterator[Finding]:
+    """Make the checks that are left where the settings are wrong: with those alone."""
+    yield from _made("settings", lambda: settings_checks(env))
+    for check in ("account", "endpoint"):
+        yield not_looked(check, "The settings are wrong.")
 
 
 def _storage(services: Services, *, as_app: bool) -> Iterator[Finding]:

@@ -8,7 +8,6 @@ from urllib.parse import urlsplit
 
 from adapters.probes import ask
 from adapters.services import Services
-from adapters.storage.account import open_storage
 from adapters.storage.blobs import Container
 from adapters.storage.connection import Connection
 from adapters.storage.errors import translated
@@ -23,6 +22,7 @@ from domain.errors import (
 )
 from domain.findings import Finding, failure, not_looked, warning, well
 from domain.settings import Settings
+from steps.doctor.task_hub import HOST_ACCOUNT, host_account, knows_host_account
 from steps.intake.at_rest import files_at_rest
 
 PAGE = "docs/storage.md"
@@ -136,23 +136,18 @@ def _queue_url(settings: Settings, account_url: str) -> str:
 
 def host_account_check(env: Mapping[str, str]) -> Finding:
     """Make sure that the host's own account has no directories: the task hub does not work on one that has."""
-    name = "AzureWebJobsStorage"
-    given = {"DATA": env.get(name, ""), "DATA__blobServiceUri": env.get(f"{name}__blobServiceUri", "")}
-    if not any(given.values()):
-        return not_looked("host_account", f"{name} is not known here.")
-    settings = Settings.from_env({"AZURE_OPENAI_ENDPOINT": "https://not-asked.invalid", **given})
-    storage = open_storage(settings)
+    if not knows_host_account(env):
+        return not_looked("host_account", f"{HOST_ACCOUNT} is not known here.")
     try:
-        is_hierarchical = storage.work.is_hierarchical
+        with host_account(env) as storage:
+            is_hierarchical = storage.work.is_hierarchical
     except PipelineError as error:
         return not_looked("host_account", str(error))
-    finally:
-        storage.close()
     if is_hierarchical:
         return failure(
             "host_account",
             "The host's account has a hierarchical namespace, on which its queues and tables fail.",
-            f"Give {name} an account of its own, without one.",
+            f"Give {HOST_ACCOUNT} an account of its own, without one.",
             PAGE,
         )
     return well("host_account", "The host's account is a flat one, as it has to be.")

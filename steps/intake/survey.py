@@ -71,6 +71,7 @@ class Look:
     passed: list[SideFile]  # what lies there and is no input
     tables: list[WaitingTable]  # whose files are not taken
     wished: Standing
+    is_recalled: bool = False  # the records are as this process has seen them a while ago
 
     @cached_property
     def etags(self) -> dict[str, str]:
@@ -101,8 +102,27 @@ class Look:
 
 
 async def survey(services: Services, is_alive: IsAlive, *, snapshot_id: str) -> Survey:
-    """Look through input and claims once; one storage call per 5,000 blobs, whatever is being worked on."""
-    seen = await in_thread(look, services)
+    """Look through input and claims once; one storage call per 5,000 blobs, whatever is being worked on.
+
+    Where this process has seen the claims a while ago, and going by that there is nothing to do, they are not listed again.
+    """
+    if (records := services.work.claims.seen_lately(services.clock())) is not None:
+        found = await _survey(await in_thread(look, services, records), services, is_alive, snapshot_id)
+        if not found.anything and _is_certain(found.look):
+            return found
+    return await _survey(await in_thread(look, services), services, is_alive, snapshot_id)
+
+
+def _is_certain(seen: Look) -> bool:
+    """Tell whether no input file was judged by claims on other versions of it, which may have come to their end."""
+    claimed = {found.key for found in seen.records.claims}
+    paths = {found.claim.path for found in seen.records.claims}
+    return all(
+        file.path not in paths or names.file_key(file.path, file.etag) in claimed for file in seen.inputs
+    )
+
+
+async def _survey(seen: Look, services: Services, is_alive: IsAlive, snapshot_id: str) -> Survey:
     now, held = services.clock(), seen.wished.held
     others = [
         found
@@ -131,14 +151,14 @@ async def survey(services: Services, is_alive: IsAlive, *, snapshot_id: str) -> 
     )
 
 
-def look(services: Services) -> Look:
-    """Look through wishes, records and inputs, in this order.
+def look(services: Services, recalled: Records | None = None) -> Look:
+    """Look through wishes, records and inputs, in this order; `recalled`: the records as they were seen a while ago.
 
     What is finished in between has left its place in neither of the latter, and what was asked about a file was asked while
     it had one.
     """
     wished = services.work.wishes.standing()
-    records = services.work.claims.survey()
+    records = services.work.claims.survey(services.clock()) if recalled is None else recalled
     listed = list_inputs(services)
     for file in listed.inputs:
         key = names.file_key(file.path, file.etag)
@@ -153,6 +173,7 @@ def look(services: Services) -> Look:
         passed=listed.passed,
         tables=listed.tables,
         wished=wished,
+        is_recalled=recalled is not None,
     )
 
 

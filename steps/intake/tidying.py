@@ -30,7 +30,12 @@ def tell(found: Survey, services: Services) -> None:
 
 
 def tidy(seen: Look, services: Services) -> None:
-    """Remove input files that are done and could not be removed before, and notes about files that are gone."""
+    """Remove input files that are done and could not be removed before, and notes about files that are gone.
+
+    What is gone, records from memory do not tell.
+    """
+    if seen.is_recalled:
+        return
     there = {file.path: file for file in seen.inputs}
     removable = [found for found in seen.done if not (file := there.get(found.claim.path)) or not file.leased]
     for found in random.sample(removable, min(len(removable), REMOVALS_AT_ONCE)):

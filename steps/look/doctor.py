@@ -64,9 +64,13 @@ def last_word(desk: Desk) -> DoctorsWord | None:
     )
 
 
+def _rank(finding: Finding) -> int:
+    return {Verdict.FAIL: 0, Verdict.WARN: 1}.get(finding.verdict, 2)
+
+
 def _summed(found: list[Finding], at: float, env: Mapping[str, str]) -> Examination:
-    findings = [without_values(finding, env) for finding in found]
-    return Examination(verdict=worst(findings), looked_at=iso(at), findings=findings)
+    told = [without_values(finding, env) for finding in found]
+    return Examination(verdict=worst(told), looked_at=iso(at), findings=sorted(told, key=_rank))
 
 
 def _examine(services: Services, env: Mapping[str, str]) -> list[Finding]:

@@ -161,6 +161,7 @@ async def _find(key: str, snapshot_id: str | None, desk: Desk) -> Found:
 
 def _finished(file: FinishedFile, snapshot_id: str | None, desk: Desk) -> FileDetails:
     entry = msgspec.structs.asdict(entry_of(file, snapshot_id))
+    entry["shared_with"] = desk.finished(snapshot_id).shared_with(file) if snapshot_id else 0
     document = _document(file, desk)
     if document is None:
         return FileDetails(**entry, deployment=file.deployment, digest=digest_of(file))
@@ -236,6 +237,7 @@ def _in_work(key: str, found: Found, desk: Desk) -> FileDetails:
         "etag": claim.etag,
         "reason": owner.held_for if is_held else "",
         "pool": found.pool.key if found.pool else "",
+        "shared_with": max(0, owner.members - 1),
     }
     whole_key = found.pool.key if found.pool else key
     whole = services.work.plans.read(whole_key)

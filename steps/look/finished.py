@@ -5,7 +5,7 @@ looked at least lately goes first.
 """
 
 import threading
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -32,7 +32,8 @@ class Totals:
     cost: float = 0.0
     estimated_cost: float = 0.0
     priced: bool = False  # whether any file had a price
-    batches: int = 0
+    batches: int = 0  # each counted once, however many files share it
+    sharing: Counter[str] = field(default_factory=Counter)  # files by batch id, of one snapshot
 
     def add(self, file: FinishedFile, sign: int = 1) -> None:
         """Count a file, or count it no more."""
@@ -48,7 +49,11 @@ class Totals:
         self.cost += sign * (file.cost or 0.0)
         self.estimated_cost += sign * (file.estimated_cost or 0.0)
         self.priced = self.priced or file.cost is not None
-        self.batches += sign * file.batch_count
+        self.batches += sign * (file.batch_count - len(file.batches))
+        for batch_id in file.batches:
+            before = self.sharing[batch_id]
+            self.sharing[batch_id] += sign
+            self.batches += (self.sharing[batch_id] > 0) - (before > 0)
 
     def merge(self, other: "Totals") -> None:
         """Add the sums over other files."""
@@ -91,6 +96,10 @@ class FinishedList:
         """Give a file by its key."""
         line = self._lines.get(key)
         return of_line(line) if line else None
+
+    def shared_with(self, file: FinishedFile) -> int:
+        """Count the other files whose requests were in one of a file's batches; of several batches the most."""
+        return max((self.totals.sharing[batch_id] for batch_id in file.batches), default=1) - 1
 
     def retries_of(self, key: str) -> Iterator[FinishedFile]:
         """Give the files that hold failed rows of another."""

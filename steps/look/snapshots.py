@@ -14,6 +14,7 @@ from domain.api.problems import bad_parameter, no_snapshot
 from domain.contracts import SnapshotReport, SnapshotRequest, WokenBy, prepared_type
 from domain.error_codes import explained
 from domain.flow.progress import summed
+from domain.service.outcomes import Outcome
 from steps.intake.liveness import ALIVE, files_instances
 from steps.look.desk import Desk
 from steps.look.ends import end_of_snapshot
@@ -44,13 +45,16 @@ async def described(snapshot_id: str, hub: TaskHub, desk: Desk) -> Snapshot | No
     latest = max(children, key=lambda child: child.last_updated_time, default=status)
     told = summed([child.custom_status for child in children if child.custom_status])
     output = status.output
+    report = _converted(output, SnapshotReport) if isinstance(output, dict) else None
+    progress = _converted(told or status.custom_status, Progress)
     snapshot = Snapshot(
         id=snapshot_id,
         status=status.runtime_status.name,
         created_at=_iso(status.created_time),
         updated_at=_iso(latest.last_updated_time),
-        progress=_converted(told or status.custom_status, Progress),
-        report=_converted(output, SnapshotReport) if isinstance(output, dict) else None,
+        progress=_ended(report, progress) if report else progress,
+        report=report,
+        outcomes=_outcomes(report),
         failure=output if isinstance(output, str) else None,
         woken_by=_woken_by(status.input_),
     )
@@ -74,8 +78,9 @@ def _from_report(snapshot_id: str, desk: Desk) -> Snapshot | None:
         status="Completed",
         created_at=_iso(datetime.fromtimestamp(names.takes_files_at(snapshot_id, 0), UTC)),
         updated_at=None,
-        progress=None,
+        progress=_ended(report, None),
         report=report,
+        outcomes=_outcomes(report),
     )
     desk.remember_ended(snapshot)
     return snapshot
@@ -135,9 +140,8 @@ async def details(snapshot_id: str, hub: TaskHub, desk: Desk) -> SnapshotDetails
     finished = await in_thread(desk.finished, snapshot_id)
     totals = finished.totals
     return SnapshotDetails(
-        **msgspec.structs.asdict(snapshot),
+        **msgspec.structs.asdict(snapshot) | {"outcomes": dict(totals.outcomes)},
         finished_files=totals.files,
-        outcomes=dict(totals.outcomes),
         digest=digest(totals),
         input_tokens=totals.input_tokens,
         output_tokens=totals.output_tokens,
@@ -178,6 +182,25 @@ def rounded(cost: float) -> float:
 
 def _converted(told: Any, kind: Any) -> Any:
     return msgspec.convert(told, prepared_type(kind)) if isinstance(told, dict) else None
+
+
+def _ended(report: SnapshotReport, progress: Progress | None) -> Progress:
+    """Give the progress of a snapshot whose report is written: what the report says, also where the task hub tells nothing any more."""
+    return msgspec.structs.replace(
+        progress or Progress(),
+        files_total=report.files,
+        files_done=report.files,
+        files_rejected=report.rejected,
+        files_held=report.held,
+        requests_total=report.tally.total,
+        requests_done=report.tally.total,
+        requests_failed=report.tally.errors,
+    )
+
+
+def _outcomes(report: SnapshotReport | None) -> dict[str, int]:
+    counted = {outcome.value: getattr(report.tally, outcome) for outcome in Outcome} if report else {}
+    return {outcome: count for outcome, count in counted.items() if count}
 
 
 def _woken_by(given: Any) -> WokenBy:

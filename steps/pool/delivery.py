@@ -1,7 +1,7 @@
 """Write results, errors and metadata of each file of a pool, by what writes them for a file that was sent alone."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import msgspec
 
@@ -9,15 +9,16 @@ from adapters.services import Services
 from adapters.storage.line_writer import LineWriter
 from adapters.threads import in_turn
 from domain import names
-from domain.contracts import FileWork, ListedFile, WrittenOutputs
-from domain.errors import PassingError, PipelineError, without_secrets
+from domain.contracts import FileWork, ListedFile, Settled, WrittenOutputs
+from domain.errors import PassingError, PipelineError, SetAsideError, without_secrets
 from domain.records import Collected, Ledger, Plan, PlannedShard
 from domain.service.outcomes import Tally
 from steps.containment import Contained
 from steps.deliver.collected_outcomes import CollectedOutcomes
 from steps.deliver.outputs import Delivery
+from steps.pool.ending import end_members
 from steps.pool.members import AHEAD, CALLS_AT_ONCE, Member, read_members
-from steps.pool.outcomes import MemberOutcomes, by_member
+from steps.pool.outcomes import MemberOutcomes, SettledSoFar, by_member
 from steps.setting_free import free
 
 log = logging.getLogger(__name__)
@@ -29,12 +30,33 @@ def write_pool(work: FileWork, services: Services) -> WrittenOutputs:
     plan = services.work.plans.read(work.key)
     if plan is None:
         return WrittenOutputs(gone=True)
+    delivery = _PoolDelivery(work, plan, services)
+    if all(member.plan.spec is None for member in delivery.members.values()):
+        return delivery.write()  # as harmless as each of them
     contained = Contained("write_outputs", work.key, services, words="its outputs were written")
-    return contained.run(work, WrittenOutputs, _PoolDelivery(work, plan, services).write)
+    try:
+        return contained.run(work, WrittenOutputs, delivery.write)
+    except SetAsideError as error:
+        # One of them may have done it. Each is begun alone, with tries of its own.
+        log.warning("%s: its files are written one by one: %s", plan.path, error)
+        return delivery.scatter()
+
+
+def deliver_settled(work: FileWork, services: Services) -> Settled:
+    """Bring those files of a pool to their end of which no request is open, while others of it go on.
+
+    Whatever stands against that is told when the pool is at its end. Raises PassingError for what passes by itself, and
+    ConflictError where another run of this step is under way.
+    """
+    version = services.work.plans.version(work.key)
+    plan, claimed = services.work.plans.read(work.key), services.work.claims.read(work.key)
+    if plan is None or claimed is None or claimed[0].snapshot_id != work.snapshot_id:
+        return Settled()
+    return _PoolDelivery(work, plan, services).deliver_settled(version)
 
 
 class _PoolDelivery:
-    """The outputs of one pool's files."""
+    """The outputs of one pool's files. `members`: those that are in it now, by their numbers."""
 
     def __init__(self, work: FileWork, plan: Plan, services: Services) -> None:
         self._work, self._plan, self._services = work, plan, services
@@ -42,11 +64,16 @@ class _PoolDelivery:
         self._tally = Tally()
         self._etags: dict[str, str] = {}  # of the input files that are there, by path
         self._members = 0
+        self.members: Mapping[str, Member] = {
+            str(member.number): member
+            for member in read_members(work.key, plan, self._store)
+            if plan.delivered.get(member.key, work.snapshot_id) == work.snapshot_id
+        }
 
     def write(self) -> WrittenOutputs:
         """Write the outputs of all files, whatever stands against those of one. Raises PassingError for what passes by itself."""
         passing: PassingError | None = None
-        for member, outcomes, error in self._written():
+        for member, outcomes, error in self._written(self._parts()):
             if isinstance(error, PassingError):
                 passing = error
             elif error is not None and self._store.claims.read(member.key) is not None:
@@ -54,20 +81,63 @@ class _PoolDelivery:
                 log.warning("%s leaves its pool: %s", member.file.path, without_secrets(str(error)))
                 self._take_out(member, outcomes)
                 continue
-            self._members += 1
-            self._tally.add(outcomes.tally)
+            self._count(outcomes)
         if passing is not None:
             raise passing
+        return self._told()
+
+    def scatter(self) -> WrittenOutputs:
+        """Have all files that have no outputs yet leave the pool, with what was collected of them."""
+        for member, outcomes in self._parts():
+            if member.key in self._plan.delivered or self._store.claims.read(member.key) is None:
+                self._count(outcomes)
+            else:
+                self._take_out(member, outcomes)
+        return self._told()
+
+    def deliver_settled(self, version: str | None) -> Settled:
+        """Bring the files that are through to their end; counts all of this snapshot's that are. `version`: of the plan."""
+        done: list[Member] = []
+        passing: PassingError | None = None
+        so_far = SettledSoFar(self._work.key, self._plan, self._store)
+        parts = by_member(so_far, self.members, self._store)
+        for member, outcomes, error in self._written(part for part in parts if part[1].are_all):
+            if isinstance(error, PassingError):
+                passing = error
+            elif error is not None:
+                log.warning("%s waits for its pool: %s", member.file.path, without_secrets(str(error)))
+            else:
+                done += [member] if member.key not in self._plan.delivered else []
+                self._count(outcomes)
+        self._note_delivered(done, version)
+        end_members(self._work, self._plan, done, self._services)
+        if passing is not None:
+            raise passing
+        return Settled(files=self._members, tally=self._tally)
+
+    def _note_delivered(self, done: list[Member], version: str | None) -> None:
+        """Note the files whose outputs must not be written again: before their inputs go, which that would need."""
+        if done:
+            noted = {**self._plan.delivered, **{member.key: self._work.snapshot_id for member in done}}
+            plan = msgspec.structs.replace(self._plan, delivered=noted)
+            self._store.plans.write_once(self._work.key, plan, instead_of=version)
+
+    def _parts(self) -> Iterator[tuple[Member, MemberOutcomes]]:
+        collected = CollectedOutcomes(self._work.key, self._plan, self._store)
+        return by_member(collected, self.members, self._store)
+
+    def _count(self, outcomes: MemberOutcomes) -> None:
+        self._members += 1
+        self._tally.add(outcomes.tally)
+
+    def _told(self) -> WrittenOutputs:
         return WrittenOutputs(tally=self._tally, members=self._members, alone=self._let_leave())
 
-    def _written(self) -> Iterator[tuple[Member, MemberOutcomes, Exception | None]]:
+    def _written(
+        self, parts: Iterator[tuple[Member, MemberOutcomes]]
+    ) -> Iterator[tuple[Member, MemberOutcomes, Exception | None]]:
         """Write the outputs of several files at once; gives each with what went wrong."""
-        members = {
-            str(member.number): member for member in read_members(self._work.key, self._plan, self._store)
-        }
         self._etags = self._listed()
-        collected = CollectedOutcomes(self._work.key, self._plan, self._store)
-        parts = by_member(collected, members, self._store)
         written = in_turn(lambda part: self._write_one(*part), parts, threads=CALLS_AT_ONCE, ahead=AHEAD)
         return ((member, outcomes, error) for (member, outcomes), error in written)
 
@@ -83,6 +153,8 @@ class _PoolDelivery:
             return {}
 
     def _write_one(self, member: Member, outcomes: MemberOutcomes) -> Exception | None:
+        if member.key in self._plan.delivered:
+            return None
         try:
             Delivery(
                 member.key,

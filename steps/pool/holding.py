@@ -20,7 +20,8 @@ def hold_pool(work: FileWork, services: Services) -> None:
         return  # finished or taken over: nothing of ours to hold
     plan = store.plans.read(work.key)
     if plan is not None and store.ledgers.count(work.key):
-        files = [file for file in found[1] if file.key not in (*plan.alone, *plan.taken_out)]
+        left = {*plan.alone, *plan.taken_out, *plan.delivered}
+        files = [file for file in found[1] if file.key not in left]
         marked = mark_held(work, services)
         lines = [msgspec.structs.replace(marked, key=file.key, path=file.path) for file in files if marked]
     else:

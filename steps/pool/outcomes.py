@@ -1,16 +1,19 @@
 """What was collected of a pool, file by file: as if each had been sent alone."""
 
 from collections.abc import Iterator, Mapping
-from itertools import groupby
+from functools import cached_property
+from itertools import groupby, repeat
 
 import msgspec
 
 from adapters.work.store import WorkStore
 from domain.pooling import number_of, unmarked
 from domain.records import Counted, Ledger, summed
-from domain.service.outcomes import ShardOutcome, Tally
+from domain.service.outcomes import Outcome, ShardOutcome, Tally, join_passed_on
 from steps.deliver.collected_outcomes import CollectedOutcomes
 from steps.pool.members import Member
+
+_OPEN = ShardOutcome(custom_id="", outcome=Outcome.MISSING)
 
 
 class MemberOutcomes(CollectedOutcomes):
@@ -28,6 +31,11 @@ class MemberOutcomes(CollectedOutcomes):
         return iter(self.ended)
 
     @property
+    def are_all(self) -> bool:
+        """Whether there is one for each of the file's requests."""
+        return len(self.ended) == self.plan.requests - self.plan.invalid
+
+    @property
     def counted(self) -> Counted:
         """What the requests that were sent came to."""
         return summed(ledger.collected for ledger in self.ledgers.values() if ledger.collected)
@@ -38,6 +46,37 @@ class MemberOutcomes(CollectedOutcomes):
         total = Tally(invalid=self.plan.invalid)
         total.add(self.counted.tally)
         return total
+
+
+class SettledSoFar(CollectedOutcomes):
+    """What was collected of a pool whose shards are not all collected yet.
+
+    In the place of an outcome that is still to come stands one without a `custom_id`; those of shards whose batch has not
+    ended at all are left out.
+    """
+
+    @cached_property
+    def ledgers(self) -> dict[str, Ledger]:
+        """The ledgers of the shards that are collected, and of what became of them, by shard."""
+        found = self._store.ledgers.of_shards(self._key, self.plan.shards)
+        return {shard: ledger for shard, ledger in found.items() if ledger.collected}
+
+    def outcomes(self) -> Iterator[ShardOutcome]:
+        """Give what there is, in the order of the input."""
+        children = [
+            child
+            for ledger in self.ledgers.values()
+            if ledger.collected
+            for child in ledger.collected.children
+        ]
+        requests = {child.shard: child.requests for child in children}
+
+        def read(shard: str) -> Iterator[ShardOutcome]:
+            if shard in self.ledgers:
+                return self._of_shard(shard)
+            return repeat(_OPEN, requests.get(shard, 0))
+
+        return join_passed_on([shard.shard for shard in self.plan.shards], read, self._children)
 
 
 def shares_of(member: Member, ledgers: Mapping[str, Ledger]) -> Iterator[tuple[str, Ledger]]:

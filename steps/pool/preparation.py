@@ -29,18 +29,16 @@ def prepare_pool(work: FileWork, services: Services) -> PreparedFile:
     if found is None or found[0].snapshot_id != work.snapshot_id:
         return PreparedFile(gone=True)
     preparation = _PoolPreparation(work, *found, services)
-    make = preparation.run if plan is None else lambda: preparation.follow(plan)
+    if plan is not None and not preparation.takes_back(plan):
+        prepared = preparation.go_on(plan)
+        delete_leftovers(work.key, services)
+        return prepared
     contained = Contained("prepare_file", work.key, services, words="it was prepared")
     try:
-        prepared = contained.run(work, PreparedFile, make, is_done=lambda prepared: not prepared.gone)
+        return contained.run(work, PreparedFile, preparation.run, is_done=lambda prepared: not prepared.gone)
     except SetAsideError as error:
-        if plan is not None:
-            raise  # something of it may have been sent
         log.warning("%s: its files go on one by one: %s", found[0].path, error)
         return preparation.dissolve()
-    if plan is not None and not prepared.gone:
-        delete_leftovers(work.key, services)
-    return prepared
 
 
 class _PoolPreparation:
@@ -81,18 +79,20 @@ class _PoolPreparation:
             return PreparedFile(gone=True)
         return self._go_on(plan, cost=cost)
 
-    def follow(self, plan: Plan) -> PreparedFile:
-        """Go on with a plan that is there; it is made anew where it would be another today, and nothing of it was sent."""
+    def takes_back(self, plan: Plan) -> bool:
+        """Take back a plan that would be another one today, where nothing of it was sent; tells whether."""
         old = OldPlan(self._work, plan, self._services)
-        if old.is_outdated():
-            old.take_back()
-            self._instead_of = self._store.plans.version(self._work.key)
-            # Another spec may be the nearest one to some of the files by now.
-            specs = list_inputs(self._services).specs
-            self._files = [
-                msgspec.structs.replace(file, spec=specs.governing(file.path)) for file in self._files
-            ]
-            return self.run()
+        if not old.is_outdated():
+            return False
+        old.take_back()
+        self._instead_of = self._store.plans.version(self._work.key)
+        # Another spec may be the nearest one to some of the files by now.
+        specs = list_inputs(self._services).specs
+        self._files = [msgspec.structs.replace(file, spec=specs.governing(file.path)) for file in self._files]
+        return True
+
+    def go_on(self, plan: Plan) -> PreparedFile:
+        """Go on with a plan that is there."""
         prices = self._services.settings.price_list
         return self._go_on(plan, cost=plan.estimate.cost(prices, plan.model) or 0.0)
 

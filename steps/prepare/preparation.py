@@ -64,7 +64,7 @@ def _prepare(work: FileWork, services: Services) -> PreparedFile:
     if unready := _unready(work, frozen, services):
         return unready
     if _is_harmless(work, frozen):
-        return _planned(work, frozen, services, number)
+        return _planned(work, frozen, services, number, at_once=True)
     contained = Contained("prepare_file", work.key, services, words="it was prepared")
     beside_others = services.own_process is not None
     return contained.run(
@@ -86,8 +86,15 @@ def _is_harmless(work: FileWork, frozen: FrozenInput) -> bool:
 
 
 def _planned(
-    work: FileWork, frozen: FrozenInput, services: Services, number: int, *, beside_others: bool = False
+    work: FileWork,
+    frozen: FrozenInput,
+    services: Services,
+    number: int,
+    *,
+    beside_others: bool = False,
+    at_once: bool = False,
 ) -> PreparedFile:
+    """Make a plan; `at_once`: of a file that takes no time, so that the claim which was read for it counts still."""
     store, settings = services.work, services.settings
     allow = patience(settings.bounds, beside_others=beside_others)
     try:
@@ -99,7 +106,21 @@ def _planned(
         return PreparedFile(gone=True)
     plan.basis = basis_of(work.spec, settings.spec_defaults)
     store.plans.write(work.key, plan)
-    return _go_on(work, plan, {}, services) if _is_still_ours(work, store) else PreparedFile(gone=True)
+    if at_once and work.fresh:
+        _keep(work, plan, frozen, store)
+    elif not _is_still_ours(work, store):
+        return PreparedFile(gone=True)
+    return _go_on(work, plan, {}, services)
+
+
+def _keep(work: FileWork, plan: Plan, frozen: FrozenInput, store: WorkStore) -> None:
+    """Keep what the steps to come want to know of a file that is its own shard."""
+    blob = names.frozen_input(work.key)
+    if [shard.blob for shard in plan.shards] == [blob] and len(
+        content := frozen.first_piece()
+    ) == frozen.size:
+        store.plans.keep(work.key, plan, work.snapshot_id)
+        store.blobs.keep(blob, content)
 
 
 def _unready(work: FileWork, frozen: FrozenInput, services: Services) -> PreparedFile | None:

@@ -186,15 +186,15 @@ def test_two_thousand_rows_under_throttling_are_each_served_once(
 
 
 def test_a_rate_that_the_service_enforces_is_found_out_by_its_refusals(containers: Containers) -> None:
-    """60 calls per second, and a `Retry-After` of a second for any other."""
-    with running(speed=60, live_requests_per_minute=60) as service:
+    """20 calls per second, and a `Retry-After` of a second for any other."""
+    with running(speed=60, live_requests_per_minute=20) as service:
         pipeline = InlinePipeline(settings_for(containers, service))
-        pipeline.drop("a.jsonl", embeddings(150))
+        pipeline.drop("a.jsonl", embeddings(60))
         pipeline.run()
         pipeline.close()
-        assert outcomes(pipeline) == {"ok": 150}
-        assert served(service) == (150, 150)
-        assert 0 < service.counters()["calls"]["live"]["429"] < 100
+        assert outcomes(pipeline) == {"ok": 60}
+        assert served(service) == (60, 60)
+        assert 0 < service.counters()["calls"]["live"]["429"] < 60
 
 
 def test_a_token_limit_that_the_service_enforces_is_found_out_too(containers: Containers) -> None:

@@ -15,6 +15,7 @@ from domain import names
 from domain.contracts import ListedFile, WrittenOutputs
 from domain.errors import ConflictError, PassingError, PipelineError
 from domain.flow.heeding import heed
+from domain.flow.progress import progress
 from domain.pooling import LEAST_FILES
 from domain.records import Claim, InputFile
 from local.azure_openai import RunningService
@@ -649,10 +650,10 @@ def test_an_empty_pool_that_a_run_has_left_is_dropped(make_pipeline: MakePipelin
 
 
 @pytest.mark.parametrize("is_planned", [False, True])
-def test_a_pool_that_stops_its_worker_comes_apart_only_where_it_has_no_plan_yet(
+def test_a_pool_that_stops_its_worker_while_it_is_prepared_comes_apart_unless_it_has_a_plan(
     make_pipeline: MakePipeline, service: RunningService, monkeypatch: pytest.MonkeyPatch, *, is_planned: bool
 ) -> None:
-    """Of one that has a plan, something may have been sent: it waits as a whole."""
+    """To follow a plan can do no harm, however often a worker is stopped meanwhile by others."""
     pipeline = make_pipeline(POOL="auto")
     drop_files(pipeline, LEAST_FILES)
     flow = pipeline.begin()
@@ -662,4 +663,131 @@ def test_a_pool_that_stops_its_worker_comes_apart_only_where_it_has_no_plan_yet(
     monkeypatch.setattr("steps.containment.MOST_TRIES", 0)
     report = pipeline.live(flow)
     assert service.counters()["batches_created"] == (1 if is_planned else LEAST_FILES)
-    assert (report.done, report.held) == ((0, LEAST_FILES) if is_planned else (LEAST_FILES, 0))
+    assert (report.done, report.held) == (LEAST_FILES, 0)
+
+
+def test_a_pool_comes_apart_and_its_coming_apart_may_be_stopped_as_well(
+    make_pipeline: MakePipeline, service: RunningService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pipeline = make_pipeline(POOL="auto")
+    drop_files(pipeline, LEAST_FILES)
+    monkeypatch.setattr("steps.containment.MOST_TRIES", 0)
+    with suppress(Blown):
+        pipeline.begin(fuse := Fuse(1 + 2 * LEAST_FILES + 3))
+        pipeline.live(pipeline.begin(fuse), fuse)
+    assert pipeline.run().held == 0
+    assert pipeline.names(pipeline.storage.input) == []
+    assert service.counters()["batches_created"] == LEAST_FILES
+
+
+def test_where_writing_the_outputs_of_a_pool_stops_the_worker_each_file_has_tries_of_its_own(
+    make_pipeline: MakePipeline, service: RunningService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pipeline = make_pipeline(POOL="auto")
+    pipeline.drop("t/_batch.yaml", SPEC % b"jsonl")
+    for number in range(LEAST_FILES):
+        pipeline.drop(f"t/{number:02d}.csv", b"text\n%d\n" % number)
+    flow = pipeline.begin()
+    write = pipeline.live_until(flow, "write_outputs")
+    for _ in range(7):
+        pipeline.services.work.attempts.begin(write.key, "write_outputs")
+    pipeline.services.work.attempts.note(write.key, "write_outputs", 6)
+    report = pipeline.live(flow)
+    assert (report.done, report.held, report.tally.ok) == (LEAST_FILES, 0, LEAST_FILES)
+    assert service.counters()["batches_created"] == 1
+    nothing_is_left(pipeline)
+
+
+# --- what is through does not wait for the rest ----------------------------------------------------------------------
+
+
+def finished_lines(pipeline: InlinePipeline) -> list[str]:
+    lists = [name for name in pipeline.names(pipeline.storage.work) if name.endswith("done.jsonl")]
+    lines = [line for name in lists for line in pipeline.storage.work.read(name)[0].splitlines() if line]
+    return sorted(json.loads(line)["path"] for line in lines)
+
+
+def test_files_that_are_through_do_not_wait_for_what_is_asked_for_again(
+    pipeline: InlinePipeline, service: RunningService
+) -> None:
+    flow = pipeline.begin()
+    pipeline.live_until(flow, "deliver_settled")
+    early = pipeline.live_until(flow, "poll_batches")
+    assert early.activity == "poll_batches"
+    others = [path_of(number) for number in range(FILES) if number != 5]
+    assert sorted(documents(pipeline)) == finished_lines(pipeline) == others
+    assert pipeline.names(pipeline.storage.input) == [path_of(5)]
+    shown = progress(flow)
+    assert (shown["files_done"], shown["files_working"]) == (FILES - 1, 1)
+    report = pipeline.live(flow)
+    assert (report.files, report.done, report.gone, report.tally.total) == (FILES, FILES, 0, 2 * FILES + 3)
+    assert finished_lines(pipeline) == [path_of(number) for number in range(FILES)]
+    check(pipeline, service)
+
+
+def test_files_that_were_through_are_not_delivered_again_by_a_snapshot_that_takes_over(
+    pipeline: InlinePipeline, service: RunningService
+) -> None:
+    flow = pipeline.begin()
+    pipeline.live_until(flow, "deliver_settled")
+    pipeline.live_until(flow, "poll_batches")
+    before = {
+        name: pipeline.storage.processed.entry(name).etag
+        for name in pipeline.names(pipeline.storage.processed)
+    }
+    report = pipeline.run()
+    assert (report.done, report.gone, report.tally.total) == (1, FILES - 1, 3)
+    assert (
+        before.items()
+        <= {
+            name: pipeline.storage.processed.entry(name).etag
+            for name in pipeline.names(pipeline.storage.processed)
+        }.items()
+    )
+    check(pipeline, service)
+
+
+def test_a_deployment_that_is_missing_holds_up_the_files_that_ask_for_it_and_no_others(
+    make_pipeline: MakePipeline, service: RunningService
+) -> None:
+    service.plan(calls=[{"operation": "create_batch", "deployment": "wrong", **NOT_FOUND}])
+    pipeline = make_pipeline(POOL="auto")
+    for number in range(FILES):
+        wrong = content_of(0).replace(b'"gpt"', b'"wrong"')
+        assert wrong != content_of(0)
+        pipeline.drop(path_of(number), wrong if number < 2 else content_of(number))
+    service.plan(calls=[{"operation": "create_batch", "deployment": "wrong", **NOT_FOUND}], rows=PLAN)
+    report = pipeline.run()
+    assert (report.done, report.held) == (FILES - 2, 2)
+    assert report.tally.total == 2 * (FILES - 2) + 3
+    held = files_at_rest(pipeline.services)["held"]
+    assert sorted(told["file"] for told in held) == [path_of(0), path_of(1)]
+    assert pipeline.names(pipeline.storage.input) == [path_of(0), path_of(1)]
+    service.plan()
+    assert asking.release(key_of(pipeline, path_of(1)), pipeline.services)
+    report = pipeline.run()
+    assert (report.done, report.held, report.gone) == (2, 0, FILES - 2)
+    nothing_is_left(pipeline)
+
+
+def test_what_storage_refuses_of_a_file_that_is_through_is_told_at_the_end_of_the_pool(
+    pipeline: InlinePipeline, service: RunningService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = outputs_module.Delivery.processed
+    tries = []
+
+    def processed(delivery: outputs_module.Delivery) -> WrittenOutputs:
+        if delivery._plan.path == path_of(1):
+            tries.append(1)
+            if len(tries) == 1:
+                raise PipelineError("Planned.", code="planned")
+        return written(delivery)
+
+    monkeypatch.setattr(outputs_module.Delivery, "processed", processed)
+    flow = pipeline.begin()
+    pipeline.live_until(flow, "deliver_settled")
+    pipeline.live_until(flow, "poll_batches")
+    assert sorted({path_of(1), path_of(5)} | set(documents(pipeline))) == [path_of(n) for n in range(FILES)]
+    assert pipeline.live(flow).done == FILES
+    assert len(tries) == 2
+    check(pipeline, service)

@@ -10,7 +10,17 @@ import requests
 
 from cli import azure
 from cli.app_api import AppApi
-from cli.checks import checkout_checks, judge_deployments, merged, of_app_findings, place_check
+from cli.azure_checks import (
+    MAY_READ,
+    MAY_READ_AND_WRITE,
+    WEBHOOK,
+    azure_checks,
+    judge_capacity,
+    judge_deployments,
+    judge_role,
+    judge_sign_in,
+)
+from cli.checks import checkout_checks, merged, of_app_findings, place_check
 from cli.faults import CommandError
 from cli.places import NOWHERE, Place
 from cli.verbs.doctor import _with_settings
@@ -27,9 +37,11 @@ def test_the_doctor_says_where_to_begin_when_nothing_is_known(folder: Path) -> N
     assert place_check(NOWHERE).do
 
 
-def test_settings_that_are_wrong_are_told_all_at_once(folder: Path) -> None:
+def test_settings_that_are_wrong_are_told_all_at_once(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # A demo of the developer's may be up where the app would be.
+    monkeypatch.setattr("cli.places.LOCAL_PORT", 1)
     values = {"DATA": "UseDevelopmentStorage=true", "MAX_ATTEMPTS": "many"}
-    (folder / "local.settings.json").write_text(json.dumps({"Values": values}))
+    (folder / "local.settings.json").write_text(json.dumps({"Values": values, "Host": {"LocalHttpPort": 9}}))
     ran = aoai("doctor")
     told = next(finding for finding in ran.records if finding["check"] == "settings")
     assert (ran.code, told["verdict"]) == (1, "fail")
@@ -49,6 +61,9 @@ def test_this_checkout_is_fit(tmp_path: Path) -> None:
         ({"extensionBundle": {"version": "[4.0.0, 5.0.0)"}}, "host_bundle"),
         ({}, "host_bundle"),
         ({"extensions": {"http": {"routePrefix": "batch"}}}, "host_routes"),
+        ({}, "host_timeout"),
+        ({"functionTimeout": "00:10:00"}, "host_timeout"),
+        ({"functionTimeout": "half an hour"}, "host_timeout"),
     ],
 )
 def test_a_host_json_that_does_not_fit_is_found(tmp_path: Path, host: dict[str, Any], check: str) -> None:
@@ -115,6 +130,146 @@ def test_deployments_are_judged_by_their_kind(
     found: list[dict[str, Any]], wanted: str | None, verdict: str
 ) -> None:
     assert judge_deployments(found, wanted).verdict == verdict
+
+
+@pytest.mark.parametrize(
+    ("capacity", "told", "verdict"),
+    [
+        (100, "100", OK),
+        (100, " 100 ", OK),
+        (100, "250", WARN),
+        (100, None, WARN),
+        (100, "many", WARN),
+        (None, "100", NOT),
+    ],
+)
+def test_batch_capacity_is_held_against_the_deployment(
+    capacity: int | None, told: str | None, verdict: Verdict
+) -> None:
+    live = {"name": "live", "sku": {"name": "GlobalStandard", "capacity": 7}}
+    batch = {"name": "gpt", "sku": {"name": "GlobalBatch", "capacity": capacity}}
+    for wanted in ("gpt", None):
+        assert judge_capacity([live, batch], wanted, told).verdict is verdict
+    assert judge_capacity([live, batch], "live", told).verdict is NOT
+
+
+CONTAINER = "/subscriptions/sub/resourceGroups/group/providers/Microsoft.Storage/storageAccounts/st/blobServices/default/containers/work"
+CONTRIBUTOR, READER = next(iter(MAY_READ_AND_WRITE)), next(iter(MAY_READ))
+
+
+def assignment(role: str, scope: str) -> dict[str, Any]:
+    return {
+        "properties": {"roleDefinitionId": f"/x/roleDefinitions/{role}", "scope": scope, "principalId": "p"}
+    }
+
+
+@pytest.mark.parametrize(
+    ("role", "scope", "wanted", "verdict"),
+    [
+        (CONTRIBUTOR, CONTAINER, MAY_READ_AND_WRITE, OK),
+        (CONTRIBUTOR, CONTAINER.partition("/blobServices")[0].upper(), MAY_READ_AND_WRITE, OK),
+        (CONTRIBUTOR, "/subscriptions/sub/resourceGroups/group/", MAY_READ_AND_WRITE, OK),
+        (CONTRIBUTOR, "/subscriptions/sub", MAY_READ, OK),
+        (READER, CONTAINER, MAY_READ, OK),
+        (READER, CONTAINER, MAY_READ_AND_WRITE, FAIL),
+        (CONTRIBUTOR, f"{CONTAINER}2", MAY_READ_AND_WRITE, FAIL),
+        (CONTRIBUTOR, CONTAINER.replace("containers/work", "containers/input"), MAY_READ, FAIL),
+        (CONTRIBUTOR, "/subscriptions/sub/resourceGroups/grou", MAY_READ, FAIL),
+    ],
+)
+def test_a_role_counts_where_it_is_assigned_and_below(
+    role: str, scope: str, wanted: dict[str, str], verdict: Verdict
+) -> None:
+    assert judge_role([assignment(role, scope)], wanted, CONTAINER, "p").verdict is verdict
+    assert judge_role([assignment(role, scope)], wanted, CONTAINER, None).verdict is FAIL
+
+
+@pytest.mark.parametrize(
+    ("told", "verdict"),
+    [
+        ({}, OK),
+        ({"platform": {"enabled": False}}, OK),
+        ({"platform": {"enabled": True}}, FAIL),
+        ({"platform": {"enabled": True}, "globalValidation": {"excludedPaths": ["/api/health"]}}, FAIL),
+        ({"platform": {"enabled": True}, "globalValidation": {"excludedPaths": None}}, FAIL),
+        ({"platform": {"enabled": True}, "globalValidation": {"excludedPaths": ["/runtime/webhooks/*"]}}, OK),
+        ({"platform": {"enabled": True}, "globalValidation": {"excludedPaths": [WEBHOOK]}}, OK),
+    ],
+)
+def test_sign_in_has_to_let_blob_events_through(told: dict[str, Any], verdict: Verdict) -> None:
+    assert judge_sign_in(told).verdict is verdict
+
+
+SERVICE = "Microsoft.CognitiveServices/accounts/oai"
+IN_AZURE = Place(
+    label="azd",
+    resource=RESOURCE,
+    env={
+        "AZURE_OPENAI_ENDPOINT": "https://oai.openai.azure.com",
+        "AZURE_OPENAI_DEPLOYMENT": "gpt",
+        "DATA__blobServiceUri": "https://st.blob.core.windows.net",
+        "TRANSPORT": "blob",
+        "BATCH_CAPACITY": "100",
+    },
+)
+
+
+@pytest.mark.parametrize("refused", [False, True])
+def test_azure_resource_manager_is_asked_for_what_it_alone_knows(
+    monkeypatch: pytest.MonkeyPatch, *, refused: bool
+) -> None:
+    asked: list[tuple[str, Any]] = []
+    answers = {
+        f"{SERVICE}/deployments": {
+            "value": [{"name": "gpt", "sku": {"name": "GlobalBatch", "capacity": 100}}]
+        },
+        SERVICE: {"identity": {"principalId": "p"}},
+        "roleAssignments": {"value": [assignment(CONTRIBUTOR, "/subscriptions/sub")]},
+        "authsettingsV2": {"properties": {}},
+    }
+
+    def request(method: str, url: str, **how: Any) -> Any:
+        asked.append((method, how["params"].get("$filter")))
+        told = next(answer for end, answer in answers.items() if url.endswith(end))
+        return SimpleNamespace(ok=not refused, status_code=403, json=lambda: told)
+
+    monkeypatch.setattr(requests, "request", request)
+    signed_in = SimpleNamespace(get_token=lambda _: SimpleNamespace(token="token"))
+    monkeypatch.setattr(azure, "signed_in", lambda: signed_in)
+    found = {finding.check: finding.verdict for finding in azure_checks(IN_AZURE)}
+    if refused:
+        assert found == dict.fromkeys(("deployment", "transport_role", "sign_in"), NOT)
+        return
+    assert found == dict.fromkeys(("deployment", "deployment_capacity", "transport_role", "sign_in"), OK)
+    assert {method for method, _ in asked} == {"GET"}
+    assert "principalId eq 'p'" in [filter_ for _, filter_ in asked]
+
+
+@pytest.mark.parametrize(
+    ("env", "verdict"),
+    [
+        ({"TRANSPORT": "upload"}, OK),
+        ({}, OK),
+        ({"TRANSPORT": "import"}, OK),
+        ({"TRANSPORT": "import", "IMPORT_URL": "identity"}, FAIL),
+        ({"TRANSPORT": "Blob"}, FAIL),
+        ({"TRANSPORT": "blob", "DATA__blobServiceUri": ""}, NOT),
+    ],
+)
+def test_only_some_transports_want_a_role(
+    env: dict[str, str], verdict: Verdict, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(azure, "call", lambda *_: {"value": []})
+    known = {key: value for key, value in IN_AZURE.env.items() if key != "TRANSPORT"}
+    place = Place(label="azd", resource=RESOURCE, env=known | env)
+    assert {finding.check: finding.verdict for finding in azure_checks(place)}["transport_role"] is verdict
+
+
+def test_the_command_shows_no_secret_of_the_settings(folder: Path) -> None:
+    key = "9f8e7d6c5b4a39281706f5e4d3c2b1a0"
+    values = {"DATA": "UseDevelopmentStorage=true", "MAX_ATTEMPTS": key, "AZURE_OPENAI_API_KEY": key}
+    (folder / "local.settings.json").write_text(json.dumps({"Values": values, "Host": {"LocalHttpPort": 9}}))
+    assert key not in aoai("doctor").out
 
 
 @pytest.fixture

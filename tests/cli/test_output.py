@@ -32,7 +32,15 @@ def test_lines_and_tabs_stay() -> None:
 
 @pytest.mark.parametrize(
     ("dollars", "told"),
-    [(None, ""), (0, "$0.00"), (0.00123, "$0.0012"), (0.1, "$0.10"), (12345.6, "$12,345.60")],
+    [
+        (None, ""),
+        (0, "$0.00"),
+        (0.00123, "$0.0012"),
+        (0.0000114, "$0.000011"),
+        (0.099, "$0.099"),
+        (0.1, "$0.10"),
+        (12345.6, "$12,345.60"),
+    ],
 )
 def test_money_is_told_as_exactly_as_it_matters(dollars: float | None, told: str) -> None:
     assert money(dollars) == told

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from benchmarks.chaos.faults import QUICK_KINDS
 from benchmarks.chaos.run import Trial, run
-from benchmarks.chaos.workload import ODD_CONTENTS, plan_files
+from benchmarks.chaos.workload import IN_A_ROW, ODD_CONTENTS, plan_files
 
 SEED = 20261124
 KILLS = 8
@@ -14,7 +14,7 @@ KINDS = ("bad-lines", "overwritten", "rows-throttled", "deleted", "expired", "em
 
 def test_kills_and_a_wiped_task_hub_lose_nothing_and_pay_nothing_twice(tmp_path: Path) -> None:
     trial = Trial(
-        files=plan_files(2 * len(KINDS) + 1, rows=ROWS, seed=SEED, kinds=KINDS),
+        files=plan_files(2 * IN_A_ROW * len(KINDS), rows=ROWS, seed=SEED, kinds=KINDS),
         seed=SEED,
         rows=ROWS,
         kills=KILLS,

@@ -386,8 +386,8 @@ def test_files_and_folders_are_put_first_with_and_without_the_app(desk: Desk, tm
     table = desk.aoai("priority", "p/", "later/", "7", "--table")
     assert [line.rstrip() for line in table.out.splitlines()] == [
         "File    Asked for",
-        "p/      priority   Seen at the next look.",
-        "later/  priority   Seen at the next look.",
+        "p/      priority   Seen at the next look, within 1 s.",
+        "later/  priority   Seen at the next look, within 1 s.",
     ]
     with chdir(tmp_path):
         without = aoai("priority", "p", "low")

@@ -3,10 +3,13 @@
 import io
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
+from uuid import uuid4
 
 import pytest
+from azure.core.exceptions import ResourceNotFoundError
+from azure.storage.blob import BlobServiceClient
 from azure.storage.queue import QueueServiceClient
 
 from adapters.openai.known_batches import marks
@@ -15,7 +18,7 @@ from domain.findings import Finding, Verdict
 from domain.settings import Settings
 from local.azure_openai import RunningService, running
 from local.azurite import Azurite
-from steps.doctor import service, storage
+from steps.doctor import service, storage, task_hub
 from steps.doctor.examination import examine
 from tests.activities.request_files import request
 from tests.conftest import REPOSITORY, Containers
@@ -180,6 +183,60 @@ def test_a_clock_that_is_wrong_is_found(
 def test_a_host_account_with_directories_is_found(env: dict[str, str], hierarchical_account: Any) -> None:
     found = storage.host_account_check(env | {"AzureWebJobsStorage": hierarchical_account.connection_string})
     assert found.verdict is Verdict.FAIL
+
+
+@pytest.fixture
+def hub(azurite: Azurite) -> Iterator[Callable[..., dict[str, tuple[Verdict, str]]]]:
+    """Look at a task hub of a host's account; what the host would have left there is given."""
+    with BlobServiceClient.from_connection_string(azurite.host_connection_string) as account:
+        made: list[Any] = []
+
+        def put(container: str, name: str, content: bytes) -> None:
+            client = account.get_container_client(container)
+            if not client.exists():
+                client.create_container()
+            made.append(client.upload_blob(name, content, overwrite=True))
+
+        def look(*hosts: str, partitions: bytes | None = None, wanted: int = 4) -> Any:
+            hub = f"Hub{uuid4().hex[:12]}"
+            for host in hosts:
+                put(task_hub.HOSTS_CONTAINER, f"locks/{host}/host", b"")
+                put(task_hub.HOSTS_CONTAINER, f"locks/{host}/x.Listener", b"")
+            if partitions is not None:
+                put(f"{hub.lower()}-leases", "taskhub.json", partitions)
+            env = {"AzureWebJobsStorage": azurite.host_connection_string}
+            durable = {"hubName": hub, "storageProvider": {"partitionCount": wanted}}
+            found = task_hub.hub_checks(env, {"extensions": {"durableTask": durable}})
+            return {finding.check: (finding.verdict, finding.found) for finding in found}
+
+        yield look
+        for blob in made:
+            with suppress(ResourceNotFoundError):
+                blob.delete_blob()
+
+
+def test_apps_that_share_a_hub_are_told(hub: Callable[..., Any]) -> None:
+    assert hub()["hub_owner"][0] is Verdict.OK
+    assert hub("func-batch")["hub_owner"][0] is Verdict.OK
+    verdict, told = hub("func-batch", "func-other")["hub_owner"]
+    assert (verdict, "func-batch, func-other" in told) == (Verdict.WARN, True)
+
+
+@pytest.mark.parametrize(
+    ("told", "verdict"),
+    [
+        (None, Verdict.OK),
+        (b'{"TaskHubName":"x","PartitionCount":4}', Verdict.OK),
+        (b'{"TaskHubName":"x","PartitionCount":8}', Verdict.FAIL),
+        (b'{"TaskHubName":"x"}', Verdict.NOT_LOOKED),
+        (b"no JSON", Verdict.NOT_LOOKED),
+        (b"[]", Verdict.NOT_LOOKED),
+    ],
+)
+def test_a_partition_count_that_was_changed_is_found(
+    hub: Callable[..., Any], told: bytes | None, verdict: Verdict
+) -> None:
+    assert hub(partitions=told)["hub_partitions"][0] is verdict
 
 
 def test_files_that_wait_for_somebody_are_told(env: dict[str, str], containers: Containers) -> None:

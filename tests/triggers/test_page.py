@@ -49,8 +49,8 @@ def page_mode(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         ("index.html", "text/html"),
         ("app.js", "text/javascript"),
         ("app.css", "text/css"),
-        ("vendor/preact.js", "text/javascript"),
-        ("vendor/LICENSE-htm.txt", "text/plain"),
+        ("vendor/lit-html.js", "text/javascript"),
+        ("vendor/LICENSE-lit.txt", "text/plain"),
     ],
 )
 def test_a_file_of_the_page_comes_with_its_type_and_a_strict_policy(path: str, kind: str) -> None:

@@ -49,7 +49,7 @@ def test_what_is_asked_for_by_a_button_happens(visitor: Visitor, room: Showroom)
     visitor.go(f"#/files/{slow}")
     button(page, "Cancel", SLOW).click()
     agree(page, SLOW, r"\d+ of 25 requests so far, of about \$0\.0\d+ in all", "ten minutes")
-    expect(page.locator(".asked")).to_contain_text("cancel asked for; seen at the next look, within 1 s")
+    expect(page.locator(".asked")).to_contain_text("cancel asked for. Seen at the next look, within 1 s")
     assert asked.pop() == (f"files/{slow}/cancel", None)
     expect(page.locator(".chip").first).to_have_text("done", timeout=SOON)
 
@@ -62,7 +62,7 @@ def test_what_is_asked_for_by_a_button_happens(visitor: Visitor, room: Showroom)
     visitor.go(f"#/files?state=held&path={COSTLY}")
     button(page, "Quote", COSTLY).click()
     dialog = page.get_by_role("dialog")
-    expect(dialog).to_contain_text(re.compile(r"held: .*MAX_TOKENS_PER_FILE"))
+    expect(dialog).to_contain_text(re.compile(r"held: .*MAX_TOKENS_PER_FILE"), timeout=SOON)
     expect(dialog).to_contain_text(
         re.compile(r"1 request in 1 shard, 0 not to be sent. About 10,\d+ tokens in, [\d,]+ out, \$0\.0\d+")
     )
@@ -155,7 +155,7 @@ def test_what_is_dropped_is_checked_and_quoted_and_goes_only_when_a_person_says_
     expect(page.get_by_role("button", name="Send")).to_be_disabled()
 
     drop(page, ("_batch.yaml", GOOD_SPEC), ("shots.jsonl", '{"text": "brought"}\n' * 5))
-    expect(page.locator("main .row [role=status]")).to_have_text(
+    expect(page.locator("main .top [role=status]")).to_have_text(
         re.compile(r"^3 files, \d+ requests, about \$0\.0\d+"), timeout=SOON
     )
     expect(page.get_by_role("button", name="Send")).to_be_enabled(timeout=SOON)

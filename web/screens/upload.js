@@ -1,9 +1,8 @@
 // Files that are brought: looked at by the app's own rules first, and sent only when a person says so.
-import { html, useEffect, useReducer } from "../vendor/preact.js";
 import { quoted } from "../actions.js";
 import { act } from "../api.js";
-import { money, number, plural, size, visible } from "../format.js";
-import { ask, button, chip, name, table, words } from "../parts.js";
+import { redraw } from "../live.js";
+import { ask, button, chip, html, money, name, number, plural, reason, size, sum, table, visible } from "../parts.js";
 
 const SAMPLE_BYTES = 1024 * 1024;
 const SPARE_MS = 120_000; // of a link that ends
@@ -12,7 +11,6 @@ const SPEC = /(^|\/)([\s_.-]*batch[^/]*\.ya?ml|_batch\.json)$/i;
 // {path, file, found: a quote, faults: of a job spec, error, state}. Stays while another screen is looked at.
 let cargo = [];
 let folder = "";
-let redraw = () => {};
 
 function change(one, news) {
   Object.assign(one, news);
@@ -34,43 +32,36 @@ async function below(entry) {
   return (await Promise.all(entries.map(below))).flat();
 }
 
-const base64 = (part) => new Promise((done, failed) => {
-  const reader = Object.assign(new FileReader(), { onload: () => done(reader.result.split(",")[1] ?? ""), onerror: () => failed(reader.error) });
-  reader.readAsDataURL(part);
-});
-
 async function lookAt({ path, file }, specs) {
-  if (SPEC.test(path)) return { faults: (await act(["job-specs"], { path, content: specs[path] })).mistakes };
-  return { found: await act(["quote"], { path, size: file.size, content: await base64(file.slice(0, SAMPLE_BYTES)), specs }) };
+  if (SPEC.test(path)) {
+    const { mistakes } = await act(["job-specs"], { path, content: specs[path] });
+    return { faults: mistakes, state: mistakes.length ? "mistakes" : "ready" };
+  }
+  const content = new Uint8Array(await file.slice(0, SAMPLE_BYTES).arrayBuffer()).toBase64();
+  const found = await act(["quote"], { path, size: file.size, content, specs });
+  return { found, state: found.verdict };
 }
 
-const NEW = { state: "looking", found: null, faults: null, error: null };
+const refused = (error) => ({ error, state: error.code === "too_large" ? "not quoted" : "refused" });
 
-function stateOf({ found, faults, error }) {
-  if (error) return error.code === "too_large" ? "not quoted" : "refused";
-  return found?.verdict ?? (faults.length ? "mistakes" : "ready");
-}
-
-async function add(files) {
+// What was looked at is looked at anew when a job spec has changed.
+async function add(files, isAnew = files.some(({ path }) => SPEC.test(path))) {
   const known = new Map(cargo.map((one) => [one.path, one]));
   for (const { path, file } of files) known.set(folder + path, { path: folder + path, file });
   // Job specs first: they count for the others, in their look and on their way.
-  const all = [...known.values()].sort((one, other) => SPEC.test(other.path) - SPEC.test(one.path));
-  const open = all.filter((one) => one.state !== "sent");
-  open.forEach((one) => Object.assign(one, NEW));
+  const all = [...known.values()].map((one) => (one.state && (!isAnew || /^sen/.test(one.state)) ? one : { path: one.path, file: one.file, state: "looking" }))
+    .sort((one, other) => SPEC.test(other.path) - SPEC.test(one.path));
   cargo = all;
   redraw();
-  const texts = open.filter((one) => SPEC.test(one.path)).map(async ({ path, file }) => [path, await file.text()]);
+  const texts = all.filter((one) => SPEC.test(one.path)).map(async ({ path, file }) => [path, await file.text()]);
   const specs = Object.fromEntries(await Promise.all(texts));
-  for (const one of open) {
-    const told = await lookAt(one, specs).catch((error) => ({ error }));
-    // Something was added or left out meanwhile, and all are looked at anew.
+  for (const one of all.filter(({ state }) => state === "looking")) {
+    const news = await lookAt(one, specs).catch(refused);
+    // Something was added or left out meanwhile.
     if (cargo !== all) return;
-    change(one, { ...told, state: stateOf(told) });
+    change(one, news);
   }
 }
-
-// --- on its way, from here to the storage ---
 
 async function put(href, body, headers, tries = 3) {
   const answer = await fetch(href, { method: "PUT", body, headers }).catch(() => null);
@@ -104,62 +95,54 @@ async function sendAll(files) {
   }
 }
 
-// --- the screen ---
-
 const BAD = ["rejected", "waits", "refused", "mistakes", "exists"];
-const total = (quotes, field) => quotes.reduce((all, found) => all + found[field], 0);
 
 function told(left) {
-  const quotes = left.map((one) => one.found).filter(Boolean);
-  const isPriced = quotes.length === left.filter((one) => !one.faults).length && quotes.every((found) => found.cost !== null);
-  return `${plural(left.length, "file")}, ${plural(total(quotes, "requests"), "request")}, ${isPriced ? `about ${money(total(quotes, "cost"))}` : "a price that is not known"}`;
+  const requests = sum(left.map(({ found }) => found?.requests ?? 0));
+  const cost = sum(left.map(({ faults, found }) => (faults ? 0 : found?.cost ?? NaN)));
+  return `${plural(left.length, "file")}, ${plural(requests, "request")}, ${cost >= 0 ? `about ${money(cost)}` : "a price that is not known"}`;
 }
 
+const lines = (all) => all.map((line) => html`<pre>${visible(line)}</pre>`);
 const about = ({ path, file, found, faults, error }) => html`${name(path)} <span class=soft>${size(file.size)}</span>
-  ${error && html`<p>${visible(error.message)}</p>`}${faults?.map(({ where, message }) => html`<pre>${visible([where, message].filter(Boolean).join(": "))}</pre>`)}
-  ${found?.reason && html`<p class=soft>${words(found.reason)}</p>`}${found && html`<details><summary>What it would take</summary>${quoted(found).map((line) => html`<pre>${visible(line)}</pre>`)}</details>`}`;
+  ${error && html`<p>${visible(error.message)}</p>`}${faults && lines(faults.map(({ where, message }) => [where, message].filter(Boolean).join(": ")))}
+  ${found && html`${reason(found.reason)}<details><summary>What it would take</summary>${lines(quoted(found))}</details>`}`;
 
-const choices = (one) => html`<span class="row do">${one.state === "exists" && button("Replace", () => change(one, { replace: true, state: "ready", error: null }), one.path)}
-  ${!/sen[dt]/.test(one.state) && button("Leave out", () => { cargo = cargo.filter((other) => other !== one); add([]); }, one.path)}</span>`;
+const choices = (one) => html`<span class=do>${one.state === "exists" && button("Replace", () => change(one, { replace: true, state: "ready", error: null }), one.path)}
+  ${!/sen[dt]/.test(one.state) && button("Leave out", () => { cargo = cargo.filter((other) => other !== one); add([], SPEC.test(one.path)); }, one.path)}</span>`;
 
-async function dropped(event) {
+addEventListener("dragover", (event) => event.preventDefault());
+addEventListener("drop", async (event) => {
   event.preventDefault();
-  if (event.type !== "drop") return;
+  location.hash = "#/upload";
   const { items, files } = event.dataTransfer;
   const entries = [...items].map((item) => item.webkitGetAsEntry()).filter(Boolean);
   add(entries.length ? (await Promise.all(entries.map(below))).flat() : plain(files));
-}
+});
 
-export function Upload({ can }) {
-  const [, draw] = useReducer((count) => count + 1, 0);
-  useEffect(() => {
-    redraw = draw;
-    ["dragover", "drop"].forEach((kind) => addEventListener(kind, dropped));
-    return () => {
-      redraw = () => {};
-      ["dragover", "drop"].forEach((kind) => removeEventListener(kind, dropped));
-    };
-  }, []);
-  if (!can) return html`<p>This page is read only.</p>`;
+const pick = ({ target }) => add(plain(target.files));
+const move = ({ target }) => { folder = target.value.replace(/^[\s/]+|[\s/]+$/g, "").replace(/.$/, "$&/"); };
+
+function brought() {
   const left = cargo.filter((one) => one.state !== "sent");
   const bad = left.filter((one) => BAD.includes(one.state)).length;
   const isBusy = left.some((one) => /looking|sending/.test(one.state));
-  const pick = ({ target }) => add(plain(target.files));
-  const move = ({ target }) => { folder = target.value.replace(/^[\s/]+|[\s/]+$/g, "").replace(/.$/, "$&/"); };
   const confirm = () => ask({
     title: `Send ${plural(left.length, "file")}?`, yes: "Send", lines: [`They are taken as they come, and paid: ${told(left)}.`],
     go: async () => { sendAll(left); },
   });
-  return html`<div class=card><p>Drop files and folders here, with their job specs. Nothing is sent before you say so.</p>
-      <div class=row><label>Folder <input defaultValue=${folder} placeholder="of the input container" onChange=${move} /></label>
-      <label>Files <input type=file multiple onChange=${pick} /></label><label>All of a folder <input type=file webkitdirectory onChange=${pick} /></label></div></div>
-    ${cargo.length > 0 && html`<div class="row top"><p role=status>${left.length ? told(left) : "All were sent; a snapshot takes them."}${bad > 0 && `; ${number(bad)} cannot go as they are`}</p>
-      ${left.length > 0 && html`<button class=main disabled=${isBusy || bad > 0} onClick=${confirm}>Send</button>`}</div>
+  return html`<div class=top><p role=status>${left.length ? told(left) : "All were sent; a snapshot takes them."}${bad > 0 && `; ${number(bad)} cannot go as they are`}</p>
+    ${left.length > 0 && html`<button class=main ?disabled=${isBusy || bad} @click=${confirm}>Send</button>`}</div>
     ${table("Files to send", cargo, [
       ["File", about],
       ["State", (one) => chip(one.state)],
       ["Requests", ({ found }) => found && number(found.requests), "num"],
       ["Cost", ({ found }) => found && (found.cost === null ? "?" : `~ ${money(found.cost)}`), "num"],
       ["", choices],
-    ])}`}`;
+    ])}`;
 }
+
+export const Upload = ({ can }) => html`<h1>Upload</h1>${can ? html`<div class=card><p>Drop files and folders here, with their job specs. Nothing is sent before you say so.</p>
+  <div class=row><label>Folder <input .value=${folder} placeholder="of the input container" @change=${move} /></label>
+    <label>Files <input type=file multiple @change=${pick} /></label><label>All of a folder <input type=file webkitdirectory @change=${pick} /></label></div></div>
+  ${cargo.length > 0 && brought()}` : html`<p>This page is read only.</p>`}`;

@@ -10,6 +10,7 @@ from domain.flow.pacing import FAULT_LONGEST_SECONDS, later
 from domain.flow.state import Call, ShardState, ShardStep
 from domain.flow.step import Due, Step, within_places
 from domain.flow.steps.deliver import deliver
+from domain.flow.steps.deliver_settled import note_settled
 from domain.flow.steps.pause import pause
 from domain.service.reach import WHOLE_RESOURCE
 from domain.shards import answer_bytes
@@ -82,6 +83,8 @@ class Collect(Step[ShardState]):
         file.tokens += collected.tally.input_tokens + collected.tally.output_tokens
         file.cost += collected.cost
         flow.shards += [_child(s, child, now) for child in collected.children]
+        if collected.settled:
+            note_settled(flow, file)
 
     def failed(self, flow: Flow, call: Call, fault: Fault, now: float) -> None:
         """Wait, or leave the shard in `work/`."""
@@ -90,7 +93,9 @@ class Collect(Step[ShardState]):
 
 def _is_last(flow: Flow, s: ShardState) -> bool:
     """Tell whether the file's results can be written once this shard is collected, if nothing of it goes on."""
-    return not flow.file(s.key).hold_reason and all(other is s or other.key != s.key for other in flow.shards)
+    is_delivered = any(call.key == s.key and not call.shard for call in flow.in_flight)
+    goes_on = is_delivered or any(other is not s and other.key == s.key for other in flow.shards)
+    return not (goes_on or flow.file(s.key).hold_reason)
 
 
 def _child(parent: ShardState, shard: OpenShard, now: float) -> ShardState:

@@ -98,7 +98,7 @@ def test_a_file_a_minute_costs_about_a_look_a_minute(world: World, looks: Looks)
                 continue
             clock.after_poll(world.now, SETTINGS, progress=False)
         heapq.heappush(due, (clock.next_at, number))
-    assert world.calls <= 165
+    assert world.calls <= 150
     assert max(late) <= SETTINGS.poll_max_seconds
 
 

@@ -25,6 +25,7 @@ from domain.contracts import (
     Pause,
     PollAnswer,
     PreparedFile,
+    Settled,
     Share,
     ShareRequest,
     SliceDone,
@@ -119,6 +120,7 @@ class File:
     members: list[ListedFile] = field(default_factory=list)
     alone: list[ListedFile] = field(default_factory=list)
     taken_out: list[ListedFile] = field(default_factory=list)  # with one request each, that was collected
+    delivered: int = 0  # of the members, those that are at their end
 
     @property
     def count(self) -> int:
@@ -447,8 +449,17 @@ class World:
                 shard.children.append(child)
             requests -= passed_on
         children = [child.open for child in shard.children]
-        shard.collected = CollectedShard(tally=Tally(ok=requests), children=children)
+        settled = self._luck.randint(0, len(self.files[ended["key"]].members))
+        shard.collected = CollectedShard(tally=Tally(ok=requests), children=children, settled=settled)
         return shard.collected
+
+    def _deliver_settled(self, work: dict[str, Any], _now: float) -> Settled:
+        file = self.files[work["key"]]
+        assert work["pooled"], "a file is delivered by halves"
+        assert not file.archived
+        assert not file.held
+        file.delivered = self._luck.randint(file.delivered, max(file.delivered, len(file.members) - 1))
+        return Settled(files=file.delivered, tally=Tally())
 
     def _write_outputs(self, work: dict[str, Any], _now: float) -> WrittenOutputs:
         file = self.files[work["key"]]
@@ -459,7 +470,8 @@ class World:
             assert shard.collected
             tally.add(shard.collected.tally)
         assert tally.total == file.requests, "requests without an outcome"
-        if file.members and tally.ok > len(file.taken_out) and self.happens(self.mood.alone):
+        left = len(file.members) - file.delivered
+        if left and tally.ok > len(file.taken_out) and self.happens(self.mood.alone):
             self._take_out(file)
         tally.ok -= len(file.taken_out)
         return WrittenOutputs(

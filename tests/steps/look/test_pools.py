@@ -62,6 +62,18 @@ def test_a_file_in_work_is_shown_with_its_own_requests_and_the_batches_of_its_po
     )
     assert names.is_file_key(found.pool)
     assert [len(shard.batches) for shard in found.shards] == [1]
+    assert found.shared_with == FILES - 1
+    pipeline.live(flow)
+    key = found.key
+    ended = asyncio.run(file_details(key, SNAPSHOT, hub_of(flow), Desk(pipeline.services)))
+    assert (ended.batches, ended.shared_with) == (1, FILES - 1)
+
+
+def test_a_batch_that_files_share_is_counted_once(pipeline: InlinePipeline) -> None:
+    flow = pipeline.begin(snapshot_id=SNAPSHOT)
+    pipeline.live(flow)
+    totals = Desk(pipeline.services).finished(SNAPSHOT).totals
+    assert (totals.files, totals.batches) == (FILES, 1)
 
 
 def test_a_snapshot_lists_its_files_and_counts_them(pipeline: InlinePipeline) -> None:

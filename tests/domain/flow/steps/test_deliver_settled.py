@@ -1,0 +1,88 @@
+"""Giving people the files of a pool that are through before the others."""
+
+from typing import Any
+
+import pytest
+
+from domain.contracts import Answer, Fault
+from domain.flow.flow import Flow
+from domain.flow.machine import begin_calls, end_call
+from domain.flow.progress import progress
+from domain.flow.state import Call, FileStep, ShardState
+from tests.domain.flow.stories import NOW, answer, begun, ended, file_at, flow_of, waiting
+
+
+def pool_of(*shards: ShardState, **state: Any) -> Flow:
+    """A flow with one pool of three files, and these shards of it."""
+    flow = flow_of(file_at(FileStep.RUN, pooled=True, members=3, requests=9, **state))
+    flow.shards = [*shards]
+    return flow
+
+
+def calls_of(flow: Flow, activity: str) -> list[Call]:
+    return [call for call in begun(flow) if call.activity == activity]
+
+
+@pytest.mark.parametrize("settled", [0, 2])
+def test_files_are_delivered_when_a_batch_was_collected_and_others_are_open(settled: int) -> None:
+    flow = pool_of(ended(0), waiting(1))
+    (collect,) = calls_of(flow, "collect_batch")
+    answer(flow, collect, NOW, tally={"ok": 4}, settled=settled)
+    assert len(calls_of(flow, "deliver_settled")) == bool(settled)
+
+
+def test_what_is_through_counts_for_people_and_once_in_the_report() -> None:
+    flow = pool_of(waiting(0), settled=1)
+    (deliver,) = calls_of(flow, "deliver_settled")
+    answer(flow, deliver, NOW, files=2, tally={"ok": 4})
+    shown = progress(flow)
+    assert (shown["files_done"], shown["files_working"], flow.totals.done) == (2, 1, 0)
+    assert calls_of(flow, "deliver_settled") == []
+
+
+def test_what_is_collected_meanwhile_has_a_call_of_its_own_and_the_end_waits_for_the_call_under_way() -> None:
+    flow = pool_of(ended(0), waiting(1), settled=1)
+    calls = begin_calls(flow, NOW, most=100).begun
+    (deliver,) = [call for call in calls if call.activity == "deliver_settled"]
+    (collect,) = [call for call in calls if call.activity == "collect_batch"]
+    assert collect.then == []
+    answer(flow, collect, NOW, tally={"ok": 4}, settled=1)
+    assert calls_of(flow, "deliver_settled") == []
+    answer(flow, deliver, NOW, files=1)
+    (again,) = calls_of(flow, "deliver_settled")
+    flow.shards.clear()
+    assert calls_of(flow, "write_outputs") == []
+    answer(flow, again, NOW, files=2)
+    assert len(calls_of(flow, "write_outputs")) == 1
+
+
+def test_a_collection_that_goes_on_to_the_end_of_the_pool_is_not_joined() -> None:
+    flow = pool_of(ended(0), settled=1)
+    collect = Call("collect_batch", {}, "k", "0000", then=[Call("write_outputs", {}, "k")])
+    flow.in_flight.append(collect)
+    assert calls_of(flow, "deliver_settled") == []
+
+
+def test_where_it_fails_for_good_the_end_of_the_pool_tells() -> None:
+    flow, now = pool_of(waiting(0), settled=1), NOW
+    for _ in range(20):
+        found = [
+            call for call in begin_calls(flow, now, most=100).begun if call.activity == "deliver_settled"
+        ]
+        if not found:
+            break
+        end_call(flow, found[0], Answer(fault=Fault(code="no", message="No.", passing=False)), now)
+        flow.in_flight = [call for call in flow.in_flight if call.activity != "submit_batch"]
+        now += 3600
+    assert (flow.file("k").settled, flow.file("k").step) == (0, FileStep.RUN)
+
+
+def test_a_pool_that_is_to_be_set_aside_gives_up_what_is_through_first() -> None:
+    flow = pool_of(settled=1, hold_reason="No.")
+    (deliver,) = begun(flow, NOW)
+    assert deliver.activity == "deliver_settled"
+    answer(flow, deliver, NOW, files=2, tally={"ok": 5})
+    (hold,) = begun(flow, NOW)
+    assert hold.activity == "hold_file"
+    answer(flow, hold, NOW)
+    assert (flow.totals.done, flow.totals.held, flow.totals.tally.ok) == (2, 1, 5)
