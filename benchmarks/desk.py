@@ -36,7 +36,10 @@ class Desk:
     def prepare(self, listed: ListedFile) -> PreparedFile:
         """Prepare it as the activity does, from the beginning."""
         work = FileWork(snapshot_id=SNAPSHOT, key=listed.key, fresh=True)
-        return prepare(work, self.services)
+        prepared = prepare(work, self.services)
+        # The next time is the first one again, and no third try of a file that takes its worker down.
+        self.services.work.attempts.forget(listed.key)
+        return prepared
 
 
 @contextmanager

@@ -5,6 +5,7 @@ tokens it takes on average. Weights and errors were measured with `o200k_base` a
 Declaration of Human Rights in 33 languages, on legal English and on source code. The figures are in docs/job-spec.md.
 """
 
+import operator
 from collections.abc import Mapping, Sequence
 from math import ceil, floor, log10
 from typing import Literal
@@ -60,31 +61,34 @@ def estimate_tokens(text: str | bytes, vocabulary: Vocabulary = "o200k_base") ->
 
 def estimate_all(texts: Sequence[bytes], vocabulary: Vocabulary = "o200k_base") -> list[int]:
     """Estimate the tokens of UTF-8 texts, each as `estimate_tokens` does, in half the time or less."""
-    weight = _WEIGHTS[vocabulary][_LATIN_START]
-    if all(map(bytes.isascii, texts)) or not _are_latin(texts):
+    characters = None if all(map(bytes.isascii, texts)) else _lengths_in_latin(texts)
+    if characters is None:
         return [
             -(-2 * len(text) // _ASCII_PER_TWO_TOKENS)
             if text.isascii()
             else estimate_tokens(text, vocabulary)
             for text in texts
         ]
+    weight = _WEIGHTS[vocabulary][_LATIN_START]
     # Each character beyond ASCII has two bytes.
-    others = [len(text) - len(text.decode()) for text in texts]
+    others = map(operator.sub, map(len, texts), characters)
     return [
-        ceil((len(text) - 2 * other) / ASCII_PER_TOKEN + other * weight / 100)
+        ceil((count - other) / ASCII_PER_TOKEN + other * weight / 100)
         if other
-        else -(-2 * len(text) // _ASCII_PER_TWO_TOKENS)
-        for text, other in zip(texts, others, strict=True)
+        else -(-2 * count // _ASCII_PER_TWO_TOKENS)
+        for count, other in zip(characters, others, strict=True)
     ]
 
 
-def _are_latin(texts: Sequence[bytes]) -> bool:
-    """Tell whether no text has a character beyond the first 256, which have all the same weight."""
+def _lengths_in_latin(texts: Sequence[bytes]) -> list[int] | None:
+    """Count the characters of texts that are all among the first 256, which have the same weight; None for others."""
     try:
-        b"\n".join(texts).decode().encode("latin-1")
+        decoded = list(map(bytes.decode, texts))
+        # Nothing but a copy where Python holds a byte for each character already.
+        "".join(decoded).encode("latin-1")
     except UnicodeError:
-        return False
-    return True
+        return None
+    return list(map(len, decoded))
 
 
 def _characters(content: bytes) -> int:

@@ -1,6 +1,8 @@
 """Open a file as a table: one way for all formats."""
 
 from collections.abc import Collection, Iterator, Mapping
+from functools import cached_property
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -8,7 +10,7 @@ import msgspec
 from domain.errors import InputFileError
 from formats.allowance import Allowance
 from formats.file_types import BINARY, FileType, Format
-from formats.rows import BadRow, Row
+from formats.rows import BadRow, Row, Rows
 from formats.source import Source
 from formats.text.decoding import MAX_LINE_CHARACTERS, known_encoding, text_chunks, utf8_chunks
 from formats.text.delimited import DelimitedReader
@@ -22,20 +24,25 @@ if TYPE_CHECKING:
 DELIMITERS = {Format.CSV: ",", Format.TSV: "\t"}
 
 
-class Table(msgspec.Struct, frozen=True):
+class Table(msgspec.Struct, frozen=True, dict=True):
     """A file opened as rows.
 
-    `columns` are all columns of the file in their order; None for JSON, where each row has its own. `rows` can be gone
-    through once; going on raises InputFileError where the file turns out to be damaged. `types` are the columns' types in
-    the formats that have types. `layout` is that of a text with delimiters, with the delimiter it turned out to have;
-    `has_sep_line`: its first line named it.
+    `columns` are all columns of the file in their order; None for JSON, where each row has its own. `blocks` are its rows, some
+    together; they can be gone through once, one block after the other, and going on raises InputFileError where the file
+    turns out to be damaged. `types` are the columns' types in the formats that have types. `layout` is that of a text with
+    delimiters, with the delimiter it turned out to have; `has_sep_line`: its first line named it.
     """
 
     columns: tuple[str, ...] | None
-    rows: Iterator[Row | BadRow]
+    blocks: Iterator[Rows]
     types: "Mapping[str, pa.DataType] | None" = None
     layout: Layout = Layout()
     has_sep_line: bool = False
+
+    @cached_property
+    def rows(self) -> Iterator[Row | BadRow]:
+        """The rows of all blocks."""
+        return chain.from_iterable(self.blocks)
 
 
 def open_table(
@@ -80,16 +87,16 @@ def _text_table(
     most_characters = min(MAX_LINE_CHARACTERS, most)
     match file_type.format:
         case Format.TXT:
-            return Table((COLUMN,), read_lines(chunks, encoding, most_characters))
+            return Table((COLUMN,), iter([read_lines(chunks, encoding, most_characters)]))
         case Format.JSONL:
-            return Table(None, read_lines_of_json(utf8_chunks(chunks, encoding), most))
+            return Table(None, iter([read_lines_of_json(utf8_chunks(chunks, encoding), most)]))
         case Format.JSON:
-            return Table(None, read_json(utf8_chunks(chunks, encoding), most))
+            return Table(None, iter([read_json(utf8_chunks(chunks, encoding), most)]))
         case _:
             usual = DELIMITERS[file_type.format]
             reader = DelimitedReader(
                 chunks, encoding=encoding, layout=layout, usual=usual, wanted=wanted, most=most_characters
             )
             return Table(
-                reader.columns, reader.rows(), layout=reader.layout, has_sep_line=reader.has_sep_line
+                reader.columns, reader.blocks(), layout=reader.layout, has_sep_line=reader.has_sep_line
             )

@@ -1,5 +1,7 @@
-"""Rows as the readers give them."""
+"""Rows as the readers give them: one by one, or as columns of rows that follow each other."""
 
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import repeat
 from typing import Any
 
 import msgspec
@@ -26,6 +28,29 @@ class BadRow(msgspec.Struct, frozen=True, gc=False):
     message: str
     shown: str = ""
     line: int | None = None
+
+
+class RowBlock(msgspec.Struct, frozen=True):
+    """Good rows that follow each other, few enough to be held: of each column the values of all of them.
+
+    `first` is the number of the first row, `lines` are where they begin, in text formats. Going through it gives each row.
+    """
+
+    first: int
+    rows: int
+    columns: Mapping[str, Sequence[Any]]
+    lines: Sequence[int] | None = None
+
+    def __iter__(self) -> Iterator[Row]:
+        names = list(self.columns)
+        values = zip(*self.columns.values(), strict=True) if names else repeat((), self.rows)
+        lines = repeat(None) if self.lines is None else self.lines
+        for number, (row, line) in enumerate(zip(values, lines, strict=False), self.first):
+            yield Row(number, dict(zip(names, row, strict=True)), line)
+
+
+# What can be gone through once, or, if it is a RowBlock, again and again.
+Rows = Iterable[Row | BadRow]
 
 
 def shown(raw: str | bytes) -> str:

@@ -11,7 +11,7 @@ from domain.spec.request_template import RequestTemplate
 from formats.allowance import Allowance
 from formats.file_types import FileType, file_type
 from formats.reading import Table, open_table
-from formats.rows import BadRow, Row
+from formats.rows import BadRow, Row, RowBlock, Rows
 from formats.source import Source
 from formats.text.layout import Layout
 
@@ -53,12 +53,19 @@ def _with_columns(table: Table, added: Mapping[str, str | None]) -> Table:
     return msgspec.structs.replace(
         table,
         columns=None if table.columns is None else (*own, *more),
-        rows=(_with_values(item, more) for item in table.rows),
+        blocks=(_with_values(block, more) for block in table.blocks),
         types=types,
     )
 
 
-def _with_values(item: Row | BadRow, added: Mapping[str, str | None]) -> Row | BadRow:
+def _with_values(block: Rows, added: Mapping[str, str | None]) -> Rows:
+    if isinstance(block, RowBlock):
+        columns = {name: [value] * block.rows for name, value in added.items()}
+        return msgspec.structs.replace(block, columns={**block.columns, **columns})
+    return (_row_with_values(item, added) for item in block)
+
+
+def _row_with_values(item: Row | BadRow, added: Mapping[str, str | None]) -> Row | BadRow:
     if isinstance(item, BadRow):
         return item
     missing = {name: value for name, value in added.items() if name not in item.values}

@@ -152,7 +152,7 @@ class RequestChecker:
             [each.url for each in found].count(self.url) < count
             or [each.body.model for each in found].count(self.model or "") < count
             or [line[-1] for line in lines].count(_CLOSING) < count
-            or any(len(line) > self._small and self._is_too_large(line) for line in lines)
+            or (max(map(len, lines), default=0) > self._small and any(map(self._is_too_large, lines)))
         ):
             return None
         ids = [each.custom_id for each in found]

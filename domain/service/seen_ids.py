@@ -23,8 +23,9 @@ class SeenIds:
 
     def add_all(self, custom_ids: Collection[str]) -> bool:
         """Add ids; False, and none of them is added, when one was there already or is among them twice."""
-        # 0 marks a free slot of the table.
-        values = {hash(custom_id) or 1 for custom_id in custom_ids}
+        values = set(map(hash, custom_ids))
+        if 0 in values:  # which marks a free slot of the table
+            values = values - {0} | {1}
         there = self._few if self._many is None else self._many
         if len(values) != len(custom_ids) or not there.isdisjoint(values):
             return False

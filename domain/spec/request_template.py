@@ -1,7 +1,7 @@
 """Rows into requests: the job spec's templates, put together once into a line with places for each row's values."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import islice
+from itertools import islice, repeat
 from typing import Any
 
 import msgspec
@@ -22,7 +22,11 @@ LOOK_EVERY = 4  # pieces of a line, at how long it is by now
 USUAL_CHARS = 64 * 1024  # of a text that is surely not too long, with all that is around it
 NUMBER = 1  # where the row's number goes among the pieces of a line
 
+HELD_CHARACTERS = 4 * 1024 * 1024  # in the requests of rows that are made together
+MOST_BYTES_OF_CHARACTER = 6  # in JSON, where a control character is written by its number
+
 _encode = msgspec.json.Encoder().encode
+_encode_lines = msgspec.json.Encoder().encode_lines
 _Piece = bytes | FieldTemplate
 
 
@@ -48,7 +52,7 @@ class RequestTemplate:
             self._add(piece)
         self._most_work = max((field.most_work for field in self._fields), default=0)
         self._names_often, self._names_left = len(self._columns) > LOOK_EVERY, LOOK_EVERY
-        constant = sum(map(len, self._line))
+        constant = self._constant_bytes = sum(map(len, self._line))
         may_be_empty = not spec.target.takes_empty_text and all(
             isinstance(part, Column) or not part for field in self._fields for part in field.parts or ()
         )
@@ -82,6 +86,35 @@ class RequestTemplate:
         except ValueError:  # half a character: the long way says so
             return None
         return b"".join((before, b"%d" % row_number, between, text, behind))
+
+    def requests(self, first: int, rows: int, columns: Mapping[str, Sequence[Any]]) -> list[bytes] | None:
+        """Give the requests of rows that follow each other, numbered from `first`, from the values of their columns.
+
+        They are those that `request` gives. None where one of them takes a closer look, or cannot be made.
+        """
+        if not rows or self._templates or any(name not in columns for _, name in self._columns):
+            return None
+        try:
+            texts = {name: _texts_of(columns[name]) for _, name in self._columns}
+            if not self._are_usual(texts):
+                return None
+            inside = {name: _insides(column) for name, column in texts.items()}
+        except (TypeError, ValueError, RecursionError):
+            return None  # `request` says of which row, and why
+        pieces: list[Iterable[bytes]] = [repeat(piece) for piece in self._line]
+        pieces[NUMBER] = _encode_lines(range(first, first + rows)).split()
+        for place, name in self._columns:
+            pieces[place] = inside[name]
+        return [b"".join(line) for line in zip(*pieces, strict=False)]
+
+    def _are_usual(self, texts: Mapping[str, Sequence[str]]) -> bool:
+        """Tell whether no request of these texts can be too long, or empty, and all are few enough to be held together."""
+        longest = sum(max(map(len, texts[name])) for _, name in self._columns)
+        if self._constant_bytes + MOST_BYTES_OF_CHARACTER * longest > MAX_TEXT_CHARS:
+            return False
+        if sum(sum(map(len, texts[name])) for _, name in self._columns) > HELD_CHARACTERS:
+            return False
+        return self._empty_bytes < 0 or not all("" in column for column in texts.values())
 
     def _joined(self, row_number: int, values: Mapping[str, Any]) -> bytes:
         line = self._line.copy()
@@ -173,6 +206,18 @@ class RequestTemplate:
             raise RowTemplateError(
                 f"The request has more than {MAX_LINE_BYTES:,} bytes.", code="row_too_long"
             )
+
+
+def _texts_of(values: Sequence[Any]) -> Sequence[str]:
+    """Write the values of a column as texts."""
+    if set(map(type, values)) == {str}:
+        return values
+    return [value if type(value) is str else text_of(value) for value in values]
+
+
+def _insides(texts: Sequence[str]) -> list[bytes]:
+    """Give what stands between the quotes where texts are written in JSON, which has no line end within them."""
+    return _encode_lines(texts)[1:-2].split(b'"\n"')
 
 
 # --- the text column --------------------------------------------------------------------------------------------------

@@ -99,6 +99,14 @@ def refuse_nothing(text: object) -> None:
         raise RowTemplateError(message, code="empty_input")
 
 
+def may_be_nothing(texts: Iterable[object]) -> bool:
+    """Tell whether `refuse_nothing` may refuse one of the values; it refuses none that is no text and not null."""
+    try:
+        return not _NOTHING.isdisjoint(map(str.strip, texts))  # type: ignore[arg-type] # tried
+    except TypeError:
+        return True
+
+
 # As spreadsheets, databases and pandas write what is not there.
 _NOTHING = frozenset(
     {

@@ -13,11 +13,11 @@ from formats.arrow.ipc import ArrowFile
 from formats.arrow.parquet import ParquetFile
 from formats.arrow.values import BatchReader
 from formats.file_types import Format
-from formats.rows import BadRow, Row
+from formats.rows import Rows
 from formats.source import Source
 from formats.text.delimited import checked_names
 
-Opened = tuple[tuple[str, ...], Iterator[Row | BadRow], Mapping[str, pa.DataType]]
+Opened = tuple[tuple[str, ...], Iterator[Rows], Mapping[str, pa.DataType]]
 
 
 class BatchFile(Protocol):
@@ -54,16 +54,14 @@ def open_typed(file: BatchFile, wanted: frozenset[str] | None, allowance: Allowa
         most = allowance.bounds.value_bytes
         reader = BatchReader(chosen, [stored[name] for name in chosen], file.intervals, most)
         types = stored | dict.fromkeys(file.intervals.intersection(columns), pa.string())
-    return columns, _rows(file, chosen, reader, allowance), types
+    return columns, _blocks(file, chosen, reader, allowance), types
 
 
-def _rows(
-    file: BatchFile, chosen: list[str], reader: BatchReader, allowance: Allowance
-) -> Iterator[Row | BadRow]:
+def _blocks(file: BatchFile, chosen: list[str], reader: BatchReader, allowance: Allowance) -> Iterator[Rows]:
     for first, batch in numbered_batches(file, chosen):
         allowance.check_rows(first + batch.num_rows)
         allowance.take(batch.nbytes)
-        yield from reader.rows(batch, first)
+        yield from reader.blocks(batch, first)
 
 
 def numbered_batches(file: BatchFile, columns: list[str]) -> Iterator[tuple[int, pa.RecordBatch]]:

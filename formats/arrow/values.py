@@ -16,7 +16,7 @@ import pyarrow.types as kinds
 
 from domain.bounds import MAX_VALUE_BYTES, too_long
 from formats.arrow.sizes import expanded_bytes, may_expand
-from formats.rows import SHOWN_CHARACTERS, BadRow, Row
+from formats.rows import SHOWN_CHARACTERS, BadRow, Row, RowBlock, Rows
 
 ROWS_AT_ONCE = 1024
 VALUES_BYTES = 64 * 1024 * 1024  # of the rows that are taken at once, as far as they are more than one
@@ -54,21 +54,20 @@ class BatchReader:
             for name, kind in zip(names, types, strict=True)
         ]
 
-    def rows(self, batch: pa.RecordBatch, first: int) -> Iterator[Row | BadRow]:
+    def blocks(self, batch: pa.RecordBatch, first: int) -> Iterator[Rows]:
         """Give the rows of a batch, numbered from `first`. A value that Python cannot hold makes its row a bad one."""
         may_be_large = self._expands or batch.nbytes > min(VALUES_BYTES, self._most)
         for start in range(0, batch.num_rows, ROWS_AT_ONCE):
             part = batch.slice(start, ROWS_AT_ONCE)
             if may_be_large and sum(map(expanded_bytes, part.columns)) > min(VALUES_BYTES, self._most):
-                yield from self._halves(part, first + start)
+                yield self._halves(part, first + start)
                 continue
             try:
-                found = self._values(part)
+                values = self._values(part)
             except _ERRORS:
-                yield from self._one_by_one(part, first + start)
+                yield self._one_by_one(part, first + start)
             else:
-                for number, values in enumerate(found, first + start):
-                    yield Row(number, values)
+                yield RowBlock(first + start, part.num_rows, values)
 
     def _halves(self, part: pa.RecordBatch, first: int) -> Iterator[Row | BadRow]:
         """Give rows as many at once as may be held; one that alone is too large is a bad one."""
@@ -82,12 +81,11 @@ class BatchReader:
             yield from self._halves(part.slice(0, half), first)
             yield from self._halves(part.slice(half), first + half)
 
-    def _values(self, batch: pa.RecordBatch) -> list[dict[str, Any]]:
-        names = self._names
-        if not names:
-            return [{} for _ in range(batch.num_rows)]
-        columns = [read(column) for read, column in zip(self._columns, batch.columns, strict=True)]
-        return [dict(zip(names, values, strict=True)) for values in zip(*columns, strict=True)]
+    def _values(self, batch: pa.RecordBatch) -> dict[str, list[Any]]:
+        return {
+            name: read(column)
+            for name, read, column in zip(self._names, self._columns, batch.columns, strict=True)
+        }
 
     def _one_by_one(self, batch: pa.RecordBatch, first: int) -> Iterator[Row | BadRow]:
         for position in range(batch.num_rows):

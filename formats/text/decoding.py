@@ -13,7 +13,7 @@ from formats.text.gunzip import gunzipped, plain
 
 MAX_LINE_CHARACTERS = 32 * 1024 * 1024
 HEAD_BYTES = 64 * 1024  # what is looked at to tell text from garbage
-BUFFER_BYTES = 256 * 1024
+PIECE_BYTES = 128 * 1024  # that are decoded at once
 
 BYTE_ORDER_MARK = "\ufeff"
 UNDECODABLE = "\udfff"  # stands where bytes are no text; no decoder gives this half of a character by itself
@@ -159,17 +159,42 @@ def utf8_chunks(chunks: Iterable[bytes], encoding: str) -> Iterator[bytes]:
 def text_lines(chunks: Iterable[bytes], encoding: str, most: int = MAX_LINE_CHARACTERS) -> Iterator[str]:
     r"""Cut text at `\n`, `\r\n` and `\r`, and give each physical line with its end.
 
-    Of a longer line only the first `most` characters are given, without an end.
+    Of a line of more than `most` characters, its end included, only the first `most` are given.
     """
-    buffered = io.BufferedReader(_Stream(chunks), BUFFER_BYTES)
-    readline = io.TextIOWrapper(buffered, encoding=encoding, errors=_MARKING, newline="").readline
-    while line := readline(most):
-        yield line
-        # Asked here first: nearly every line is shorter, and there are millions.
-        while len(line) >= most and is_cut_off(line, most):
-            line = readline(most)  # the rest of the line, dropped
-            if not line:
-                return
+    return chain.from_iterable(lists_of_text_lines(chunks, encoding, most))
+
+
+def lists_of_text_lines(
+    chunks: Iterable[bytes], encoding: str, most: int = MAX_LINE_CHARACTERS
+) -> Iterator[list[str]]:
+    """Give the lines that `text_lines` gives, those that end in the same piece of the file together."""
+    begun: list[str] = []
+    held = 0
+    for text in _decoded(chunks, encoding):
+        lines = io.StringIO(text, newline="").readlines()
+        if not lines:
+            continue
+        if held <= most:
+            begun.append(lines[0])
+        held += len(lines[0])
+        last = None if lines[-1][-1] in "\r\n" else lines.pop()
+        if not lines:
+            continue  # the line goes on
+        lines[0] = "".join(begun)
+        yield [line[:most] for line in lines] if max(held, len(text)) > most else lines
+        begun, held = ([], 0) if last is None else ([last], len(last))
+    if held:
+        yield ["".join(begun)[:most]]
+
+
+def _decoded(chunks: Iterable[bytes], encoding: str) -> Iterator[str]:
+    r"""Give text in pieces, of which none ends between `\r` and `\n`."""
+    decoder = codecs.getincrementaldecoder(encoding)(_MARKING)
+    decode = io.IncrementalNewlineDecoder(decoder, translate=False).decode
+    for chunk in chunks:
+        for start in range(0, len(chunk), PIECE_BYTES):
+            yield decode(chunk[start : start + PIECE_BYTES])
+    yield decode(b"", final=True)
 
 
 def is_cut_off(line: str, most: int = MAX_LINE_CHARACTERS) -> bool:
@@ -189,26 +214,3 @@ def flaw_of(text: str) -> tuple[str, str] | None:
     if "\0" in text:
         return "nul_character", WITH_NUL
     return None
-
-
-class _Stream(io.RawIOBase):
-    """Chunks as a file."""
-
-    def __init__(self, chunks: Iterable[bytes]) -> None:
-        super().__init__()
-        self._chunks = iter(chunks)
-        self._left = memoryview(b"")
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
-        while not self._left:
-            chunk = next(self._chunks, None)
-            if chunk is None:
-                return 0
-            self._left = memoryview(chunk)
-        piece = self._left[: len(buffer)]
-        buffer[: len(piece)] = piece
-        self._left = self._left[len(piece) :]
-        return len(piece)

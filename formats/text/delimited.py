@@ -6,27 +6,31 @@ a quote that is never closed does not swallow what follows.
 
 import csv
 import re
-from collections import Counter, deque
+import sys
+from collections import Counter
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from itertools import chain
 from typing import Any
 
 import msgspec
 
 from domain.errors import InputFileError
-from formats.rows import BadRow, Row, shown
+from formats.rows import BadRow, Row, RowBlock, Rows, shown
 from formats.text.decoding import (
     BYTE_ORDER_MARK,
     MAX_LINE_CHARACTERS,
+    UNDECODABLE,
     flaw_of,
     is_cut_off,
-    text_lines,
+    lists_of_text_lines,
     too_long_line,
 )
 from formats.text.layout import AUTO, NONE, Layout
+from formats.text.record_lines import RecordLines, TooLongError
 
 MAX_FIELD_CHARACTERS = 16 * 1024 * 1024
-MAX_RECORD_CHARACTERS = 64 * 1024 * 1024
+LONG_CHARACTERS = 2 * 1024 * 1024  # of lines whose records are not held together
 MAX_COLUMNS = 100_000
 
 _DELIMITERS = {";": '";"', "\t": '"\\t"', "|": '"|"', ",": '","'}  # and how YAML writes them
@@ -64,8 +68,9 @@ class DelimitedReader:
         most: int = MAX_LINE_CHARACTERS,
     ) -> None:
         self._most = most
-        self._lines = _Lines(text_lines(chunks, encoding, most), layout.comment, most)
+        self._lines = RecordLines(lists_of_text_lines(chunks, encoding, most), layout.comment, most)
         self._line = 1  # where the next record begins
+        self._number = 0  # of the next row
         named = self._skip(layout.skip_lines)
         delimiter = layout.delimiter or named or usual
         if len(delimiter) != 1 or delimiter in '"\r\n\0':
@@ -81,6 +86,8 @@ class DelimitedReader:
         self.columns = self._columns_without_header() if layout.header is False else self._header()
         if layout.delimiter is None and named is None and layout.header is not False:
             _refuse_other_delimiters(self.columns, usual)
+        has_header = len(self.columns) > 1 and layout.header is not False
+        self._header_again = list(self.columns) if has_header else [""]
         self._kept = [i for i, name in enumerate(self.columns) if wanted is None or name in wanted]
 
     def _skip(self, lines: int) -> str | None:
@@ -100,21 +107,80 @@ class DelimitedReader:
     def _parsed(self) -> Iterator[list[str]]:
         return csv.reader(self._lines.feed(), **self._dialect)
 
-    def rows(self) -> Iterator[Row | BadRow]:
-        """Give the records behind the header."""
+    def blocks(self) -> Iterator[Rows]:
+        """Give the records behind the header: usual ones together, others one by one."""
+        while self._lines.are_there():
+            if self.layout.comment:
+                yield self._one_by_one(sys.maxsize)
+                continue
+            lines = self._lines.take_handful()
+            block = self._usual_rows(lines)
+            if block is None:
+                self._lines.put_back(*lines)
+            yield block or self._one_by_one(self._line + len(lines))
+
+    def _usual_rows(self, lines: list[str]) -> RowBlock | None:
+        """Give the rows that lines begin with, lets the lines behind them come again; None where one takes a closer look.
+
+        Nearly every row of nearly every file is given here. The parser is the same, and so is what it reads: it begins with
+        a record, and the records before the one that it cannot end do not depend on what follows.
+        """
+        records: list[list[str]] = []
+        ends: list[int] = []  # of records, counted in lines
+        reader = csv.reader(lines, **self._dialect)
+        # A record that cannot be ended comes again, with the lines that it may go on with.
+        with suppress(csv.Error):
+            for record in reader:
+                records.append(record)
+                ends.append(reader.line_num)
+        while records and not records[-1]:  # blank lines, as at the end of a file
+            del records[-1], ends[-1]
+        taken = lines[: ends[-1]] if records else []
+        if not taken or not self._are_usual(taken, records):
+            return None
+        rest = lines[len(taken) :]
+        self._lines.put_back(*rest)
+        self._lines.count_read(sum(map(len, taken)))
+        begin, first = self._line, self._number
+        self._line += len(taken)
+        self._number += len(records)
+        return RowBlock(
+            first,
+            len(records),
+            {self.columns[i]: [record[i] for record in records] for i in self._kept},
+            [begin, *(begin + end for end in ends[:-1])],
+        )
+
+    def _are_usual(self, lines: list[str], records: list[list[str]]) -> bool:
+        """Tell whether records are rows at first sight, of a text without anything odd in it."""
+        text, width = "".join(lines), len(self.columns)
+        is_long = len(text) > LONG_CHARACTERS or max(map(len, lines)) >= self._most
+        is_odd = "\0" in text or (not text.isascii() and (UNDECODABLE in text or BYTE_ORDER_MARK in text))
+        if is_long or is_odd or set(map(len, records)) != {width}:
+            return False
+        if self._is_auto and '"' in text:
+            if self._takes_plain and len(lines) > len(records):
+                return False
+            if ' "' in text and any(map(_begins_with_blanks, chain.from_iterable(records))):
+                return False
+        return width == 1 or self._header_again not in records
+
+    def _one_by_one(self, end: int) -> Iterator[Row | BadRow]:
+        """Give the records that begin before a line, each looked at by every rule."""
         columns, width, lines = self.columns, len(self.columns), self._lines.record
         kept, everything = self._kept, len(self._kept) == width
         names = [columns[i] for i in kept]
-        header = list(columns) if width > 1 and self.layout.header is not False else [""]
+        header = self._header_again
         first_name, is_auto, takes_plain = header[0], self._is_auto, self._takes_plain
         has_remarks = self.layout.comment is not None
-        number = 0
-        while True:
+        self._records = self._parsed()
+        while self._line < end:
+            number = self._number
             try:
                 record = next(self._records, None)
-            except (csv.Error, _TooLongError) as error:
+            except (csv.Error, TooLongError) as error:
                 yield self._unreadable(number, error, names)
-                number += 1
+                self._number += 1
                 continue
             if record is None:
                 return
@@ -134,7 +200,7 @@ class DelimitedReader:
             else:
                 values = zip(names, record if everything else [record[i] for i in kept], strict=True)
                 yield Row(number, dict(values), begin)
-            number += 1
+            self._number += 1
 
     def _misfit(self, record: list[str], header: list[str]) -> tuple[str, str] | None:
         """Say in code and message why a record is no row; None for one that begins like the header and is one."""
@@ -155,7 +221,7 @@ class DelimitedReader:
         if self._takes_plain:
             record, unclear = self._as_plain_text(record)
             bad, raw = bad or unclear, "".join(self._lines.record)
-        if ' "' in raw and any(field[:1] == " " and field.lstrip(" ")[:1] == '"' for field in record):
+        if ' "' in raw and any(map(_begins_with_blanks, record)):
             record = self._again(record, self._lines.record, spaced=True)
         return record, raw, bad
 
@@ -246,8 +312,8 @@ class DelimitedReader:
                     )
                 self._line += self._lines.take_skipped() + len(lines)
                 lines.clear()
-        except (csv.Error, _TooLongError) as error:
-            if self._takes_plain and not isinstance(error, _TooLongError):
+        except (csv.Error, TooLongError) as error:
+            if self._takes_plain and not isinstance(error, TooLongError):
                 first = self._lines.give_up()
                 self._lines.take_again(first)
                 self._records = self._parsed()
@@ -255,6 +321,11 @@ class DelimitedReader:
             _, message = _reason(error, self._line, len(lines), self._most)
             raise InputFileError(f"The header cannot be read: {message}", code="bad_header") from error
         return record
+
+
+def _begins_with_blanks(field: str) -> bool:
+    """Tell whether blanks keep a quote from being taken as one."""
+    return field[:1] == " " and field.lstrip(" ")[:1] == '"'
 
 
 def _without_blanks(header: list[str], lines: list[str], dialect: dict[str, Any]) -> list[str]:
@@ -341,92 +412,10 @@ def _refuse_other_delimiters(columns: tuple[str, ...], usual: str) -> None:
         raise InputFileError(message, code="bad_header")
 
 
-class _TooLongError(Exception):
-    """A line, or a record of many lines, is longer than is held in memory."""
-
-
-class _Lines:
-    """Physical lines for `csv.reader`. Keeps those of the record that is being read, to be able to go back.
-
-    `record` has these lines; the reader of records empties it. `reached` is how many there were when it was given up.
-    Lines that begin with `comment` are passed over between records.
-    """
-
-    def __init__(self, lines: Iterator[str], comment: str | None, most: int) -> None:
-        self._most = most  # characters of a line
-        self._lines = self._without(comment, lines) if comment else lines
-        self._again: deque[str] = deque()
-        self._characters = 0
-        self._read = self._read_again = 0  # characters
-        self._skipped = 0
-        self.record: list[str] = []
-        self.reached = 0
-
-    def _without(self, comment: str, lines: Iterator[str]) -> Iterator[str]:
-        for line in lines:
-            if not self.record and line.startswith(comment):
-                self._skipped += 1
-            else:
-                yield line
-
-    def take_skipped(self) -> int:
-        """Give how many lines were passed over since this was asked last."""
-        skipped, self._skipped = self._skipped, 0
-        return skipped
-
-    def take(self) -> str:
-        """Take the next line away; empty at the end."""
-        return self._again.popleft() if self._again else next(self._lines, "")
-
-    def put_back(self, *lines: str) -> None:
-        """Let lines come again."""
-        self._again.extendleft(line for line in reversed(lines) if line)
-
-    def take_again(self, line: str) -> None:
-        """Have a line that was given up in hand again, as the whole record."""
-        self.record.append(line)
-
-    def feed(self) -> Iterator[str]:
-        """Give lines until one is too much; then, and after giving up, a new feed goes on."""
-        record = self.record
-        for line in chain(self._given_back(), self._lines):
-            self._read += len(line)
-            record.append(line)
-            if len(record) > 1 or len(line) >= self._most:
-                self._measure(line)
-            yield line
-
-    def _given_back(self) -> Iterator[str]:
-        while self._again:
-            yield self._again.popleft()
-
-    def _measure(self, line: str) -> None:
-        count, size = len(self.record), len(line)
-        self._characters = size + (len(self.record[0]) if count == 2 else self._characters)
-        is_too_long = count > 1 and self._characters > MAX_RECORD_CHARACTERS
-        if is_too_long or (size >= self._most and is_cut_off(line, self._most)):
-            raise _TooLongError
-
-    def give_up(self) -> str:
-        """Give up on the record: gives its first line, and lets the others come again.
-
-        Lonely quotes make each line come twice. Raises InputFileError where it is far more often.
-        """
-        first, *others = self.record
-        self.reached = len(self.record)
-        self._read_again += sum(map(len, others))
-        if self._read_again > MAX_RECORD_CHARACTERS + self._read // 4 * 3:
-            message = "Its quotes are in such disorder that no rows can be told apart."
-            raise InputFileError(message, code="bad_quotes")
-        self._again.extendleft(reversed(others))
-        self.record.clear()
-        return first
-
-
 def _reason(error: Exception, line: int, lines: int, most: int) -> tuple[str, str]:
     """Say in code and message why the record that begins on `line` failed `lines` lines on."""
     text = str(error)
-    if isinstance(error, _TooLongError) and lines == 1:
+    if isinstance(error, TooLongError) and lines == 1:
         return "row_too_long", too_long_line(most)
     if lines == 1 and text.startswith("field larger"):
         return "field_too_long", f"A field has more than {MAX_FIELD_CHARACTERS:,} characters."

@@ -1,7 +1,7 @@
 """Turn a table, or a text, into shards: one request per row, made from the job spec's templates."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from itertools import chain, islice
+from itertools import chain
 from typing import Any
 
 import msgspec
@@ -21,12 +21,12 @@ from domain.spec.job_spec import JobSpec
 from domain.spec.known_texts import shape_of_lines
 from domain.spec.request_template import MAX_ROWS_TO_LOOK_AT, RequestTemplate, completed
 from domain.spec.shapes import COLUMN_BY_COLUMN, is_column_oriented
-from domain.spec.text_column import refuse_nothing
+from domain.spec.text_column import may_be_nothing, refuse_nothing
 from domain.templates.fields import WORK
 from formats.allowance import Allowance
 from formats.file_types import Format
 from formats.reading import Table
-from formats.rows import BadRow, Row
+from formats.rows import BadRow, Row, RowBlock, Rows
 from formats.source import Source
 from formats.text.plain_text import COLUMN as TEXT
 from steps.prepare.one_cause import Causes, refuse_unreadable
@@ -89,7 +89,7 @@ class TablePreparation:
 
     def plan(self) -> Plan:
         """Write the shards. Raises InputFileError when the whole file is refused."""
-        rows = self._rows()
+        blocks = self._blocks()
         plan = msgspec.structs.replace(self._empty_plan, spec=self._spec)
         template = RequestTemplate(self._spec)
         meter = TokenMeter(self._spec.target, self._spec.parameters, counts=self._settings.count_tokens)
@@ -103,7 +103,7 @@ class TablePreparation:
         )
         invalid = self._store.blobs.lazy_writer(names.invalid_lines(self._key))
         causes = Causes()
-        for lines in self._lists_of_requests(rows, template, plan, causes, invalid):
+        for lines in self._lists_of_requests(blocks, template, plan, causes, invalid):
             shards.add_all(lines)
             meter.add_all(lines)
         invalid.close()
@@ -113,21 +113,40 @@ class TablePreparation:
 
     def _lists_of_requests(
         self,
-        rows: Iterator[Row | BadRow],
+        blocks: Iterable[Rows],
         template: RequestTemplate,
         plan: Plan,
         causes: Causes,
         invalid: LazyWriter,
     ) -> Iterator[list[bytes]]:
         """Give the requests by the handful; counts the rows, and writes records of those that become none."""
+        for block in blocks:
+            if isinstance(block, RowBlock) and (lines := self._all_requests(template, block)) is not None:
+                plan.requests += len(lines)
+                yield lines
+            else:
+                yield from self._one_by_one(block, template, plan, causes, invalid)
+            self._allowance.check_time()
+            self._allowance.check_rows(plan.requests)
+
+    def _all_requests(self, template: RequestTemplate, block: RowBlock) -> list[bytes] | None:
+        """Give the requests of rows that are made together; None where they are to be made one by one."""
+        if self._text is not None and may_be_nothing(block.columns.get(self._text, ())):
+            return None
+        return template.requests(block.first, block.rows, block.columns)
+
+    def _one_by_one(
+        self, rows: Rows, template: RequestTemplate, plan: Plan, causes: Causes, invalid: LazyWriter
+    ) -> Iterator[list[bytes]]:
         lines: list[bytes] = []
-        number, held, allowance, most_work = 0, 0, self._allowance, WORK
-        for number, item in enumerate(rows, 1):
+        held, allowance, most_work = 0, self._allowance, template.spent + WORK
+        for item in rows:
+            plan.requests += 1
             # One row of a template that computes may take a good part of a second.
-            if not number % ROWS_BETWEEN_LOOKS or template.spent > most_work:
+            if not plan.requests % ROWS_BETWEEN_LOOKS or template.spent > most_work:
                 most_work = template.spent + WORK
                 allowance.check_time()
-                allowance.check_rows(number)
+                allowance.check_rows(plan.requests)
             try:
                 line = self._request(template, item)
             except RowTemplateError as error:
@@ -140,8 +159,6 @@ class TablePreparation:
             if held > HELD_BYTES:
                 yield lines
                 lines, held = [], 0
-        allowance.check_rows(number)
-        plan.requests = number
         yield lines
 
     def empty(self) -> Plan:
@@ -162,10 +179,10 @@ class TablePreparation:
         plan.invalid = plan.requests
         return plan
 
-    def _rows(self) -> Iterator[Row | BadRow]:
+    def _blocks(self) -> Iterator[Rows]:
         """Open the table; what the spec leaves open about its columns, the first rows decide once and for all."""
         table = self._open()
-        first = first_rows(table.rows, self._allowance)
+        first, blocks = first_rows(table.blocks, self._allowance)
         if not first:
             if not self._spec.has_templates:
                 self._refuse_known_text(table, [])
@@ -178,7 +195,7 @@ class TablePreparation:
         may_lack_header = self._spec.header is None and table.layout.delimiter is not None
         if self._spec.has_templates:
             self._first, self._may_lack_header = seen, may_lack_header
-            return chain(first, table.rows)
+            return blocks
         self._refuse_known_text(table, seen)
         refuse_unreadable(first)
         self._spec = completed(
@@ -190,7 +207,7 @@ class TablePreparation:
             may_lack_header=may_lack_header,
         )
         self._text = next(iter(RequestTemplate(self._spec).columns_used or ()), None)
-        return self._open().rows
+        return self._open().blocks
 
     def _refuse_known_text(self, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
         """Refuse a text that is another document than its name says; in csv and tsv the header is its beginning."""
@@ -221,10 +238,10 @@ class TablePreparation:
 
     def _rows_refused(self, message: str) -> Iterator[bytes]:
         """Give the record of every row: its own mistake where it has one, else that it shares its file's fate."""
-        rows = self._rows()
+        blocks = self._blocks()
         template = RequestTemplate(self._spec)
         together = InputFileError(f"The whole file was rejected: {message}", code="file_rejected")
-        for item in rows:
+        for item in chain.from_iterable(blocks):
             try:
                 self._request(template, item)
             except RowTemplateError as error:
@@ -249,14 +266,21 @@ class TablePreparation:
             raise InputFileError(message, code="file_rejected")
 
 
-def first_rows(rows: Iterator[Row | BadRow], allowance: Allowance) -> list[Row | BadRow]:
-    """Take the first rows, fewer where they are large: they are held together."""
-    begin, first = allowance.bytes, []
-    for row in islice(rows, MAX_ROWS_TO_LOOK_AT):
-        first.append(row)
-        if allowance.bytes - begin > MAX_BYTES_TO_LOOK_AT:
+def first_rows(blocks: Iterator[Rows], allowance: Allowance) -> tuple[list[Row | BadRow], Iterator[Rows]]:
+    """Look at the first rows, fewer where they are large: they are held together. Gives them, and all blocks with them."""
+    begin = allowance.bytes
+    first: list[Row | BadRow] = []
+    begun: list[Rows] = []
+    for block in blocks:
+        rows, seen = iter(block), len(first)
+        for row in rows:
+            first.append(row)
+            if len(first) == MAX_ROWS_TO_LOOK_AT or allowance.bytes - begin > MAX_BYTES_TO_LOOK_AT:
+                break
+        begun += [block] if isinstance(block, RowBlock) else [first[seen:], rows]
+        if len(first) == MAX_ROWS_TO_LOOK_AT or allowance.bytes - begin > MAX_BYTES_TO_LOOK_AT:
             break
-    return first
+    return first, chain(begun, blocks)
 
 
 def _record(path: str, item: Row | BadRow, why: PipelineError) -> bytes:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from domain.errors import InputFileError, RowTemplateError
 from domain.spec.job_spec import JobSpec, Message, Output, Part
 from domain.spec.request_template import USUAL_CHARS, RequestTemplate, completed
-from domain.spec.text_column import text_column
+from domain.spec.text_column import may_be_nothing, refuse_nothing, text_column
 from domain.templates import sandbox
 from domain.templates.fields import MAX_TEXT_CHARS, Column, FieldTemplate, template_mistake
 from domain.templates.functions import FUNCTIONS, MAX_PIECES, MAX_RANGE, METHODS, TooMuchWorkError, Work
@@ -747,3 +747,49 @@ def test_around_a_long_text_the_short_way_says_what_the_long_one_says(characters
         made = spec(messages=[*[before] * count, Message(role="user", content="{{ a }}")])
         values = {"a": mark * characters}
         assert told(RequestTemplate(made), 0, values) == told(LongWay(made), 0, values)
+
+
+@given(
+    st.sampled_from(
+        ["{{ a }}", "x {{ a }} é", "{{ a }}{{ a }}", "{{ a }}, {{ b }}", "{{ a | upper }}", "no row's"]
+    ),
+    st.sampled_from(["/v1/chat/completions", "/v1/embeddings"]),
+    st.sampled_from([HOSTILE, st.text(max_size=6) | st.integers() | st.none()]).flatmap(
+        lambda value: st.lists(st.tuples(value, value), max_size=4)
+    ),
+    st.sampled_from(["a", "ab"]),
+)
+def test_requests_that_are_made_together_are_those_that_are_made_one_by_one(
+    source: str, endpoint: str, rows: list[tuple[Any, Any]], names: str
+) -> None:
+    chat = endpoint.endswith("completions")
+    made = spec(
+        endpoint=endpoint,
+        **({"messages": [Message(role="user", content=source)]} if chat else {"input": source}),
+    )
+    columns = {name: [row["ab".index(name)] for row in rows] for name in names}
+    together = RequestTemplate(made).requests(7, len(rows), columns)
+    if together is not None:
+        alone = [dict(zip(names, row, strict=False)) for row in rows]
+        assert together == [told(LongWay(made), number, values) for number, values in enumerate(alone, 7)]
+
+
+@pytest.mark.parametrize("characters", [0, 1, 170_000, 180_000, 1_100_000])
+@pytest.mark.parametrize("mark", ["a", "\0", "🦜"])
+def test_long_requests_that_are_made_together_are_those_that_are_made_one_by_one(
+    characters: int, mark: str
+) -> None:
+    made = spec(messages=[Message(role="user", content="{{ a }}{{ a }}")])
+    texts = [mark * characters, "usual"]
+    together = RequestTemplate(made).requests(0, 2, {"a": texts})
+    assert together in (None, [told(LongWay(made), row, {"a": text}) for row, text in enumerate(texts)])
+    assert RequestTemplate(made).requests(0, 1, {"a": ["usual"]}) is not None
+
+
+@pytest.mark.parametrize("text", ["", "  ", "NULL", "\u2003nan\n", None, 7, "text"])
+def test_rows_are_made_together_only_where_none_may_be_refused(text: object) -> None:
+    try:
+        refuse_nothing(text)
+    except RowTemplateError:
+        assert may_be_nothing(["text", text])
+    assert not may_be_nothing(["text"])

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.errors import InputFileError
-from formats.rows import BadRow, Row
-from formats.text import delimited
+from formats.rows import BadRow, Row, RowBlock
+from formats.text import decoding, delimited, record_lines
 from tests.formats.memory_files import bounded, opened, rows, told, values
 
 
@@ -158,7 +158,8 @@ def test_very_long_fields_are_fine() -> None:
 
 @pytest.fixture
 def small_limits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(delimited, "MAX_RECORD_CHARACTERS", 100)
+    monkeypatch.setattr(record_lines, "MAX_RECORD_CHARACTERS", 100)
+    monkeypatch.setattr(delimited, "LONG_CHARACTERS", 100)
 
 
 @pytest.mark.parametrize(
@@ -257,11 +258,70 @@ def test_every_line_that_is_not_blank_belongs_to_a_row(content: bytes) -> None:
         )
 
 
+layouts = st.fixed_dictionaries(
+    {},
+    optional={
+        "quote": st.sampled_from(["none", '"', "'"]),
+        "escape": st.just("\\"),
+        "header": st.just(False),
+        "comment": st.just("#"),
+        "encoding": st.sampled_from(["cp1252", "utf-16-le"]),
+    },
+)
+hostile = st.lists(
+    st.sampled_from(["1,2\n", '3,"x ""y"", z"\n', '5,"l\nm"\r\n', '7, "q"\n', "a,b\n", "a", "é", "€", "😀"])
+    | st.sampled_from(list("\"\n\r\0 ,\\#'\ufeff\u2028\x0b\x1c")),
+    max_size=20,
+).map("".join)
+
+
+@given(
+    content=hostile,
+    name=st.sampled_from(["a.csv", "a.tsv"]),
+    layout=layouts,
+    wanted=st.none() | st.sampled_from([[], ["b"]]),
+    most=st.sampled_from([12, 30, 1000]),
+    tail=st.sampled_from([b"", b"\xe2\x82", b"\xff,x\n1,2\n"]),
+)
+def test_usual_rows_are_what_a_closer_look_gives(
+    *, content: str, name: str, layout: dict[str, Any], wanted: list[str] | None, most: int, tail: bytes
+) -> None:
+    """Rows that are read together are the same, with the same lines, as one by one; so are errors, and their messages."""
+    text = ("a,b\n" + content).replace(",", "\t" if name == "a.tsv" else ",")
+    written = text.encode(layout.get("encoding", "utf-8"), "replace") + tail
+
+    def read() -> list[object]:
+        try:
+            allowance = bounded(value_bytes=most)
+            return [*rows(name, written, wanted=wanted, allowance=allowance, **layout)]
+        except InputFileError as error:
+            return [error.code, str(error)]
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(decoding, "PIECE_BYTES", 11)
+        patched.setattr(record_lines, "HANDFUL_CHARACTERS", 40)
+        together = read()
+        patched.setattr(delimited.DelimitedReader, "_usual_rows", lambda *_: None)
+        assert together == read()
+
+
+def test_rows_with_quoted_line_ends_are_read_together() -> None:
+    content = "id,text\n" + "".join(f'{n},"a ""{n}"",\nend"\r\n' for n in range(20_000)) + "\n"
+    together = found = 0
+    for block in opened("a.csv", content.encode()).blocks:
+        for row in block:
+            assert row.line == 2 + 2 * row.number
+            found += 1
+        together += block.rows if isinstance(block, RowBlock) else 0
+    assert found == 20_000
+    assert together > 19_000
+
+
 def test_quotes_in_disorder_do_not_take_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each of these lines opens a quote, and within a quote closes it and opens the next."""
     lines = b'a""","x\n' * 300
     assert len(rows("a.csv", b"a,b\n" + lines)) == 300
-    monkeypatch.setattr(delimited, "MAX_RECORD_CHARACTERS", 20_000)
+    monkeypatch.setattr(record_lines, "MAX_RECORD_CHARACTERS", 20_000)
     with pytest.raises(InputFileError, match="no rows can be told apart") as caught:
         rows("a.csv", b"a,b\n" + lines)
     assert caught.value.code == "bad_quotes"
