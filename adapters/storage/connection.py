@@ -10,6 +10,7 @@ from azure.core.pipeline.transport import RequestsTransport
 from azure.storage.blob import BlobServiceClient, ExponentialRetry
 from requests.adapters import HTTPAdapter
 
+from adapters.storage.session import StorageSession
 from domain.errors import SettingsError
 from domain.settings import Settings
 
@@ -116,10 +117,11 @@ def _transport() -> RequestsTransport:
     Proxies and certificate bundles are read from the environment once: `requests` would do it before every call, which
     takes as long as the call's own work.
     """
-    session = requests.Session()
+    session = StorageSession()
     session.mount("http://", HTTPAdapter(pool_maxsize=CONNECTIONS))
     session.mount("https://", HTTPAdapter(pool_maxsize=CONNECTIONS))
-    session.trust_env = bool(getproxies())
+    # What needs no proxy matters only where others do.
+    session.trust_env = bool(getproxies().keys() - {"no"})
     bundle = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or True
     return RequestsTransport(
         session=session, connection_verify=bundle, connection_data_block_size=SOCKET_READ_BYTES
