@@ -4,6 +4,7 @@ import logging
 import os
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from threading import Lock
 from typing import IO, Any, Self
@@ -80,6 +81,9 @@ def _talk(process: subprocess.Popen[bytes], given: bytes, limit_seconds: float) 
             process.stdin.flush()
             process.wait(limit_seconds)
         except BrokenPipeError:
+            # To close it tries to write what is left once more.
+            with suppress(BrokenPipeError):
+                process.stdin.close()
             process.wait()
         except subprocess.TimeoutExpired as error:
             process.kill()

@@ -7,6 +7,7 @@ import sys
 from contextvars import copy_context
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from azure_functions_runtime.bindings import context
@@ -49,6 +50,19 @@ def test_a_step_is_carried_out_with_the_services_of_the_environment(
 def test_its_death_is_told(code: str, how: str, monkeypatch: pytest.MonkeyPatch) -> None:
     told(monkeypatch, code)
     with OwnProcess() as process, pytest.raises(OwnProcessError, match=how):
+        process.run("prepare_file", WORK)
+
+
+class _DeadAtOnce(subprocess.Popen[bytes]):
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.wait()
+
+
+def test_its_death_is_told_before_it_was_given_its_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    told(monkeypatch, "import sys; sys.exit(3)")
+    monkeypatch.setattr("adapters.own_process.subprocess.Popen", _DeadAtOnce)
+    with OwnProcess() as process, pytest.raises(OwnProcessError, match="exit code 3"):
         process.run("prepare_file", WORK)
 
 
