@@ -106,21 +106,23 @@ def _planned(
         return PreparedFile(gone=True)
     plan.basis = basis_of(work.spec, settings.spec_defaults)
     store.plans.write(work.key, plan)
-    if at_once and work.fresh:
+    if at_once and work.fresh and _is_its_own_shard(work.key, plan):
+        # What is sent is read from the claim's own blob, which is gone where another snapshot has finished the file.
         _keep(work, plan, frozen, store)
     elif not _is_still_ours(work, store):
         return PreparedFile(gone=True)
     return _go_on(work, plan, {}, services)
 
 
+def _is_its_own_shard(key: str, plan: Plan) -> bool:
+    return [shard.blob for shard in plan.shards] == [names.frozen_input(key)]
+
+
 def _keep(work: FileWork, plan: Plan, frozen: FrozenInput, store: WorkStore) -> None:
-    """Keep what the steps to come want to know of a file that is its own shard."""
-    blob = names.frozen_input(work.key)
-    if [shard.blob for shard in plan.shards] == [blob] and len(
-        content := frozen.first_piece()
-    ) == frozen.size:
+    """Keep what the steps to come want to know of a small file that is its own shard."""
+    if len(content := frozen.first_piece()) == frozen.size:
         store.plans.keep(work.key, plan, work.snapshot_id)
-        store.blobs.keep(blob, content)
+        store.blobs.keep(names.frozen_input(work.key), content)
 
 
 def _unready(work: FileWork, frozen: FrozenInput, services: Services) -> PreparedFile | None:
