@@ -2,6 +2,7 @@
 
 import csv
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
@@ -10,7 +11,7 @@ from domain.errors import InputFileError
 from domain.service.request_lines import split_lines
 from formats.allowance import Allowance
 from formats.file_types import Format
-from formats.rows import Row
+from formats.rows import BadRow, Row
 from formats.source import Source
 from formats.text.decoding import utf8_chunks
 
@@ -72,11 +73,11 @@ def _lines(chunks: Iterable[bytes]) -> Iterator[str]:
 def _written_parquet(source: Source) -> WrittenResults:
     from formats.arrow.tables import open_batches, open_typed  # noqa: PLC0415 - loads pyarrow
 
-    columns, rows, types = open_typed(open_batches(source, Format.PARQUET), None, Allowance())
-    return WrittenResults("parquet", columns, map(_values, rows), types)
+    columns, blocks, types = open_typed(open_batches(source, Format.PARQUET), None, Allowance())
+    return WrittenResults("parquet", columns, map(_values, chain.from_iterable(blocks)), types)
 
 
-def _values(item: object) -> Record:
+def _values(item: Row | BadRow) -> Record:
     if isinstance(item, Row):
         return item.values
     raise InputFileError("A row of the results cannot be read.", code="bad_parquet")
