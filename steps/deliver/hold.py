@@ -12,6 +12,7 @@ from domain.errors import NotFoundError
 from domain.records import Claim
 from domain.results.finished import MOST_REASON_CHARS, FinishedFile
 from domain.settings import Settings
+from domain.wishes import WishKind
 from steps.deliver.listing import add_to_list
 
 HOLD_SECONDS = 6 * 3600.0
@@ -49,6 +50,8 @@ def mark_held(work: FileWork, services: Services) -> FinishedFile | None:
     )
     if not claims.replace(work.key, held, etag):
         return None
+    if _is_overtaken(work, services):
+        release(work.key, services)
     return FinishedFile(
         key=work.key,
         path=claim.path,
@@ -71,6 +74,17 @@ def release(key: str, services: Services) -> bool:
     log.warning("%s is released", found.claim.path)
     released = msgspec.structs.replace(found.claim, held_until=RELEASED, held_by="", holds=0)
     return claims.replace(found.key, released, found.etag)
+
+
+def _is_overtaken(work: FileWork, services: Services) -> bool:
+    """Tell whether people have asked meanwhile for what lets the file go on: they found it as one that was not set aside yet."""
+    kinds = {wish.kind for wish in services.work.wishes.about(work.key)}
+    heeded = {
+        kind
+        for kind, is_known in ((WishKind.CANCEL, work.unwanted), (WishKind.APPROVE, work.approved))
+        if is_known
+    }
+    return bool((kinds & {WishKind.CANCEL, WishKind.APPROVE}) - heeded)
 
 
 def _beside(work: FileWork, claim: Claim, services: Services) -> str:

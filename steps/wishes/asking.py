@@ -11,6 +11,7 @@ from adapters.services import Services
 from adapters.work.claims import Claimed
 from domain import names
 from domain.errors import ConflictError, NotFoundError
+from domain.records import Claim
 from domain.wishes import Wish, WishKind
 from steps.deliver.hold import release as release_claim
 from steps.intake.survey import list_inputs
@@ -49,7 +50,7 @@ def cancel(key: str, by: str, services: Services) -> AskedFor:
         )
     asked = _ask(file, WishKind.CANCEL, by, services)
     services.work.wishes.drop(key, WishKind.HOLD)
-    if file.is_set_aside:
+    if _set_aside(key, services):
         # A snapshot has to take it to bring it to its end.
         release_claim(key, services)
     return asked
@@ -77,9 +78,9 @@ def release(key: str, services: Services) -> bool:
 
 def approve(key: str, by: str, services: Services) -> AskedFor:
     """Let a file go beyond a budget, now or when its turn comes."""
-    file = _find(key, services)
-    asked = _ask(file, WishKind.APPROVE, by, services)
-    if file.claimed is not None and file.is_set_aside and file.claimed.claim.held_by:
+    asked = _ask(_find(key, services), WishKind.APPROVE, by, services)
+    claim = _set_aside(key, services)
+    if claim and claim.held_by:
         release_claim(key, services)
     return asked
 
@@ -117,6 +118,12 @@ def cancel_snapshot(snapshot_id: str, by: str, services: Services) -> AskedFor:
 def is_asked(kind: WishKind, key: str, services: Services) -> bool:
     """Tell whether something of a kind was asked about a file."""
     return any(wish.kind is kind for wish in services.work.wishes.about(key))
+
+
+def _set_aside(key: str, services: Services) -> Claim | None:
+    """Give the claim on a file that is set aside. To be looked for after the wish: what sets it aside looks for that afterwards."""
+    found = services.work.claims.deciding(key)
+    return found.claim if found and found.claim.held_until > 0 else None
 
 
 def _find(key: str, services: Services) -> _File:

@@ -421,3 +421,18 @@ def test_who_asks_may_lose_the_process_in_between_and_asks_again(
         asking.release(key, pipeline.services)
     report = pipeline.run()
     assert (report.files, report.held) == (1, ask == "release")
+
+
+@pytest.mark.parametrize(("ask", "outcome"), [("approve", "ok"), ("cancel", "cancelled")])
+def test_what_is_asked_just_before_a_file_is_set_aside_is_heard(
+    make_pipeline: MakePipeline, service: RunningService, ask: str, outcome: str
+) -> None:
+    pipeline = make_pipeline(MAX_TOKENS_PER_FILE="1")
+    key = dropped(pipeline)
+    flow = pipeline.begin()
+    pipeline.live_until(flow, "hold_file")
+    getattr(asking, ask)(key, "anna", pipeline.services)
+    assert pipeline.live(flow).held == 1
+    assert pipeline.run().done == 1
+    assert set(outcomes(pipeline)) == {outcome}
+    nothing_is_left(pipeline)

@@ -26,6 +26,8 @@ class Hold(FileCall):
             needs_version=file.needs_version,
             again_soon=file.again_soon,
             pooled=file.pooled,
+            unwanted=file.wants.unwanted,
+            approved=file.wants.approved,
         )
 
     def answered(self, flow: Flow, call: Call, ok: Any, now: float) -> None:
