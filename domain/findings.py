@@ -15,6 +15,9 @@ class Verdict(StrEnum):
     NOT_LOOKED = "not looked"
 
 
+_BAD = (Verdict.FAIL, Verdict.WARN)  # the worst first
+
+
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
     """The answer of one check: `check` is its stable id, `found` and `do` are for people, `page` of the documentation says more."""
 
@@ -48,4 +51,9 @@ def not_looked(check: str, why: str, do: str = "") -> Finding:
 def worst(findings: Iterable[Finding]) -> Verdict:
     """Give the worst of what was found; what was not looked at counts for nothing."""
     verdicts = {finding.verdict for finding in findings}
-    return next((bad for bad in (Verdict.FAIL, Verdict.WARN) if bad in verdicts), Verdict.OK)
+    return next((bad for bad in _BAD if bad in verdicts), Verdict.OK)
+
+
+def worst_first(findings: Iterable[Finding]) -> list[Finding]:
+    """Give what was found with the worst in front, else in the order of the checks."""
+    return sorted(findings, key=lambda finding: (*_BAD, finding.verdict).index(finding.verdict))

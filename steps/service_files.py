@@ -57,9 +57,10 @@ def delete_orphans(services: Services) -> None:
     ]
     if not files:
         return
-    seen, of_all = services.work.claims.seen_lately(services.clock()), {key for _, key in files}
-    claimed = {found.key for found in (*seen.claims, *seen.pools)} if seen else set()
-    if not of_all <= claimed | {None}:
+    seen = services.work.claims.seen_lately(services.clock())
+    claimed = {found.key for found in seen.all} if seen else set()
+    if any(key is not None and key not in claimed for _, key in files):
+        # Only a survey tells that a file is claimed no more.
         claimed = {found.key for found in services.work.claims.all()}
     for file_id, key in files:
         if key is not None and key not in claimed:

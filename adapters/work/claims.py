@@ -64,8 +64,13 @@ class Records:
     @property
     def is_settled(self) -> bool:
         """Whether nothing here waits for something that another host may bring about: a release, a removal, a better claim."""
-        held = any(found.claim.held_until for found in (*self.claims, *self.pools))
+        held = any(found.claim.held_until for found in self.all)
         return not (held or self.refusals or self.unreadable)
+
+    @property
+    def all(self) -> list[Claimed]:
+        """All claims, those on pools among them."""
+        return [*self.claims, *self.pools]
 
     def copied(self) -> "Records":
         """Give the same, for one who changes it."""
@@ -208,8 +213,7 @@ class Claims:
 
     def all(self) -> list[Claimed]:
         """List all claims, those on pools among them."""
-        found = self.survey()
-        return [*found.claims, *found.pools]
+        return self.survey().all
 
     def seen_lately(self, now: float) -> Records | None:
         """Give what the last survey has shown, where this process has changed nothing since and it is not old.
@@ -227,8 +231,7 @@ class Claims:
         """List all records about files, in one go; `now` (epoch seconds): as what is seen lately, for a while."""
         changes = self._changes
         found = self._listed()
-        is_kept = now is not None and found.is_settled
-        self._seen = (found.copied(), now, changes) if is_kept and now is not None else None
+        self._seen = None if now is None or not found.is_settled else (found.copied(), now, changes)
         return found
 
     def _listed(self) -> Records:

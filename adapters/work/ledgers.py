@@ -27,11 +27,16 @@ class Plans:
 
     def read(self, key: str) -> Plan | None:
         """Give a file's plan, None before it is complete."""
+        found = self.find(key)
+        return found[0] if found else None
+
+    def find(self, key: str) -> tuple[Plan, str] | None:
+        """Give a file's plan and its ETag, None before it is complete."""
         found = _read(self._work, names.plan(key))
         if found is None:
             return None
         remember(names.plan(key), found[0])
-        return _decoded(found[0], Plan)
+        return _decoded(found[0], Plan), found[1]
 
     def keep(self, key: str, plan: Plan, owner: str) -> None:
         """Keep a plan that this process has just made for a snapshot, of a file on which no work had begun before."""
@@ -70,7 +75,7 @@ class Plans:
     def write_once(self, key: str, plan: Plan, *, instead_of: str | None) -> None:
         """Write a plan that another run of the same would not make alike: the first one counts.
 
-        `instead_of`: as `version` gave it. Raises ConflictError where there is another plan by now.
+        `instead_of`: its ETag, as `find` or `version` gave it. Raises ConflictError where there is another plan by now.
         """
         self._work.write(names.plan(key), _encode(plan), if_absent=instead_of is None, if_etag=instead_of)
 

@@ -106,6 +106,10 @@ class Flow(msgspec.Struct, kw_only=True):
         """Give the identities of the files and shards that a call is under way for."""
         return {(call.key, call.shard) for call in self.in_flight}
 
+    def is_busy(self, key: str) -> bool:
+        """Tell whether a call about a file as a whole is under way."""
+        return any(call.key == key and not call.shard for call in self.in_flight)
+
     def is_overdue(self, s: ShardState, now: float) -> bool:
         """Tell whether a shard that was begun is older than the deadline."""
         return self.overdue_at(s) <= now

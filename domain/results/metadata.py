@@ -292,6 +292,11 @@ def outcome_counts(tally: Tally) -> dict[str, int]:
     return {outcome.value: getattr(tally, outcome) for outcome in Outcome}
 
 
+def outcomes_seen(tally: Tally) -> dict[str, int]:
+    """Give the outcomes that requests have had, by their names."""
+    return {name: count for name, count in outcome_counts(tally).items() if count}
+
+
 def batch_metadata(batch: BatchRecord, *, shard: str, attempt: int) -> BatchMetadata:
     """Describe one batch of a ledger."""
     return BatchMetadata(

@@ -78,13 +78,9 @@ def release(key: str, services: Services) -> bool:
 
 def _is_overtaken(work: FileWork, services: Services) -> bool:
     """Tell whether people have asked meanwhile for what lets the file go on: they found it as one that was not set aside yet."""
-    kinds = {wish.kind for wish in services.work.wishes.about(work.key)}
-    heeded = {
-        kind
-        for kind, is_known in ((WishKind.CANCEL, work.unwanted), (WishKind.APPROVE, work.approved))
-        if is_known
-    }
-    return bool((kinds & {WishKind.CANCEL, WishKind.APPROVE}) - heeded)
+    asked = {wish.kind for wish in services.work.wishes.about(work.key)}
+    is_cancelled = WishKind.CANCEL in asked and not work.unwanted
+    return is_cancelled or (WishKind.APPROVE in asked and not work.approved)
 
 
 def _beside(work: FileWork, claim: Claim, services: Services) -> str:

@@ -9,7 +9,7 @@ from adapters.threads import in_thread
 from domain.api.answers import DoctorsWord, Examination, Snapshot
 from domain.api.problems import ProblemError
 from domain.errors import PipelineError
-from domain.findings import Finding, Verdict, failure, not_looked, warning, well, worst
+from domain.findings import Finding, Verdict, failure, not_looked, warning, well, worst, worst_first
 from domain.results.metadata import iso
 from steps.doctor.examination import examine, examine_settings
 from steps.doctor.secrets import without_values
@@ -64,13 +64,9 @@ def last_word(desk: Desk) -> DoctorsWord | None:
     )
 
 
-def _rank(finding: Finding) -> int:
-    return {Verdict.FAIL: 0, Verdict.WARN: 1}.get(finding.verdict, 2)
-
-
 def _summed(found: list[Finding], at: float, env: Mapping[str, str]) -> Examination:
     told = [without_values(finding, env) for finding in found]
-    return Examination(verdict=worst(told), looked_at=iso(at), findings=sorted(told, key=_rank))
+    return Examination(verdict=worst(told), looked_at=iso(at), findings=worst_first(told))
 
 
 def _examine(services: Services, env: Mapping[str, str]) -> list[Finding]:

@@ -32,7 +32,7 @@ from domain.results.metadata import (
     batch_metadata,
     cost_of,
     live_metadata,
-    outcome_counts,
+    outcomes_seen,
 )
 from domain.service.outcomes import Tally
 from steps.look.desk import Desk
@@ -261,7 +261,7 @@ def _in_work(key: str, found: Found, desk: Desk) -> FileDetails:
         requests=plan.requests,
         done=min(tally.total, plan.requests),
         failed=tally.errors,
-        outcomes={name: count for name, count in outcome_counts(tally).items() if count},
+        outcomes=outcomes_seen(tally),
         input_tokens=tally.input_tokens,
         output_tokens=tally.output_tokens,
         cached_tokens=tally.cached_tokens,
@@ -314,7 +314,7 @@ def _shard_in_work(shard: PlannedShard, attempt: int, ledger: Ledger | None) -> 
         requests=shard.requests,
         size_bytes=shard.size,
         collected=collected is not None,
-        outcomes={name: n for name, n in outcome_counts(collected.tally).items() if n} if collected else {},
+        outcomes=outcomes_seen(collected.tally) if collected else {},
         batches=[
             _batch(batch_metadata(batch, shard=shard.shard, attempt=ledger.attempt)) for batch in batches
         ],

@@ -14,7 +14,7 @@ from domain.api.problems import bad_parameter, no_snapshot
 from domain.contracts import SnapshotReport, SnapshotRequest, WokenBy, prepared_type
 from domain.error_codes import explained
 from domain.flow.progress import summed
-from domain.service.outcomes import Outcome
+from domain.results.metadata import outcomes_seen
 from steps.intake.liveness import ALIVE, files_instances
 from steps.look.desk import Desk
 from steps.look.ends import end_of_snapshot
@@ -54,7 +54,7 @@ async def described(snapshot_id: str, hub: TaskHub, desk: Desk) -> Snapshot | No
         updated_at=_iso(latest.last_updated_time),
         progress=_ended(report, progress) if report else progress,
         report=report,
-        outcomes=_outcomes(report),
+        outcomes=outcomes_seen(report.tally) if report else {},
         failure=output if isinstance(output, str) else None,
         woken_by=_woken_by(status.input_),
     )
@@ -80,7 +80,7 @@ def _from_report(snapshot_id: str, desk: Desk) -> Snapshot | None:
         updated_at=None,
         progress=_ended(report, None),
         report=report,
-        outcomes=_outcomes(report),
+        outcomes=outcomes_seen(report.tally),
     )
     desk.remember_ended(snapshot)
     return snapshot
@@ -196,11 +196,6 @@ def _ended(report: SnapshotReport, progress: Progress | None) -> Progress:
         requests_done=report.tally.total,
         requests_failed=report.tally.errors,
     )
-
-
-def _outcomes(report: SnapshotReport | None) -> dict[str, int]:
-    counted = {outcome.value: getattr(report.tally, outcome) for outcome in Outcome} if report else {}
-    return {outcome: count for outcome, count in counted.items() if count}
 
 
 def _woken_by(given: Any) -> WokenBy:

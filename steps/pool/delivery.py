@@ -48,10 +48,10 @@ def deliver_settled(work: FileWork, services: Services) -> Settled:
     Whatever stands against that is told when the pool is at its end. Raises PassingError for what passes by itself, and
     ConflictError where another run of this step is under way.
     """
-    version = services.work.plans.version(work.key)
-    plan, claimed = services.work.plans.read(work.key), services.work.claims.read(work.key)
-    if plan is None or claimed is None or claimed[0].snapshot_id != work.snapshot_id:
+    planned, claimed = services.work.plans.find(work.key), services.work.claims.read(work.key)
+    if planned is None or claimed is None or claimed[0].snapshot_id != work.snapshot_id:
         return Settled()
+    plan, version = planned
     return _PoolDelivery(work, plan, services).deliver_settled(version)
 
 
@@ -95,7 +95,7 @@ class _PoolDelivery:
                 self._take_out(member, outcomes)
         return self._told()
 
-    def deliver_settled(self, version: str | None) -> Settled:
+    def deliver_settled(self, version: str) -> Settled:
         """Bring the files that are through to their end; counts all of this snapshot's that are. `version`: of the plan."""
         done: list[Member] = []
         passing: PassingError | None = None
@@ -115,7 +115,7 @@ class _PoolDelivery:
             raise passing
         return Settled(files=self._members, tally=self._tally)
 
-    def _note_delivered(self, done: list[Member], version: str | None) -> None:
+    def _note_delivered(self, done: list[Member], version: str) -> None:
         """Note the files whose outputs must not be written again: before their inputs go, which that would need."""
         if done:
             noted = {**self._plan.delivered, **{member.key: self._work.snapshot_id for member in done}}

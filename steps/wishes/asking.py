@@ -36,10 +36,6 @@ class _File:
     path: str
     claimed: Claimed | None = None
 
-    @property
-    def is_set_aside(self) -> bool:
-        return self.claimed is not None and self.claimed.claim.held_until > 0
-
 
 def cancel(key: str, by: str, services: Services) -> AskedFor:
     """End a file: what it has is kept, nothing more of it is sent."""
@@ -151,6 +147,6 @@ def _ask(file: _File, kind: WishKind, by: str, services: Services, *, priority: 
         is_new = services.work.wishes.make(wish)
     if is_new:
         log.warning("%s: people have asked for: %s", file.path, kind)
-    is_running = file.claimed is not None and not file.is_set_aside
+    is_running = file.claimed is not None and not file.claimed.claim.held_until
     seen_seconds = services.settings.poll_max_seconds if is_running else None
     return AskedFor(wish=wish, path=file.path, seen_seconds=seen_seconds)

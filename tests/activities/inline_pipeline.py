@@ -90,6 +90,17 @@ class Fuse:
         self.then()
 
 
+class Calls(Fuse):
+    """Counts the calls to storage by their kinds."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.made: Counter[str] = Counter()
+
+    def ahead(self, call: str) -> None:
+        self.made[call] += 1
+
+
 class Weather(Fuse):
     """Storage that fails: before a call does anything, or after it has done it, each with a chance of `chance`."""
 

@@ -1,6 +1,5 @@
 """Calls about one small file that follow on each other at once hand on what they know, and storage is not asked for it again."""
 
-from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
 
@@ -9,21 +8,10 @@ import pytest
 from domain.errors import PassingError
 from tests.activities.conftest import MakePipeline, NewWorld
 from tests.activities.crash_points import walk
-from tests.activities.inline_pipeline import Blown, Fuse
+from tests.activities.inline_pipeline import Blown, Calls, Fuse
 from tests.activities.request_files import requests
 
 PATH = "small.jsonl"
-
-
-class Calls(Fuse):
-    """Counts the calls to storage by their kinds."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.made: Counter[str] = Counter()
-
-    def ahead(self, call: str) -> None:
-        self.made[call] += 1
 
 
 def test_a_small_file_is_brought_home_without_reading_what_was_written_just_now(

@@ -9,22 +9,11 @@ from local.azure_openai import RunningService
 from steps.collect import outcome_lines
 from tests.activities.conftest import MakePipeline, NewWorld
 from tests.activities.crash_points import walk
-from tests.activities.inline_pipeline import Fuse, InlinePipeline, Steps
+from tests.activities.inline_pipeline import Calls, Fuse, InlinePipeline, Steps
 from tests.activities.mixed_file import PLAN
 from tests.activities.request_files import requests
 
 PATH = "small.jsonl"
-
-
-class Calls(Fuse):
-    """Counts the calls to storage by their kinds."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.made: Counter[str] = Counter()
-
-    def ahead(self, call: str) -> None:
-        self.made[call] += 1
 
 
 def check(pipeline: InlinePipeline, service: RunningService, custom_ids: list[str]) -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.activities.conftest import MakePipeline, NewWorld
-from tests.activities.inline_pipeline import Blown, Fuse, InlinePipeline
+from tests.activities.inline_pipeline import Blown, Calls, Fuse, InlinePipeline
 from tests.activities.request_files import requests
 
 PATH = "x/a.jsonl"
@@ -54,22 +54,13 @@ def test_a_snapshot_that_died_while_it_took_files_leaves_a_new_version_to_others
     assert pipeline.names(pipeline.storage.input) == []
 
 
-class Listings(Fuse):
-    """Counts how often storage is listed."""
-
-    count = 0
-
-    def ahead(self, call: str) -> None:
-        self.count += call == "list"
-
-
 def test_taking_files_lists_storage_as_often_for_many_as_for_one(new_world: NewWorld) -> None:
     def listings(files: int) -> int:
-        seen = Listings()
+        seen = Calls()
         with new_world() as pipeline:
             for number in range(files):
                 pipeline.drop(f"{number}.jsonl", requests([str(number)]))
             pipeline.begin(seen)
-        return seen.count
+        return seen.made["list"]
 
     assert listings(1) == listings(5)

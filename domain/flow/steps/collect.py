@@ -93,9 +93,9 @@ class Collect(Step[ShardState]):
 
 def _is_last(flow: Flow, s: ShardState) -> bool:
     """Tell whether the file's results can be written once this shard is collected, if nothing of it goes on."""
-    is_delivered = any(call.key == s.key and not call.shard for call in flow.in_flight)
-    goes_on = is_delivered or any(other is not s and other.key == s.key for other in flow.shards)
-    return not (goes_on or flow.file(s.key).hold_reason)
+    if flow.file(s.key).hold_reason or flow.is_busy(s.key):
+        return False
+    return all(other is s or other.key != s.key for other in flow.shards)
 
 
 def _child(parent: ShardState, shard: OpenShard, now: float) -> ShardState:

@@ -40,5 +40,4 @@ class DeliverSettled(FileCall):
 
 def note_settled(flow: Flow, file: FileState) -> None:
     """Note that a batch of a pool was collected, and files of it may be through."""
-    is_under_way = any(call.key == file.key for call in flow.calls_of(DeliverSettled.activity))
-    file.settled = 2 if is_under_way else 1
+    file.settled = 2 if flow.is_busy(file.key) else 1

@@ -22,8 +22,8 @@ class FileCall(Step[FileState]):
     def due(self, flow: Flow, now: float) -> Iterator[Due[FileState]]:
         """Give the files at this step."""
         del now
-        busy = {call.key for call in flow.in_flight if not call.shard}
-        return (Due(f.not_before, f) for f in flow.files if f.step is self.step and f.key not in busy)
+        busy = flow.busy()
+        return (Due(f.not_before, f) for f in flow.files if f.step is self.step and (f.key, "") not in busy)
 
     def calls(self, flow: Flow, ready: list[FileState], now: float) -> Iterator[Call]:
         """Give the calls of the first files that there are places for."""
