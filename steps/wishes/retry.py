@@ -125,7 +125,12 @@ def _drop(
             errors=outputs.errors or "",
             metadata=outputs.metadata or "",
         )
-        return retries.add_pending(work), work
+        is_left = retries.add_pending(work)
+        if is_left and any(mark.target == target and mark.is_dropped for mark in retries.of(file.key)):
+            # It was written after its marks were read, and forgotten: the marks come first.
+            retries.drop_pending(work.run)
+            return False, None
+        return is_left, work
     was_dropped = has_results if is_first else is_dropped
     copied = not was_dropped(file.key, target, services) and _copy(file.key, outputs.retry, target, services)
     if copied:

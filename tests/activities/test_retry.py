@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from adapters.services import Services
+from adapters.work.retries import Retries
 from domain import names
 from domain.contracts import RetryWork
 from domain.errors import ConflictError, NotFoundError
@@ -178,6 +179,24 @@ def test_what_an_earlier_call_left_undone_is_new_when_it_is_done(
     assert said in ([], [left])
     said = [retry(key, wanted, pipeline.services).is_new for _ in range(2)]
     assert said == [not left, False]
+
+
+def test_a_retry_that_is_written_while_it_is_asked_for_again_is_not_new(
+    pipeline: InlinePipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = finished(pipeline)
+    common = max(codes_of(pipeline, key).items(), key=lambda each: each[1])[0]
+    (work,) = retry(key, [common], pipeline.services).pending
+    add_pending = Retries.add_pending
+
+    def add_late(retries: Retries, again: RetryWork) -> bool:
+        write_retry(work, pipeline.services)
+        return add_pending(retries, again)
+
+    monkeypatch.setattr(Retries, "add_pending", add_late)
+    told = retry(key, [common], pipeline.services)
+    assert (told.is_new, told.pending) == (False, [])
+    assert pipeline.services.work.retries.pending(work.run) is None
 
 
 def test_a_name_that_was_taken_is_told_and_the_call_that_gets_it_is_the_new_one(
