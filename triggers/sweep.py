@@ -14,8 +14,9 @@ from domain.contracts import SnapshotRequest
 from domain.errors import PipelineError
 from domain.settings import read_at_import
 from steps.intake.liveness import alive_in
-from steps.intake.survey import has_new_strays, survey
+from steps.intake.survey import Survey, has_new_strays, survey
 from steps.intake.tidying import tell, tidy
+from steps.intake.upcoming import upcoming
 from triggers.starting import start_retry, start_snapshot
 
 bp = df.Blueprint()
@@ -57,11 +58,17 @@ async def _start_if_files_wait(ours: Services, client: df.DurableOrchestrationCl
     for run in found.look.wished.retries:
         if work := await in_thread(ours.work.retries.pending, run):
             await start_retry(client, work)
-    if found.anything or has_new_strays(found):
+    if _wants_a_snapshot(found, ours.clock()) or has_new_strays(found):
         settled_at = start.timestamp() + settings.snapshot_window_seconds
         await start_snapshot(
             client, SnapshotRequest(snapshot_id=snapshot_id, settled_at=settled_at, woken_by="sweep")
         )
+
+
+def _wants_a_snapshot(found: Survey, now: float) -> bool:
+    """Tell whether there is something to take that no snapshot is about to take: a file whose event was not lost, as a rule, has one."""
+    left = [file for file in found.unclaimed if not upcoming.takes(file.modified, now)]
+    return bool(left or found.orphaned or found.mine)
 
 
 def _tell_trouble(error: PipelineError | None) -> None:
