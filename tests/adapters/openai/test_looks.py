@@ -1,6 +1,7 @@
 """How often the service is looked at for many snapshots, and how old the news of each may be."""
 
 import heapq
+import random
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -77,10 +78,18 @@ def looks(world: World) -> Looks:
     return Looks(world.clock)
 
 
-def test_a_file_a_minute_costs_about_a_look_a_minute(world: World, looks: Looks) -> None:
-    """120 files, one a minute, each a snapshot and a batch of 100 minutes: each alone looked 12 times."""
-    start = world.now
-    due = [(start + 60.0 * number, number) for number in range(120)]
+@pytest.mark.parametrize(
+    ("apart", "most"), [(0.0, 150), (20.0, 170), (60.0, 170)], ids=["sharp", "about", "any time"]
+)
+def test_a_file_a_minute_costs_about_a_look_a_minute(
+    world: World, looks: Looks, apart: float, most: int
+) -> None:
+    """120 files, one a minute, each a snapshot and a batch of 100 minutes: each alone looked 12 times.
+
+    As it is in life: timers are early, turns take their time, and files come so many seconds `apart` from the full minute.
+    """
+    start, dice = world.now, random.Random(7)
+    due = sorted((start + 60.0 * number + apart * dice.random(), number) for number in range(120))
     clocks = [PollClock() for _ in due]
     late = []
     while due:
@@ -90,16 +99,19 @@ def test_a_file_a_minute_costs_about_a_look_a_minute(world: World, looks: Looks)
             world.ends_at[batch_id] = world.now + 6000.0
             clock.after_submission(world.now, SETTINGS)
         else:
-            view = look(looks, world, {batch_id}, clock.max_age)[batch_id]
+            max_age = clock.max_age(SETTINGS)
+            view = look(looks, world, {batch_id}, max_age)[batch_id]
             assert view.created_at is not None
-            assert world.now - view.created_at <= clock.max_age
+            assert world.now - view.created_at <= max_age
             if view.ended:
                 late.append(world.now - world.ends_at[batch_id])
                 continue
             clock.after_poll(world.now, SETTINGS, progress=False)
-        heapq.heappush(due, (clock.next_at, number))
-    assert world.calls <= 150
-    assert max(late) <= SETTINGS.poll_max_seconds
+        fires_at = world.now + int(clock.next_at - world.now)
+        heapq.heappush(due, (fires_at + dice.random(), number))
+    assert world.calls <= most
+    # An end that is seen by another one's look, and no sooner, is one that comes between that and the own next one.
+    assert max(late) <= 1.5 * SETTINGS.poll_max_seconds
 
 
 def test_a_hundred_snapshots_share_one_page(world: World, looks: Looks) -> None:
