@@ -5,8 +5,8 @@ from threading import Lock
 
 # A snapshot that has not taken what it was to take so long after its window is not relied on: others may be started.
 PATIENCE_SECONDS = 60.0
-# Storage tells whole seconds, cut off, by a clock of its own.
-INEXACT_SECONDS = 2.0
+# Storage tells whole seconds, cut off. Its clock is its own, and a file that came a moment too late waits for the end of the patience.
+INEXACT_SECONDS = 1.0
 
 
 @dataclass(slots=True)

@@ -25,11 +25,11 @@ def test_until_it_looks_it_takes_whatever_is_there() -> None:
 def test_afterwards_it_takes_what_was_there_before_it_looked() -> None:
     upcoming = announced()
     assert upcoming.takes(SETTLED - INEXACT_SECONDS, SETTLED + 10)
-    assert not upcoming.takes(SETTLED - 1, SETTLED + 10)
+    assert not upcoming.takes(SETTLED, SETTLED + 10)
     # It has waited for its turn meanwhile.
     upcoming.looks(ONE, SETTLED + 20)
-    assert upcoming.takes(SETTLED - 1, SETTLED + 21)
-    assert not upcoming.takes(SETTLED + 19, SETTLED + 21)
+    assert upcoming.takes(SETTLED, SETTLED + 21)
+    assert not upcoming.takes(SETTLED + 20, SETTLED + 21)
 
 
 def test_what_it_has_left_is_for_others() -> None:
