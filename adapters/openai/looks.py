@@ -64,6 +64,11 @@ class Looks:
             self._await(wanted, found, max_age)
         return found
 
+    def expect(self, batch_id: str, max_age: float) -> None:
+        """Have the looks of others see a batch that was just made: news of it are asked for soon, and may be `max_age` seconds old."""
+        with self._lock:
+            self._expect(batch_id, max_age)
+
     def directly(self, batch_id: str, api: "BatchApi") -> BatchView:
         """Look at one batch. Raises what a look at one raises."""
         begun = self._clock()
@@ -105,10 +110,13 @@ class Looks:
 
     def _await(self, wanted: AbstractSet[str], found: dict[str, BatchView], max_age: float) -> None:
         """Remember what is waited for, and forget what has ended: the one who asks for it is told now."""
-        until = self._clock() + max(AWAITED_AGES * max_age, AWAITED_LEAST_SECONDS)
         for batch_id in wanted:
-            self._awaited[batch_id] = _Awaited(max_age, until)
+            self._expect(batch_id, max_age)
         self._forget(batch_id for batch_id, view in found.items() if view.ended)
+
+    def _expect(self, batch_id: str, max_age: float) -> None:
+        until = self._clock() + max(AWAITED_AGES * max_age, AWAITED_LEAST_SECONDS)
+        self._awaited[batch_id] = _Awaited(max_age, until)
 
     def _forget(self, batch_ids: Iterable[str]) -> None:
         for batch_id in batch_ids:

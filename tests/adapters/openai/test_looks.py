@@ -79,7 +79,7 @@ def looks(world: World) -> Looks:
 
 
 @pytest.mark.parametrize(
-    ("apart", "most"), [(0.0, 150), (20.0, 170), (60.0, 170)], ids=["sharp", "about", "any time"]
+    ("apart", "most"), [(0.0, 120), (20.0, 130), (60.0, 130)], ids=["sharp", "about", "any time"]
 )
 def test_a_file_a_minute_costs_about_a_look_a_minute(
     world: World, looks: Looks, apart: float, most: int
@@ -97,6 +97,7 @@ def test_a_file_a_minute_costs_about_a_look_a_minute(
         batch_id, clock = f"b{number}", clocks[number]
         if batch_id not in world.ends_at:
             world.ends_at[batch_id] = world.now + 6000.0
+            looks.expect(batch_id, SETTINGS.poll_min_seconds)
             clock.after_submission(world.now, SETTINGS)
         else:
             max_age = clock.max_age(SETTINGS)
@@ -112,6 +113,23 @@ def test_a_file_a_minute_costs_about_a_look_a_minute(
     assert world.calls <= most
     # An end that is seen by another one's look, and no sooner, is one that comes between that and the own next one.
     assert max(late) <= 1.5 * SETTINGS.poll_max_seconds
+
+
+def test_a_batch_that_was_just_made_is_seen_by_the_look_for_another(world: World, looks: Looks) -> None:
+    world.ends_at = {"older": world.now + 1e4, "newest": world.now + 1e4}
+    looks.expect("newest", 60.0)
+    look(looks, world, {"older"}, 0.0)
+    world.now += 60.0
+    assert look(looks, world, {"newest"}, 60.0).keys() == {"newest"}
+    assert world.calls == 1
+
+
+def test_one_that_nobody_asks_for_is_not_expected_for_ever(world: World, looks: Looks) -> None:
+    world.ends_at = {"lost": world.now + 1e9, "other": world.now + 1e9}
+    looks.expect("lost", 60.0)
+    world.now += 1000.0
+    look(looks, world, {"other"}, 0.0)
+    assert looks._awaited.keys() == {"other"}
 
 
 def test_a_hundred_snapshots_share_one_page(world: World, looks: Looks) -> None:
