@@ -69,6 +69,14 @@ class Looks:
         with self._lock:
             self._expect(batch_id, max_age)
 
+    def saw(self, batches: Iterable[BatchView], begun: float) -> None:
+        """Take what another look at the list has shown, that was begun at a time (epoch seconds)."""
+        with self._lock:
+            for batch in batches:
+                seen = self._seen.get(batch.batch_id)
+                if batch.batch_id in self._awaited and (seen is None or seen.at < begun):
+                    self._seen[batch.batch_id] = _Seen(batch, begun)
+
     def directly(self, batch_id: str, api: "BatchApi") -> BatchView:
         """Look at one batch. Raises what a look at one raises."""
         begun = self._clock()

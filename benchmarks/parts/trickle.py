@@ -147,7 +147,7 @@ def _figures(where: str, pace: Pace, counted: Counted) -> Iterable[Figure]:
         unit="",
         value=looks,
         budget=at_most(LOOKS) if full else None,
-        note=f"for {polls} polls of snapshots; {sum(counted.service.values()) - looks} other calls",
+        note=f"{len(working)} of them before a batch is made, and for {polls} polls; {sum(counted.service.values()) - looks} other calls",
     )
     yield Figure(
         name=f"{name}: processor time of the host",

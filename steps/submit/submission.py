@@ -173,6 +173,7 @@ class Submission:
     def _search(self) -> BatchView | None:
         """Look for a batch by our marks. One that failed without doing anything has cost nothing, and is left where it is."""
         services, key, shard = self._services, self._work.key, self._shard
+        begun = self._clock()
         known = services.known_batches.of_shard(
             key,
             shard.shard,
@@ -180,6 +181,8 @@ class Submission:
             name_of=services.storage.work_urls.name_of,
             snapshot_id=self._work.snapshot_id,
             api=self._api,
+            # Those who wait for batches need not look for themselves.
+            saw=lambda batches: services.looks.saw(batches, begun),
         )
         found = [self._api.batch(batch_id) for batch_id in known]
         useful = [batch for batch in found if batch.status != BatchState.FAILED or batch.completed]
