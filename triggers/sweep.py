@@ -52,22 +52,26 @@ async def _start_if_files_wait(ours: Services, client: df.DurableOrchestrationCl
     settings = ours.settings
     start = names.window_start(datetime.fromtimestamp(ours.clock(), UTC), settings.snapshot_window_seconds)
     snapshot_id = names.window_snapshot_id(start)
+    seen_at = ours.clock()
     found = await survey(ours, alive_in(client, ours), snapshot_id=snapshot_id)
     await in_thread(tell, found, ours)
     await in_thread(tidy, found.look, ours)
     for run in found.look.wished.retries:
         if work := await in_thread(ours.work.retries.pending, run):
             await start_retry(client, work)
-    if _wants_a_snapshot(found, ours.clock()) or has_new_strays(found):
+    if _wants_a_snapshot(found, seen_at) or has_new_strays(found):
         settled_at = start.timestamp() + settings.snapshot_window_seconds
         await start_snapshot(
             client, SnapshotRequest(snapshot_id=snapshot_id, settled_at=settled_at, woken_by="sweep")
         )
 
 
-def _wants_a_snapshot(found: Survey, now: float) -> bool:
-    """Tell whether there is something to take that no snapshot is about to take: a file whose event was not lost, as a rule, has one."""
-    left = [file for file in found.unclaimed if not upcoming.takes(file.modified, now)]
+def _wants_a_snapshot(found: Survey, seen_at: float) -> bool:
+    """Tell whether there is something to take that no snapshot takes: a file whose event was not lost, as a rule, has one.
+
+    `seen_at`: when the survey was begun. Among many files it takes seconds, and a snapshot may take them meanwhile.
+    """
+    left = [file for file in found.unclaimed if not upcoming.takes(file.modified, seen_at)]
     return bool(left or found.orphaned or found.mine)
 
 

@@ -43,7 +43,7 @@ async def take_files(request: SnapshotRequest, services: Services, hub: TaskHub)
     await in_thread(lambda: services.work)  # opening blocks
     async with a_turn() as turn:
         if is_taken(turn, request.snapshot_id) and request.woken_by != "http":
-            upcoming.has_taken(request.snapshot_id)
+            upcoming.has_taken(request.snapshot_id, services.clock())
             return TakenFiles(files=0, pages=0, settings=snapshot_settings(services.settings))
         upcoming.looks(request.snapshot_id, services.clock())
         found = await survey(services, alive_in(hub, services), snapshot_id=request.snapshot_id)
@@ -51,7 +51,7 @@ async def take_files(request: SnapshotRequest, services: Services, hub: TaskHub)
         await in_thread(tidy, found.look, services)
         taken = await in_thread(take, found, request.snapshot_id, services)
         turn.owners = frozenset(claimed.claim.snapshot_id for claimed in found.look.in_hand)
-        upcoming.has_taken(request.snapshot_id)
+        upcoming.has_taken(request.snapshot_id, services.clock())
         return taken
 
 

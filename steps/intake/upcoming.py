@@ -26,7 +26,7 @@ class Upcoming:
         """Note a snapshot that was started, and will look when its window is over."""
         with self._lock:
             for known, found in list(self._snapshots.items()):
-                if found.until <= now:
+                if found.until <= now - PATIENCE_SECONDS:
                     del self._snapshots[known]
             self._snapshots[snapshot_id] = _Upcoming(settled_at, settled_at + PATIENCE_SECONDS)
 
@@ -36,21 +36,24 @@ class Upcoming:
             if found := self._snapshots.get(snapshot_id):
                 found.looks_at = max(found.looks_at, now)
 
-    def has_taken(self, snapshot_id: str) -> None:
-        """Note that it has taken what it found; what is still there was not to be taken."""
+    def has_taken(self, snapshot_id: str, now: float) -> None:
+        """Note that it has taken what it found; what is there afterwards was not to be taken."""
         with self._lock:
-            self._snapshots.pop(snapshot_id, None)
+            if found := self._snapshots.get(snapshot_id):
+                found.looks_at = min(found.looks_at, now)
+                found.until = min(found.until, now)
 
     def will_look(self, now: float) -> bool:
         """Tell whether one will look: at all that lies there now, then."""
         with self._lock:
             return any(now < found.looks_at for found in self._snapshots.values())
 
-    def takes(self, modified: float, now: float) -> bool:
-        """Tell whether one takes a file that was last changed at a time, or is about to."""
+    def takes(self, modified: float, seen_at: float) -> bool:
+        """Tell whether one takes a file, or has taken it since it was seen without a claim. `modified`: when it was last changed."""
         with self._lock:
             return any(
-                now < found.looks_at or (now < found.until and modified + INEXACT_SECONDS <= found.looks_at)
+                seen_at < found.looks_at
+                or (seen_at < found.until and modified + INEXACT_SECONDS <= found.looks_at)
                 for found in self._snapshots.values()
             )
 

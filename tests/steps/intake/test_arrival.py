@@ -90,7 +90,7 @@ def test_what_a_snapshot_is_about_to_take_is_no_news_until_it_has_left_it(
     now = pipeline.services.clock()
     upcoming.announce("snapshot-one", now + 30.0, now)
     assert not brings_something(PATH, pipeline.services)
-    upcoming.has_taken("snapshot-one")
+    upcoming.has_taken("snapshot-one", now)
     assert brings_something(PATH, pipeline.services)
 
 
@@ -125,7 +125,7 @@ def test_a_sweep_leaves_to_a_snapshot_what_it_is_about_to_take(
     now = pipeline.services.clock()
     upcoming.announce("snapshot-one", now + 30.0, now)
     assert swept() == claimed
-    upcoming.has_taken("snapshot-one")
+    upcoming.has_taken("snapshot-one", now)
     assert swept() == claimed + 1
 
 

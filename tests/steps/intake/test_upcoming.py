@@ -34,9 +34,20 @@ def test_afterwards_it_takes_what_was_there_before_it_looked() -> None:
 
 def test_what_it_has_left_is_for_others() -> None:
     upcoming = announced()
-    upcoming.has_taken(ONE)
-    assert not upcoming.will_look(SETTLED - 1)
-    assert not upcoming.takes(SETTLED - 10, SETTLED + 1)
+    upcoming.looks(ONE, SETTLED + 1)
+    upcoming.has_taken(ONE, SETTLED + 3)
+    assert not upcoming.will_look(SETTLED + 3)
+    assert not upcoming.takes(SETTLED - 10, SETTLED + 3)
+    # What was seen before it had taken it is taken now, but for what came too late for it.
+    assert upcoming.takes(SETTLED - 10, SETTLED + 2)
+    assert not upcoming.takes(SETTLED + 2, SETTLED + 2)
+
+
+def test_one_that_has_taken_sooner_than_was_announced_looks_no_more() -> None:
+    upcoming = announced()
+    upcoming.has_taken(ONE, SETTLED - 5)
+    assert not upcoming.will_look(SETTLED - 4)
+    assert not upcoming.takes(SETTLED - 10, SETTLED - 4)
 
 
 def test_one_that_does_not_take_is_not_waited_for_for_ever() -> None:
@@ -49,7 +60,7 @@ def test_one_that_does_not_take_is_not_waited_for_for_ever() -> None:
 def test_what_others_have_started_is_not_known() -> None:
     upcoming = Upcoming()
     upcoming.looks(ONE, SETTLED)
-    upcoming.has_taken(ONE)
+    upcoming.has_taken(ONE, SETTLED)
     assert not upcoming.takes(SETTLED - 10, SETTLED - 5)
 
 
@@ -59,7 +70,7 @@ def test_those_whose_time_is_over_are_forgotten(starts: list[float]) -> None:
     for number, later in enumerate(starts):
         now += later
         upcoming.announce(f"snapshot-{number}", now + 30, now)
-        assert len(upcoming._snapshots) <= sum(now - at < 90 + 1e-3 for at in _moments(starts[: number + 1]))
+        assert len(upcoming._snapshots) <= sum(now - at < 150 + 1e-3 for at in _moments(starts[: number + 1]))
 
 
 def _moments(gaps: list[float]) -> list[float]:
