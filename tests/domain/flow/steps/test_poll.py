@@ -274,9 +274,10 @@ def test_an_unknown_state_that_can_be_cancelled_is_no_end() -> None:
 # --- a look that fails -----------------------------------------------------------------------------------------------
 
 
-def test_a_look_that_failed_has_seen_nothing_and_the_next_one_is_later() -> None:
+@pytest.mark.parametrize("cancel_asked", [False, True])
+def test_a_look_that_failed_has_seen_nothing_and_the_next_one_is_later(cancel_asked: bool) -> None:
     flow = flow_of(active(0))
-    shard_in(flow).odd_polls = 4
+    shard_in(flow).odd_polls, shard_in(flow).cancel_asked = 4, cancel_asked
     flow.poll.interval = 100.0
     (call,) = begun(flow, NOW, ACTIVITY)
     fail(flow, call, NOW, NO)
@@ -296,6 +297,28 @@ def test_a_failed_look_does_not_end_an_unknown_state_with_nothing_left_to_cancel
     (call,) = begun(flow, NOW, ACTIVITY)
     fail(flow, call, NOW, NO)
     assert shard_in(flow).step is ShardStep.ACTIVE
+
+
+def test_a_look_that_sees_the_batch_begins_the_count_of_failed_ones_anew() -> None:
+    flow = flow_of(active(0))
+    shard_in(flow).cancel_asked, shard_in(flow).tries = True, MAX_PASSING_TRIES - 1
+    look(flow, NOW, batch_0={"status": "cancelling"})
+    for left in reversed(range(MAX_PASSING_TRIES)):
+        flow.poll.next_at = NOW
+        (call,) = begun(flow, NOW, ACTIVITY)
+        fail(flow, call, NOW, NO)
+        assert (shard_in(flow).step is ShardStep.ACTIVE) == bool(left)
+
+
+@pytest.mark.parametrize(("earlier", "is_gone"), [(-1.0, False), (0.0, True)])
+def test_a_batch_that_many_lists_do_not_have_is_gone_after_just_so_long(
+    earlier: float, is_gone: bool
+) -> None:
+    flow = flow_of(active(0))
+    s = shard_in(flow)
+    s.odd_polls, s.lost_since = PATIENCE_LOOKS_FOR_LOST, NOW - PATIENCE_SECONDS_FOR_LOST - earlier
+    look(flow, NOW, batch_0=LOST)
+    assert (s.step is ShardStep.COLLECT) == is_gone
 
 
 @pytest.mark.parametrize("is_answered", [False, True])
