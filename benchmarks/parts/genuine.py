@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from benchmarks.figures import Bench, Figure, Part, at_most
@@ -14,6 +15,7 @@ from benchmarks.workload import batch_file
 FILES, QUICK_FILES = (200, 1_000), (5,)
 POOLING, QUICK_POOLING = ("auto", "off"), ("auto",)
 OVER_IDEAL = {200: 1.10, 1_000: 1.25}
+DROPPED_AT_ONCE = 8
 LIMIT_SECONDS = 1800.0
 
 
@@ -40,14 +42,20 @@ def _passing(files: int, pooling: str, bench: Bench) -> list[Figure]:
     with running(folder, service=service, settings=settings, make_host=genuine_host()) as rig:
         idle = rig.host.cpu_seconds()
         bench.tell(f"dropping {files:,} files")
-        for number in range(files):
-            content = batch_file(f"file-{number}", requests=1 + number % 3, seed=number)
-            rig.drop(f"{number % 10}/{number}.jsonl", content)
+        with ThreadPoolExecutor(DROPPED_AT_ONCE) as pool:
+            list(pool.map(lambda number: _drop(rig, number), range(files)))
         dropped_at = time.time()
         wait_until(lambda: _in_work(rig, bench) == 0, LIMIT_SECONDS, f"{files} files", every=2.0)
         makespan, cpu = rig.last_result_at() - dropped_at, rig.host.cpu_seconds() - idle
         name = f"{files:,} tiny files{'' if pooling == 'auto' else ', POOL=off'}"
-        return [*_times(name, files, makespan, rig.service.batches()), *_costs(name, files, cpu, rig)]
+        # Shared batches are few, and each may be short: then the seconds count, not how often the longest batch goes into them.
+        limit = OVER_IDEAL.get(files) if pooling == "off" else None
+        return [*_times(name, makespan, rig.service.batches(), limit), *_costs(name, files, cpu, rig)]
+
+
+def _drop(rig: Rig, number: int) -> None:
+    content = batch_file(f"file-{number}", requests=1 + number % 3, seed=number)
+    rig.drop(f"{number % 10}/{number}.jsonl", content)
 
 
 def _in_work(rig: Rig, bench: Bench) -> int:
@@ -57,10 +65,11 @@ def _in_work(rig: Rig, bench: Bench) -> int:
     return found
 
 
-def _times(name: str, files: int, makespan: float, batches: list[dict[str, Any]]) -> Iterable[Figure]:
+def _times(
+    name: str, makespan: float, batches: list[dict[str, Any]], limit: float | None
+) -> Iterable[Figure]:
     longest = max(batch["ended_at"] - batch["created_at"] for batch in batches)
     ideal = longest + POLL_SECONDS
-    limit = OVER_IDEAL.get(files)
     yield Figure(
         name=f"{name}: over the ideal",
         unit="times",
@@ -110,7 +119,7 @@ PART = Part(
     name="genuine",
     title="The genuine Durable engine",
     method=(
-        "Files of one to three requests are dropped one right after the other; the app runs on the genuine Durable and blob extensions "
+        "Files of one to three requests are dropped, eight at a time; the app runs on the genuine Durable and blob extensions "
         "and the genuine worker library, where they are found, in place of the embedded host, with its task hub in the emulator. "
         f"`maxQueuePollingInterval` is {QUEUE_SECONDS} s, all else is as deployed. Batches take lognormal times (median "
         f"{MEDIAN_SECONDS:g} s, sigma {SIGMA:g}, seeded); the ideal is the longest batch plus one longest poll interval ({POLL_SECONDS:g} s). "
