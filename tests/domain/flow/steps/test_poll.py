@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from domain.contracts import Fault, Pause
@@ -53,12 +54,12 @@ def test_all_batches_are_asked_for_in_one_call_with_what_is_known_of_them() -> N
     flow = flow_of(active(0), active(1), ended(2), waiting(3), active(4))
     shard_in(flow, 1).status = "in_progress"
     shard_in(flow, 4).batch_id = None
-    flow.poll.interval = 60.0
+    flow.poll.interval = 600.0
     (call,) = begun(flow, NOW, ACTIVITY)
     assert call.input == {
         "known": {"batch-0": "submitted", "batch-1": "in_progress"},
         "share": call.input["share"],
-        "max_age": 30.0,
+        "max_age": 300.0,
         "asked_since": 0.0,
     }
     assert (call.key, call.shard) == ("", "")
@@ -106,6 +107,28 @@ def test_news_are_noted_and_the_next_look_is_soon() -> None:
     flow.poll.interval = 600.0
     look(flow, NOW + 60, batch_0={"status": "in_progress", "done": 4})
     assert (first.done, flow.poll.next_at) == (4, NOW + 60 + 900)
+
+
+@pytest.mark.parametrize(
+    ("status", "begun_is_progress", "is_sooner"),
+    [
+        ("validating", False, False),
+        ("in_progress", False, False),
+        ("finalizing", False, True),
+        ("cancelling", False, True),
+        ("a state of tomorrow", False, True),
+        ("in_progress", True, True),
+    ],
+)
+def test_what_says_nothing_of_the_end_brings_no_look_sooner(
+    status: str, begun_is_progress: bool, is_sooner: bool
+) -> None:
+    """But where a snapshot was begun by a version that looked sooner then: its history has those looks."""
+    settings = msgspec.structs.replace(SETTINGS, begun_is_progress=begun_is_progress)
+    flow = flow_of(active(0), settings=settings)
+    flow.poll.interval = 600.0
+    look(flow, NOW, batch_0={"status": status})
+    assert flow.poll.next_at == NOW + (60 if is_sooner else 900)
 
 
 def test_progress_of_one_batch_is_progress_whatever_is_said_of_the_next() -> None:
