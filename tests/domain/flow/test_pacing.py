@@ -84,6 +84,15 @@ def test_news_of_others_are_no_older_than_the_own_wait(
         assert age == interval / 2
 
 
+@pytest.mark.parametrize(
+    ("interval", "age"), [(60.0, 60.0), (120.0, 120.0), (180.0, 120.0), (240.0, 120.0), (300.0, 150.0)]
+)
+def test_news_of_others_may_be_two_of_the_shortest_waits_old_before_half_of_the_wait_is_more(
+    interval: float, age: float
+) -> None:
+    assert PollClock(interval=interval).max_age(SETTINGS) == age
+
+
 @pytest.mark.parametrize("next_at", [NOW - 10, NOW])
 def test_a_look_that_is_due_waits_for_the_new_batch(next_at: float) -> None:
     clock = PollClock(interval=900.0, next_at=next_at)
