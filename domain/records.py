@@ -75,6 +75,8 @@ class PlannedShard(msgspec.Struct, frozen=True, kw_only=True):
     blob: str  # in the work container; the frozen input itself where that is valid as it is
     requests: int
     size: int  # bytes
+    # Its first byte in the frozen input, where it is a part of that as it is; `blob` is written only for who wants one.
+    start: int | None = None
     engine: Engine | None = None  # None: the plan's
     model: str | None = None  # None: the plan's
     url: str | None = None  # None: the plan's

@@ -122,9 +122,17 @@ class Container:
             download = blob.download_blob(decompress=False)
             return download.readall(), str(download.properties.etag).strip('"')
 
-    def chunks(self, name: str) -> Iterator[bytes]:
-        """Stream a blob in pieces of at most BLOCK_BYTES. Raises NotFoundError; ConflictError if it changes meanwhile."""
-        yield from self.open(name)[1]
+    def chunks(self, name: str, start: int = 0, size: int | None = None) -> Iterator[bytes]:
+        """Stream a blob, or a range of it, in pieces of at most BLOCK_BYTES.
+
+        Raises NotFoundError; ConflictError if it changes meanwhile.
+        """
+        if size is None and not start:
+            yield from self.open(name)[1]
+            return
+        with self._blob(name) as blob:
+            download = blob.download_blob(offset=start, length=size, decompress=False)
+            yield from _streamed(download, f"{self.name}/{name}")
 
     def open(self, name: str) -> tuple[BlobEntry, Iterator[bytes]]:
         """Look at a blob and stream it, in one call as far as its first piece reaches. Raises NotFoundError."""

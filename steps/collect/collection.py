@@ -160,6 +160,7 @@ class Collection:
             self._shard,
             shard=child.shard,
             blob=child.blob,
+            start=child.start,
             requests=child.requests,
             size=child.size,
             model=child.model or self._shard.model,
@@ -343,7 +344,7 @@ class Collection:
         )
 
     def _requests(self) -> Iterator[bytes]:
-        return (line for line in self._store.blobs.kept_lines(self._shard.blob) if line)
+        return filter(None, self._store.blobs.shard_lines(self._ended.key, self._shard))
 
     def _judge_unanswered(self, number: int, regrouping: Regrouping | None) -> Verdict:
         """Judge a request without an answer, by what happened to its batch."""
