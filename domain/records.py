@@ -180,6 +180,9 @@ class Collected(Counted, kw_only=True):
     members: dict[str, Counted] = {}  # of a pool's shard: what each file's requests came to, by its number
     settled: int = 0  # of these, files that have no request in the children
     outcomes: bytes | None = None  # the lines of its outcomes where they are few; None: they lie in a blob
+    # Bytes of the blob of the service's own lines, in the order of the requests, where every one is an answer in full:
+    # it lies there in place of the outcomes.
+    answer_bytes: int | None = None
 
 
 class BatchRefusal(msgspec.Struct, frozen=True, kw_only=True):

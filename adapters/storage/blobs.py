@@ -198,6 +198,12 @@ class Container:
         """Open a blob for streaming; it appears, replacing an older one, when the writer is closed without an error."""
         return BlobWriter(self, name, metadata)
 
+    def continuation(self, name: str) -> "BlobWriter | None":
+        """Open a blob for streaming that goes on where it ends now; None for one that was not written in blocks."""
+        with self._blob(name) as blob:
+            blocks, _ = blob.get_block_list("committed")
+        return BlobWriter(self, name, None, blocks) if blocks else None
+
     def lazy_writer(self, name: str, *, metadata: dict[str, str] | None = None) -> "LazyWriter":
         """Open a blob for streaming that is not written at all when nothing comes."""
         return LazyWriter(self, name, metadata)
@@ -302,9 +308,15 @@ class BlobWriter:
     Holds a few blocks in memory: while one fills, BLOCKS_UNDER_WAY others are being sent.
     """
 
-    def __init__(self, container: Container, name: str, metadata: dict[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        container: Container,
+        name: str,
+        metadata: dict[str, str] | None = None,
+        before: Iterable[BlobBlock] = (),
+    ) -> None:
         self._container, self._name, self._metadata = container, name, metadata
-        self._blocks: list[BlobBlock] = []
+        self._blocks = list(before)  # those that the blob begins with: it goes on behind them
         self._buffer = io.BytesIO()
         self._series = uuid.uuid4().hex  # two writers of one blob never mix their blocks
         self._sender: ThreadPoolExecutor | None = None

@@ -14,8 +14,8 @@ from adapters.storage.stream import BlobStream
 from adapters.work.kept import KeptBlobs
 from domain import names
 from domain.errors import ConflictError, NotFoundError
-from domain.service.outcomes import ShardOutcome
-from domain.service.request_lines import split_lines
+from domain.service.outcomes import Outcome, ShardOutcome
+from domain.service.request_lines import custom_id_of, split_lines
 
 _decode_outcome = msgspec.json.Decoder(ShardOutcome).decode
 
@@ -116,6 +116,15 @@ class WorkBlobs:
     def outcomes(self, key: str, shard: str) -> Iterator[ShardOutcome]:
         """Stream a shard's outcomes."""
         return outcomes_from(self.lines(names.outcomes(key, shard)))
+
+    def answers(self, key: str, shard: str, attempt: int) -> Iterator[ShardOutcome]:
+        """Stream the outcomes of a shard of which the answers alone were kept."""
+        return (
+            ShardOutcome(
+                custom_id=custom_id_of(line), outcome=Outcome.OK, attempts=attempt, answer=msgspec.Raw(line)
+            )
+            for line in self.lines(names.answers(key, shard))
+        )
 
     def purge(self, blob: str) -> None:
         """Delete a blob; one that is gone already is what was wanted."""
