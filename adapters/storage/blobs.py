@@ -5,7 +5,6 @@ is different about those, `adapters.storage.directories` knows.
 """
 
 import base64
-import io
 import logging
 import uuid
 from collections import deque
@@ -317,7 +316,8 @@ class BlobWriter:
     ) -> None:
         self._container, self._name, self._metadata = container, name, metadata
         self._blocks = list(before)  # those that the blob begins with: it goes on behind them
-        self._buffer = io.BytesIO()
+        self._held: list[bytes] = []
+        self._held_bytes = 0
         self._series = uuid.uuid4().hex  # two writers of one blob never mix their blocks
         self._sender: ThreadPoolExecutor | None = None
         self._sending: deque[Future[None]] = deque()
@@ -325,17 +325,18 @@ class BlobWriter:
 
     def write(self, content: bytes) -> None:
         """Add bytes."""
-        self._buffer.write(content)
+        self._held.append(content)
+        self._held_bytes += len(content)
         self.size += len(content)
-        if self._buffer.tell() >= BLOCK_BYTES:
+        if self._held_bytes >= BLOCK_BYTES:
             self._stage()
 
     def close(self) -> None:
         """Make the blob appear."""
         if not self._blocks:
-            self._container.write(self._name, self._buffer.getvalue(), metadata=self._metadata)
+            self._container.write(self._name, b"".join(self._held), metadata=self._metadata)
             return
-        if self._buffer.tell():
+        if self._held_bytes:
             self._stage()
         self._wait(0)
         self.abandon()
@@ -347,15 +348,15 @@ class BlobWriter:
     @property
     def whole(self) -> bytes | None:
         """All that was written, where it is little enough to be held; None else."""
-        return None if self._blocks else self._buffer.getvalue()
+        return None if self._blocks else b"".join(self._held)
 
     def _stage(self) -> None:
         self._wait(BLOCKS_UNDER_WAY - 1)
         block = base64.b64encode(f"{self._series}{len(self._blocks):06d}".encode()).decode()
         self._sender = self._sender or pool(BLOCKS_UNDER_WAY)
-        self._sending.append(self._sender.submit(self._send, block, self._buffer.getvalue()))
+        self._sending.append(self._sender.submit(self._send, block, b"".join(self._held)))
         self._blocks.append(BlobBlock(block))
-        self._buffer = io.BytesIO()  # what it held goes without a copy
+        self._held, self._held_bytes = [], 0
 
     def _send(self, block: str, content: bytes) -> None:
         with self._own_blob() as blob:

@@ -130,12 +130,13 @@ class RequestPreparation:
         meter: TokenMeter | None = None
         bytes_so_far, is_sampled = 0, False
         for lines in self._lines(allowance):
-            if not checker.accept(lines) and not all(map(_is_as_it_is, map(checker.check, lines))):
+            texts = checker.accept(lines)
+            if texts is None and not all(map(_is_as_it_is, map(checker.check, lines))):
                 return None
             plan.requests += len(lines)
             bytes_so_far += sum(map(len, lines)) + len(lines)
             meter = meter or self._meter(checker)
-            meter.add_all(lines)
+            meter.add_all(lines, texts)
             if plan.requests >= SAMPLE_LINES and not is_sampled:
                 is_sampled = True
                 if self._too_many(plan.requests, bytes_so_far):
@@ -168,15 +169,15 @@ class RequestPreparation:
         meter: TokenMeter | None = None
         invalid = self._store.blobs.lazy_writer(names.invalid_lines(self._key))
         for lines in self._lines(self._allow()):
-            good = lines
-            if checker.accept(lines):
+            good, texts = lines, checker.accept(lines)
+            if texts is not None:
                 plan.requests += len(lines)
                 shards.add_all(lines)
             else:
                 good = list(self._sort_out(lines, checker, shards, plan, invalid))
             if good:
                 meter = meter or self._meter(checker)
-                meter.add_all(good)
+                meter.add_all(good, texts)
         invalid.close()
         plan.shards, plan.estimate = shards.close(), meter.estimate if meter else Estimate()
         return plan
