@@ -13,5 +13,5 @@ bp = df.Blueprint()
 
 @bp.activity_trigger(input_name="report")
 def write_snapshot_report(report: dict, context: func.Context) -> dict:
-    """Answer None to a SnapshotReport."""
+    """Answer the SnapshotReport as it was written to the one of the flow."""
     return answering(lambda: write_report(from_wire(report, SnapshotReport), services()), context)

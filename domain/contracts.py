@@ -370,6 +370,7 @@ class EndedBatch(msgspec.Struct, frozen=True, kw_only=True):
     snapshot_id: str
     key: str
     shard: OpenShard
+    batch_id: str | None = None  # of the batch that has ended; the shard's own may be that of an earlier one
     status: str = "refused"
     output_file_id: str | None = None
     error_file_id: str | None = None

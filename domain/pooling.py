@@ -14,6 +14,7 @@ from typing import Protocol, TypeVar
 import msgspec
 
 from domain.records import SpecBlob
+from domain.service.answer_repair import UNREADABLE, renamed
 from domain.service.outcomes import ShardOutcome
 
 LEAST_FILES = 10  # fewer gain nothing by waiting for each other
@@ -115,4 +116,6 @@ def _unmarked_line(line: msgspec.Raw) -> msgspec.Raw:
         custom_id = _decode_text(parts["custom_id"]).partition("-")[2]
     except (KeyError, msgspec.DecodeError):
         return line
+    if UNREADABLE in parts:
+        return msgspec.Raw(renamed(line, custom_id))
     return msgspec.Raw(_encode({**parts, "custom_id": custom_id}))

@@ -50,5 +50,6 @@ def process_snapshot(context: df.DurableOrchestrationContext) -> Generator[Any, 
     # 4. tidy up and report
     # A fault here is logged; the next snapshot tries again.
     yield context.call_activity(remove_orphans, to_wire(request))
-    yield from insist(context, write_snapshot_report, report, most=MAX_TRIES, about="Snapshot")
-    return report
+    written = yield from insist(context, write_snapshot_report, report, most=MAX_TRIES, about="Snapshot")
+    # An older version has answered nothing.
+    return written or report

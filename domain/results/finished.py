@@ -7,6 +7,7 @@ import msgspec
 from msgspec import Meta
 
 from domain.results.metadata import Metadata
+from domain.service.outcomes import Tally
 
 MOST_BATCHES = 100  # of one file in its line; the metadata document has all
 MOST_REASON_CHARS = 500
@@ -41,6 +42,8 @@ class FinishedFile(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     requests: int = 0
     outcomes: Annotated[dict[str, int], Meta(description="Requests per outcome, without those of 0.")] = {}
     error_codes: Annotated[dict[str, int], Meta(description="Errors per code.")] = {}
+    truncated: Annotated[int, Meta(description="Answers cut at the token limit; they count as ok.")] = 0
+    filtered: Annotated[int, Meta(description="Answers that a filter has cut; they count as ok.")] = 0
     input_tokens: int = 0
     output_tokens: int = 0
     cached_tokens: int = 0
@@ -61,6 +64,18 @@ class FinishedFile(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
         """Requests that did not end well."""
         return sum(self.outcomes.values()) - self.outcomes.get("ok", 0)
 
+    @property
+    def tally(self) -> Tally:
+        """The counts of its requests."""
+        return Tally(
+            **self.outcomes,
+            truncated=self.truncated,
+            filtered=self.filtered,
+            input_tokens=self.input_tokens,
+            output_tokens=self.output_tokens,
+            cached_tokens=self.cached_tokens,
+        )
+
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(FinishedFile).decode
@@ -79,6 +94,8 @@ def finished_file(key: str, metadata: Metadata, *, document: str, at: float) -> 
         requests=metadata.requests,
         outcomes={outcome: count for outcome, count in metadata.outcomes.items() if count},
         error_codes=metadata.error_codes,
+        truncated=metadata.truncated,
+        filtered=metadata.filtered,
         input_tokens=metadata.input_tokens,
         output_tokens=metadata.output_tokens,
         cached_tokens=metadata.cached_tokens,

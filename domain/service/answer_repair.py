@@ -56,6 +56,17 @@ def salvaged(line: bytes) -> bytes | None:
     return _encode({"custom_id": custom_id, UNREADABLE: line.decode("utf-8", "replace")})
 
 
+def renamed(line: bytes, custom_id: str) -> bytes:
+    """Give a line that `salvaged` has made with another `custom_id`, in the text of the line as well."""
+    parts: dict[str, str] = _decode_any(line)
+    text = _CUSTOM_ID.sub(
+        lambda found: found[0].removesuffix(found[1]) + _encode(custom_id),
+        parts[UNREADABLE].encode(),
+        count=1,
+    )
+    return _encode({"custom_id": custom_id, UNREADABLE: text.decode()})
+
+
 def read_leniently(text: bytes) -> tuple[Any, list[str]]:
     """Read any JSON; gives what can be written as strict JSON, and the marks. Numbers keep their digits.
 

@@ -18,7 +18,7 @@ from domain.contracts import CollectedShard, EndedBatch, OpenShard, Pause
 from domain.direct.sending import LOST_ANSWER, NOT_SENT, SendBook
 from domain.errors import ConflictError, NotFoundError, PassingError, PipelineError
 from domain.pooling import number_of
-from domain.records import Collected, Counted, Ledger, PlannedShard, summed
+from domain.records import BatchRecord, Collected, Counted, Ledger, PlannedShard, summed
 from domain.results.metadata import cost_of_tally
 from domain.service.outcomes import (
     AS_ASKED,
@@ -126,8 +126,9 @@ class Collection:
             return CollectedShard()
         ledger, etag = opened
         if ledger.collected is None:
-            if ledger.batch:
-                self._results = BatchResults(self._ended, ledger.batch, self._services)
+            batch = self._batch_of(ledger)
+            if batch:
+                self._results = BatchResults(self._ended, batch, self._services)
                 with self._patience.while_reading():
                     self._ended = self._results.look()
             regrouping = self._regrouping()
@@ -153,8 +154,11 @@ class Collection:
             self.has_recalled = True
             return recalled
         found = self._store.ledgers.own(*about)
-        if found is None and self._store.claims.read(self._ended.key) is None:
+        claim = None if found else self._store.claims.read(self._ended.key)
+        if not (found or claim):
             return None
+        if claim and claim[0].snapshot_id != self._ended.snapshot_id:
+            raise ConflictError(f"{self._ended.key} belongs to {claim[0].snapshot_id}.")
         if found is None and self._shard.engine == "batch" and not self._ended.refused:
             raise PipelineError(
                 f"The ledger of shard {self._shard.shard} is gone; its batch is looked for when the file is taken anew.",
@@ -192,13 +196,24 @@ class Collection:
         seen = self._results.seen if self._results else None
         return seen is not None and seen.completed > 0
 
+    def _batch_of(self, ledger: Ledger) -> BatchRecord | None:
+        """Give the batch that has ended: the shard's present one, or the one that an earlier run of this step has closed.
+
+        What that run has answered may not have been heard: durable activities run at least once. Raises ConflictError where
+        it was, and the shard has its next batch.
+        """
+        closed = next((b for b in ledger.past_batches if b.batch_id == self._ended.batch_id), None)
+        if closed and ledger.batch:
+            raise ConflictError(f"Shard {self._shard.shard} was submitted anew after {closed.batch_id}.")
+        return closed or ledger.batch
+
     def _submit_again(self, ledger: Ledger, etag: str | None, why: Regrouping) -> CollectedShard:
         """Close the failed batch and leave the shard as one that was never submitted; nothing was done or billed."""
-        self._close_batch(ledger)
         if ledger.batch:
+            self._close_batch(ledger)
             ledger.past_batches.append(ledger.batch)
-        ledger.batch = ledger.create_intended_at = ledger.create_in_doubt_until = None
-        self._store.ledgers.write(self._ended.key, self._shard.shard, ledger, etag)
+            ledger.batch = ledger.create_intended_at = ledger.create_in_doubt_until = None
+            self._store.ledgers.write(self._ended.key, self._shard.shard, ledger, etag)
         pause = Pause(
             model=self._shard.model,
             reach=_reach_of(why, self._shard),

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Iterable
-from itertools import islice
+from itertools import count, islice
 
 import msgspec
 
@@ -10,7 +10,7 @@ from adapters.services import Services
 from domain.contracts import FileWork
 from domain.errors import NotFoundError, PassingError, PipelineError
 from domain.records import Plan
-from domain.results.finished import FinishedFile, finished_file, to_line
+from domain.results.finished import FinishedFile, finished_file, read_lines, to_line, whole_lines
 from domain.results.metadata import Metadata
 from domain.results.output_paths import OutputPaths
 
@@ -63,3 +63,14 @@ def add_to_list(work: FileWork, files: Iterable[FinishedFile], services: Service
                 work.snapshot_id,
                 error,
             )
+
+
+def listed(snapshot_id: str, services: Services) -> Iterable[FinishedFile]:
+    """Give the files of a snapshot's list; of one that has several lines the last."""
+    found: dict[str, FinishedFile] = {}
+    for part in count():
+        content, goes_on = services.work.finished.read(snapshot_id, part, 0)
+        found |= {file.key: file for file, _ in read_lines(whole_lines(content)[0])}
+        if not goes_on:
+            break
+    return found.values()

@@ -48,6 +48,11 @@ LONGEST_LOOK_SECONDS = 5.0  # between looks for a batch that is in doubt
 REFUSED_DOUBT_SECONDS = 15.0  # the answer was the service's own: what an earlier call did shows soon
 FILE_QUOTA_CODE = "quotaExceeded"
 
+# Collecting finds what came of the shard.
+_DONE = Submitted(
+    refused=Fault(code=ConflictError.code, message="Another run has collected the shard.", passing=False)
+)
+
 log = logging.getLogger(__name__)
 
 
@@ -103,6 +108,8 @@ class Submission:
     def _run(self) -> Submitted:
         try:
             self._session.open()
+            if self._ledger.collected:
+                return _DONE
             batch = self._ledger.batch
             return self._entered(batch) if batch else self._submit()
         except ConflictError:

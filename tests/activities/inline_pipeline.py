@@ -422,14 +422,12 @@ class InlinePipeline:
 
     def run(self, fuse: Fuse | None = None) -> SnapshotReport:
         """Take and finish everything that waits, and tidy up, as `process_snapshot` does."""
-        report = self.live(self.begin(fuse), fuse)
-        steps = Steps(self, fuse or Fuse())
-        for call in (
-            Call("remove_orphans", to_wire(SnapshotRequest(snapshot_id=report.snapshot_id))),
-            Call("write_snapshot_report", to_wire(report)),
-        ):
-            _ok(steps.answer(call))
-        return report
+        return self.reported(self.live(self.begin(fuse), fuse), Steps(self, fuse or Fuse()))
+
+    def reported(self, report: SnapshotReport, steps: "Steps") -> SnapshotReport:
+        """Tidy up and report; gives the report as it was written."""
+        _ok(steps.answer(Call("remove_orphans", to_wire(SnapshotRequest(snapshot_id=report.snapshot_id)))))
+        return from_wire(_ok(steps.answer(Call("write_snapshot_report", to_wire(report)))), SnapshotReport)
 
     # --- what there is -----------------------------------------------------------------------------------------------
 

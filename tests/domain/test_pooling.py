@@ -20,6 +20,7 @@ from domain.pooling import (
     unmarked,
 )
 from domain.records import SpecBlob
+from domain.service.answer_repair import UNREADABLE, salvaged
 from domain.service.outcomes import NO_ANSWER, Outcome, ShardOutcome
 
 SPECS = (None, SpecBlob(path="a/_batch.yaml", etag="1"), SpecBlob(path="b/_batch.yaml", etag="1"))
@@ -115,6 +116,25 @@ def test_an_outcome_is_as_if_its_file_had_been_sent_alone(
     ):
         told, alone = json.loads(bytes(line)), json.loads(bytes(wanted))
         assert told["custom_id"] == alone["custom_id"]
+
+
+@given(NUMBERS, IDS, st.booleans())
+def test_an_answer_that_cannot_be_read_is_kept_as_the_text_it_had_been_alone(
+    number: int, custom_id: str, escaped: bool
+) -> None:
+    def kept(custom_id: str) -> msgspec.Raw:
+        text = json.dumps({"error": None, "custom_id": custom_id, "more": custom_id}, ensure_ascii=escaped)
+        return msgspec.Raw(salvaged(text.replace("null", "[" * 3).encode()) or b"")
+
+    marked = ShardOutcome(
+        custom_id=f"{number}-{custom_id}", outcome=Outcome.FAILED, answer=kept(f"{number}-{custom_id}")
+    )
+    found = json.loads(bytes(unmarked(marked).answer))
+    before, after = (
+        json.loads(found[UNREADABLE].replace("[[[", "null"))[name] for name in ("custom_id", "more")
+    )
+    assert found["custom_id"] == before == custom_id
+    assert after == f"{number}-{custom_id}", "what the model has written is its own"
 
 
 def test_what_came_without_an_answer_stays_so() -> None:

@@ -39,6 +39,7 @@ class Collect(Step[ShardState]):
             snapshot_id=flow.snapshot_id,
             key=s.key,
             shard=s.shard,
+            batch_id=s.batch_id,
             status=s.status,
             output_file_id=s.output_file_id,
             error_file_id=s.error_file_id,

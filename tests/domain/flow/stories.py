@@ -1,5 +1,6 @@
 """Small flows to tell stories about, and what carries them on: calls begin, are answered, or fail."""
 
+from copy import deepcopy
 from typing import Any
 
 from domain.contracts import Answer, Fault, OpenShard, SnapshotSettings
@@ -72,7 +73,11 @@ def file_at(step: FileStep = FileStep.PREPARE, *, key: str = "k", **state: Any) 
 def flow_of(
     *items: FileState | ShardState, settings: SnapshotSettings = SETTINGS, places: int = 20, **state: Any
 ) -> Flow:
-    """A flow of these files and shards, and of the files that the shards belong to; it has agreed on its places."""
+    """A flow of these files and shards, and of the files that the shards belong to; it has agreed on its places.
+
+    They are copied: what a table of cases holds is there for the next run as well.
+    """
+    items = deepcopy(items)
     files = [item for item in items if isinstance(item, FileState)]
     shards = [item for item in items if isinstance(item, ShardState)]
     for key in dict.fromkeys(s.key for s in shards):

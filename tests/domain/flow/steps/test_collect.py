@@ -1,5 +1,6 @@
 """An ended batch comes home: what is asked, and what goes on."""
 
+import msgspec
 import pytest
 
 from domain.contracts import Fault, Pause, to_wire
@@ -36,6 +37,8 @@ def test_all_that_is_known_of_the_batch_is_told() -> None:
     s = ended(0)
     s.output_file_id, s.error_file_id, s.tries = "out", "err", 2
     s.refused = Fault(code="no", message="No.")
+    s.batch_id = "batch_2"
+    s.shard = msgspec.structs.replace(s.shard, batch_id="batch_1")  # was found when the file was taken over
     flow = flow_of(s)
     (call,) = begun(flow, NOW, ACTIVITY)
     assert (call.key, call.shard) == ("k", "0000")
@@ -43,6 +46,7 @@ def test_all_that_is_known_of_the_batch_is_told() -> None:
         "snapshot_id": "snapshot-1",
         "key": "k",
         "shard": to_wire(s.shard),
+        "batch_id": "batch_2",
         "status": "completed",
         "output_file_id": "out",
         "error_file_id": "err",
