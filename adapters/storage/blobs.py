@@ -325,7 +325,7 @@ class BlobWriter:
 
     def write(self, content: bytes) -> None:
         """Add bytes."""
-        self._held.append(content)
+        self._held.append(bytes(content))  # no copy of what is bytes already
         self._held_bytes += len(content)
         self.size += len(content)
         if self._held_bytes >= BLOCK_BYTES:
