@@ -14,7 +14,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from http.client import HTTPConnection
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeAlias
 from urllib.parse import urlsplit
 
 from azure.storage.blob import BlobServiceClient
@@ -41,6 +41,7 @@ QUICK_SERVICE: Mapping[str, Any] = {  # a service that answers at once; parts sl
 }
 
 _LISTENING = re.compile(r"Listening on (\S+)")
+_REFUSED = re.compile(r'"PUT \S+ HTTP/1\.\d" (409|412) ')
 _REQUEST = re.compile(r'"(GET|PUT|POST|HEAD|DELETE) /\w+(\S*) HTTP')
 
 
@@ -51,7 +52,9 @@ class RigError(RuntimeError):
 class HostProcess:
     """The embedded host with the app; its memory can be looked at."""
 
-    def __init__(self, folder: Path, settings: Mapping[str, str], module: str) -> None:
+    def __init__(
+        self, folder: Path, settings: Mapping[str, str], module: str = "local.functions_host"
+    ) -> None:
         self._folder, self._settings, self._module = folder, settings, module
         self._log = folder / "host.log"
         self._process: subprocess.Popen[bytes] | None = None
@@ -62,7 +65,7 @@ class HostProcess:
         """Start it and wait until it listens. Raises RigError."""
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", self._module, *self._arguments()],
+                self._command(),
                 cwd=REPOSITORY,
                 env={**os.environ, **self._settings},
                 stdin=subprocess.DEVNULL,
@@ -73,9 +76,10 @@ class HostProcess:
         self.check()
         return self
 
-    def _arguments(self) -> list[str]:
+    def _command(self) -> list[str]:
         state, trace = str(self._folder / "state"), str(self.trace)
-        return ["--port", "0", "--blob-poll-seconds", "1", "--state", state, "--trace", trace]
+        options = ["--port", "0", "--blob-poll-seconds", "1", "--state", state, "--trace", trace]
+        return [sys.executable, "-m", self._module, *options]
 
     def check(self) -> None:
         """Raise RigError when the host has ended."""
@@ -99,6 +103,10 @@ class HostProcess:
         if self._process is None:
             raise RigError("The host was not started.")
         return ProcessUse(self._process.pid)
+
+    def cpu_seconds(self) -> float:
+        """Give the processor time that it and what it has started have used."""
+        return sum(each.cpu_seconds() for each in (self.use, *self.use.descendants()))
 
     def get(self, path: str) -> Any:
         """Read a JSON answer."""
@@ -135,6 +143,9 @@ class HostProcess:
         return self._log.read_text(encoding="utf-8", errors="replace") if self._log.exists() else ""
 
 
+MakeHost: TypeAlias = Callable[[Path, Mapping[str, str]], HostProcess]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rig:
     """A running pipeline, seen from outside."""
@@ -163,6 +174,13 @@ class Rig:
         names = self.storage.get_container_client("processed").list_blob_names()
         return sum(name.endswith("_metadata.json") for name in names)
 
+    def last_result_at(self) -> float:
+        """Give when the last result was there, by storage: epoch seconds, whole, and rounded up."""
+        found = self.storage.get_container_client("processed").list_blobs()
+        return 1.0 + max(
+            blob.last_modified.timestamp() for blob in found if blob.name.endswith("_metadata.json")
+        )
+
     def wait_until_reported(self, files: int, limit_seconds: float, tell: Callable[[str], None]) -> None:
         """Wait until the snapshots' reports say that so many files are done. Raises RigError for a bad end, or too late."""
 
@@ -179,6 +197,11 @@ class Rig:
             return done >= files
 
         wait_until(all_done, limit_seconds, f"{files} files", every=LOOK_SECONDS)
+
+    def refusals(self, below: str) -> int:
+        """Count the writes that storage has refused because another one was first, below a path: `/work/files/`."""
+        with self.access_log.open(encoding="utf-8", errors="replace") as lines:
+            return sum(below in line and _REFUSED.search(line) is not None for line in lines)
 
     def storage_calls(self) -> Counter[str]:
         """Count the requests to storage so far: by method and container (`GET work`)."""
@@ -199,7 +222,7 @@ def running(
     settings: Mapping[str, str] | None = None,
     count_storage: bool = False,
     on_disk: bool = False,
-    host_module: str = "local.functions_host",
+    make_host: MakeHost = HostProcess,
 ) -> Iterator[Rig]:
     """Start everything in a fresh folder; `service` and `settings` change what the parts of the rig are told."""
     shutil.rmtree(folder, ignore_errors=True)
@@ -214,7 +237,7 @@ def running(
         for name in CONTAINERS:
             storage.create_container(name)
         of_app = {**app_settings(azurite, simulated), **(settings or {})}
-        host = HostProcess(folder, of_app, host_module)
+        host = make_host(folder, of_app)
         stack.callback(host.stop)
         yield Rig(host=host.start(), service=simulated, storage=storage, access_log=log, settings=of_app)
 

@@ -17,6 +17,7 @@ from domain.contracts import SnapshotRequest
 from domain.errors import PipelineError
 from domain.settings import DATA, read_at_import
 from steps.intake.arrival import brings_something
+from steps.intake.upcoming import upcoming
 from triggers.starting import is_started, start_snapshot
 
 PATH = f"{read_at_import(os.environ, 'input_container')}/{names.prefix_of(read_at_import(os.environ, 'input_directory'))}{{name}}"
@@ -66,11 +67,11 @@ def _let_go(client: blob.BlobClient) -> str:
 
 
 async def _is_news(name: str, snapshot_id: str) -> bool:
-    """Tell whether a file wants the window's snapshot: not when it is started already, or when there is nothing to take.
+    """Tell whether a file wants the window's snapshot: not when one is about to look at what is there, or there is nothing to take.
 
     Many late events cost less by a snapshot that finds nothing than by a look at each file.
     """
-    if is_started(snapshot_id):
+    if is_started(snapshot_id) or upcoming.will_look(time.time()):
         return False
     if snapshot_id not in _looks:
         _looks.clear()

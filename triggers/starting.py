@@ -1,11 +1,13 @@
 """Start a snapshot's orchestration, once for each id."""
 
 import logging
+import time
 
 import azure.durable_functions as df
 
 from domain.contracts import RetryWork, SnapshotRequest, to_wire
 from steps.intake.liveness import ALIVE
+from steps.intake.upcoming import upcoming
 from steps.recent import Recent
 
 log = logging.getLogger(__name__)
@@ -55,5 +57,6 @@ async def _start(client: df.DurableOrchestrationClient, request: SnapshotRequest
         if await client.get_status(request.snapshot_id):
             return False
         raise
+    upcoming.announce(request.snapshot_id, request.settled_at, time.time())
     log.info("%s started", request.snapshot_id)
     return True

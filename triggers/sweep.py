@@ -14,8 +14,9 @@ from domain.contracts import SnapshotRequest
 from domain.errors import PipelineError
 from domain.settings import read_at_import
 from steps.intake.liveness import alive_in
-from steps.intake.survey import has_new_strays, survey
+from steps.intake.survey import Survey, has_new_strays, survey
 from steps.intake.tidying import tell, tidy
+from steps.intake.upcoming import upcoming
 from triggers.starting import start_retry, start_snapshot
 
 bp = df.Blueprint()
@@ -51,17 +52,27 @@ async def _start_if_files_wait(ours: Services, client: df.DurableOrchestrationCl
     settings = ours.settings
     start = names.window_start(datetime.fromtimestamp(ours.clock(), UTC), settings.snapshot_window_seconds)
     snapshot_id = names.window_snapshot_id(start)
+    seen_at = ours.clock()
     found = await survey(ours, alive_in(client, ours), snapshot_id=snapshot_id)
     await in_thread(tell, found, ours)
     await in_thread(tidy, found.look, ours)
     for run in found.look.wished.retries:
         if work := await in_thread(ours.work.retries.pending, run):
             await start_retry(client, work)
-    if found.anything or has_new_strays(found):
+    if _wants_a_snapshot(found, seen_at) or has_new_strays(found):
         settled_at = start.timestamp() + settings.snapshot_window_seconds
         await start_snapshot(
             client, SnapshotRequest(snapshot_id=snapshot_id, settled_at=settled_at, woken_by="sweep")
         )
+
+
+def _wants_a_snapshot(found: Survey, seen_at: float) -> bool:
+    """Tell whether there is something to take that no snapshot takes: a file whose event was not lost, as a rule, has one.
+
+    `seen_at`: when the survey was begun. Among many files it takes seconds, and a snapshot may take them meanwhile.
+    """
+    left = [file for file in found.unclaimed if not upcoming.takes(file.modified, seen_at)]
+    return bool(left or found.orphaned or found.mine)
 
 
 def _tell_trouble(error: PipelineError | None) -> None:

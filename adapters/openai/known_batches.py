@@ -77,19 +77,21 @@ class KnownBatches:
         name_of: Callable[[str], str | None],
         snapshot_id: str,
         api: "BatchApi",
+        saw: Callable[[Iterable[BatchView]], None] = lambda _: None,
     ) -> list[str]:
         """Give the ids of the batches of a shard.
 
-        `blobs` are the names that its blob may have, `name_of` gives the name in a URL. Raises what a list of batches raises.
+        `blobs` are the names that its blob may have, `name_of` gives the name in a URL; `saw` is told what a reading has shown.
+        Raises what a list of batches raises.
         """
         with self._lock:
             if snapshot_id not in self._read_for:
-                self._read(api, name_of)
+                saw(self._read(api, name_of))
                 self._read_for.append(snapshot_id)
             of_blobs = [batch_id for blob in blobs for batch_id in self._by_blob.get(blob, ())]
             return list(dict.fromkeys([*self._by_marks.get((key, shard), ()), *of_blobs]))
 
-    def _read(self, api: "BatchApi", name_of: Callable[[str], str | None]) -> None:
+    def _read(self, api: "BatchApi", name_of: Callable[[str], str | None]) -> list[BatchView]:
         batches = iter(api.batches())
         found = list(islice(batches, 1))
         if found:
@@ -100,6 +102,7 @@ class KnownBatches:
             self._note(batch, name_of)
         self._note_files(api)
         self._read_to = max([b.created_at for b in found if b.created_at], default=self._read_to)
+        return found
 
     def _note(self, batch: BatchView, name_of: Callable[[str], str | None]) -> None:
         if FILE_KEY in batch.metadata:

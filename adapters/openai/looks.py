@@ -64,6 +64,19 @@ class Looks:
             self._await(wanted, found, max_age)
         return found
 
+    def expect(self, batch_id: str, max_age: float) -> None:
+        """Have the looks of others see a batch that was just made: news of it are asked for soon, and may be `max_age` seconds old."""
+        with self._lock:
+            self._expect(batch_id, max_age)
+
+    def saw(self, batches: Iterable[BatchView], begun: float) -> None:
+        """Take what another look at the list has shown, that was begun at a time (epoch seconds)."""
+        with self._lock:
+            for batch in batches:
+                seen = self._seen.get(batch.batch_id)
+                if batch.batch_id in self._awaited and (seen is None or seen.at < begun):
+                    self._seen[batch.batch_id] = _Seen(batch, begun)
+
     def directly(self, batch_id: str, api: "BatchApi") -> BatchView:
         """Look at one batch. Raises what a look at one raises."""
         begun = self._clock()
@@ -105,10 +118,13 @@ class Looks:
 
     def _await(self, wanted: AbstractSet[str], found: dict[str, BatchView], max_age: float) -> None:
         """Remember what is waited for, and forget what has ended: the one who asks for it is told now."""
-        until = self._clock() + max(AWAITED_AGES * max_age, AWAITED_LEAST_SECONDS)
         for batch_id in wanted:
-            self._awaited[batch_id] = _Awaited(max_age, until)
+            self._expect(batch_id, max_age)
         self._forget(batch_id for batch_id, view in found.items() if view.ended)
+
+    def _expect(self, batch_id: str, max_age: float) -> None:
+        until = self._clock() + max(AWAITED_AGES * max_age, AWAITED_LEAST_SECONDS)
+        self._awaited[batch_id] = _Awaited(max_age, until)
 
     def _forget(self, batch_ids: Iterable[str]) -> None:
         for batch_id in batch_ids:

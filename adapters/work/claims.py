@@ -7,11 +7,13 @@ Why: docs/decisions/0001-the-claim-is-the-frozen-copy.md
 
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from math import isfinite
+from threading import Lock
 from typing import NamedTuple
 from urllib.parse import quote, unquote
 
@@ -43,7 +45,7 @@ class Claimed(NamedTuple):
 
     key: str
     claim: Claim
-    etag: str
+    etag: str  # empty where this process has made it and not looked since
     size: int  # bytes
 
 
@@ -82,6 +84,15 @@ class Records:
             strays=set(self.strays),
         )
 
+    def drop(self, keys: AbstractSet[str]) -> None:
+        """Leave out files."""
+        self.claims = [found for found in self.claims if found.key not in keys]
+        self.pools = [found for found in self.pools if found.key not in keys]
+        self.strays -= keys
+        for key in keys:
+            self.refusals.pop(key, None)
+            self.unreadable.pop(key, None)
+
     def refused(self, key: str, now: float) -> Refusal | None:
         """Give what storage has refused about a file that it is not to be asked again about yet; None: it may be asked."""
         refusal = self.refusals.get(key)
@@ -117,6 +128,7 @@ class Claims:
 
     def __init__(self, work: Container) -> None:
         self._work = work
+        self._lock = Lock()
         self._changes = 0  # that this process may have made
         self._seen: tuple[Records, float, int] | None = None  # when (epoch seconds), after how many changes
 
@@ -126,7 +138,29 @@ class Claims:
         try:
             yield
         finally:
+            with self._lock:
+                self._changes += 1
+
+    @contextmanager
+    def dropping(self, keys: Collection[str]) -> Iterator[None]:
+        """Remove all records about files: what was seen of others counts on, if all goes well."""
+        try:
+            yield
+        except BaseException:
+            with self._lock:
+                self._changes += 1
+            raise
+        self._learn(lambda seen: seen.drop(frozenset(keys)))
+
+    def _learn(self, change: Callable[[Records], None]) -> None:
+        """Make a change to what was seen as well, where that counts."""
+        with self._lock:
+            counts = self._seen is not None and self._seen[2] == self._changes
             self._changes += 1
+            if self._seen is not None and counts:
+                records, at, _ = self._seen
+                change(records)
+                self._seen = records, at, self._changes
 
     def take(self, source: Container, file: InputFile, key: str, claim: Claim) -> Claim | None:
         """Freeze and claim a file in one step; gives the claim, None when another snapshot has it, or this version of it is gone.
@@ -136,15 +170,7 @@ class Claims:
         Raises what storage has against it: BlockedError, ConfigurationError, RefusedError, PassingError.
         """
         try:
-            with self.changing():
-                self._work.copy_from(
-                    source,
-                    file.path,
-                    names.frozen_input(key),
-                    metadata=_claim_metadata(claim),
-                    source_etag=file.etag,
-                    if_absent=True,
-                )
+            self._freeze(source, file, key, claim)
         except NotFoundError:
             return None
         except ConflictError:
@@ -154,6 +180,22 @@ class Claims:
                 return held  # the answer got lost, not the claim
             raise
         return claim
+
+    def _freeze(self, source: Container, file: InputFile, key: str, claim: Claim) -> None:
+        try:
+            self._work.copy_from(
+                source,
+                file.path,
+                names.frozen_input(key),
+                metadata=_claim_metadata(claim),
+                source_etag=file.etag,
+                if_absent=True,
+            )
+        except BaseException:
+            with self._lock:
+                self._changes += 1
+            raise
+        self._learn(lambda seen: seen.claims.append(Claimed(key, claim, "", file.size)))
 
     def _of(self, key: str, snapshot_id: str) -> Claim | None:
         held = self.read(key)
@@ -216,22 +258,25 @@ class Claims:
         return self.survey().all
 
     def seen_lately(self, now: float) -> Records | None:
-        """Give what the last survey has shown, where this process has changed nothing since and it is not old.
+        """Give what the last survey has shown, with what this process has taken and removed since, where it has changed nothing else and that is not old.
 
         Other hosts may have changed it: that something is there to be done is certain only after a survey.
         """
-        if self._seen is None:
-            return None
-        records, at, changes = self._seen
-        if changes != self._changes or not at <= now < at + RECORDS_KEPT_SECONDS:
-            return None
-        return records.copied()
+        with self._lock:
+            if self._seen is None:
+                return None
+            records, at, changes = self._seen
+            if changes != self._changes or not at <= now < at + RECORDS_KEPT_SECONDS:
+                return None
+            return records.copied()
 
     def survey(self, now: float | None = None) -> Records:
         """List all records about files, in one go; `now` (epoch seconds): as what is seen lately, for a while."""
         changes = self._changes
         found = self._listed()
-        self._seen = None if now is None or not found.is_settled else (found.copied(), now, changes)
+        if now is not None:
+            with self._lock:
+                self._seen = (found.copied(), now, changes) if found.is_settled else None
         return found
 
     def _listed(self) -> Records:

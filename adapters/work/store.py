@@ -40,7 +40,7 @@ class WorkStore:
 
     def drop_file(self, key: str) -> None:
         """Remove all records about a file, the claim first: without it nothing can be mistaken for unfinished work."""
-        with self.claims.changing():
+        with self.claims.dropping([key]):
             self._work.delete_folder(names.file_folder(key), first=names.frozen_input(key))
 
     def drop_files(self, besides: Mapping[str, Iterable[str] | None]) -> None:
@@ -53,7 +53,7 @@ class WorkStore:
                 self.drop_file(key)
             return
         records = (self._records(key) if known is None else known for key, known in besides.items())
-        with self.claims.changing():
+        with self.claims.dropping(besides.keys()):
             self._work.delete_all(map(names.frozen_input, besides))
             self._work.delete_all(name for folder in records for name in folder)
 

@@ -4,6 +4,7 @@ It knows nothing of how the pipeline works, only what it promises: containers, m
 """
 
 import json
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,6 +15,8 @@ from benchmarks.chaos.faults import WITHHELD_KINDS
 from local.demo.accounting import requests_in
 
 OUTCOMES = frozenset({"failed", "invalid", "expired", "cancelled", "missing"})  # those that errors may have
+# What is told once for several files of a folder that were rejected for one reason.
+NOTE_ON_FOLDER = re.compile(r"(.*/)?_rejected_[^/_]+_[a-z_]+\.json")
 
 WRONGS = (
     "lost",
@@ -66,7 +69,8 @@ def balance(after: Aftermath) -> Balance:
     returned, named = _returned(after, sheet)
     for version, content in after.dropped.items():
         _settle(version, content, returned.get(version, []), sheet)
-    blobs = {("processed", name) for name in after.processed} | {("error", name) for name in after.errors}
+    blobs = {("processed", name) for name in after.processed}
+    blobs |= {("error", name) for name in after.errors if not NOTE_ON_FOLDER.fullmatch(name)}
     sheet.wrong["strange"] += [
         f"{container}/{name} belongs to no file" for container, name in sorted(blobs - named)
     ]

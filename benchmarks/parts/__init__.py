@@ -4,6 +4,7 @@ from benchmarks.figures import Part
 from benchmarks.parts import (
     calls,
     cold_import,
+    genuine,
     looking,
     makespan,
     memory,
@@ -11,6 +12,7 @@ from benchmarks.parts import (
     preparing,
     stumbling,
     templating,
+    trickle,
     waiting,
 )
 
@@ -25,4 +27,6 @@ PARTS: tuple[Part, ...] = (
     stumbling.PART,
     waiting.PART,
     calls.PART,
+    trickle.PART,
+    genuine.PART,
 )

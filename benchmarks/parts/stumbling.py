@@ -1,9 +1,10 @@
 """Many small files beside one whose preparing takes minutes, and beside one whose preparing dies: the others must not wait."""
 
 import time
+from functools import partial
 
 from benchmarks.figures import Bench, Figure, Part, at_most
-from benchmarks.rig import Rig, running, wait_until
+from benchmarks.rig import HostProcess, Rig, running, wait_until
 from benchmarks.stumbling_host import SLOW_SECONDS
 from benchmarks.workload import batch_file
 
@@ -36,8 +37,8 @@ def run(bench: Bench) -> list[Figure]:
 def _last_result(files: int, small: int, way: str, bench: Bench) -> float:
     """Give the seconds from the request for a snapshot until so many files have their metadata."""
     settings = {"POOL": "off", "CONTINUOUS_MODE": "false", **({"STUMBLE": way} if way else {})}
-    module = "benchmarks.stumbling_host" if way else "local.functions_host"
-    with running(bench.folder / "stumbling", settings=settings, host_module=module) as rig:
+    host = partial(HostProcess, module="benchmarks.stumbling_host") if way else HostProcess
+    with running(bench.folder / "stumbling", settings=settings, make_host=host) as rig:
         for number in range(files):
             rig.drop(f"{number}.jsonl", batch_file(f"file-{number}", requests=REQUESTS, seed=number))
         began = time.monotonic()

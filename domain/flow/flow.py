@@ -13,7 +13,15 @@ from collections.abc import Sequence
 
 import msgspec
 
-from domain.contracts import Fault, FileWants, ListedFile, SnapshotReport, SnapshotSettings, TakenFiles
+from domain.contracts import (
+    Fault,
+    FileWants,
+    ListedFile,
+    Settled,
+    SnapshotReport,
+    SnapshotSettings,
+    TakenFiles,
+)
 from domain.direct.throttle import Throttle
 from domain.flow.pacing import Pauses, PollClock, QuotaGauge, exhausted, fault_delay, later
 from domain.flow.sharing import Allowance
@@ -166,11 +174,11 @@ class Flow(msgspec.Struct, kw_only=True):
         """Let a file leave the flow."""
         file.move(FileStep.LEFT)
         self.files.remove(file)
-        through = file.delivered.files if end == "held" else 0
-        if through:
-            self.totals.count("done", through)
-            self.totals.tally.add(file.delivered.tally)
-        self.totals.count(end, file.count - through)
+        # Of a pool whose outputs were written as a whole, what was through before is among them.
+        through = file.delivered if end in ("held", "gone") else Settled()
+        self.totals.count("done", through.files)
+        self.totals.tally.add(through.tally)
+        self.totals.count(end, file.count - through.files)
         left = Finished(path=file.path, state=end, requests=file.requests)
         self.recent = [*self.recent[-RECENT_FILES + 1 :], left]
 

@@ -13,6 +13,7 @@ from domain.service.outcomes import AS_ASKED
 from domain.wishes import rank_of
 
 _WAITING = (ShardStep.SUBMIT, ShardStep.SEND)
+_AS_ASKED = Fault(code=AS_ASKED.code or "", message=AS_ASKED.message or "")
 
 
 def heed(flow: Flow, asked: Asked | None) -> None:
@@ -36,10 +37,6 @@ def heed(flow: Flow, asked: Asked | None) -> None:
 
 
 def _added(wants: FileWants, key: str, asked: Asked) -> FileWants:
-    if key not in asked.priority and not any(
-        key in keys for keys in (asked.cancel, asked.hold, asked.approve)
-    ):
-        return wants
     return msgspec.structs.replace(
         wants,
         unwanted=wants.unwanted or key in asked.cancel,
@@ -69,10 +66,7 @@ def follow(flow: Flow) -> None:
             s.unwanted = True
             if _is_untouched(s, ends, busy):
                 s.move(ShardStep.COLLECT)
-                s.status, s.refused = (
-                    "cancelled",
-                    Fault(code=AS_ASKED.code or "", message=AS_ASKED.message or ""),
-                )
+                s.status, s.refused = "cancelled", _AS_ASKED
     for file in held:
         _set_aside(flow, file, busy)
 

@@ -125,7 +125,7 @@ def end_group(flow: Flow, group: Sequence[Call], answers: Sequence[Sequence[Answ
             _take_out(flow, call)
             continue
         end_call(flow, call, told[0], now)
-        for next_call, answer in zip(call.then, told[1:], strict=False):
+        for next_call, answer in zip(call.then[: len(told) - 1], told[1:], strict=True):
             flow.settle(now)
             flow.in_flight.append(next_call)
             end_call(flow, next_call, answer, now)

@@ -43,10 +43,12 @@ class PollClock(msgspec.Struct):
     next_at: float = 0.0
     complaint: str = ""  # why the last look has not seen everything, for people
 
-    @property
-    def max_age(self) -> float:
-        """How old news may be that another snapshot has asked for, seconds: half of the wait, so that little is seen late."""
-        return self.interval / 2
+    def max_age(self, settings: SnapshotSettings) -> float:
+        """How old news may be that another snapshot has asked for, seconds: half of the wait, so that little is seen late.
+
+        Of a short wait all of it, or each new snapshot would have a look of its own.
+        """
+        return max(self.interval / 2, min(self.interval, 2 * settings.poll_min_seconds))
 
     def after_submission(self, now: float, settings: SnapshotSettings) -> None:
         """Look soon at a new batch, however patient the clock had become."""

@@ -116,7 +116,7 @@ def summed(parts: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
     whole: dict[str, Any] = {name: sum(part.get(name, 0) for part in told) for name in _COUNTS}
     statuses: Counter[str] = Counter()
     for part in told:
-        statuses.update(part.get("batches_by_status", {}))
+        statuses.update(part.get("batches_by_status") or {})
     messages = [part["message"] for part in told if part["message"]]
     files = [file for part in told for file in part["files"]]
     return whole | {

@@ -160,7 +160,7 @@ class ShardState(msgspec.Struct, kw_only=True, omit_defaults=True):
     unwanted: bool = False  # people have asked for its file's cancellation
 
     @classmethod
-    def opened(cls, key: str, shard: OpenShard, *, unwanted: bool = False) -> "ShardState":
+    def opened(cls, key: str, shard: OpenShard) -> "ShardState":
         """Begin with a shard as it lies in `work/`: a batch that it has already is adopted."""
         waiting = ShardStep.SEND if shard.engine == "direct" else ShardStep.SUBMIT
         return cls(
@@ -169,7 +169,6 @@ class ShardState(msgspec.Struct, kw_only=True, omit_defaults=True):
             step=waiting if shard.batch_id is None else ShardStep.ACTIVE,
             batch_id=shard.batch_id,
             submitted_at=shard.submitted_at or 0.0,
-            unwanted=unwanted,
         )
 
     @property

@@ -22,6 +22,8 @@ class BatchState(StrEnum):
 
 ENDED = frozenset({BatchState.COMPLETED, BatchState.FAILED, BatchState.EXPIRED, BatchState.CANCELLED})
 KNOWN = frozenset(BatchState)
+# Batches stay in these for hours: that one has come to such a state says nothing of its end.
+EARLY = frozenset({BatchState.VALIDATING, BatchState.IN_PROGRESS})
 LOST = "lost"  # our own word for a batch that the service does not know any more
 
 

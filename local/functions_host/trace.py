@@ -1,7 +1,7 @@
 """What the engine did, one JSON line per turn, for those who count: `--trace FILE`.
 
 {"instance", "function", "execution", "events": history events after the turn, "activities": calls it scheduled,
-"continued": whether the execution ends with a new one, "input_bytes": size of the execution's raw input,
+"timers": how many it made, "continued": whether the execution ends with a new one, "input_bytes": size of the execution's raw input,
 "seconds": how long the turn took}. Every turn is one replay of the execution's events so far.
 """
 
@@ -34,6 +34,7 @@ class TurnTrace:
             "execution": instance.execution_id,
             "events": events,
             "activities": [call.name for call in outcome.activities],
+            "timers": len(outcome.timers),
             "continued": outcome.new_input is not None,
             "input_bytes": len((instance.raw_input or "").encode()),
             "seconds": round(seconds, 6),

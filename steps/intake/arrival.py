@@ -3,17 +3,20 @@
 from adapters.services import Services
 from domain import names
 from domain.errors import NotFoundError
+from steps.intake.upcoming import upcoming
 
 
 def brings_something(path: str, services: Services) -> bool:
     """Look at a blob of the input container and at the claim on it; three storage calls at most. Raises what storage raises.
 
-    False: it is claimed or gone, or is no file to be read, or the intake is paused. A claim whose snapshot is dead is the sweep's affair. True for
+    False: it is claimed or gone, or is no file to be read, or a snapshot is about to take it, or the intake is paused. A claim whose snapshot is dead is the sweep's affair. True for
     a job spec: files may wait for it.
     """
     try:
         entry = services.storage.input.entry(path)
     except NotFoundError:
+        return False
+    if upcoming.takes(entry.modified, services.clock()):
         return False
     if names.is_job_spec(path) or names.is_nearly_a_job_spec(path):
         return True

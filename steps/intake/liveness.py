@@ -8,7 +8,8 @@ and is seen again like that several poll intervals later, is ended, so that a ne
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
+from weakref import WeakKeyDictionary
 
 from adapters.services import Services
 from domain import names
@@ -23,6 +24,11 @@ MAX_PARTS = 20
 MISSED_POLLS = 5
 LEAST_PATIENCE_SECONDS = 60.0
 MAX_REMEMBERED = 1000
+
+# One that will stir later, by its own word, is not asked about again for so many of its shortest waits, and for no longer than that:
+# a hundred snapshots, asked about at each sweep, cost more than all that they do.
+TRUSTED_POLLS = 5
+MOST_TRUSTED_SECONDS = 300.0
 
 IsAlive = Callable[[str], Awaitable[bool]]
 
@@ -41,33 +47,70 @@ class TaskHub(Protocol):
 
 # Instances that this process has seen late, by the last time that they stirred.
 _late = Recent(MAX_REMEMBERED)
+# Until when snapshots are trusted that were seen alive.
+_trusted: "WeakKeyDictionary[Services, dict[str, float]]" = WeakKeyDictionary()
 
 
 def alive_in(hub: TaskHub, services: Services, late: Recent = _late) -> IsAlive:
-    """Ask the task hub about snapshots. A wiped hub knows none of them: all are dead."""
-    patience = patience_seconds(services.settings)
+    """Tell of snapshots whether they are alive: as the task hub says, or has said lately. A wiped hub knows none: all are dead."""
+    trusted = _trusted.setdefault(services, {})
 
     async def is_alive(snapshot_id: str) -> bool:
-        status = await hub.get_status(snapshot_id)
-        if not (status and _state(status) in ALIVE):
-            return False
-        children = [child async for child in files_instances(hub, snapshot_id)]
-        if _state(status) == "Suspended" or any(_state(child) == "Suspended" for _, child in children):
-            return True  # as a person has told it
-        running = [(snapshot_id, status), *((i, child) for i, child in children if _state(child) in ALIVE)]
         now = services.clock()
-        hung = [
-            instance_id
-            for instance_id, told in running
-            if (by := stirs_by(told, waits=told is status and len(running) > 1)) is not None
-            and by < now
-            and now - late.add((instance_id, told.last_updated_time), now) >= patience
-        ]
+        for known, until in list(trusted.items()):
+            # A clock that was set back makes none trusted for longer.
+            if not now < until <= now + MOST_TRUSTED_SECONDS:
+                del trusted[known]
+        if snapshot_id in trusted:
+            return True
+        running = await _running(hub, snapshot_id)
+        hung = _hung(running, late, now, patience_seconds(services.settings))
         if hung:
-            await _end(hub, [instance_id for instance_id, _ in running], hung)
-        return not hung
+            await _end(hub, [each.instance_id for each in running], hung)
+        elif running:
+            times = [each.stirs_by for each in running if each.stirs_by is not None]
+            trusted[snapshot_id] = min([*times, now + trusted_seconds(services.settings)])
+        return bool(running) and not hung
 
     return is_alive
+
+
+class _Running(NamedTuple):
+    """An orchestration of a snapshot that runs. One that a person has suspended stirs when people say so."""
+
+    instance_id: str
+    last_updated: Any
+    stirs_by: float | None
+
+
+async def _running(hub: TaskHub, snapshot_id: str) -> list[_Running]:
+    """Give the orchestrations of a snapshot that run; none, where the first of them does not."""
+    status = await hub.get_status(snapshot_id)
+    if not (status and _state(status) in ALIVE):
+        return []
+    children = [child async for child in files_instances(hub, snapshot_id)]
+    told = [(snapshot_id, status), *((i, child) for i, child in children if _state(child) in ALIVE)]
+    if any(_state(each) == "Suspended" for _, each in told):
+        return [_Running(snapshot_id, None, None)]
+    return [
+        _Running(i, each.last_updated_time, stirs_by(each, waits=each is status and len(told) > 1))
+        for i, each in told
+    ]
+
+
+def _hung(running: list[_Running], late: Recent, now: float, patience: float) -> list[str]:
+    return [
+        each.instance_id
+        for each in running
+        if each.stirs_by is not None
+        and each.stirs_by < now
+        and now - late.add((each.instance_id, each.last_updated), now) >= patience
+    ]
+
+
+def trusted_seconds(settings: Settings) -> float:
+    """Give for how long a snapshot that was seen alive is not asked about."""
+    return min(TRUSTED_POLLS * settings.poll_min_seconds, MOST_TRUSTED_SECONDS)
 
 
 def patience_seconds(settings: Settings) -> float:

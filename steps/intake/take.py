@@ -21,7 +21,8 @@ from steps.intake.pooling import Pooling
 from steps.intake.refusals import Refusals
 from steps.intake.survey import Survey, survey
 from steps.intake.tidying import tell, tidy
-from steps.intake.turn import a_turn
+from steps.intake.turn import a_turn, is_taken
+from steps.intake.upcoming import upcoming
 from steps.job_specs import JobSpecs
 
 log = logging.getLogger(__name__)
@@ -35,13 +36,23 @@ AWAITED_SECONDS = 900.0
 
 
 async def take_files(request: SnapshotRequest, services: Services, hub: TaskHub) -> TakenFiles:
-    """Take what waits. A repetition finds its own claims and comes to the same files."""
+    """Take what waits. A repetition finds its own claims and comes to the same files.
+
+    Where another snapshot has looked and taken since this one was to begin, it has taken what this one would: that leaves nothing.
+    """
     await in_thread(lambda: services.work)  # opening blocks
-    async with a_turn():
+    async with a_turn() as turn:
+        if is_taken(turn, request.snapshot_id) and request.woken_by != "http":
+            upcoming.has_taken(request.snapshot_id, services.clock())
+            return TakenFiles(files=0, pages=0, settings=snapshot_settings(services.settings))
+        upcoming.looks(request.snapshot_id, services.clock())
         found = await survey(services, alive_in(hub, services), snapshot_id=request.snapshot_id)
         await in_thread(tell, found, services)
         await in_thread(tidy, found.look, services)
-        return await in_thread(take, found, request.snapshot_id, services)
+        taken = await in_thread(take, found, request.snapshot_id, services)
+        turn.owners = frozenset(claimed.claim.snapshot_id for claimed in found.look.in_hand)
+        upcoming.has_taken(request.snapshot_id, services.clock())
+        return taken
 
 
 def take(found: Survey, snapshot_id: str, services: Services) -> TakenFiles:
@@ -113,6 +124,7 @@ def snapshot_settings(settings: Settings) -> SnapshotSettings:
         files_per_call=settings.max_files_per_call,
         bytes_per_call=settings.max_bytes_per_call,
         seconds_per_call=settings.max_seconds_per_call,
+        begun_is_progress=False,
     )
 
 

@@ -90,12 +90,15 @@ class PoolPlan:
         total = self._bare()
         for file, frozen in self._opened(wanted):
             try:
-                member = self._member(len(members), file, frozen)
+                member, lines = self._member(len(members), file, frozen)
             except PassingError:
                 raise
             except Exception as why:  # noqa: BLE001 - whatever it is, it is found again where the file goes alone, and told there
                 log.info("%s leaves its pool: %s", file.path, without_secrets(str(why)))
                 continue
+            # What cannot be written is the pool's affair: some of the file's requests are in a shard by now.
+            self._writer_of(member.plan).add_all(lines)
+            self._count(member.plan)
             members.append(member)
             _add(total, member.plan)
         if not members:
@@ -140,8 +143,10 @@ class PoolPlan:
 
     # --- one file ------------------------------------------------------------------------------------------------------
 
-    def _member(self, number: int, file: ListedFile, frozen: FrozenInput | None) -> Member:
-        """Prepare a file and put its requests into the shards. Raises _AloneError, and what reading the job spec raises."""
+    def _member(
+        self, number: int, file: ListedFile, frozen: FrozenInput | None
+    ) -> tuple[Member, list[bytes]]:
+        """Prepare a file; gives its requests as they are sent. Raises _AloneError, and what reading the job spec raises."""
         if frozen is None or frozen.claim.pool != self._work.key:
             raise _AloneError("it is not in it any more.")
         if frozen.copy_status != "success":
@@ -160,14 +165,14 @@ class PoolPlan:
         if records := member.error_records:
             with self._store.blobs.writer(names.invalid_lines(file.key)) as written:
                 written.write(records)
-        writer = self._writer_of(plan)
-        for line in lines:
-            writer.add(line)
+        plan.shards = []
+        return Member(number=number, file=file, plan=plan), lines
+
+    def _count(self, plan: Plan) -> None:
+        """Count what a file that is in the pool may cost, and keep the first job spec that checks answers."""
         self.cost += plan.estimate.cost(self._settings.price_list, plan.model) or 0.0
         if plan.spec and plan.spec.checks_answers:
             self._spec = self._spec or plan.spec
-        plan.shards = []
-        return Member(number=number, file=file, plan=plan)
 
     def _checked(self, number: int, plan: Plan, member: MemberWork) -> list[bytes]:
         """Give the requests of a file as they are sent. Raises _AloneError for one that is not plain."""

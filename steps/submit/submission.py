@@ -173,6 +173,7 @@ class Submission:
     def _search(self) -> BatchView | None:
         """Look for a batch by our marks. One that failed without doing anything has cost nothing, and is left where it is."""
         services, key, shard = self._services, self._work.key, self._shard
+        begun = self._clock()
         known = services.known_batches.of_shard(
             key,
             shard.shard,
@@ -180,6 +181,8 @@ class Submission:
             name_of=services.storage.work_urls.name_of,
             snapshot_id=self._work.snapshot_id,
             api=self._api,
+            # Those who wait for batches need not look for themselves.
+            saw=lambda batches: services.looks.saw(batches, begun),
         )
         found = [self._api.batch(batch_id) for batch_id in known]
         useful = [batch for batch in found if batch.status != BatchState.FAILED or batch.completed]
@@ -236,6 +239,7 @@ class Submission:
         return self._entered(ledger.batch)
 
     def _entered(self, batch: BatchRecord) -> Submitted:
+        self._services.looks.expect(batch.batch_id, self._services.settings.poll_min_seconds)
         return Submitted(batch_id=batch.batch_id, submitted_at=batch.submitted_at)
 
     def _paused(self, error: QuotaFullError | ConfigurationError) -> Submitted:

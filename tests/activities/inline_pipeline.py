@@ -43,7 +43,7 @@ from domain.contracts import (
     to_wire,
 )
 from domain.direct.sending import SendRecord
-from domain.errors import PassingError
+from domain.errors import PassingError, PipelineError
 from domain.flow.flow import Flow
 from domain.flow.machine import answers_of, asked_of, begin_calls, end_group
 from domain.flow.state import Call
@@ -104,9 +104,9 @@ class Calls(Fuse):
 class Weather(Fuse):
     """Storage that fails: before a call does anything, or after it has done it, each with a chance of `chance`."""
 
-    def __init__(self, seed: int, chance: float) -> None:
+    def __init__(self, seed: int, chance: float, error: type[PipelineError] = PassingError) -> None:
         super().__init__()
-        self._luck, self._chance = random.Random(seed), chance
+        self._luck, self._chance, self._error = random.Random(seed), chance, error
 
     def ahead(self, call: str) -> None:
         self._strike(f"{call}: the server is busy")
@@ -118,7 +118,7 @@ class Weather(Fuse):
 
     def _strike(self, message: str) -> None:
         if self._luck.random() < self._chance:
-            raise PassingError(message, code="ServerBusy")
+            raise self._error(message, code="ServerBusy")
 
 
 class FusedContainer(Container):

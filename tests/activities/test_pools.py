@@ -13,7 +13,7 @@ from adapters.storage.blobs import Container
 from adapters.work.claims import Claims
 from domain import names
 from domain.contracts import ListedFile, WrittenOutputs
-from domain.errors import ConflictError, PassingError, PipelineError
+from domain.errors import BlockedError, ConflictError, PassingError, PipelineError
 from domain.flow.heeding import heed
 from domain.flow.progress import progress
 from domain.pooling import LEAST_FILES
@@ -380,11 +380,13 @@ def test_budgets_hold_files_and_not_pools(
 # --- faults ----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("error", [PassingError, BlockedError])
+@pytest.mark.parametrize("seed", [4, 10])
 def test_storage_that_fails_at_any_call_costs_a_pool_time_alone(
-    make_pipeline: MakePipeline, service: RunningService, seed: int
+    make_pipeline: MakePipeline, service: RunningService, seed: int, error: type[PipelineError]
 ) -> None:
-    pipeline, weather = make_pipeline(POOL="auto"), Weather(seed, 0.05)
+    """Shards are cut within files, so that one of them may be written when the next one cannot be begun."""
+    pipeline, weather = make_pipeline(POOL="auto", MAX_REQUESTS_PER_SHARD="3"), Weather(seed, 0.05, error)
     service.plan(rows=PLAN)
     drop_files(pipeline)
     for _ in range(20):

@@ -1,17 +1,15 @@
 """A host process that is the genuine Durable engine, with the face of the embedded one."""
 
 import os
-import socket
 import subprocess
-import sys
 from dataclasses import dataclass
 
 import requests
 
-from tests.genuine.engine import GenuineEngine
+from local.genuine_engine import DURABLE, GenuineEngine, free_port
 from tests.local.functions_host.running_host import RunningHost
 
-STORAGE_PROVIDER = "AzureFunctionsJobHost__extensions__durableTask__storageProvider__"
+STORAGE_PROVIDER = f"{DURABLE}storageProvider__"
 # As short as the extension allows. After a kill, messages in work come back when the visibility time-outs are over.
 SHORT_WAITS = {
     f"{STORAGE_PROVIDER}maxQueuePollingInterval": "00:00:00.300",
@@ -39,19 +37,11 @@ class GenuineHost(RunningHost):
         """Start the host without waiting for anything."""
         self.state.mkdir(parents=True, exist_ok=True)
         self._log_offset = len(self.log)
-        port = _free_port()
+        port = free_port()
         self.origin = f"http://127.0.0.1:{port}"
-        options: list[str | os.PathLike[str]] = [
-            "--app",
-            self.app,
-            "--python",
-            sys.executable,
-            "--bridge",
-            self.engine.bridge,
-        ]
-        options += ["--port", str(port), "--host-id", self.host_id, "--log-file", self.state / "log.txt"]
+        command = self.engine.command(self.app, port=port, host_id=self.host_id, log=self.state / "log.txt")
         self._process = subprocess.Popen(
-            [self.engine.program, *options, *self.arguments],
+            [*command, *self.arguments],
             env={**os.environ, **SHORT_WAITS, **self.environment},
             stdin=subprocess.DEVNULL,
             # The extension's own event stream, a line for each of its steps.
@@ -64,8 +54,3 @@ class GenuineHost(RunningHost):
             return requests.get(f"{self.origin}/engine", timeout=5).ok
         except requests.ConnectionError:
             return False
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])

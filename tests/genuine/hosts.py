@@ -16,11 +16,9 @@ from azure.storage.blob import AccountSasPermissions, ResourceTypes, Services, g
 
 from local.azurite import Azurite
 from local.azurite.server import HOST_ACCOUNT_KEY, HOST_ACCOUNT_NAME
-from tests.genuine.engine import EngineMissingError, genuine_engine
+from local.genuine_engine import DURABLE, EngineMissingError, genuine_engine
 from tests.genuine.genuine_host import GenuineHost
 from tests.local.functions_host.running_host import RunningHost
-
-DURABLE = "AzureFunctionsJobHost__extensions__durableTask__"
 
 
 class Kind(StrEnum):

@@ -15,8 +15,8 @@ from benchmarks.chaos.containers import Containers
 from benchmarks.workload import MODEL, batch_file
 from local.azure_openai import running as running_simulator
 from local.azurite import running as running_azurite
+from local.genuine_engine import genuine_engine
 from tests.end_to_end.pipeline import APP, app_settings
-from tests.genuine.engine import genuine_engine
 from tests.genuine.genuine_host import GenuineHost
 from tests.genuine.stage import THREADS
 

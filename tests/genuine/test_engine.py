@@ -8,8 +8,8 @@ from typing import TypeAlias
 
 import pytest
 
-from tests.genuine import engine
-from tests.genuine.engine import EngineMissingError, packed_engine
+from local import genuine_engine as engine
+from local.genuine_engine import EngineMissingError, packed_engine
 from tests.genuine.hosts import Kind, skip_without_engine
 
 Break: TypeAlias = Callable[[pytest.MonkeyPatch], None]

@@ -9,9 +9,10 @@ from requests import ConnectionError  # noqa: A004 - what is raised when the hos
 
 from benchmarks.chaos.containers import Version
 from local.azurite.server import ACCOUNT_NAME
+from local.genuine_engine import DURABLE
 from tests.end_to_end.pipeline import APP, Pipeline, request, requests
 from tests.genuine.conftest import MakeStage
-from tests.genuine.hosts import DURABLE, Kind
+from tests.genuine.hosts import Kind
 from tests.genuine.stage import NEVER, Stage
 
 # Time-outs of a minute are part of some stories, and a busy machine starts an engine in half of one.

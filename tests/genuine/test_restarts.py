@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from tests.genuine.hosts import DURABLE, Hosts, Kind
+from local.genuine_engine import DURABLE
+from tests.genuine.hosts import Hosts, Kind
 from tests.local.functions_host.running_host import RunningHost
 
 APPS = Path(__file__).resolve().parents[1] / "local" / "functions_host" / "apps"

@@ -26,8 +26,8 @@ class Cancel(Step[ShardState]):
         for s in flow.shards_in(ShardStep.ACTIVE):
             if s.batch_id and not s.cancel_asked and s.identity not in busy and s.batch_id not in looked_at:
                 is_odd = s.odd_polls >= PATIENCE_POLLS and not s.lost_since
-                since = 0.0 if is_odd or s.unwanted else flow.overdue_at(s)
-                yield Due(max(since, s.not_before), s)
+                at_once = is_odd or s.unwanted
+                yield Due(s.not_before if at_once else max(s.not_before, flow.overdue_at(s)), s)
 
     def calls(self, flow: Flow, ready: list[ShardState], now: float) -> Iterator[Call]:
         """Give the calls of the first batches that there are places for."""

@@ -101,7 +101,7 @@ def _is_last(flow: Flow, s: ShardState) -> bool:
 
 def _child(parent: ShardState, shard: OpenShard, now: float) -> ShardState:
     """Begin with the requests that get another attempt; live ones after a while, for which a batch takes its time anyway."""
-    child = ShardState.opened(parent.key, shard, unwanted=parent.unwanted)
+    child = ShardState.opened(parent.key, shard)
     if child.step is ShardStep.SEND:
         child.not_before = later(now, min(RESEND_SECONDS * 2.0 ** (shard.attempt - 2), FAULT_LONGEST_SECONDS))
     return child

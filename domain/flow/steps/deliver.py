@@ -51,4 +51,4 @@ class Archive(FileCall):
 def deliver(flow: Flow, file: FileState) -> list[Call]:
     """Give the calls that bring a file to its end, once its last shard has ended."""
     write = Write().call(flow, file)
-    return [msgspec.structs.replace(write, then=[]), *write.then]
+    return [write, *write.then]

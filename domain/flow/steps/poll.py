@@ -11,7 +11,7 @@ from domain.flow.state import Call, ShardState, ShardStep
 from domain.flow.step import Due, Step
 from domain.flow.steps.cancel import PATIENCE_POLLS
 from domain.flow.steps.share import agreed, share_at_poll
-from domain.service.batch_states import KNOWN
+from domain.service.batch_states import EARLY, KNOWN
 from domain.service.reach import reaches_to
 from domain.tokens import quota_tokens
 
@@ -42,7 +42,7 @@ class Poll(Step[Flow]):
             request = PollRequest(
                 known=known,
                 share=share_at_poll(flow, now),
-                max_age=flow.poll.max_age,
+                max_age=flow.poll.max_age(flow.settings),
                 asked_since=flow.asked_seen,
             )
             yield Call(self.activity, to_wire(request))
@@ -100,7 +100,11 @@ def apply_news(flow: Flow, s: ShardState, told: BatchNews | None, now: float) ->
         if told:
             s.output_file_id, s.error_file_id = told.output_file_id, told.error_file_id
         make_room(flow, s.shard, now)
-    return s.status != before or s.step is not ShardStep.ACTIVE
+    return s.step is not ShardStep.ACTIVE or (s.status != before and _is_nearer_its_end(flow, s))
+
+
+def _is_nearer_its_end(flow: Flow, s: ShardState) -> bool:
+    return s.status not in EARLY or flow.settings.begun_is_progress
 
 
 def _count_odd_polls(s: ShardState, told: BatchNews | None) -> None:

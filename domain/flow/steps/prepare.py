@@ -6,7 +6,7 @@ from typing import Any
 from domain.contracts import FileWork, PreparedFile, from_wire
 from domain.flow.flow import Flow
 from domain.flow.heeding import heed, ranks
-from domain.flow.pacing import later
+from domain.flow.pacing import SHORTEST_WAIT_SECONDS, later
 from domain.flow.state import Call, FileState, FileStep, ShardState
 from domain.flow.steps.file_step import FileCall
 from domain.tokens import dollars
@@ -51,7 +51,7 @@ class Prepare(FileCall):
         elif reason := prepared.held or over_budget(flow, file, prepared.cost):
             if _is_news(call, file):
                 # It was asked for meanwhile, and no budget stops it then.
-                file.not_before = later(now, 0.0)
+                file.not_before = now + SHORTEST_WAIT_SECONDS
             else:
                 file.hold(reason, needs_settings=True)
         else:
@@ -62,9 +62,7 @@ class Prepare(FileCall):
             flow.totals.cost += prepared.cost
         file.move(FileStep.RUN)
         file.requests, file.ended = prepared.requests, prepared.ended
-        flow.shards += [
-            ShardState.opened(file.key, shard, unwanted=file.wants.unwanted) for shard in prepared.shards
-        ]
+        flow.shards += [ShardState.opened(file.key, shard) for shard in prepared.shards]
         if any(shard.batch_id for shard in prepared.shards):
             flow.poll.after_submission(now, flow.settings)
 

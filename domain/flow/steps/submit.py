@@ -29,9 +29,9 @@ class Submit(Step[ShardState]):
         busy = flow.busy()
         for s in flow.shards_in(ShardStep.SUBMIT):
             if s.identity not in busy:
+                over_at = flow.pauses.over_at(s.reaches)
                 # What is unwanted becomes no batch: it is only looked for one.
-                over_at = 0.0 if s.unwanted else flow.pauses.over_at(s.reaches)
-                yield Due(max(s.not_before, over_at), s)
+                yield Due(s.not_before if s.unwanted else max(s.not_before, over_at), s)
 
     def calls(self, flow: Flow, ready: list[ShardState], now: float) -> Iterator[Call]:
         """Give the calls for those begun before, then for each file in turn; as many as may be alive."""

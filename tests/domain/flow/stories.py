@@ -3,7 +3,7 @@
 from copy import deepcopy
 from typing import Any
 
-from domain.contracts import Answer, Fault, OpenShard, SnapshotSettings
+from domain.contracts import Answer, Fault, OpenShard, SnapshotSettings, from_wire, to_wire
 from domain.flow.flow import Flow
 from domain.flow.machine import begin_calls, end_call
 from domain.flow.pacing import Pauses
@@ -70,6 +70,10 @@ def file_at(step: FileStep = FileStep.PREPARE, *, key: str = "k", **state: Any) 
     return FileState(key=key, path=f"in/{key}.csv", step=step, **state)
 
 
+def pool_at(step: FileStep, *, members: int, key: str = "k", **state: Any) -> FileState:
+    return file_at(step, key=key, pooled=True, members=members, **state)
+
+
 def flow_of(
     *items: FileState | ShardState, settings: SnapshotSettings = SETTINGS, places: int = 20, **state: Any
 ) -> Flow:
@@ -97,7 +101,11 @@ def flow_of(
 
 
 def begun(flow: Flow, now: float = NOW, activity: str = "") -> list[Call]:
-    """Begin what may begin now; gives the calls, or those of one activity."""
+    """Begin what may begin now; gives the calls, or those of one activity.
+
+    Whatever has become of the flow can be carried to the next generation.
+    """
+    assert from_wire(to_wire(flow), Flow) == flow
     calls = begin_calls(flow, now, most=10_000).begun
     return [call for call in calls if call.activity == activity or not activity]
 

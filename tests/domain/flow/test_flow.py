@@ -15,6 +15,7 @@ from tests.domain.flow.stories import (
     NOW,
     SETTINGS,
     active,
+    begun,
     ended,
     file_at,
     flow_of,
@@ -23,6 +24,8 @@ from tests.domain.flow.stories import (
     waiting,
 )
 
+SHARED = msgspec.structs.replace(SETTINGS, files_per_call=4, bytes_per_call=400_000)
+
 # --- what there is ---------------------------------------------------------------------------------------------------
 
 
@@ -30,9 +33,10 @@ def listed(count: int) -> list[ListedFile]:
     return [ListedFile(key=f"new{number}", path=f"new/{number}.csv", size=1) for number in range(count)]
 
 
-def test_it_begins_with_what_the_snapshot_took() -> None:
-    flow = Flow.of("snapshot-9", TakenFiles(files=7, pages=2, settings=SETTINGS))
-    assert flow == Flow(snapshot_id="snapshot-9", settings=SETTINGS, files_total=7, pages=2)
+@pytest.mark.parametrize("pooled", [False, True])
+def test_it_begins_with_what_the_snapshot_took(pooled: bool) -> None:
+    flow = Flow.of("snapshot-9", TakenFiles(files=7, pages=2, settings=SETTINGS, pooled=pooled))
+    assert flow == Flow(snapshot_id="snapshot-9", settings=SETTINGS, files_total=7, pages=2, pooled=pooled)
 
 
 def test_it_is_finished_when_nothing_is_left_of_any_kind() -> None:
@@ -56,6 +60,8 @@ def test_files_shards_and_calls_are_found_by_what_they_are() -> None:
     assert flow.shards_in(ShardStep.ACTIVE) == flow.shards[1:3]
     assert flow.calls_of("one") == [flow.in_flight[0], flow.in_flight[2]]
     assert flow.busy() == {("a", ""), ("b", "0001"), ("b", "0002")}
+    # A call about one of a file's shards is none about the file as a whole.
+    assert [flow.is_busy(key) for key in "abc"] == [True, False, False]
 
 
 @pytest.mark.parametrize(
@@ -126,24 +132,14 @@ def test_a_shard_that_has_had_its_chances_is_left_where_it_is_and_its_file_goes_
     assert not flow.file("k").needs_version
 
 
-def test_a_shard_is_left_for_a_reason_that_a_later_snapshot_may_find_gone() -> None:
+@pytest.mark.parametrize("needs", ["", "needs_settings", "needs_version", "again_soon"])
+def test_a_file_whose_shard_is_left_waits_for_what_that_shard_needs(needs: str) -> None:
     flow = flow_of(waiting(0))
-    flow.drop(flow.shards[0], "Full.")
-    file = flow.file("k")
-    assert (flow.shards, file.hold_reason, file.needs_settings, file.needs_version) == (
-        [],
-        "Full.",
-        False,
-        False,
-    )
-
-
-def test_a_shard_that_needs_other_settings_has_its_file_wait_for_them() -> None:
-    flow = flow_of(waiting(0))
-    flow.drop(flow.shards[0], "No such deployment.", needs_settings=True)
-    flow.settle(NOW)
-    file = flow.file("k")
-    assert (file.step, file.needs_settings, file.needs_version) == (FileStep.HOLD, True, False)
+    flow.drop(flow.shards[0], "No such deployment.", **({needs: True} if needs else {}))
+    (hold,) = begun(flow)
+    assert (hold.activity, hold.input["reason"], flow.shards) == ("hold_file", "No such deployment.", [])
+    said = {name: hold.input[name] for name in ("needs_settings", "needs_version", "again_soon")}
+    assert said == {name: name == needs for name in said}
 
 
 # --- files that go on ------------------------------------------------------------------------------------------------
@@ -190,6 +186,20 @@ def admitted(*items: FileState | ShardState, micro: int = 3, most: int = 20) -> 
     assert [file.key for file in new] == [file.key for file in waiting_files[: len(new)]]
     assert flow.backlog == waiting_files[len(new) :]
     return len(new)
+
+
+@pytest.mark.parametrize(
+    ("size", "expected"),
+    [
+        pytest.param(SHARED.light_bytes, 2 * 3 * 4, id="small files share their activities"),
+        pytest.param(SHARED.light_bytes + 1, 2 * 3, id="large ones do not"),
+    ],
+)
+def test_two_micro_batches_are_as_many_files_as_their_activities_take(size: int, expected: int) -> None:
+    backlog = [msgspec.structs.replace(file, size=size) for file in listed(50)]
+    flow = flow_of(settings=SHARED, backlog=backlog)
+    flow.settle(NOW)
+    assert len(flow.files) == expected
 
 
 def several(kind: str, count: int, *, files: int | None = None) -> list[ShardState]:
@@ -250,10 +260,10 @@ def test_what_is_paused_is_ahead_of_nothing() -> None:
 
 def test_a_file_is_admitted_as_it_was_listed() -> None:
     spec = SpecBlob(path="_batch.yaml", etag="1")
-    one = ListedFile(key="a", path="in/a.csv", size=77, fresh=True, spec=spec)
+    one = ListedFile(key="a", path="in/a.csv", size=77, fresh=True, spec=spec, waited=True)
     flow = flow_of(backlog=[one])
     flow.settle(NOW)
-    assert flow.files == [FileState(key="a", path="in/a.csv", size=77, fresh=True, spec=spec)]
+    assert flow.files == [FileState(key="a", path="in/a.csv", size=77, fresh=True, spec=spec, waited=True)]
 
 
 # --- the end ---------------------------------------------------------------------------------------------------------

@@ -2,13 +2,17 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from domain.contracts import Asked, FileWants, ListedFile, Pause, SnapshotSettings
+from domain.direct.throttle import Throttle
 from domain.flow.flow import Flow
 from domain.flow.heeding import heed
 from domain.flow.progress import progress
-from domain.flow.state import FileState, FileStep, ShardStep
+from domain.flow.sharing import Allowance
+from domain.flow.state import HELD, FileState, FileStep, ShardState, ShardStep
+from domain.service.outcomes import AS_ASKED
 from tests.domain.flow.stories import (
     LONG_AFTER,
     NOW,
@@ -22,6 +26,7 @@ from tests.domain.flow.stories import (
     live,
     shard_in,
     waiting,
+    woken,
 )
 
 CANCEL = Asked(cancel=["k"])
@@ -63,6 +68,7 @@ def test_what_was_not_begun_is_ended_without_a_call_to_the_service(shard: Any) -
     (call,) = begun(flow)
     assert call.activity == "collect_batch"
     assert (call.input["status"], call.input["refused"]["code"]) == ("cancelled", "cancelled")
+    assert call.input["refused"]["message"] == AS_ASKED.message
 
 
 @pytest.mark.parametrize("is_begun", [True, False])
@@ -118,6 +124,32 @@ def test_what_a_call_under_way_brings_is_ended_as_well() -> None:
     calls = {call.shard: call for call in begun(flow)}
     assert calls["0000.0"].activity == "collect_batch"
     assert (calls["0001"].activity, calls["0001"].input["unwanted"]) == ("submit_batch", True)
+
+
+def test_an_unwanted_batch_that_failed_as_a_whole_is_looked_for_after_a_while() -> None:
+    """It heeds no pause, so nothing else would keep it from being looked for again and again."""
+    flow = flow_of(running(), ended(0))
+    (collect,) = begun(flow, NOW, "collect_batch")
+    heed(flow, CANCEL)
+    assert begun(flow) == []
+    answer(flow, collect, NOW, again={"model": "gpt", "kind": "quota", "message": "Full."})
+    assert begun(flow) == []
+    assert activities(flow, woken(flow)) == ["submit_batch"]
+
+
+@pytest.mark.parametrize("shard", [waiting, live], ids=["batch", "live"])
+def test_what_is_only_looked_for_once_more_takes_no_place_from_others(shard: Any) -> None:
+    """A file that is to end, and one that is not, at the same deployment, in the place of one."""
+    flow = flow_of(
+        running(fresh=False, wants=UNWANTED), shard(0), running(key="b"), shard(0, key="b"),
+        settings=msgspec.structs.replace(SETTINGS, micro_batch_size=2), places=1,
+    )  # fmt: skip
+    flow.throttles["gpt"] = Throttle(width=1.0)
+    flow.pauses.begin(Pause(model="gpt", kind="quota", message="Full."), NOW - 600)
+    calls = begun(flow)
+    assert [(call.key, call.input["unwanted"]) for call in calls] == [("k", True), ("b", False)]
+    assert (calls[0].input["snapshot_id"], calls[0].input["key"]) == ("snapshot-1", "k")
+    assert (calls[0].key, calls[0].shard) == ("k", "0000")
 
 
 def _child() -> dict[str, Any]:
@@ -178,8 +210,15 @@ def test_a_file_of_which_nothing_has_begun_waits(items: list[Any]) -> None:
     flow = flow_of(*items)
     heed(flow, Asked(hold=["k"]))
     (call,) = begun(flow)
-    assert (call.activity, call.input["needs_settings"]) == ("hold_file", False)
+    assert (call.activity, call.input["reason"], call.input["needs_settings"]) == ("hold_file", HELD, False)
     assert flow.shards == []
+
+
+def test_a_file_that_is_to_wait_before_its_turn_has_come_is_set_aside_with_the_same_words() -> None:
+    flow = flow_of(backlog=listed("k"))
+    heed(flow, Asked(hold=["k"]))
+    (call,) = begun(flow)
+    assert (call.activity, call.input["reason"]) == ("hold_file", HELD)
 
 
 @pytest.mark.parametrize(
@@ -235,17 +274,33 @@ def test_an_approved_file_goes_beyond_a_budget(early: bool) -> None:
 # --- in which order --------------------------------------------------------------------------------------------------
 
 
-def test_those_of_higher_priority_are_prepared_submitted_and_sent_first() -> None:
-    one_place = SnapshotSettings(micro_batch_size=1, max_active_batches=20)
-    ahead = Asked(priority={"c": 5, "in/": -1})
-    unprepared = [file_at(key=key, fresh=True) for key in "abc"]
-    flow = flow_of(*unprepared, settings=one_place)
-    heed(flow, ahead)
-    assert [call.key for call in begun(flow, NOW, "prepare_file")] == ["c"]
-    for shard, activity in ((waiting, "submit_batch"), (live, "send_slice")):
-        flow = flow_of(*(shard(0, key=key) for key in "abc"), settings=one_place)
-        heed(flow, ahead)
-        assert next(call.key for call in begun(flow, NOW, activity)) == "c"
+ONE_PLACE = SnapshotSettings(micro_batch_size=1, max_active_batches=20)
+
+
+def at_work(activity: str, key: str) -> FileState | ShardState:
+    if activity == "prepare_file":
+        return file_at(key=key, fresh=True)
+    return waiting(0, key=key) if activity == "submit_batch" else live(0, key=key)
+
+
+@pytest.mark.parametrize("activity", ["prepare_file", "submit_batch", "send_slice"])
+@pytest.mark.parametrize(
+    ("priority", "first"),
+    [
+        ({"c": 5, "in/": -1}, "c"),
+        # That of a file counts more than that of its folder, and no priority is in the middle.
+        ({"in/": 3, "a": 2, "c": 2}, "b"),
+        ({"c": 1}, "c"),
+        ({"a": -1, "c": -1}, "b"),
+        ({"other/": 9, "b": 1}, "b"),
+    ],
+)
+def test_those_of_higher_priority_are_prepared_submitted_and_sent_first(
+    activity: str, priority: dict[str, int], first: str
+) -> None:
+    flow = flow_of(*(at_work(activity, key) for key in "abc"), settings=ONE_PLACE)
+    heed(flow, Asked(priority=priority))
+    assert next(call.key for call in begun(flow, NOW, activity)) == first
 
 
 def test_the_backlog_is_put_in_order_and_stays_as_it_was_within_a_priority() -> None:
@@ -256,7 +311,35 @@ def test_the_backlog_is_put_in_order_and_stays_as_it_was_within_a_priority() -> 
     assert flow.files[0].wants.priority == 2
 
 
+def test_folders_put_the_files_below_them_in_order_each_that_was_ever_asked_for() -> None:
+    paths = {"a": "in/a.csv", "b": "in/urgent/b.csv", "c": "in/late/c.csv", "d": "d.csv"}
+    flow = flow_of(
+        backlog=[ListedFile(key=key, path=path, size=1) for key, path in paths.items()],
+        files_total=4,
+    )
+    heed(flow, Asked(priority={"in/urgent/": 5}))
+    assert [file.key for file in flow.backlog] == list("bacd")
+    heed(flow, Asked(priority={"in/late/": -1}))
+    assert [file.key for file in flow.backlog] == list("badc")
+
+
 # --- what is remembered ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("turn", [True, False], ids=["at work", "in the backlog"])
+def test_one_wish_about_a_file_takes_back_no_other(turn: bool) -> None:
+    flow = flow_of(*([file_at()] if turn else []), backlog=[] if turn else listed("k"))
+    asked = [Asked(priority={"k": 3}), Asked(hold=["k"]), Asked(approve=["k"]), Asked(cancel=["k"])]
+    for one in [*asked, Asked(cancel=["other"], priority={"other": 9})]:
+        heed(flow, one)
+    wants = flow.file("k").wants if turn else flow.wants["k"]
+    assert wants == FileWants(unwanted=True, held=True, approved=True, priority=3)
+
+
+def test_what_nothing_was_asked_about_is_not_remembered() -> None:
+    flow = flow_of(backlog=listed("k"))
+    heed(flow, Asked(cancel=["other"]))
+    assert flow.wants == {}
 
 
 def test_a_wish_is_told_again_while_a_page_of_files_is_on_its_way() -> None:
@@ -293,23 +376,19 @@ def test_a_page_tells_what_was_asked_about_its_files_long_ago() -> None:
         ("poll_batches", active(0), {"news": {}}),
         ("send_slice", live(0), {"begun_at": NOW}),
         ("submit_batch", waiting(0), {"paused": {"model": "gpt", "kind": "quota", "message": "Full."}}),
+        # A snapshot without room hears of wishes when it asks for some.
+        ("share_limit", waiting(0), {"places": 0}),
     ],
 )
 def test_every_look_brings_wishes_and_asks_for_what_is_newer(
     activity: str, shard: Any, ok: dict[str, Any]
 ) -> None:
     flow = flow_of(running(), shard, asked_seen=NOW - 9)
+    if activity == "share_limit":
+        flow.allowance = Allowance()
     (call,) = begun(flow, NOW, activity)
     assert call.input["asked_since"] == NOW - 9
     answer(flow, call, NOW, **ok, asked={"cancel": ["k"], "seen": NOW})
-    assert (flow.file("k").wants, flow.asked_seen) == (UNWANTED, NOW)
-
-
-def test_a_snapshot_without_room_hears_of_wishes_when_it_asks_for_some() -> None:
-    flow = flow_of(running(), waiting(0), places=0)
-    flow.allowance.next_at = flow.allowance.looked_at = 0.0
-    (call,) = begun(flow, NOW, "share_limit")
-    answer(flow, call, NOW, places=0, asked={"cancel": ["k"], "seen": NOW})
     assert (flow.file("k").wants, flow.asked_seen) == (UNWANTED, NOW)
 
 

@@ -73,6 +73,17 @@ def test_a_new_batch_is_looked_at_soon_and_does_not_put_off_the_others() -> None
     assert clock.next_at == NOW + 60
 
 
+@given(interval=st.floats(1.0, 86_400.0), shortest=st.floats(1.0, 86_400.0), longest=st.floats(1.0, 86_400.0))
+def test_news_of_others_are_no_older_than_the_own_wait(
+    interval: float, shortest: float, longest: float
+) -> None:
+    settings = SnapshotSettings(poll_min_seconds=shortest, poll_max_seconds=longest)
+    age = PollClock(interval=interval).max_age(settings)
+    assert interval / 2 <= age <= interval
+    if interval > 4 * shortest:
+        assert age == interval / 2
+
+
 @pytest.mark.parametrize("next_at", [NOW - 10, NOW])
 def test_a_look_that_is_due_waits_for_the_new_batch(next_at: float) -> None:
     clock = PollClock(interval=900.0, next_at=next_at)

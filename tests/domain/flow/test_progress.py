@@ -97,6 +97,14 @@ def test_a_file_is_where_the_one_of_its_shards_is_that_takes_longest(
     assert [file["state"] for file in progress(flow_of(*items))["files"]] == [state]
 
 
+def test_costs_are_told_to_a_billionth_of_a_dollar_and_those_of_a_file_to_a_millionth() -> None:
+    flow = flow_of(active(0))
+    flow.totals.cost = flow.file("k").cost = 0.12345678912
+    told = progress(flow)
+    assert (told["estimated_cost"], told["cost_in_work"]) == (0.123456789, 0.123456789)
+    assert told["files"][0]["cost"] == 0.123457
+
+
 def test_no_more_is_done_than_there_is() -> None:
     flow = flow_of(active(0, requests=10))
     flow.file("k").ended, flow.shards[0].done = 4, 9
@@ -243,12 +251,14 @@ def test_the_documents_of_all_parts_are_one() -> None:
 
 
 def test_the_document_of_an_earlier_version_is_summed_up_as_well() -> None:
-    earlier = part()
-    for name in ("files_working", "batches_by_status", "enqueued_tokens", "estimated_cost", "cost_in_work"):
+    earlier, today = part(), part()
+    absent = ("files_working", "enqueued_tokens", "estimated_cost", "cost_in_work")
+    for name in (*absent, "batches_by_status"):
         del earlier[name]
-    whole = summed([earlier, part()])
+    whole = summed([earlier, today])
     assert whole is not None
     assert whole["files_total"] == 2
+    assert {name: whole[name] for name in absent} == {name: today[name] for name in absent}
 
 
 def test_where_nothing_is_told_there_is_nothing_to_sum_up() -> None:

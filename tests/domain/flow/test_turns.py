@@ -48,6 +48,31 @@ def test_heavy_and_light_ones_have_as_much_each_for_themselves(
     assert list(take_within(sizes, int, most=9, heaviest=HEAVIEST, moving=moving)) == taken
 
 
+@given(
+    sizes=st.lists(st.tuples(st.integers(0, HEAVIEST), st.integers(1, 4)), max_size=20),
+    most=st.integers(-1, 9),
+)
+def test_what_takes_more_room_than_is_left_holds_up_nothing_that_takes_less(
+    sizes: list[tuple[int, int]], most: int
+) -> None:
+    waiting = [(number, *item) for number, item in enumerate(sizes)]
+    taken = list(
+        take_within(
+            waiting, lambda item: item[1], most=most, heaviest=HEAVIEST * 100, room=lambda item: item[2]
+        )
+    )
+    assert sum(room for *_, room in taken) <= max(most, 0)
+    for item in waiting:
+        before = sum(room for number, _, room in taken if number < item[0])
+        assert (item in taken) == (before + item[2] <= most)
+
+
+def test_thousands_that_wait_behind_are_not_even_looked_at() -> None:
+    waiting = iter(range(10_000))
+    assert list(take_within(waiting, lambda _: 0, most=2, heaviest=HEAVIEST)) == [0, 1]
+    assert len(list(waiting)) >= 9_997
+
+
 def test_a_small_file_is_not_behind_all_shards_of_a_large_one() -> None:
     waiting = [f"large/{n}" for n in range(5)] + ["small/0", "other/0", "other/1"]
     turns = round_robin(waiting, lambda shard: shard.partition("/")[0], Counter({"large": 1}))

@@ -1,5 +1,9 @@
 """Whatever stands still is told: which files, since when, and when it is tried again."""
 
+import time
+
+import pytest
+
 from domain.contracts import Pause
 from domain.flow.waits import waits
 from domain.service.reach import WHOLE_RESOURCE
@@ -29,6 +33,19 @@ def test_one_file_is_named_alone_and_a_pause_without_files_says_only_why() -> No
         "Full.",
         f"No role. {path}: since {SINCE}, tried again at {AGAIN} UTC.",
     ]
+
+
+def test_times_are_told_in_utc_wherever_the_app_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    flow = flow_of(waiting(key="a"))
+    flow.pauses.begin(Pause(model="gpt", kind="quota", message="Full."), NOW)
+    told = list(waits(flow))
+    try:
+        monkeypatch.setenv("TZ", "Asia/Kolkata")
+        time.tzset()
+        assert list(waits(flow)) == told
+    finally:
+        monkeypatch.undo()
+        time.tzset()
 
 
 def test_an_active_batch_is_not_stopped_by_a_pause() -> None:

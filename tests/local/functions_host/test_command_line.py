@@ -35,6 +35,7 @@ def test_a_trace_has_a_line_for_every_turn(make_host: MakeHost, tmp_path: Path) 
 
     assert {turn["function"] for turn in turns} == {"fan_out"}
     assert turns[0]["activities"] == ["square"] * 3
+    assert turns[0]["timers"] == 0
     assert turns[0]["events"] == 6  # started, the execution, three calls, the end of the turn
     assert turns[-1]["events"] == turns[0]["events"] + 3 + 2 * (len(turns) - 1) + 1
     assert all(turn["input_bytes"] > 0 and not turn["continued"] for turn in turns)

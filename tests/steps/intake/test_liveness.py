@@ -2,8 +2,8 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -11,7 +11,14 @@ from azure.durable_functions.models.DurableOrchestrationStatus import DurableOrc
 
 from domain.flow.progress import LONGEST_CALL_SECONDS
 from domain.settings import Settings
-from steps.intake.liveness import LEAST_PATIENCE_SECONDS, MAX_REMEMBERED, alive_in, patience_seconds
+from steps.intake.liveness import (
+    LEAST_PATIENCE_SECONDS,
+    MAX_REMEMBERED,
+    MOST_TRUSTED_SECONDS,
+    alive_in,
+    patience_seconds,
+    trusted_seconds,
+)
 from steps.recent import Recent
 
 SNAPSHOT = "snapshot-20261127T100000.000Z"
@@ -25,6 +32,14 @@ def iso(at: float) -> str:
     return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+@dataclass(eq=False)
+class Outside:
+    """What is asked of the services."""
+
+    settings: Settings
+    clock: Callable[[], float]
+
+
 class Hub:
     """Statuses as the task hub tells them, at a time that is set."""
 
@@ -36,7 +51,8 @@ class Hub:
         settings = Settings(
             azure_openai_endpoint="http://127.0.0.1:9", data="x", poll_max_seconds=POLL_MAX_SECONDS
         )
-        self.services: Any = SimpleNamespace(settings=settings, clock=lambda: self.now)
+        self.services: Any = Outside(settings, lambda: self.now)
+        self.asked: list[str] = []
 
     def tells(
         self, instance_id: str, state: str = "Running", at: float = BEGIN, **custom_status: Any
@@ -49,6 +65,7 @@ class Hub:
         }
 
     async def get_status(self, instance_id: str) -> DurableOrchestrationStatus:
+        self.asked.append(instance_id)
         return DurableOrchestrationStatus.from_json(self.statuses.get(instance_id, {}))
 
     async def terminate(self, instance_id: str, reason: str) -> None:
@@ -161,6 +178,45 @@ def test_what_a_person_has_suspended_is_alive(hub: Hub) -> None:
     hub.statuses[FILES]["runtimeStatus"] = "Suspended"
     for after in (100, 10_000, 1_000_000):
         assert hub.is_alive(after=after)
+
+
+# --- how often it is asked -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("shortest", "trusted"), [(1.0, 5.0), (60.0, 300.0), (3600.0, 300.0)])
+def test_what_will_stir_is_trusted_for_some_of_its_waits(shortest: float, trusted: float) -> None:
+    settings = Settings(azure_openai_endpoint="http://127.0.0.1:9", data="x", poll_min_seconds=shortest)
+    assert trusted_seconds(settings) == trusted
+
+
+def test_one_that_was_seen_alive_is_asked_about_minutes_later(hub: Hub) -> None:
+    hub.tells(SNAPSHOT)
+    hub.tells(FILES, stirs_by=BEGIN + 10_000)
+    for after in (0, 100, MOST_TRUSTED_SECONDS - 1):
+        assert hub.is_alive(after=after)
+    assert hub.asked == [SNAPSHOT, FILES]
+    hub.tells(FILES, "Failed")
+    hub.tells(SNAPSHOT, "Failed")
+    assert not hub.is_alive(after=MOST_TRUSTED_SECONDS)
+    # What is dead is asked about each time: it may be begun again.
+    hub.tells(SNAPSHOT)
+    assert hub.is_alive(after=MOST_TRUSTED_SECONDS + 1)
+
+
+def test_one_is_trusted_until_it_should_have_stirred_and_no_longer(hub: Hub) -> None:
+    waits_for_a_timer(hub)
+    assert hub.is_alive(after=0)
+    hub.statuses.clear()
+    assert hub.is_alive(after=49)
+    assert not hub.is_alive(after=50)
+
+
+def test_a_clock_that_is_set_back_makes_none_trusted_for_longer(hub: Hub) -> None:
+    hub.tells(SNAPSHOT)
+    hub.tells(FILES, stirs_by=BEGIN + 10_000)
+    assert hub.is_alive(after=5_000)
+    hub.statuses.clear()
+    assert not hub.is_alive(after=0)
 
 
 def test_sightings_are_bounded() -> None:

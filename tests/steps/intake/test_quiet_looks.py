@@ -11,9 +11,11 @@ from azure.core.pipeline.transport import RequestsTransport
 from azure.storage.blob import ContainerClient
 
 from adapters.services import Services
+from adapters.storage.blobs import Container
 from adapters.work.claims import RECORDS_KEPT_SECONDS, Claimed
 from domain import names
-from domain.records import Claim
+from domain.errors import PassingError
+from domain.records import Claim, InputFile
 from steps.deliver.orphans import remove
 from steps.intake.survey import Survey, survey
 from tests.activities.conftest import MakePipeline
@@ -141,3 +143,95 @@ def test_what_this_process_changes_it_knows_and_what_others_change_it_learns_in_
         pipeline.wait(after)
         (orphan,) = look(services).orphaned
         assert by.work.claims.replace(found.key, found.claim, orphan.etag)
+
+
+def takes_a_file(services: Services) -> None:
+    services.storage.input.write("new.jsonl", requests(["new"]))
+    entry = services.storage.input.entry("new.jsonl")
+    key = names.file_key(entry.name, entry.etag)
+    claim = Claim(snapshot_id=ALIVE, timestamp="t", path=entry.name, etag=entry.etag)
+    file = InputFile(path=entry.name, etag=entry.etag, size=entry.size, modified=entry.modified)
+    assert services.work.claims.take(services.storage.input, file, key, claim)
+
+
+def finishes_a_file(services: Services) -> None:
+    services.storage.input.delete("0.jsonl")
+    services.work.drop_file(key_of(services, "0.jsonl"))
+
+
+def finishes_files_together(services: Services) -> None:
+    keys = [key_of(services, f"{number}.jsonl") for number in range(2)]
+    for number in range(2):
+        services.storage.input.delete(f"{number}.jsonl")
+    services.work.drop_files(dict.fromkeys(keys))
+
+
+def takes_one_and_finishes_another(services: Services) -> None:
+    takes_a_file(services)
+    finishes_a_file(services)
+
+
+def key_of(services: Services, path: str) -> str:
+    """By the claims, since the input is gone."""
+    (found,) = (each for each in services.work.claims.all() if each.claim.path == path)
+    return found.key
+
+
+@pytest.mark.parametrize(
+    "change", [takes_a_file, finishes_a_file, finishes_files_together, takes_one_and_finishes_another]
+)
+def test_what_this_process_takes_and_finishes_costs_no_new_listing(
+    services: Services, calls: list[str], change: Callable[[Services], None]
+) -> None:
+    in_work(services, 4)
+    assert not look(services).anything
+    change(services)
+    calls.clear()
+    found = look(services)
+    assert not found.anything
+    assert found.look.is_recalled
+    assert not [call for call in calls if "comp=list" in call and "prefix=files" in call]
+    listed = services.work.claims.all()
+    assert {each.key for each in found.look.records.claims} == {each.key for each in listed}
+    assert {each.claim for each in found.look.records.claims} == {each.claim for each in listed}
+
+
+@pytest.mark.parametrize(
+    ("call", "change"),
+    [
+        ("copy_from", takes_a_file),
+        ("delete_folder", finishes_a_file),
+        ("delete_all", finishes_files_together),
+    ],
+)
+def test_a_change_that_fails_is_looked_at_anew(
+    services: Services, monkeypatch: pytest.MonkeyPatch, call: str, change: Callable[[Services], None]
+) -> None:
+    """It may have had its effect, or part of it."""
+    in_work(services, 2)
+    assert not look(services).anything
+    monkeypatch.setattr(Container, call, failing)
+    with pytest.raises(PassingError):
+        change(services)
+    assert services.work.claims.seen_lately(services.clock()) is None
+
+
+def failing(*_: object, **__: object) -> None:
+    raise PassingError("Storage is away.")
+
+
+def test_what_changes_during_a_listing_is_not_taken_for_seen(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    in_work(services, 1)
+    listed = Container.list
+
+    def slow(self: Container, prefix: str = "", **options: Any) -> Any:
+        yield from listed(self, prefix, **options)
+        if prefix == names.FILES:
+            monkeypatch.setattr(Container, "list", listed)
+            takes_a_file(services)
+
+    monkeypatch.setattr(Container, "list", slow)
+    services.work.claims.survey(services.clock())
+    assert services.work.claims.seen_lately(services.clock()) is None

@@ -5,6 +5,7 @@ import pytest
 
 from domain.contracts import Fault, Pause, to_wire
 from domain.flow.pacing import FAULT_LONGEST_SECONDS, MAX_OTHER_TRIES
+from domain.flow.progress import progress
 from domain.flow.state import FileStep, ShardStep
 from domain.flow.step import MOVING_BYTES, SLOW_SECONDS
 from domain.shards import answer_bytes
@@ -35,7 +36,7 @@ def pause_of(model: str | None, message: str = "Full.") -> Pause:
 
 def test_all_that_is_known_of_the_batch_is_told() -> None:
     s = ended(0)
-    s.output_file_id, s.error_file_id, s.tries = "out", "err", 2
+    s.output_file_id, s.error_file_id, s.tries, s.done = "out", "err", 2, 7
     s.refused = Fault(code="no", message="No.")
     s.batch_id = "batch_2"
     s.shard = msgspec.structs.replace(s.shard, batch_id="batch_1")  # was found when the file was taken over
@@ -52,7 +53,7 @@ def test_all_that_is_known_of_the_batch_is_told() -> None:
         "error_file_id": "err",
         "refused": to_wire(s.refused),
         "tries": 2,
-        "done": 0,
+        "done": 7,
         "overdue": False,
         "unwanted": False,
     }
@@ -97,6 +98,14 @@ def test_outcomes_are_counted_and_the_file_is_written_once_no_shard_is_left() ->
     answer(flow, second, NOW, tally={"ok": 10})
     assert flow.file("k").ended == 18
     assert [call.activity for call in begun(flow, NOW)] == ["write_outputs"]
+
+
+def test_what_a_files_shards_took_is_added_up() -> None:
+    flow = flow_of(ended(0), ended(1), waiting(2))
+    for call, tokens in zip(begun(flow, NOW, ACTIVITY), (100, 1000), strict=True):
+        answer(flow, call, NOW, tally={"input_tokens": tokens, "output_tokens": 2 * tokens}, cost=tokens / 4)
+    told = progress(flow)
+    assert (told["tokens_in_work"], told["cost_in_work"]) == (3300, 275.0)
 
 
 def test_what_may_end_better_goes_on_in_shards_of_its_own_as_batches_or_live() -> None:

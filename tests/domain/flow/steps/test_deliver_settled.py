@@ -2,19 +2,32 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from domain.contracts import Answer, Fault
 from domain.flow.flow import Flow
 from domain.flow.machine import begin_calls, end_call
+from domain.flow.pacing import MAX_OTHER_TRIES
 from domain.flow.progress import progress
 from domain.flow.state import Call, FileStep, ShardState
-from tests.domain.flow.stories import NOW, answer, begun, ended, file_at, flow_of, waiting
+from tests.domain.flow.stories import (
+    NOW,
+    SETTINGS,
+    active,
+    answer,
+    begun,
+    ended,
+    fail,
+    flow_of,
+    pool_at,
+    waiting,
+)
 
 
 def pool_of(*shards: ShardState, **state: Any) -> Flow:
     """A flow with one pool of three files, and these shards of it."""
-    flow = flow_of(file_at(FileStep.RUN, pooled=True, members=3, requests=9, **state))
+    flow = flow_of(pool_at(FileStep.RUN, members=3, requests=9, **state))
     flow.shards = [*shards]
     return flow
 
@@ -63,18 +76,52 @@ def test_a_collection_that_goes_on_to_the_end_of_the_pool_is_not_joined() -> Non
     assert calls_of(flow, "deliver_settled") == []
 
 
+@pytest.mark.parametrize(("before", "meanwhile", "calls"), [(1, 0, 1), (2, 0, 1), (1, 1, 2), (1, 3, 2)])
+def test_one_call_delivers_all_that_was_through_when_it_began(
+    before: int, meanwhile: int, calls: int
+) -> None:
+    flow, delivered = pool_of(*(ended(number) for number in range(before + meanwhile)), active(9)), 0
+    flow.settings = msgspec.structs.replace(SETTINGS, micro_batch_size=9)
+    collections = calls_of(flow, "collect_batch")
+    for collect in collections[:before]:
+        answer(flow, collect, NOW, settled=1)
+    while found := calls_of(flow, "deliver_settled"):
+        delivered += 1
+        for collect in flow.calls_of("collect_batch"):
+            answer(flow, collect, NOW, settled=1)
+        answer(flow, found[0], NOW, files=delivered)
+    assert delivered == calls
+
+
+def test_a_fault_is_waited_out_and_counts_no_longer_once_it_has_passed() -> None:
+    flow, now, waits = pool_of(active(0), settled=1), NOW, []
+    for passes in (False, False, False, True, False, False, False):
+        flow.file("k").settled = 1
+        (deliver,) = [call for call in begun(flow, now) if call.activity == "deliver_settled"]
+        if passes:
+            answer(flow, deliver, now)
+            continue
+        fail(flow, deliver, now)
+        waits.append(flow.file("k").not_before - now)
+        assert [call for call in begun(flow, now) if call.activity == "deliver_settled"] == []
+        now = flow.file("k").not_before
+    assert waits == [2.0, 2.0, 4.0] * 2
+
+
 def test_where_it_fails_for_good_the_end_of_the_pool_tells() -> None:
-    flow, now = pool_of(waiting(0), settled=1), NOW
+    flow, now, tries = pool_of(waiting(0), settled=1), NOW, 0
     for _ in range(20):
         found = [
             call for call in begin_calls(flow, now, most=100).begun if call.activity == "deliver_settled"
         ]
         if not found:
             break
+        tries += 1
         end_call(flow, found[0], Answer(fault=Fault(code="no", message="No.", passing=False)), now)
         flow.in_flight = [call for call in flow.in_flight if call.activity != "submit_batch"]
         now += 3600
     assert (flow.file("k").settled, flow.file("k").step) == (0, FileStep.RUN)
+    assert tries == MAX_OTHER_TRIES
 
 
 def test_a_pool_that_is_to_be_set_aside_gives_up_what_is_through_first() -> None:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from domain.contracts import Fault, Pause
@@ -53,12 +54,12 @@ def test_all_batches_are_asked_for_in_one_call_with_what_is_known_of_them() -> N
     flow = flow_of(active(0), active(1), ended(2), waiting(3), active(4))
     shard_in(flow, 1).status = "in_progress"
     shard_in(flow, 4).batch_id = None
-    flow.poll.interval = 60.0
+    flow.poll.interval = 600.0
     (call,) = begun(flow, NOW, ACTIVITY)
     assert call.input == {
         "known": {"batch-0": "submitted", "batch-1": "in_progress"},
         "share": call.input["share"],
-        "max_age": 30.0,
+        "max_age": 300.0,
         "asked_since": 0.0,
     }
     assert (call.key, call.shard) == ("", "")
@@ -106,6 +107,28 @@ def test_news_are_noted_and_the_next_look_is_soon() -> None:
     flow.poll.interval = 600.0
     look(flow, NOW + 60, batch_0={"status": "in_progress", "done": 4})
     assert (first.done, flow.poll.next_at) == (4, NOW + 60 + 900)
+
+
+@pytest.mark.parametrize(
+    ("status", "begun_is_progress", "is_sooner"),
+    [
+        ("validating", False, False),
+        ("in_progress", False, False),
+        ("finalizing", False, True),
+        ("cancelling", False, True),
+        ("a state of tomorrow", False, True),
+        ("in_progress", True, True),
+    ],
+)
+def test_what_says_nothing_of_the_end_brings_no_look_sooner(
+    status: str, begun_is_progress: bool, is_sooner: bool
+) -> None:
+    """But where a snapshot was begun by a version that looked sooner then: its history has those looks."""
+    settings = msgspec.structs.replace(SETTINGS, begun_is_progress=begun_is_progress)
+    flow = flow_of(active(0), settings=settings)
+    flow.poll.interval = 600.0
+    look(flow, NOW, batch_0={"status": status})
+    assert flow.poll.next_at == NOW + (60 if is_sooner else 900)
 
 
 def test_progress_of_one_batch_is_progress_whatever_is_said_of_the_next() -> None:
@@ -251,9 +274,10 @@ def test_an_unknown_state_that_can_be_cancelled_is_no_end() -> None:
 # --- a look that fails -----------------------------------------------------------------------------------------------
 
 
-def test_a_look_that_failed_has_seen_nothing_and_the_next_one_is_later() -> None:
+@pytest.mark.parametrize("cancel_asked", [False, True])
+def test_a_look_that_failed_has_seen_nothing_and_the_next_one_is_later(cancel_asked: bool) -> None:
     flow = flow_of(active(0))
-    shard_in(flow).odd_polls = 4
+    shard_in(flow).odd_polls, shard_in(flow).cancel_asked = 4, cancel_asked
     flow.poll.interval = 100.0
     (call,) = begun(flow, NOW, ACTIVITY)
     fail(flow, call, NOW, NO)
@@ -273,6 +297,28 @@ def test_a_failed_look_does_not_end_an_unknown_state_with_nothing_left_to_cancel
     (call,) = begun(flow, NOW, ACTIVITY)
     fail(flow, call, NOW, NO)
     assert shard_in(flow).step is ShardStep.ACTIVE
+
+
+def test_a_look_that_sees_the_batch_begins_the_count_of_failed_ones_anew() -> None:
+    flow = flow_of(active(0))
+    shard_in(flow).cancel_asked, shard_in(flow).tries = True, MAX_PASSING_TRIES - 1
+    look(flow, NOW, batch_0={"status": "cancelling"})
+    for left in reversed(range(MAX_PASSING_TRIES)):
+        flow.poll.next_at = NOW
+        (call,) = begun(flow, NOW, ACTIVITY)
+        fail(flow, call, NOW, NO)
+        assert (shard_in(flow).step is ShardStep.ACTIVE) == bool(left)
+
+
+@pytest.mark.parametrize(("earlier", "is_gone"), [(-1.0, False), (0.0, True)])
+def test_a_batch_that_many_lists_do_not_have_is_gone_after_just_so_long(
+    earlier: float, is_gone: bool
+) -> None:
+    flow = flow_of(active(0))
+    s = shard_in(flow)
+    s.odd_polls, s.lost_since = PATIENCE_LOOKS_FOR_LOST, NOW - PATIENCE_SECONDS_FOR_LOST - earlier
+    look(flow, NOW, batch_0=LOST)
+    assert (s.step is ShardStep.COLLECT) == is_gone
 
 
 @pytest.mark.parametrize("is_answered", [False, True])

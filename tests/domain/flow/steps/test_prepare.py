@@ -3,7 +3,8 @@
 import msgspec
 import pytest
 
-from domain.contracts import to_wire
+from domain.contracts import FileWants, to_wire
+from domain.flow.pacing import SHORTEST_WAIT_SECONDS
 from domain.flow.state import FileStep, ShardStep
 from domain.records import SpecBlob
 from tests.domain.flow.stories import NOW, SETTINGS, answer, begun, ended, file_at, flow_of, opened, woken
@@ -17,6 +18,36 @@ def test_the_job_spec_travels_along() -> None:
     assert call.activity == ACTIVITY
     assert (call.input["snapshot_id"], call.input["key"], call.input["fresh"]) == ("snapshot-1", "k", True)
     assert call.input["spec"] == to_wire(SPEC)
+
+
+@pytest.mark.parametrize(
+    ("wants", "said"),
+    [
+        (FileWants(), ()),
+        (FileWants(held=True), ("waits",)),
+        (FileWants(unwanted=True), ("unwanted",)),
+        # What is to end does not wait for that.
+        (FileWants(held=True, unwanted=True), ("unwanted",)),
+        (FileWants(approved=True, priority=4), ("approved",)),
+    ],
+)
+@pytest.mark.parametrize("waited", [False, True])
+def test_what_people_want_is_told_and_whether_the_file_was_set_aside_before(
+    wants: FileWants, said: tuple[str, ...], waited: bool
+) -> None:
+    (call,) = begun(flow_of(file_at(wants=wants, waited=waited)), NOW, ACTIVITY)
+    told = {name: call.input[name] for name in ("waits", "unwanted", "approved")}
+    assert told == {name: name in said for name in told}
+    assert call.input["waited"] is waited
+
+
+def test_a_file_that_was_approved_meanwhile_is_prepared_again_after_the_shortest_wait() -> None:
+    flow = flow_of(file_at())
+    (call,) = begun(flow)
+    flow.file("k").wants = FileWants(approved=True)
+    answer(flow, call, NOW, held="More than MAX_TOKENS_PER_FILE.")
+    assert begun(flow) == []
+    assert woken(flow) == NOW + SHORTEST_WAIT_SECONDS
 
 
 def test_shards_are_submitted_or_sent_and_batches_of_an_earlier_life_are_looked_at() -> None:

@@ -39,6 +39,11 @@ def agreed(*items: FileState | ShardState, places: int, at: float = NOW, **state
     return flow
 
 
+def unwanted(s: ShardState) -> ShardState:
+    s.unwanted = True
+    return s
+
+
 # --- what is counted -------------------------------------------------------------------------------------------------
 
 
@@ -47,6 +52,12 @@ def test_places_are_held_by_batches_and_by_what_is_on_its_way_to_one() -> None:
     assert use_of_places(flow, NOW) == (2, 1)
     assert len(begun(flow, NOW, "submit_batch")) == 2
     assert use_of_places(flow, NOW) == (3, 0)
+
+
+def test_once_all_pages_are_read_only_what_is_on_them_would_like_a_place() -> None:
+    """Files of an earlier snapshot's pool may be counted twice in what was taken."""
+    flow = flow_of(file_at(), files_total=9, pages=2, next_page=2)
+    assert use_of_places(flow, NOW) == (0, 1)
 
 
 def test_a_shard_whose_deployment_is_paused_holds_no_place_but_would_like_one() -> None:
@@ -79,6 +90,7 @@ def test_every_file_that_is_not_prepared_would_like_one_place() -> None:
         pytest.param([active(0)], 0, False, id="more than was agreed on, from a dead snapshot"),
         pytest.param([waiting(0, begun=True)], 0, True, id="its own place was given back"),
         pytest.param([waiting(0, begun=True)], 1, False, id="it has its place"),
+        pytest.param([active(0), unwanted(waiting(1, begun=True))], 0, False, id="it is only looked for"),
         pytest.param([live(0)], 3, True, id="live calls alone need no place"),
         pytest.param([live(0)], 1, True, id="live calls alone need not even one"),
         pytest.param([live(0)], 0, False, id="live calls alone have none"),

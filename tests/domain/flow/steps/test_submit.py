@@ -141,6 +141,12 @@ def test_no_more_are_submitted_at_once_than_a_micro_batch_beside_the_slow_ones()
     assert submitted(flow, NOW + SLOW_SECONDS) == ["k3", "k4", "k5"]
 
 
+def test_a_shard_that_is_too_large_for_now_takes_no_place_from_the_ones_behind_it() -> None:
+    large = MOVING_BYTES // 2 + 1
+    flow = flow_of(waiting(0, size=large), waiting(1, size=large), waiting(2), waiting(3), places=2)
+    assert submitted(flow) == ["k0", "k2"]
+
+
 def test_large_shards_are_moved_one_after_the_other() -> None:
     large = MOVING_BYTES // 2 + 1
     flow = flow_of(waiting(0, size=large), waiting(1, size=large), waiting(2))

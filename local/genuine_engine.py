@@ -9,16 +9,18 @@ import fcntl
 import importlib.util
 import os
 import platform
+import socket
 import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-REPOSITORY = Path(__file__).resolve().parents[2]
+REPOSITORY = Path(__file__).resolve().parents[1]
 BESIDE_THE_CLONE = REPOSITORY.parent / "shared" / "engine"
 UNPACKED = REPOSITORY / ".local" / "genuine_engine"
 LIBRARIES = {"libssl.so.3": "libssl3", "libstdc++.so.6": "libstdc++6"}
 WORKER_LIBRARY = "azure_functions_runtime"
+DURABLE = "AzureFunctionsJobHost__extensions__durableTask__"
 
 
 class EngineMissingError(Exception):
@@ -32,6 +34,20 @@ class GenuineEngine:
     program: Path
     bridge: Path
     """What runs the app in the worker's place."""
+
+    def command(self, app: Path, *, port: int, host_id: str, log: Path) -> list[str]:
+        """Give what starts it. `host_id` names receipts and queues of the blob trigger; hosts on one task hub have one."""
+        runs = ["--app", str(app), "--python", sys.executable, "--bridge", str(self.bridge)]
+        return [
+            str(self.program),
+            *runs,
+            "--port",
+            str(port),
+            "--host-id",
+            host_id,
+            "--log-file",
+            str(log),
+        ]
 
 
 def packed_engine() -> Path:
@@ -64,6 +80,12 @@ def genuine_engine() -> GenuineEngine:
         if not _is_unpacked(packed, target):
             subprocess.run([sys.executable, packed / "unpack.py", target], check=True, capture_output=True)
     return GenuineEngine(program=target / "RealEngine", bridge=target / "bridge.py")
+
+
+def free_port() -> int:
+    """Give a port that nothing listens on: the engine wants to be told one."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
 
 
 def _is_unpacked(packed: Path, target: Path) -> bool:
