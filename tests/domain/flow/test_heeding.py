@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from domain.contracts import Asked, FileWants, ListedFile, Pause, SnapshotSettings
+from domain.contracts import Asked, FileWants, ListedFile, Pause, SnapshotSettings, to_wire
 from domain.direct.throttle import Throttle
 from domain.flow.flow import Flow
 from domain.flow.heeding import heed
@@ -311,16 +311,18 @@ def test_the_backlog_is_put_in_order_and_stays_as_it_was_within_a_priority() -> 
     assert flow.files[0].wants.priority == 2
 
 
-def test_folders_put_the_files_below_them_in_order_each_that_was_ever_asked_for() -> None:
+def test_folders_put_the_files_below_them_in_order_also_those_of_later_pages() -> None:
     paths = {"a": "in/a.csv", "b": "in/urgent/b.csv", "c": "in/late/c.csv", "d": "d.csv"}
-    flow = flow_of(
-        backlog=[ListedFile(key=key, path=path, size=1) for key, path in paths.items()],
-        files_total=4,
-    )
+    files = [ListedFile(key=key, path=path, size=1) for key, path in paths.items()]
+    flow = flow_of(backlog=files, files_total=8, pages=1)
     heed(flow, Asked(priority={"in/urgent/": 5}))
     assert [file.key for file in flow.backlog] == list("bacd")
     heed(flow, Asked(priority={"in/late/": -1}))
     assert [file.key for file in flow.backlog] == list("badc")
+    flow.backlog = []
+    (page,) = begun(flow, NOW, "list_files")
+    answer(flow, page, NOW, files=to_wire(files), asked={"priority": {"d": 1}})
+    assert [file.key for file in flow.backlog] == list("bdac")
 
 
 # --- what is remembered ----------------------------------------------------------------------------------------------
