@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from adapters.malloc import give_memory_back
+from adapters.malloc import use_few_pages
 from adapters.openai.known_batches import KnownBatches
 from adapters.openai.looks import Looks
 from adapters.own_process import OwnProcess
@@ -83,7 +83,7 @@ class Services:
 @cache
 def services() -> Services:
     """Give the app's services, one container for each process. Raises SettingsError with every mistake."""
-    give_memory_back()  # steps stream
+    use_few_pages()  # steps stream
     env, warning = current_names(os.environ)
     settings = Settings.from_env(env)
     if warning:

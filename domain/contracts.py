@@ -218,6 +218,7 @@ class OpenShard(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     direct_deployment: str | None = None  # takes, live, what a batch has not answered by the deadline
     structured: bool = False  # its answers are held against the file's job spec: a schema, rules
     pooled: bool = False  # its requests are those of several files (`domain.pooling`)
+    start: int | None = None  # as in `domain.records.PlannedShard`
 
 
 class PreparedFile(msgspec.Struct, frozen=True, kw_only=True):

@@ -44,10 +44,10 @@ class TokenMeter:
         """Count one request."""
         self.add_all((line,))
 
-    def add_all(self, lines: Sequence[bytes]) -> None:
-        """Count requests."""
+    def add_all(self, lines: Sequence[bytes], texts: Sequence[str] | None = None) -> None:
+        """Count requests. `texts`: the lines decoded, where they are at hand."""
         if self._counts:
-            tokens = estimate_all(lines, self._vocabulary)
+            tokens = estimate_all(lines, self._vocabulary, texts)
             # Each has a token at least, also one that is shorter than what it is wrapped in.
             least = self._envelope + 1
             if min(tokens, default=least) < least:

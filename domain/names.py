@@ -188,6 +188,16 @@ def outcomes(key: str, shard: str) -> str:
     return f"{FILES}{key}/outcomes/{shard}.jsonl"
 
 
+def answers(key: str, shard: str) -> str:
+    """Name the answers of a shard of which nothing else is to be said, in the order of its requests."""
+    return f"{FILES}{key}/answered/{shard}.jsonl"
+
+
+def answers_together(key: str) -> str:
+    """Name the answers of all shards of a file, before they are copied to where people look."""
+    return f"{FILES}{key}/answered.jsonl"
+
+
 def begun_to_take(snapshot_id: str) -> str:
     """Name the note that a snapshot has begun to claim files."""
     return f"{SNAPSHOTS}{snapshot_id}/begun"

@@ -75,6 +75,8 @@ class PlannedShard(msgspec.Struct, frozen=True, kw_only=True):
     blob: str  # in the work container; the frozen input itself where that is valid as it is
     requests: int
     size: int  # bytes
+    # Its first byte in the frozen input, where it is a part of that as it is; `blob` is written only for who wants one.
+    start: int | None = None
     engine: Engine | None = None  # None: the plan's
     model: str | None = None  # None: the plan's
     url: str | None = None  # None: the plan's
@@ -178,6 +180,9 @@ class Collected(Counted, kw_only=True):
     members: dict[str, Counted] = {}  # of a pool's shard: what each file's requests came to, by its number
     settled: int = 0  # of these, files that have no request in the children
     outcomes: bytes | None = None  # the lines of its outcomes where they are few; None: they lie in a blob
+    # Bytes of the blob of the service's own lines, in the order of the requests, where every one is an answer in full:
+    # it lies there in place of the outcomes.
+    answer_bytes: int | None = None
 
 
 class BatchRefusal(msgspec.Struct, frozen=True, kw_only=True):

@@ -60,6 +60,7 @@ def open_shard(planned: PlannedShard, plan: Plan, ledger: Ledger | None, *, atte
         direct_deployment=plan.direct_deployment,
         structured=plan.spec is not None and plan.spec.checks_answers,
         pooled=plan.members > 0,
+        start=planned.start,
     )
 
 

@@ -59,9 +59,14 @@ def estimate_tokens(text: str | bytes, vocabulary: Vocabulary = "o200k_base") ->
     return ceil(plain / ASCII_PER_TOKEN + sum(others) / 100)
 
 
-def estimate_all(texts: Sequence[bytes], vocabulary: Vocabulary = "o200k_base") -> list[int]:
-    """Estimate the tokens of UTF-8 texts, each as `estimate_tokens` does, in half the time or less."""
-    characters = None if all(map(bytes.isascii, texts)) else _lengths_in_latin(texts)
+def estimate_all(
+    texts: Sequence[bytes], vocabulary: Vocabulary = "o200k_base", decoded: Sequence[str] | None = None
+) -> list[int]:
+    """Estimate the tokens of UTF-8 texts, each as `estimate_tokens` does, in half the time or less.
+
+    `decoded`: the same, where it is at hand.
+    """
+    characters = None if all(map(bytes.isascii, texts)) else _lengths_in_latin(texts, decoded)
     if characters is None:
         return [
             -(-2 * len(text) // _ASCII_PER_TWO_TOKENS)
@@ -80,10 +85,10 @@ def estimate_all(texts: Sequence[bytes], vocabulary: Vocabulary = "o200k_base") 
     ]
 
 
-def _lengths_in_latin(texts: Sequence[bytes]) -> list[int] | None:
+def _lengths_in_latin(texts: Sequence[bytes], decoded: Sequence[str] | None) -> list[int] | None:
     """Count the characters of texts that are all among the first 256, which have the same weight; None for others."""
     try:
-        decoded = list(map(bytes.decode, texts))
+        decoded = list(map(bytes.decode, texts)) if decoded is None else decoded
         # Nothing but a copy where Python holds a byte for each character already.
         "".join(decoded).encode("latin-1")
     except UnicodeError:

@@ -9,6 +9,7 @@ Why: docs/decisions/0010-begun-tries-are-noted.md
 from collections.abc import Callable
 from typing import TypeVar
 
+from adapters.malloc import give_memory_back
 from adapters.own_process import OwnProcess, OwnProcessError
 from adapters.services import Services
 from domain.contracts import Answer, Fault, from_wire, to_wire
@@ -53,6 +54,14 @@ class Contained:
 
         `is_done` tells by the answer whether the step is done for good: then its note may stay, and costs no call.
         """
+        try:
+            return self._run(work, kind, step, is_done)
+        finally:
+            give_memory_back()
+
+    def _run(
+        self, work: object, kind: type[Result], step: Callable[[], Result], is_done: Callable[[Result], bool]
+    ) -> Result:
         if self._own_process is None:
             return step()
         number = self._attempts.begin(self._key, self._step)

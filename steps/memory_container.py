@@ -6,7 +6,7 @@ So preparing runs as it does in the app, with nothing written anywhere.
 from collections.abc import Iterator
 from typing import Protocol
 
-from adapters.storage.blobs import BlobWriter, Container
+from adapters.storage.blobs import BLOCK_BYTES, BlobWriter, Container
 
 
 class Source(Protocol):
@@ -49,8 +49,12 @@ class MemoryContainer(Container):
         self.name = "memory"
         self.kept: dict[str, bytearray] = {}
 
-    def chunks(self, name: str) -> Iterator[bytes]:
-        """Stream a blob that was written, else the source."""
+    def chunks(self, name: str, start: int = 0, size: int | None = None) -> Iterator[bytes]:
+        """Stream a blob that was written, else the source; or a range of it."""
+        if size is not None:
+            ends = start + size
+            begins = range(start, ends, BLOCK_BYTES)
+            return (self.read_range(name, at, min(BLOCK_BYTES, ends - at)) for at in begins)
         return iter([bytes(self.kept[name])]) if name in self.kept else self._source.chunks()
 
     def read_range(self, name: str, offset: int, length: int) -> bytes:

@@ -5,7 +5,6 @@ is different about those, `adapters.storage.directories` knows.
 """
 
 import base64
-import io
 import logging
 import uuid
 from collections import deque
@@ -122,9 +121,17 @@ class Container:
             download = blob.download_blob(decompress=False)
             return download.readall(), str(download.properties.etag).strip('"')
 
-    def chunks(self, name: str) -> Iterator[bytes]:
-        """Stream a blob in pieces of at most BLOCK_BYTES. Raises NotFoundError; ConflictError if it changes meanwhile."""
-        yield from self.open(name)[1]
+    def chunks(self, name: str, start: int = 0, size: int | None = None) -> Iterator[bytes]:
+        """Stream a blob, or a range of it, in pieces of at most BLOCK_BYTES.
+
+        Raises NotFoundError; ConflictError if it changes meanwhile.
+        """
+        if size is None and not start:
+            yield from self.open(name)[1]
+            return
+        with self._blob(name) as blob:
+            download = blob.download_blob(offset=start, length=size, decompress=False)
+            yield from _streamed(download, f"{self.name}/{name}")
 
     def open(self, name: str) -> tuple[BlobEntry, Iterator[bytes]]:
         """Look at a blob and stream it, in one call as far as its first piece reaches. Raises NotFoundError."""
@@ -189,6 +196,12 @@ class Container:
     def writer(self, name: str, *, metadata: dict[str, str] | None = None) -> "BlobWriter":
         """Open a blob for streaming; it appears, replacing an older one, when the writer is closed without an error."""
         return BlobWriter(self, name, metadata)
+
+    def continuation(self, name: str) -> "BlobWriter | None":
+        """Open a blob for streaming that goes on where it ends now; None for one that was not written in blocks."""
+        with self._blob(name) as blob:
+            blocks, _ = blob.get_block_list("committed")
+        return BlobWriter(self, name, None, blocks) if blocks else None
 
     def lazy_writer(self, name: str, *, metadata: dict[str, str] | None = None) -> "LazyWriter":
         """Open a blob for streaming that is not written at all when nothing comes."""
@@ -294,10 +307,17 @@ class BlobWriter:
     Holds a few blocks in memory: while one fills, BLOCKS_UNDER_WAY others are being sent.
     """
 
-    def __init__(self, container: Container, name: str, metadata: dict[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        container: Container,
+        name: str,
+        metadata: dict[str, str] | None = None,
+        before: Iterable[BlobBlock] = (),
+    ) -> None:
         self._container, self._name, self._metadata = container, name, metadata
-        self._blocks: list[BlobBlock] = []
-        self._buffer = io.BytesIO()
+        self._blocks = list(before)  # those that the blob begins with: it goes on behind them
+        self._held: list[bytes] = []
+        self._held_bytes = 0
         self._series = uuid.uuid4().hex  # two writers of one blob never mix their blocks
         self._sender: ThreadPoolExecutor | None = None
         self._sending: deque[Future[None]] = deque()
@@ -305,17 +325,18 @@ class BlobWriter:
 
     def write(self, content: bytes) -> None:
         """Add bytes."""
-        self._buffer.write(content)
+        self._held.append(bytes(content))  # no copy of what is bytes already
+        self._held_bytes += len(content)
         self.size += len(content)
-        if self._buffer.tell() >= BLOCK_BYTES:
+        if self._held_bytes >= BLOCK_BYTES:
             self._stage()
 
     def close(self) -> None:
         """Make the blob appear."""
         if not self._blocks:
-            self._container.write(self._name, self._buffer.getvalue(), metadata=self._metadata)
+            self._container.write(self._name, b"".join(self._held), metadata=self._metadata)
             return
-        if self._buffer.tell():
+        if self._held_bytes:
             self._stage()
         self._wait(0)
         self.abandon()
@@ -327,15 +348,15 @@ class BlobWriter:
     @property
     def whole(self) -> bytes | None:
         """All that was written, where it is little enough to be held; None else."""
-        return None if self._blocks else self._buffer.getvalue()
+        return None if self._blocks else b"".join(self._held)
 
     def _stage(self) -> None:
         self._wait(BLOCKS_UNDER_WAY - 1)
         block = base64.b64encode(f"{self._series}{len(self._blocks):06d}".encode()).decode()
         self._sender = self._sender or pool(BLOCKS_UNDER_WAY)
-        self._sending.append(self._sender.submit(self._send, block, self._buffer.getvalue()))
+        self._sending.append(self._sender.submit(self._send, block, b"".join(self._held)))
         self._blocks.append(BlobBlock(block))
-        self._buffer = io.BytesIO()  # what it held goes without a copy
+        self._held, self._held_bytes = [], 0
 
     def _send(self, block: str, content: bytes) -> None:
         with self._own_blob() as blob:

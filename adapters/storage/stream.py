@@ -6,14 +6,17 @@ from adapters.storage.blobs import BLOCK_BYTES, Container
 
 
 class BlobStream(io.RawIOBase):
-    """Reads a blob in ranges, keeping the last one. The blob must not change meanwhile.
+    """Reads a blob, or `size` bytes of it from `start`, in ranges, keeping the last one. The blob must not change meanwhile.
 
     A range has `least_bytes`, or what is asked for when that is more. Who reads on from where it stopped wants large ones
     (BLOCK_BYTES, the default); who jumps about, as parquet does from column to column, throws most of them away.
     """
 
-    def __init__(self, container: Container, name: str, size: int, least_bytes: int | None = None) -> None:
+    def __init__(
+        self, container: Container, name: str, size: int, least_bytes: int | None = None, *, start: int = 0
+    ) -> None:
         super().__init__()
+        self._start = start
         self._container, self._name, self._size = container, name, size
         self._least_bytes = BLOCK_BYTES if least_bytes is None else least_bytes
         self._position = 0
@@ -47,5 +50,5 @@ class BlobStream(io.RawIOBase):
                 return b""
             self._block_start, start = self._position, 0
             length = min(max(wanted, self._least_bytes), self._size - self._position)
-            self._block = self._container.read_range(self._name, self._position, length)
+            self._block = self._container.read_range(self._name, self._start + self._position, length)
         return self._block[start : start + wanted]

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import msgspec
 
+from adapters.malloc import use_few_pages
 from benchmarks.desk import Desk, desk
 from benchmarks.figures import Bench, Budget, Figure, Part, at_least, at_most
 from benchmarks.workload import pieces
@@ -31,6 +32,7 @@ class Took:
 
 def run(bench: Bench) -> list[Figure]:
     """Prepare one file of each kind."""
+    use_few_pages()  # as the app does when it is loaded
     with running_azurite() as azurite, desk(azurite.connection_string) as at:
         return [*_ready_made(at, bench), *_many_shards(at, bench)]
 

@@ -7,7 +7,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
 
-from adapters.malloc import give_memory_back
+from adapters.malloc import use_few_pages
 from benchmarks.desk import desk
 from benchmarks.figures import Bench, Figure, Part, at_least, at_most
 from benchmarks.process_use import ProcessUse
@@ -55,7 +55,7 @@ def run(bench: Bench) -> list[Figure]:
 
 def _prepare(connection_string: str, few: ListedFile, many: ListedFile) -> Took:
     """Prepare a small file, so that everything is imported, and then the large one. Runs in a process of its own."""
-    give_memory_back()  # as the app does when it is loaded
+    use_few_pages()  # as the app does when it is loaded
     use = ProcessUse(os.getpid())
     with desk(connection_string) as at:
         at.prepare(few)

@@ -117,22 +117,23 @@ class RequestChecker:
         self._number += 1
         return self._check_like_the_others(line) or self._check_by_every_rule(line)
 
-    def accept(self, lines: Sequence[bytes]) -> bool:
-        """Say yes to lines of which each is as good, and as usual, as those before; False, and nothing is done, for others.
+    def accept(self, lines: Sequence[bytes]) -> list[str] | None:
+        """Take lines of which each is as good, and as usual, as those before, and give their texts.
 
-        After a False each of them is to be checked by itself.
+        None, and nothing is done, for others: each of them is to be checked by itself.
         """
-        if self._like_the_others(lines) is None:
-            return False
+        found = self._like_the_others(lines)
+        if found is None:
+            return None
         self._number += len(lines)
-        return True
+        return found[1]
 
     def _check_like_the_others(self, line: bytes) -> Request | None:
-        ids = self._like_the_others((line,))
-        return Request(self._number, ids[0], line, changed=False) if ids else None
+        found = self._like_the_others((line,))
+        return Request(self._number, found[0][0], line, changed=False) if found else None
 
-    def _like_the_others(self, lines: Sequence[bytes]) -> list[str] | None:
-        """Give the ids of lines that have what the good ones before them had; None when one of them takes a closer look.
+    def _like_the_others(self, lines: Sequence[bytes]) -> tuple[list[str], list[str]] | None:
+        """Give the ids, and the texts, of lines that have what the good ones before them had; None when one of them takes a closer look.
 
         Nearly every line of nearly every file ends here. The JSON is checked, its values are not made: that halves the
         time, and so does taking each step for all lines. The one rule that is left to the service this way is that
@@ -142,9 +143,7 @@ class RequestChecker:
             return None
         try:
             found = [_decode_known(line) for line in lines]
-            for line in lines:
-                if not line.isascii():
-                    line.decode()
+            texts = list(map(bytes.decode, lines))
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return None
         count = len(lines)
@@ -156,7 +155,7 @@ class RequestChecker:
         ):
             return None
         ids = [each.custom_id for each in found]
-        return ids if "" not in ids and self._seen.add_all(ids) else None
+        return (ids, texts) if "" not in ids and self._seen.add_all(ids) else None
 
     def _is_too_large(self, line: bytes) -> bool:
         return len(line) > self._most or is_too_deep(line)

@@ -156,6 +156,10 @@ def utf8_chunks(chunks: Iterable[bytes], encoding: str) -> Iterator[bytes]:
     yield from left
 
 
+# Where `str.splitlines` cuts as well.
+_NO_LINE_ENDS = "\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029"
+
+
 def text_lines(chunks: Iterable[bytes], encoding: str, most: int = MAX_LINE_CHARACTERS) -> Iterator[str]:
     r"""Cut text at `\n`, `\r\n` and `\r`, and give each physical line with its end.
 
@@ -171,7 +175,7 @@ def lists_of_text_lines(
     begun: list[str] = []
     held = 0
     for text in _decoded(chunks, encoding):
-        lines = io.StringIO(text, newline="").readlines()
+        lines = _physical_lines(text)
         if not lines:
             continue
         if held <= most:
@@ -185,6 +189,13 @@ def lists_of_text_lines(
         begun, held = ([], 0) if last is None else ([last], len(last))
     if held:
         yield ["".join(begun)[:most]]
+
+
+def _physical_lines(text: str) -> list[str]:
+    """Cut text at its line ends, which are less than what `str.splitlines` takes for such, in a third of the time."""
+    if any(map(text.__contains__, _NO_LINE_ENDS)):
+        return io.StringIO(text, newline="").readlines()
+    return text.splitlines(keepends=True)
 
 
 def _decoded(chunks: Iterable[bytes], encoding: str) -> Iterator[str]:

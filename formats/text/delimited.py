@@ -10,7 +10,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from itertools import chain
+from itertools import chain, repeat
 from typing import Any
 
 import msgspec
@@ -136,7 +136,7 @@ class DelimitedReader:
         while records and not records[-1]:  # blank lines, as at the end of a file
             del records[-1], ends[-1]
         taken = lines[: ends[-1]] if records else []
-        if not taken or not self._are_usual(taken, records):
+        if not taken or not self._are_usual(taken, records, ends):
             return None
         rest = lines[len(taken) :]
         self._lines.put_back(*rest)
@@ -148,22 +148,36 @@ class DelimitedReader:
             first,
             len(records),
             {self.columns[i]: [record[i] for record in records] for i in self._kept},
-            [begin, *(begin + end for end in ends[:-1])],
+            [begin, *map(begin.__add__, ends[:-1])],
         )
 
-    def _are_usual(self, lines: list[str], records: list[list[str]]) -> bool:
-        """Tell whether records are rows at first sight, of a text without anything odd in it."""
+    def _are_usual(self, lines: list[str], records: list[list[str]], ends: list[int]) -> bool:
+        """Tell whether records are rows at first sight, of a text without anything odd in it. `ends` of these are lines."""
         text, width = "".join(lines), len(self.columns)
         is_long = len(text) > LONG_CHARACTERS or max(map(len, lines)) >= self._most
         is_odd = "\0" in text or (not text.isascii() and (UNDECODABLE in text or BYTE_ORDER_MARK in text))
         if is_long or is_odd or set(map(len, records)) != {width}:
             return False
         if self._is_auto and '"' in text:
-            if self._takes_plain and len(lines) > len(records):
+            if self._takes_plain and len(lines) > len(records) and not self._are_clear(lines, ends):
                 return False
             if ' "' in text and any(map(_begins_with_blanks, chain.from_iterable(records))):
                 return False
         return width == 1 or self._header_again not in records
+
+    def _are_clear(self, lines: list[str], ends: list[int]) -> bool:
+        """Tell whether no record of many lines could be as many rows: one of its lines has other fields than a row.
+
+        What `_as_plain_text` finds out of each.
+        """
+        width, delimiter = len(self.columns), self._dialect["delimiter"]
+        if width == 1:
+            return False
+        may_be_rows = [marks == width - 1 for marks in map(str.count, lines, repeat(delimiter))]
+        begins = chain((0,), ends)
+        return not any(
+            end - begin > 1 and all(may_be_rows[begin:end]) for begin, end in zip(begins, ends, strict=False)
+        )
 
     def _one_by_one(self, end: int) -> Iterator[Row | BadRow]:
         """Give the records that begin before a line, each looked at by every rule."""

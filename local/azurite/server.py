@@ -30,7 +30,7 @@ START_SECONDS = 60
 STOP_SECONDS = 15
 KEEP_ALIVE_SECONDS = 300  # with the default of 5 a client's idle connection may close under its next request
 SERVICES = ("Blob", "Queue", "Table")
-PRELOADED = ("exit_with_parent.cjs", "quick_deletes.cjs")
+PRELOADED = ("exit_with_parent.cjs", "quick_deletes.cjs", "large_pieces.cjs")
 
 _LISTENING = re.compile(r"Azurite (\w+) service is successfully listening at http://[\d.]+:(\d+)")
 

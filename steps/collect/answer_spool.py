@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable, Iterator
 from tempfile import TemporaryFile
 from types import TracebackType
 from typing import BinaryIO, Self
@@ -11,7 +11,7 @@ import msgspec
 
 from domain.json_depth import is_balanced, is_too_deep
 from domain.service.answer_repair import repaired, salvaged
-from domain.service.outcomes import Outcome, Verdict, judge
+from domain.service.outcomes import Outcome, Verdict, is_plain, judge
 
 _decode = msgspec.json.Decoder(Verdict).decode
 _encode = msgspec.json.Encoder().encode
@@ -36,6 +36,7 @@ class AnswerSpool:
     def __init__(self, judge: Callable[[bytes], Verdict | None] = judge) -> None:
         self._judge = judge
         self._places: dict[str, int] = {}
+        self._is_plain = True  # every answer so far is one, in full
         self._end = 0  # of all answers, in bytes
         self._file: BinaryIO | None = None
         self._held: list[bytes] = []  # not in the file yet
@@ -77,6 +78,7 @@ class AnswerSpool:
     def _keep(self, verdict: Verdict, line: bytes) -> None:
         place = self._places.get(verdict.custom_id)
         if place is None or (verdict.outcome is Outcome.OK and not self._is_success(place)):
+            self._is_plain = self._is_plain and is_plain(verdict)
             record = b"%b\n%b" % (_encode(verdict), line)
             size = len(record)
             self._places[verdict.custom_id] = self._end << _SIZE_BITS | size
@@ -128,6 +130,18 @@ class AnswerSpool:
             return None
         verdict, _, line = self._record(place).partition(b"\n")
         return _decode(verdict), line
+
+    def are_all_plain_of(self, custom_ids: Collection[str]) -> bool:
+        """Tell whether there is an answer in full to each request of these ids, and nothing else."""
+        is_one_each = self._is_plain and len(custom_ids) == len(self._places)
+        return is_one_each and all(map(self._places.__contains__, custom_ids))
+
+    def take_all(self, custom_ids: Iterable[str]) -> Iterator[tuple[Verdict, bytes]]:
+        """Give what `take` gives, for requests that have an answer."""
+        for custom_id in custom_ids:
+            found = self.take(custom_id)
+            assert found is not None
+            yield found
 
     @property
     def unrequested(self) -> int:

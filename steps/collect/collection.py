@@ -4,12 +4,15 @@ Everything lies safely in `work/` before the ledger says so, and the service's f
 """
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from adapters.services import Services
+from adapters.storage.line_writer import LineWriter
+from adapters.threads import pool
 from domain import names
 from domain.contracts import CollectedShard, EndedBatch, OpenShard, Pause
 from domain.direct.sending import LOST_ANSWER, NOT_SENT, SendBook
@@ -37,11 +40,15 @@ from steps.collect.answer_checks import CheckedAnswers
 from steps.collect.answer_spool import AnswerSpool
 from steps.collect.outcome_lines import OutcomeLines
 from steps.collect.patience import GIVEN_UP, Patience
+from steps.collect.requests import Requests
 from steps.collect.result_sources import BatchResults
 from steps.containment import Contained, answers_are_harmless
 from steps.pool.members import read_members
 from steps.service_files import delete_service_files
 from steps.shard_writer import ShardWriter
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 # Ends after which nothing is billed any more.
 ENDED_OVERDUE = frozenset({"cancelled", "expired", "completed"})
@@ -164,6 +171,7 @@ class Collection:
             self._shard,
             shard=child.shard,
             blob=child.blob,
+            start=child.start,
             requests=child.requests,
             size=child.size,
             model=child.model or self._shard.model,
@@ -229,10 +237,14 @@ class Collection:
             AnswerSpool(self._judge()) as answers,
             OutcomeLines(self._store.blobs.writer(blob), lambda: self._make_sure(etag)) as written,
         ):
+            ids = self._begin_to_read_ids()
             with self._patience.while_reading():
                 self._read_answers(answers)
-            for number, line in enumerate(self._requests(), 1):
-                custom_id = custom_id_of(line)
+            known = ids.result() if ids else None
+            if known and answers.are_all_plain_of(known):
+                return self._collect_plain(known, answers)
+            requests = Requests(self._requests, known)
+            for number, custom_id in requests.numbered():
                 if self._shard.pooled:
                     self._count_for(number_of(custom_id))
                 found = answers.take(custom_id)
@@ -246,7 +258,7 @@ class Collection:
                 if goes_on:
                     self._make_sure(etag)
                     self._unsettled.add(self._number)
-                    children.add(self._request_again(line, verdict, answer))
+                    children.add(self._request_again(requests.line(number), verdict, answer))
                     children_attempt = max(children_attempt, self._shard.attempt + (not regrouped))
                 written.add(_encode(self._outcome(custom_id, verdict, answer, passed_on=goes_on)))
             if answers.unrequested:
@@ -268,6 +280,35 @@ class Collection:
             settled=len(members.keys() - self._unsettled),
             outcomes=outcomes,
         )
+
+    def _begin_to_read_ids(self) -> "Future[list[str]] | None":
+        """Read the ids of a large shard's requests while the answers come; None where they may be more than answers.
+
+        The requests themselves matter only where one of them ends otherwise than with an answer.
+        """
+        shard = self._shard
+        is_usual = shard.engine == "batch" and self._results and not (shard.pooled or self._ended.refused)
+        if not is_usual or answers_are_harmless(shard.size, shard.requests):
+            return None
+        reader = pool(1)
+        ids = reader.submit(lambda: list(map(custom_id_of, self._requests())))
+        reader.shutdown(wait=False)
+        return ids
+
+    def _collect_plain(self, ids: Iterable[str], answers: AnswerSpool) -> Collected:
+        """Write the answers in the order of the requests, where there is nothing else to tell."""
+        tally = self._tally
+        with self._store.blobs.writer(names.answers(self._ended.key, self._shard.shard)) as blob:
+            lines = LineWriter(blob)
+            for verdict, answer in answers.take_all(ids):
+                self._answered += 1
+                tally.ok += 1
+                tally.input_tokens += verdict.input_tokens
+                tally.output_tokens += verdict.output_tokens
+                tally.cached_tokens += verdict.cached_tokens
+                lines.add(answer.strip())
+            lines.flush()
+        return Collected(tally=tally, answer_bytes=blob.size)
 
     def _make_sure(self, etag: str | None) -> None:
         """Make sure that a ledger from memory is what lies there, before anything but itself is written. Raises ConflictError."""
@@ -358,7 +399,7 @@ class Collection:
         )
 
     def _requests(self) -> Iterator[bytes]:
-        return (line for line in self._store.blobs.kept_lines(self._shard.blob) if line)
+        return filter(None, self._store.blobs.shard_lines(self._ended.key, self._shard))
 
     def _judge_unanswered(self, number: int, regrouping: Regrouping | None) -> Verdict:
         """Judge a request without an answer, by what happened to its batch."""

@@ -50,6 +50,14 @@ class CollectedOutcomes:
         return [ledger.collected.tally for ledger in self.ledgers.values() if ledger.collected]
 
     @property
+    def tally(self) -> Tally:
+        """The counts of all collected shards together."""
+        total = Tally()
+        for tally in self.tallies:
+            total.add(tally)
+        return total
+
+    @property
     def wide(self) -> set[str]:
         """The properties of structured answers with whole numbers beyond 64 bits."""
         return {
@@ -82,10 +90,29 @@ class CollectedOutcomes:
         )
 
     def _of_shard(self, shard: str) -> Iterator[ShardOutcome]:
-        collected = self.ledgers[shard].collected
+        ledger = self.ledgers[shard]
+        collected = ledger.collected
         if collected and collected.outcomes is not None:
             return outcomes_from(line for line in collected.outcomes.split(b"\n") if line)
+        if collected and collected.answer_bytes is not None:
+            return self._store.blobs.answers(self._key, shard, ledger.attempt)
         return self._store.blobs.outcomes(self._key, shard)
+
+    @property
+    def whole_answers(self) -> list[tuple[str, int]] | None:
+        """The blobs that hold nothing but the answers to all requests, in their order, and their sizes in bytes.
+
+        None where there is more to tell, or they were few.
+        """
+        if self.have_errors:
+            return None
+        collected = [self.ledgers[shard.shard].collected for shard in self.plan.shards]
+        found = [
+            (names.answers(self._key, shard.shard), each.answer_bytes)
+            for shard, each in zip(self.plan.shards, collected, strict=True)
+            if each and each.answer_bytes is not None
+        ]
+        return found if len(found) == len(collected) else None
 
     def _children(self, shard: str) -> list[str]:
         collected = self.ledgers[shard].collected

@@ -29,6 +29,7 @@ from steps.deliver.joining import join
 from steps.deliver.marks import Marks
 from steps.deliver.request_records import RequestRecords
 from steps.deliver.table_records import TableRecords
+from steps.deliver.whole_answers import put_together
 from steps.likeness import Likeness, input_file, likeness
 
 _STATES = {Likeness.SAME: "rewritten", Likeness.GROWN: "grown", Likeness.OTHER: "replaced"}
@@ -107,12 +108,16 @@ class Delivery:
         origin = Origin(self._key, paths.retry)
         retry = self._storage.error.lazy_writer(paths.retry, metadata=metadata_of_retry(origin))
         records = self._records(results=results, errors=errors, retry=retry)
-        tally = records.write(self._collected)
+        answers = self._collected.whole_answers if self._plan.spec is None else None
+        tally = self._collected.tally if answers else records.write(self._collected)
         self._check_sum(tally)
+        if answers:
+            put_together(self._key, answers, paths.results, self._storage)
         tally.input_tokens, tally.output_tokens, tally.cached_tokens = self._collected.tokens
         metadata = self._metadata("completed_with_errors" if tally.errors else "completed", tally)
         metadata.error_codes = records.error_codes.by_number()
-        metadata.results, metadata.errors, metadata.retry = results.close(), errors.close(), retry.close()
+        metadata.results = paths.results if answers else results.close()
+        metadata.errors, metadata.retry = errors.close(), retry.close()
         metadata.archived_input = paths.archive
         if metadata.retry_of and self._services.settings.join_retries:
             metadata.joined = join(metadata, self._services)

@@ -108,7 +108,7 @@ class Slice:
         if found:
             return found
         # Raises for a file that is finished, which gets no new records.
-        next(self._store.blobs.lines(shard.blob), None)
+        next(self._store.blobs.shard_lines(key, shard), None)
         ledger = Ledger(owner=self._work.snapshot_id, attempt=shard.attempt)
         ledger.sending = SendingRecord(deployment=shard.model, begun_at=self._clock())
         return ledger, self._store.ledgers.write(key, shard.shard, ledger, None)
@@ -126,7 +126,7 @@ class Slice:
     # --- sending -----------------------------------------------------------------------------------------------------
 
     def _read_shard(self) -> CachedShard:
-        lines = [line for line in self._store.blobs.lines(self._shard.blob) if line]
+        lines = [line for line in self._store.blobs.shard_lines(self._work.key, self._shard) if line]
         return CachedShard(lines, SendBook(len(lines)), 0)
 
     async def _send(

@@ -6,7 +6,7 @@ from adapters.storage.blobs import BlobEntry
 from adapters.work.claims import FrozenInput
 from adapters.work.store import WorkStore
 from domain import names
-from domain.service.request_lines import split_lines
+from domain.records import PlannedShard
 from steps.memory_container import MemoryContainer
 
 
@@ -41,9 +41,9 @@ class MemberWork:
         )
         self.frozen = FrozenInput(frozen.claim, entry, content.chunks())
 
-    def requests(self, blob: str) -> Iterator[bytes]:
+    def requests(self, shard: PlannedShard) -> Iterator[bytes]:
         """Give the request lines of a shard."""
-        return (line for line in split_lines(self._container.chunks(blob)) if line)
+        return filter(None, self.store.blobs.shard_lines(self.key, shard))
 
     @property
     def error_records(self) -> bytes:

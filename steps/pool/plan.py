@@ -190,7 +190,7 @@ class PoolPlan:
             raise _AloneError("its requests are ready-made, and the job spec checks answers.")
         lines = []
         for shard in plan.shards:
-            for request in member.requests(shard.blob):
+            for request in member.requests(shard):
                 line = marked_request(number, request)
                 if line is None:
                     raise _AloneError("a `custom_id` of it is long.")

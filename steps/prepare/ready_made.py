@@ -19,7 +19,7 @@ from domain.settings import Settings
 from domain.shards import most_bytes, shard_limits
 from formats.allowance import Allowance
 from formats.ready_made import is_packed, lists_of_request_lines
-from steps.shard_writer import first_shards
+from steps.shard_writer import InputShards, shards_of_input
 
 SAMPLE_LINES = 1000
 
@@ -130,12 +130,13 @@ class RequestPreparation:
         meter: TokenMeter | None = None
         bytes_so_far, is_sampled = 0, False
         for lines in self._lines(allowance):
-            if not checker.accept(lines) and not all(map(_is_as_it_is, map(checker.check, lines))):
+            texts = checker.accept(lines)
+            if texts is None and not all(map(_is_as_it_is, map(checker.check, lines))):
                 return None
             plan.requests += len(lines)
             bytes_so_far += sum(map(len, lines)) + len(lines)
             meter = meter or self._meter(checker)
-            meter.add_all(lines)
+            meter.add_all(lines, texts)
             if plan.requests >= SAMPLE_LINES and not is_sampled:
                 is_sampled = True
                 if self._too_many(plan.requests, bytes_so_far):
@@ -155,42 +156,62 @@ class RequestPreparation:
         return self._size / bytes_so_far * lines > 1.2 * self._settings.max_requests_per_shard
 
     def _write_shards(self) -> Plan:
-        checker = self._checker()
+        checker, settings = self._checker(), self._settings
         plan = msgspec.structs.replace(self._empty_plan)
-        shards = first_shards(self._key, self._store, self._settings, plan_number=plan.number)
+        shards = shards_of_input(
+            self._key,
+            self._store,
+            settings,
+            size=self._size,
+            as_it_is=self._as_it_is,
+            plan_number=plan.number,
+        )
         meter: TokenMeter | None = None
         invalid = self._store.blobs.lazy_writer(names.invalid_lines(self._key))
         for lines in self._lines(self._allow()):
-            good = lines
-            if checker.accept(lines):
+            good, texts = lines, checker.accept(lines)
+            if texts is not None:
                 plan.requests += len(lines)
+                shards.add_all(lines)
             else:
-                good = self._sort_out(map(checker.check, lines), plan, invalid)
-            if good and plan.url is None:  # the first good line decides how all of them are sent
-                self._say_how(plan, checker)
-                shards.max_requests, shards.max_bytes = self._limits(plan, checker)
+                good = list(self._sort_out(lines, checker, shards, plan, invalid))
             if good:
                 meter = meter or self._meter(checker)
-                shards.add_all(good)
-                meter.add_all(good)
+                meter.add_all(good, texts)
         invalid.close()
         plan.shards, plan.estimate = shards.close(), meter.estimate if meter else Estimate()
         return plan
 
     def _sort_out(
-        self, found: Iterable[Request | BadLine | None], plan: Plan, invalid: LazyWriter
-    ) -> list[bytes]:
-        """Count lines of every kind, and write records of the bad ones; gives those that are sent."""
-        good = []
-        for each in found:
-            plan.requests += each is not None
-            if isinstance(each, Request):
-                good.append(each.line)
-            elif each is not None:
+        self,
+        lines: Iterable[bytes],
+        checker: RequestChecker,
+        shards: InputShards,
+        plan: Plan,
+        invalid: LazyWriter,
+    ) -> Iterator[bytes]:
+        """Count lines of every kind, write records of the bad ones, and add the others to the shards; gives those as they are sent."""
+        for line in lines:
+            found = checker.check(line)
+            plan.requests += found is not None
+            if isinstance(found, Request):
+                if plan.url is None:  # the first good line decides how all of them are sent
+                    self._say_how(plan, checker)
+                    shards.max_requests, shards.max_bytes = self._limits(plan, checker)
+                if found.changed:
+                    shards.add_changed(found.line, line)
+                else:
+                    shards.add(found.line)
+                yield found.line
+                continue
+            if found is not None:
                 plan.invalid += 1
-                self._cause = self._cause or f"Line {each.number}: {each.message}"
-                invalid.write(error_records.of_bad_line(self._path, each))
-        return good
+                self._cause = self._cause or f"Line {found.number}: {found.message}"
+                invalid.write(error_records.of_bad_line(self._path, found))
+            if len(line) > self._settings.bounds.value_bytes:
+                shards.lose_place()  # it was cut off
+            else:
+                shards.pass_over(line)
 
     def _checker(self) -> RequestChecker:
         settings = self._settings

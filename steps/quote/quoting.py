@@ -62,7 +62,7 @@ def quote_source(
         quote.read_bytes, quote.shards = source.size, _shards(plan, factor, settings)
     quote.mistakes = [_mistake(record) for record in work.first_records(SHOWN_MISTAKES)]
     if plan.shards and prompts:
-        lines = work.first_lines(plan.shards[0].blob, prompts)
+        lines = work.first_requests(plan.shards[0], prompts)
         quote.prompts = [msgspec.json.decode(line) for line in lines]
     return quote
 

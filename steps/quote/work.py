@@ -7,7 +7,7 @@ from adapters.storage.blobs import BlobEntry
 from adapters.work.claims import FrozenInput
 from adapters.work.store import WorkStore
 from domain import names
-from domain.records import Claim
+from domain.records import Claim, PlannedShard
 from steps.memory_container import MemoryContainer, Source
 
 START_BYTES = 4 * 1024 * 1024  # kept of each blob: the first requests, the first mistakes
@@ -24,16 +24,20 @@ class QuoteWork:
         claim = Claim(snapshot_id="quote", timestamp="", path=path, etag="quote")
         self.frozen = FrozenInput(claim, entry, self._container.chunks(path))
 
-    def first_lines(self, blob: str, most: int) -> list[bytes]:
-        """Give the first whole lines of what was written into a blob; of the file itself where nothing was."""
-        start = self._container.kept.get(blob)
+    def first_requests(self, shard: PlannedShard, most: int) -> list[bytes]:
+        """Give the first requests of a shard: of what was written, or of the file itself where nothing was."""
+        start = self._container.kept.get(shard.blob)
         if start is None:
-            start = bytearray(self._container.read_range(blob, 0, START_BYTES))
-        lines = bytes(start).split(b"\n")
-        whole = lines if len(start) < START_BYTES else lines[:-1]
-        return [line for line in whole if line.strip()][:most]
+            start = bytearray(self._container.read_range(shard.blob, shard.start or 0, START_BYTES))
+        return _first_lines(bytes(start), most)
 
     def first_records(self, most: int) -> list[bytes]:
         """Give the first error records."""
-        blob = names.invalid_lines(self.key)
-        return self.first_lines(blob, most) if blob in self._container.kept else []
+        return _first_lines(bytes(self._container.kept.get(names.invalid_lines(self.key), b"")), most)
+
+
+def _first_lines(start: bytes, most: int) -> list[bytes]:
+    """Give the first whole lines of the beginning of a blob."""
+    lines = start.split(b"\n")
+    whole = lines if len(start) < START_BYTES else lines[:-1]
+    return [line for line in whole if line.strip()][:most]

@@ -31,6 +31,7 @@ class BlobTransport:
 
     def advance(self) -> float | None:
         """Make sure that the shard is a blob of its own; None once it is."""
+        self._blobs.give_own_blob(self._key, self._shard)
         if self._shard.blob == names.frozen_input(self._key):
             status = self._blobs.copy_aside(self._shard.blob, self._blob)
             if status == "pending":

@@ -39,6 +39,7 @@ class ImportTransport(FileTransport):
         return self._upload._send()  # noqa: SLF001 - one transport steps in for another
 
     def _content_url(self) -> str:
+        self._blobs.give_own_blob(self._work.key, self._shard)
         if self._settings.import_url == "identity":
             return self._urls.plain(self._shard.blob)
         return self._urls.signed(self._shard.blob, SIGNED_FOR)

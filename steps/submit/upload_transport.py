@@ -1,8 +1,5 @@
 """Upload a shard: the app sends the bytes. Needs nothing but the service."""
 
-from io import BytesIO
-
-from adapters.storage.blobs import BLOCK_BYTES
 from domain.errors import PassingError, PipelineError, RefusedError
 from steps.submit.file_transport import MAX_SPOILT_FILES, FileTransport
 
@@ -11,13 +8,7 @@ class UploadTransport(FileTransport):
     """A file that is uploaded."""
 
     def _send(self) -> tuple[str, str]:
-        shard = self._shard
-        content = (
-            BytesIO(self._blobs.read(shard.blob))
-            if shard.size <= BLOCK_BYTES
-            else self._blobs.stream(shard.blob, shard.size)
-        )
-        return self._api.upload(self._filename, content)
+        return self._api.upload(self._filename, self._blobs.shard_stream(self._work.key, self._shard))
 
     def _spoilt(self, status: str, message: str) -> PipelineError:
         """Upload again a few times; then it is the content that the service does not take."""

@@ -203,3 +203,19 @@ def test_an_import_that_stays_pending_is_given_up_after_half_an_hour(
     assert 1800 < pipeline.now() - begun < 3600
     assert "'pending'" in str(pipeline.api.imports.failing)
     assert calls(slow_service, "import") == 1
+
+
+@pytest.mark.parametrize("transport", ["import", "blob"])
+def test_parts_of_a_file_that_was_to_be_uploaded_are_written_for_a_service_that_reads_them(
+    make_pipeline: MakePipeline, service: RunningService, transport: str
+) -> None:
+    """The setting is another one after the file was prepared."""
+    pipeline = make_pipeline(MAX_REQUESTS_PER_SHARD="4", **DATED)
+    pipeline.drop("x/a.jsonl", requests(IDS))
+    flow = pipeline.begin()
+    pipeline.live_until(flow, "submit_batch")
+    pipeline.change(transport=transport)
+    assert pipeline.live(flow).tally.ok == len(IDS)
+    batches = pipeline.document(pipeline.storage.processed, "_metadata.json")["batches"]
+    assert [batch["transport"] for batch in batches] == [transport, transport]
+    assert calls(service, "upload") == 0

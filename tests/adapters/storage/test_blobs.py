@@ -14,6 +14,7 @@ import adapters.storage.blobs
 from adapters.storage.account import Storage, open_storage
 from adapters.storage.blobs import Container
 from adapters.storage.errors import translated
+from adapters.storage.stream import BlobStream
 from domain.errors import (
     BlockedError,
     ConfigurationError,
@@ -159,6 +160,36 @@ def test_what_is_streamed_in_comes_out_again(
     entry, chunks = container.open("a")
     assert entry.size == size
     assert b"".join(chunks) == content
+    for start, length in ((0, size), (size // 3, size // 2), (size - 1, 1)):
+        if length and size:
+            assert b"".join(container.chunks("a", start, length)) == content[start : start + length]
+            with BlobStream(container, "a", length, start=start) as part:
+                assert part.readall() == content[start : start + length]
+
+
+def test_what_was_handed_over_may_change_afterwards(container: Container) -> None:
+    piece = bytearray(b"abc")
+    with container.writer("a") as writer:
+        writer.write(piece)  # type: ignore[arg-type] # by who does not keep to the type
+        piece[:] = b"xyz"
+    assert container.read("a")[0] == b"abc"
+
+
+def test_a_blob_is_gone_on_with_behind_a_copy(container: Container, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(adapters.storage.blobs, "BLOCK_BYTES", 10)
+    with container.writer("a") as writer:
+        for _ in range(3):
+            writer.write(b"1" * 12)
+    for more in (b"", b"2", b"2" * 25):
+        container.copy_from(container, "a", "b", metadata={})
+        behind = container.continuation("b")
+        assert behind is not None
+        with behind:
+            behind.write(more)
+        assert container.read("b")[0] == b"1" * 36 + more
+    assert container.read("a")[0] == b"1" * 36
+    container.write("c", b"in one call")
+    assert container.continuation("c") is None
 
 
 def test_a_stream_that_breaks_off_leaves_the_old_blob(

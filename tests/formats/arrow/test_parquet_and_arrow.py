@@ -18,14 +18,16 @@ import pyarrow.feather as pf
 import pyarrow.parquet as pq
 import pyarrow.parquet.encryption as pe
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain.errors import InputFileError, PassingError
+from domain.spec.job_spec import JobSpec, Message
+from domain.spec.request_template import RequestTemplate
 from formats.arrow import parquet
 from formats.file_types import FileType, Format
 from formats.reading import open_table
-from formats.rows import BadRow, Row
+from formats.rows import BadRow, Row, RowBlock
 from tests.formats.memory_files import MemoryFile, bounded, opened, rows, told, values
 
 REPOSITORY = Path(__file__).resolve().parents[3]
@@ -392,3 +394,31 @@ def test_what_is_written_is_read(table: pa.Table, name: str, size: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(parquet, "ROWS_AT_ONCE", 7)
         assert told(rows(NAMES[name], content)) == table.to_pylist()
+
+
+def _impossible(*_: object) -> Any:
+    raise pa.ArrowInvalid("one by one")
+
+
+@settings(max_examples=20)
+@given(table=tables(), name=st.sampled_from(["parquet", "file"]))
+def test_blocks_give_the_rows_and_the_requests_that_one_by_one_gives(table: pa.Table, name: str) -> None:
+    content = WRITERS[name](table)
+    spec = JobSpec(
+        deployment="gpt",
+        endpoint="/chat/completions",
+        messages=[Message(role="user", content=f"{{{{ {' }}|{{ '.join(table.column_names)} }}}}")],
+    )
+    template = RequestTemplate(spec)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("formats.arrow.values.ROWS_AT_ONCE", 5)
+        blocks = [block for block in opened(NAMES[name], content).blocks if isinstance(block, RowBlock)]
+        together = [row for block in blocks for row in block]
+        lines = [template.requests(block.first, block.rows, block.columns) for block in blocks]
+        patched.setattr("formats.arrow.values.BatchReader._values", _impossible)
+        each = rows(NAMES[name], content)
+    assert told(together) == told(each)
+    assert [row.number for row in together] == [row.number for row in each]
+    for block, made in zip(blocks, lines, strict=True):
+        own = [row.values for row in each[block.first : block.first + block.rows] if isinstance(row, Row)]
+        assert made == [template.request(number, values) for number, values in enumerate(own, block.first)]

@@ -305,10 +305,30 @@ def test_usual_rows_are_what_a_closer_look_gives(
         assert together == read()
 
 
-def test_rows_with_quoted_line_ends_are_read_together() -> None:
-    content = "id,text\n" + "".join(f'{n},"a ""{n}"",\nend"\r\n' for n in range(20_000)) + "\n"
+@given(
+    table=st.lists(st.tuples(*[st.text('ab \t\n"', max_size=6)] * 3), min_size=1, max_size=5),
+    quoting=st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]),
+    end=st.sampled_from(["\n", "\r\n"]),
+)
+def test_quoted_line_ends_of_a_tsv_are_what_a_closer_look_gives(
+    table: list[tuple[str, ...]], quoting: Any, end: str
+) -> None:
+    written = io.StringIO(newline="")
+    csv.writer(written, delimiter="\t", quoting=quoting, lineterminator=end).writerows(
+        [("a", "b", "c"), *table]
+    )
+    content = written.getvalue().encode()
+    together = rows("a.tsv", content)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(delimited.DelimitedReader, "_usual_rows", lambda *_: None)
+        assert together == rows("a.tsv", content)
+
+
+@pytest.mark.parametrize(("name", "mark"), [("a.csv", ","), ("a.tsv", "\t")])
+def test_rows_with_quoted_line_ends_are_read_together(name: str, mark: str) -> None:
+    content = f"id{mark}text\n" + "".join(f'{n}{mark}"a ""{n}"",\nend"\r\n' for n in range(20_000)) + "\n"
     together = found = 0
-    for block in opened("a.csv", content.encode()).blocks:
+    for block in opened(name, content.encode()).blocks:
         for row in block:
             assert row.line == 2 + 2 * row.number
             found += 1

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from domain import names
-from domain.contracts import FileWork, PreparedFile
+from domain.contracts import FileWork, OpenShard, PreparedFile
 from domain.records import Claim, InputFile, SpecBlob
 from steps.containment import HARMLESS_BYTES
 from steps.prepare.preparation import prepare
@@ -60,6 +60,14 @@ class Prepared:
 
     def content(self, blob: str) -> bytes:
         return self.storage.work.read(blob)[0]
+
+    def sent(self, shard: OpenShard) -> bytes:
+        """What is sent of a shard, by the transport and line by line."""
+        with self.store.blobs.shard_stream(self.key, shard) as stream:
+            content = bytes(stream.read())
+        lines = list(self.store.blobs.shard_lines(self.key, shard))
+        assert lines == content.splitlines()
+        return content
 
     def records(self) -> list[dict[str, Any]]:
         lines = self.content(names.invalid_lines(self.key)).split(b"\n")
@@ -169,8 +177,48 @@ def test_shards_keep_the_limits_and_lose_no_line(
     file = Prepared(make_pipeline(**limits), content)
     shards = file.prepare().shards
     assert [shard.requests for shard in shards] == expected
-    assert b"".join(file.content(shard.blob) for shard in shards) == content
-    assert [shard.size for shard in shards] == [len(file.content(shard.blob)) for shard in shards]
+    assert b"".join(map(file.sent, shards)) == content
+    assert [shard.size for shard in shards] == [len(file.sent(shard)) for shard in shards]
+
+
+def test_what_goes_as_it_is_is_read_where_it_lies_and_a_shard_with_something_to_mend_is_written(
+    make_pipeline: MakePipeline,
+) -> None:
+    content = b"nonsense\n" + requests("ab") + request("c") + b"\n" + request("d") + requests("efg")
+    file = Prepared(make_pipeline(MAX_REQUESTS_PER_SHARD="2"), content.rstrip(b"\n"))
+    shards = file.prepare().shards
+    assert [shard.start for shard in shards] == [
+        9,
+        None,
+        9 + len(requests("abcd")) + 1,
+        len(content) - len(request("g")),
+    ]
+    assert list(map(file.sent, shards)) == [
+        *(requests(pair) for pair in ("ab", "cd", "ef")),
+        request("g").rstrip(b"\n"),
+    ]
+    written = [
+        name for name in file.storage.work.list(names.file_folder(file.key)) if "/shards/" in name.name
+    ]
+    assert [entry.name for entry in written] == [names.shard_file(file.key, "0001")]
+
+
+def test_a_part_of_the_file_becomes_a_blob_for_a_service_that_reads_one(make_pipeline: MakePipeline) -> None:
+    file = Prepared(make_pipeline(MAX_REQUESTS_PER_SHARD="2"), requests("abcde"))
+    shards = file.prepare().shards
+    for shard in shards * 2:
+        file.store.blobs.give_own_blob(file.key, shard)
+        assert file.content(shard.blob) == file.sent(shard)
+
+
+@pytest.mark.parametrize("transport", ["import", "blob", "auto"])
+def test_where_the_service_may_read_shards_itself_they_are_written_at_once(
+    make_pipeline: MakePipeline, transport: str
+) -> None:
+    file = Prepared(make_pipeline(MAX_REQUESTS_PER_SHARD="2", TRANSPORT=transport), requests("abcde"))
+    shards = file.prepare().shards
+    assert [shard.start for shard in shards] == [None, None, None]
+    assert b"".join(file.content(shard.blob) for shard in shards) == requests("abcde")
 
 
 def test_a_line_above_the_limit_has_a_shard_to_itself(make_pipeline: MakePipeline) -> None:
