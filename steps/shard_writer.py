@@ -1,4 +1,7 @@
-"""Write request lines into shards that keep the service's limits."""
+"""Write request lines into shards that keep the service's limits.
+
+Why some are not written: docs/decisions/0018-a-large-files-bytes-are-written-once.md
+"""
 
 from collections.abc import Callable, Iterable
 

@@ -2,6 +2,7 @@
 
 The first shard's are copied within the work container, the others' are written behind them, and the whole is copied to where
 people look: there it appears complete.
+Why: docs/decisions/0018-a-large-files-bytes-are-written-once.md
 """
 
 from collections.abc import Sequence
