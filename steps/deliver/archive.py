@@ -73,6 +73,7 @@ def _records_besides(work: FileWork, plan: Plan, services: Services) -> list[str
     collected = ledger.collected if ledger else None
     if (
         ledger is None
+        or ledger.sending is not None
         or ledger.transport is not TransportName.UPLOAD
         or collected is None
         or collected.outcomes is None

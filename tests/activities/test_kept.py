@@ -11,7 +11,7 @@ from tests.activities.conftest import MakePipeline, NewWorld
 from tests.activities.crash_points import walk
 from tests.activities.inline_pipeline import Calls, Fuse, InlinePipeline, Steps
 from tests.activities.mixed_file import PLAN
-from tests.activities.request_files import requests
+from tests.activities.request_files import request, requests
 
 PATH = "small.jsonl"
 
@@ -51,6 +51,32 @@ def test_a_small_file_costs_a_dozen_calls_to_storage_of_its_own(
         "entry": 1 * 3,  # what has become of the input file
         "delete": 1 * 3,
     }
+
+
+KINDS: dict[str, tuple[str, bytes]] = {
+    "batch": ("x.jsonl", request("one")),
+    "with a bad line": ("x.jsonl", request("one") + b"nonsense\n"),
+    "nothing to send": ("x.jsonl", b"nonsense\n"),
+    "live": (
+        "x.jsonl",
+        request("one", url="/v1/embeddings", body={"model": "emb", "input": "Hello.", "dimensions": 8}),
+    ),
+    "table": ("x.csv", b"text\nHello\n"),
+    "lines": ("x.txt", b"Hello\n"),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_file_that_has_ended_leaves_no_record_for_others_to_remove(
+    make_pipeline: MakePipeline, kind: str
+) -> None:
+    pipeline, (name, content) = make_pipeline(AZURE_OPENAI_DEPLOYMENT="gpt"), KINDS[kind]
+    for number in range(3):  # so that some share an activity
+        pipeline.drop(f"{number}-{name}", content)
+    report = pipeline.live(pipeline.begin())
+    assert report.done + report.rejected == 3
+    left = pipeline.names(pipeline.storage.work)
+    assert [name for name in left if not name.startswith(("snapshots/", "shares/"))] == []
 
 
 @pytest.mark.parametrize(("first", "in_ledger"), [(2, True), (5, False)])
