@@ -50,7 +50,7 @@ def _many_shards(at: Desk, bench: Bench) -> list[Figure]:
     smaller = msgspec.structs.replace(at.services.settings, max_bytes_per_shard=size // 4)
     cutting = Desk(replace(at.services, settings=smaller))
     listed = cutting.drop("cut.jsonl", pieces("cut", size=size, seed=2))
-    return _figures("ready-made jsonl, written into five shards", cutting, listed, bench)
+    return _figures("ready-made jsonl, cut into five shards", cutting, listed, bench)
 
 
 def _figures(
