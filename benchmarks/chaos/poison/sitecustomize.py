@@ -16,9 +16,9 @@ from typing import Any
 SLOW_SECONDS = 90.0
 STEPS: dict[str, tuple[str, str, Callable[[Any], str]]] = {
     "steps.prepare.preparation": ("prepare", "_make_plan", lambda given: given[1].claim.path),
-    "steps.collect.collection": (
+    "steps.collect.request_outcomes": (
         "collect",
-        "Collection._collect",
+        "RequestOutcomes.collect",
         lambda given: given[0]._ended.shard.model,  # noqa: SLF001 - a fault is planted where no door is
     ),
     "steps.deliver.outputs": (
