@@ -7,15 +7,15 @@ from contextvars import ContextVar
 from typing import NamedTuple
 
 from adapters.services import Services
-from adapters.storage.blobs import COPY_WAIT_SECONDS, Container
 from domain import names
 from domain.contracts import FileWork
-from domain.errors import BlockedError, NotFoundError, PassingError, PipelineError
+from domain.errors import BlockedError, NotFoundError
 from domain.records import Plan
 from domain.results.finished import FinishedFile
 from domain.results.output_paths import output_paths
 from domain.service.transports import TransportName
 from steps.containment import answers_are_harmless
+from steps.deliver.copying import have_copied
 from steps.deliver.listing import add_to_list, summary
 from steps.deliver.removal import Kept, remove_input
 
@@ -94,27 +94,21 @@ def archived(work: FileWork, plan: Plan, services: Services, *, asks_for_copy: b
     target, name = (
         (storage.error, paths.rejected_input) if plan.rejected else (storage.processed, paths.archive)
     )
+    # Its work may be all but done.
+    or_there = (BlockedError, NotFoundError) if asks_for_copy else (BlockedError,)
     try:
-        status: str | None = services.work.claims.copy_input(work.key, target, name, plan.etag)
-    except (BlockedError, NotFoundError) as error:
-        if isinstance(error, NotFoundError) and not asks_for_copy:
-            return None
-        # An earlier try's copy is kept as it is by a policy, or its work was all but done.
-        status = _status_there(target, name, error)
-    if status != "success":
-        raise PassingError(
-            f"{name}: the copy is being made.", code="copy_pending", retry_after=COPY_WAIT_SECONDS
+        have_copied(
+            lambda: services.work.claims.copy_input(work.key, target, name, plan.etag),
+            target,
+            name,
+            or_there=or_there,
         )
+    except NotFoundError:
+        if asks_for_copy:
+            raise
+        return None
     kept = remove_input(work.key, plan.path, plan.etag, plan.size, services)
     return Ended(work, plan, kept, summary(work.key, plan, paths, services))
-
-
-def _status_there(target: Container, name: str, error: PipelineError) -> str | None:
-    """Give the status of a copy that is there. Raises the error that led here where none is."""
-    try:
-        return target.entry(name).copy_status
-    except NotFoundError:
-        raise error from None
 
 
 @contextmanager

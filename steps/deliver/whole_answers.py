@@ -8,9 +8,10 @@ Why: docs/decisions/0018-a-large-files-bytes-are-written-once.md
 from collections.abc import Sequence
 
 from adapters.storage.account import Storage
-from adapters.storage.blobs import COPY_WAIT_SECONDS, BlobWriter, Container
+from adapters.storage.blobs import BlobWriter, Container
 from domain import names
-from domain.errors import BlockedError, PassingError, PipelineError
+from domain.errors import PipelineError
+from steps.deliver.copying import have_copied
 
 
 def put_together(key: str, answers: Sequence[tuple[str, int]], target: str, storage: Storage) -> None:
@@ -33,10 +34,8 @@ def put_together(key: str, answers: Sequence[tuple[str, int]], target: str, stor
         raise PipelineError(
             f"The answers have {size} bytes where {expected} were collected.", code="outcome_mismatch"
         )
-    if _copied(work, first, storage.processed, target) != "success":
-        raise PassingError(
-            f"{target}: the copy is being made.", code="copy_pending", retry_after=COPY_WAIT_SECONDS
-        )
+    processed = storage.processed
+    have_copied(lambda: processed.copy_from(work, first, target, metadata={}), processed, target)
 
 
 def _behind_a_copy(work: Container, source: str, name: str) -> BlobWriter | None:
@@ -44,11 +43,3 @@ def _behind_a_copy(work: Container, source: str, name: str) -> BlobWriter | None
     if work.copy_from(work, source, name, metadata={}) != "success":
         return None
     return work.continuation(name)
-
-
-def _copied(work: Container, source: str, target: Container, name: str) -> str | None:
-    try:
-        return target.copy_from(work, source, name, metadata={})
-    except BlockedError:
-        # An earlier try's copy is kept as it is by a policy.
-        return target.entry(name).copy_status
