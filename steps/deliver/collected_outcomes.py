@@ -9,8 +9,8 @@ from adapters.work.blobs import outcomes_from
 from adapters.work.store import WorkStore
 from domain import names
 from domain.errors import PipelineError
-from domain.records import Ledger, Plan
-from domain.service.outcomes import ShardOutcome, Tally, join_passed_on
+from domain.records import Counted, Ledger, Plan, summed
+from domain.service.outcomes import ShardOutcome, join_passed_on
 
 
 class _Numbered(msgspec.Struct):
@@ -45,17 +45,9 @@ class CollectedOutcomes:
         return found
 
     @cached_property
-    def tallies(self) -> list[Tally]:
-        """The counts of every collected shard."""
-        return [ledger.collected.tally for ledger in self.ledgers.values() if ledger.collected]
-
-    @property
-    def tally(self) -> Tally:
-        """The counts of all collected shards together."""
-        total = Tally()
-        for tally in self.tallies:
-            total.add(tally)
-        return total
+    def counted(self) -> Counted:
+        """What the requests that were sent came to, in all collected shards together."""
+        return summed(ledger.collected for ledger in self.ledgers.values() if ledger.collected)
 
     @property
     def wide(self) -> set[str]:
@@ -70,16 +62,13 @@ class CollectedOutcomes:
 
         An answer that was thrown away for a better one was paid all the same.
         """
-        return (
-            sum(tally.input_tokens for tally in self.tallies),
-            sum(tally.output_tokens for tally in self.tallies),
-            sum(tally.cached_tokens for tally in self.tallies),
-        )
+        tally = self.counted.tally
+        return tally.input_tokens, tally.output_tokens, tally.cached_tokens
 
     @property
     def have_errors(self) -> bool:
         """Whether anything but results has to be written."""
-        return bool(self.plan.invalid) or any(tally.errors for tally in self.tallies)
+        return bool(self.plan.invalid) or self.counted.tally.errors > 0
 
     def outcomes(self) -> Iterator[ShardOutcome]:
         """Give the outcome of every request that went into a shard, in the order of the input."""

@@ -109,7 +109,7 @@ class Delivery:
         retry = self._storage.error.lazy_writer(paths.retry, metadata=metadata_of_retry(origin))
         records = self._records(results=results, errors=errors, retry=retry)
         answers = self._collected.whole_answers if self._plan.spec is None else None
-        tally = self._collected.tally if answers else records.write(self._collected)
+        tally = self._collected.counted.tally if answers else records.write(self._collected)
         self._check_sum(tally)
         if answers:
             put_together(self._key, answers, paths.results, self._storage)

@@ -8,7 +8,7 @@ import msgspec
 
 from adapters.work.store import WorkStore
 from domain.pooling import number_of, unmarked
-from domain.records import Counted, Ledger, summed
+from domain.records import Ledger
 from domain.service.outcomes import Outcome, ShardOutcome, Tally, join_passed_on
 from steps.deliver.collected_outcomes import CollectedOutcomes
 from steps.pool.members import Member
@@ -34,11 +34,6 @@ class MemberOutcomes(CollectedOutcomes):
     def are_all(self) -> bool:
         """Whether there is one for each of the file's requests."""
         return len(self.ended) == self.plan.requests - self.plan.invalid
-
-    @property
-    def counted(self) -> Counted:
-        """What the requests that were sent came to."""
-        return summed(ledger.collected for ledger in self.ledgers.values() if ledger.collected)
 
     @property
     def tally(self) -> Tally:
