@@ -71,10 +71,10 @@ class WorkBlobs:
             return None
 
     def shard_lines(self, key: str, shard: ShardText) -> Iterator[bytes]:
-        """Stream a shard of a file line by line; one that was kept, from memory."""
+        """Stream the requests of a shard, a line each; of one that was kept, from memory."""
         if shard.start is None:
-            return self.kept_lines(shard.blob)
-        return split_lines(self._work.chunks(names.frozen_input(key), shard.start, shard.size))
+            return filter(None, self.kept_lines(shard.blob))
+        return filter(None, split_lines(self._work.chunks(names.frozen_input(key), shard.start, shard.size)))
 
     def shard_stream(self, key: str, shard: ShardText) -> IOBase:
         """Open a shard of a file as a file; a small one is read at once."""

@@ -235,7 +235,7 @@ class RequestOutcomes:
         )
 
     def _requests(self) -> Iterator[bytes]:
-        return filter(None, self._store.blobs.shard_lines(self._ended.key, self._shard))
+        return self._store.blobs.shard_lines(self._ended.key, self._shard)
 
     def _judge_unanswered(self, number: int, regrouping: Regrouping | None) -> Verdict:
         """Judge a request without an answer, by what happened to its batch."""

@@ -126,7 +126,7 @@ class Slice:
     # --- sending -----------------------------------------------------------------------------------------------------
 
     def _read_shard(self) -> CachedShard:
-        lines = [line for line in self._store.blobs.shard_lines(self._work.key, self._shard) if line]
+        lines = list(self._store.blobs.shard_lines(self._work.key, self._shard))
         return CachedShard(lines, SendBook(len(lines)), 0)
 
     async def _send(

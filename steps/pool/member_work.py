@@ -43,7 +43,7 @@ class MemberWork:
 
     def requests(self, shard: PlannedShard) -> Iterator[bytes]:
         """Give the request lines of a shard."""
-        return filter(None, self.store.blobs.shard_lines(self.key, shard))
+        return self.store.blobs.shard_lines(self.key, shard)
 
     @property
     def error_records(self) -> bytes:
