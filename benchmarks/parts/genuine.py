@@ -8,7 +8,13 @@ from typing import Any
 from benchmarks.figures import Bench, Figure, Part, at_most
 from benchmarks.genuine_host import QUEUE_SECONDS, genuine_host, missing
 from benchmarks.parts.calls import EVENTS_PER_GENERATION, last_events
-from benchmarks.parts.makespan import MEDIAN_SECONDS, POLL_SECONDS, QUICK_MEDIAN_SECONDS, SEED, SIGMA
+from benchmarks.parts.makespan import (
+    MEDIAN_SECONDS,
+    POLL_SECONDS,
+    SIGMA,
+    batches_of_any_length,
+    settings_with,
+)
 from benchmarks.rig import Rig, running, wait_until
 from benchmarks.workload import batch_file
 
@@ -31,14 +37,7 @@ def run(bench: Bench) -> list[Figure]:
 
 
 def _passing(files: int, pooling: str, bench: Bench) -> list[Figure]:
-    service = {
-        "duration": "lognormal",
-        "duration_seconds": QUICK_MEDIAN_SECONDS if bench.quick else MEDIAN_SECONDS,
-        "duration_sigma": SIGMA,
-        "seed": SEED,
-    }
-    settings = {"POOL": pooling, "POLL_MIN_SECONDS": "1", "POLL_MAX_SECONDS": f"{POLL_SECONDS:g}"}
-    folder = bench.folder / "genuine"
+    folder, service, settings = bench.folder / "genuine", batches_of_any_length(bench), settings_with(pooling)
     with running(folder, service=service, settings=settings, make_host=genuine_host()) as rig:
         idle = rig.host.cpu_seconds()
         bench.tell(f"dropping {files:,} files")

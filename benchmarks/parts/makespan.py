@@ -26,14 +26,8 @@ def run(bench: Bench) -> list[Figure]:
 
 
 def _passing(files: int, budget: float, bench: Bench) -> list[Figure]:
-    service = {
-        "duration": "lognormal",
-        "duration_seconds": QUICK_MEDIAN_SECONDS if bench.quick else MEDIAN_SECONDS,
-        "duration_sigma": SIGMA,
-        "seed": SEED,
-    }
-    settings = {"POOL": "off", "POLL_MIN_SECONDS": "1", "POLL_MAX_SECONDS": f"{POLL_SECONDS:g}"}
-    with running(bench.folder / "makespan", service=service, settings=settings) as rig:
+    folder, service, settings = bench.folder / "makespan", batches_of_any_length(bench), settings_with("off")
+    with running(folder, service=service, settings=settings) as rig:
         dropped_at = _drop(rig, files, bench)
         rig.wait_until_reported(files, LIMIT_SECONDS, bench.tell)
         makespan = time.time() - dropped_at
@@ -58,6 +52,21 @@ def _passing(files: int, budget: float, bench: Bench) -> list[Figure]:
         ),
         Figure(name=f"{name}: processor time of the host per file", unit="s", value=cpu / files),
     ]
+
+
+def batches_of_any_length(bench: Bench) -> dict[str, Any]:
+    """Tell the simulated service to take very different times."""
+    return {
+        "duration": "lognormal",
+        "duration_seconds": QUICK_MEDIAN_SECONDS if bench.quick else MEDIAN_SECONDS,
+        "duration_sigma": SIGMA,
+        "seed": SEED,
+    }
+
+
+def settings_with(pooling: str) -> dict[str, str]:
+    """Have the app look often, and small files share batches or not."""
+    return {"POOL": pooling, "POLL_MIN_SECONDS": "1", "POLL_MAX_SECONDS": f"{POLL_SECONDS:g}"}
 
 
 def _drop(rig: Rig, files: int, bench: Bench) -> float:

@@ -32,25 +32,21 @@ def pool_of(*shards: ShardState, **state: Any) -> Flow:
     return flow
 
 
-def calls_of(flow: Flow, activity: str) -> list[Call]:
-    return [call for call in begun(flow) if call.activity == activity]
-
-
 @pytest.mark.parametrize("settled", [0, 2])
 def test_files_are_delivered_when_a_batch_was_collected_and_others_are_open(settled: int) -> None:
     flow = pool_of(ended(0), waiting(1))
-    (collect,) = calls_of(flow, "collect_batch")
+    (collect,) = begun(flow, activity="collect_batch")
     answer(flow, collect, NOW, tally={"ok": 4}, settled=settled)
-    assert len(calls_of(flow, "deliver_settled")) == bool(settled)
+    assert len(begun(flow, activity="deliver_settled")) == bool(settled)
 
 
 def test_what_is_through_counts_for_people_and_once_in_the_report() -> None:
     flow = pool_of(waiting(0), settled=1)
-    (deliver,) = calls_of(flow, "deliver_settled")
+    (deliver,) = begun(flow, activity="deliver_settled")
     answer(flow, deliver, NOW, files=2, tally={"ok": 4})
     shown = progress(flow)
     assert (shown["files_done"], shown["files_working"], flow.totals.done) == (2, 1, 0)
-    assert calls_of(flow, "deliver_settled") == []
+    assert begun(flow, activity="deliver_settled") == []
 
 
 def test_what_is_collected_meanwhile_has_a_call_of_its_own_and_the_end_waits_for_the_call_under_way() -> None:
@@ -60,20 +56,20 @@ def test_what_is_collected_meanwhile_has_a_call_of_its_own_and_the_end_waits_for
     (collect,) = [call for call in calls if call.activity == "collect_batch"]
     assert collect.then == []
     answer(flow, collect, NOW, tally={"ok": 4}, settled=1)
-    assert calls_of(flow, "deliver_settled") == []
+    assert begun(flow, activity="deliver_settled") == []
     answer(flow, deliver, NOW, files=1)
-    (again,) = calls_of(flow, "deliver_settled")
+    (again,) = begun(flow, activity="deliver_settled")
     flow.shards.clear()
-    assert calls_of(flow, "write_outputs") == []
+    assert begun(flow, activity="write_outputs") == []
     answer(flow, again, NOW, files=2)
-    assert len(calls_of(flow, "write_outputs")) == 1
+    assert len(begun(flow, activity="write_outputs")) == 1
 
 
 def test_a_collection_that_goes_on_to_the_end_of_the_pool_is_not_joined() -> None:
     flow = pool_of(ended(0), settled=1)
     collect = Call("collect_batch", {}, "k", "0000", then=[Call("write_outputs", {}, "k")])
     flow.in_flight.append(collect)
-    assert calls_of(flow, "deliver_settled") == []
+    assert begun(flow, activity="deliver_settled") == []
 
 
 @pytest.mark.parametrize(("before", "meanwhile", "calls"), [(1, 0, 1), (2, 0, 1), (1, 1, 2), (1, 3, 2)])
@@ -82,10 +78,10 @@ def test_one_call_delivers_all_that_was_through_when_it_began(
 ) -> None:
     flow, delivered = pool_of(*(ended(number) for number in range(before + meanwhile)), active(9)), 0
     flow.settings = msgspec.structs.replace(SETTINGS, micro_batch_size=9)
-    collections = calls_of(flow, "collect_batch")
+    collections = begun(flow, activity="collect_batch")
     for collect in collections[:before]:
         answer(flow, collect, NOW, settled=1)
-    while found := calls_of(flow, "deliver_settled"):
+    while found := begun(flow, activity="deliver_settled"):
         delivered += 1
         for collect in flow.calls_of("collect_batch"):
             answer(flow, collect, NOW, settled=1)
