@@ -5,39 +5,31 @@ claimed it lies in the copy's metadata.
 Why: docs/decisions/0001-the-claim-is-the-frozen-copy.md
 """
 
-import re
-from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from math import isfinite
 from threading import Lock
 from typing import NamedTuple
-from urllib.parse import quote, unquote
+from urllib.parse import quote
 
 import msgspec
 
 from adapters.storage.blobs import BlobEntry, Container
+from adapters.work.claim_metadata import claim_from, claim_metadata, refusal_from, refusal_metadata
 from domain import names
 from domain.contracts import ListedFile
 from domain.errors import ConflictError, NotFoundError, PassingError
-from domain.lineage import metadata_of_retry, origin_of
 from domain.records import Claim, InputFile, Refusal
 
-# Of the 8 KB that a blob's metadata may have; the log has all of it. The second one as it is quoted there.
-MAX_REASON_CHARS = 300
-MAX_QUOTED_REASON_CHARS = 1200
 # Older versions of the app take what is done and cannot be removed for a file that is held: they leave it alone.
 HELD_FOREVER = datetime(2100, 1, 1, tzinfo=UTC).timestamp()
 # How long a process goes by what it has seen of the records. It hears of its own changes at once, of those of other hosts by a listing.
 RECORDS_KEPT_SECONDS = 300.0
-LATEST = datetime(9999, 1, 1, tzinfo=UTC).timestamp()
 
 _encode = msgspec.json.Encoder().encode
 _decode_file = msgspec.json.Decoder(ListedFile).decode
-_TIMESTAMP = re.compile(r"[0-9A-Za-z.+-]*")  # goes into the names of output folders
 
 
 class Claimed(NamedTuple):
@@ -187,7 +179,7 @@ class Claims:
                 source,
                 file.path,
                 names.frozen_input(key),
-                metadata=_claim_metadata(claim),
+                metadata=claim_metadata(claim),
                 source_etag=file.etag,
                 if_absent=True,
             )
@@ -212,7 +204,7 @@ class Claims:
             entry = self._work.entry(names.frozen_input(key))
         except NotFoundError:
             return None
-        return Claimed(key, _claim_from(entry.metadata), entry.etag, entry.size)
+        return Claimed(key, claim_from(entry.metadata), entry.etag, entry.size)
 
     def pool_of(self, claim: Claim) -> Claimed | None:
         """Give the claim on the pool that a file is in, by the file's; None where it is in none."""
@@ -227,7 +219,7 @@ class Claims:
         """Change a claim that has not changed since it was read; False when it has."""
         try:
             with self.changing():
-                self._work.set_metadata(names.frozen_input(key), _claim_metadata(claim), if_etag=etag)
+                self._work.set_metadata(names.frozen_input(key), claim_metadata(claim), if_etag=etag)
         except (ConflictError, NotFoundError):
             return False
         return True
@@ -251,7 +243,7 @@ class Claims:
     def refuse(self, key: str, refusal: Refusal) -> None:
         """Note that storage did not let us take a file."""
         with self.changing():
-            self._work.write(names.refusal(key), b"", metadata=_refusal_metadata(refusal))
+            self._work.write(names.refusal(key), b"", metadata=refusal_metadata(refusal))
 
     def all(self) -> list[Claimed]:
         """List all claims, those on pools among them."""
@@ -287,11 +279,11 @@ class Claims:
             if key is None:
                 continue
             if entry.name == names.refusal(key):
-                found.refusals[key] = _refusal_from(entry.metadata)
+                found.refusals[key] = refusal_from(entry.metadata)
                 continue
             keys.add(key)
             if entry.name == names.frozen_input(key):
-                claimed = Claimed(key, _claim_from(entry.metadata), entry.etag, entry.size)
+                claimed = Claimed(key, claim_from(entry.metadata), entry.etag, entry.size)
                 if claimed.claim.members:
                     found.pools.append(claimed)
                 elif key == names.file_key(claimed.claim.path, claimed.claim.etag):
@@ -308,7 +300,7 @@ class Claims:
         try:
             with self.changing():
                 self._work.write(
-                    names.frozen_input(key), content, metadata=_claim_metadata(claim), if_absent=True
+                    names.frozen_input(key), content, metadata=claim_metadata(claim), if_absent=True
                 )
         except ConflictError:
             return False
@@ -327,7 +319,7 @@ class Claims:
             entry, chunks = self._work.open(names.frozen_input(key))
         except NotFoundError:
             return None
-        return FrozenInput(_claim_from(entry.metadata), entry, chunks)
+        return FrozenInput(claim_from(entry.metadata), entry, chunks)
 
     def stray_keys(self, now: float) -> list[str]:
         """Give the keys of records about files without a claim. `now`: epoch seconds.
@@ -343,101 +335,3 @@ class Claims:
         return target.copy_from(
             self._work, names.frozen_input(key), name, metadata={"source_etag": quote(etag)}
         )
-
-
-def _claim_metadata(claim: Claim) -> dict[str, str]:
-    """Write a claim as blob metadata, which is ASCII and at most 8 KB: base64 keeps the longest path below that."""
-    fields = {
-        "snapshot": quote(claim.snapshot_id),
-        "timestamp": quote(claim.timestamp),
-        "path": _packed(claim.path),
-        "etag": quote(claim.etag),
-        "held_until": str(claim.held_until),
-        "held_for": _quoted_reason(claim.held_for),
-        "held_by": claim.held_by,
-        "content_md5": claim.content_md5,
-        "done_at": str(claim.done_at) if claim.done_at else "",
-        "done_code": quote(claim.done_code),
-        "held_beside": claim.held_beside,
-        "given_up": "1" if claim.given_up else "",
-        "holds": str(claim.holds) if claim.holds else "",
-        "pool": claim.pool,
-        "members": str(claim.members) if claim.members else "",
-        "pool_bytes": str(claim.pool_bytes) if claim.pool_bytes else "",
-        **metadata_of_retry(claim.origin),
-    }
-    return {name: value for name, value in fields.items() if value}  # an empty value does not come back
-
-
-def _claim_from(metadata: Mapping[str, str]) -> Claim:
-    """Read a claim. What cannot be read is left out: without a path nothing says whose the claim is."""
-    timestamp = unquote(metadata.get("timestamp", ""))
-    return Claim(
-        snapshot_id=unquote(metadata.get("snapshot", "")),
-        timestamp=timestamp if _TIMESTAMP.fullmatch(timestamp) else "",
-        path=_unpacked(metadata.get("path", "")),
-        etag=unquote(metadata.get("etag", "")),
-        held_until=seconds(metadata.get("held_until", "")),
-        held_for=unquote(metadata.get("held_for", "")),
-        held_by=metadata.get("held_by", ""),
-        content_md5=metadata.get("content_md5", ""),
-        done_at=seconds(metadata.get("done_at", "")),
-        done_code=unquote(metadata.get("done_code", "")),
-        held_beside=metadata.get("held_beside", ""),
-        given_up="given_up" in metadata,
-        holds=int(seconds(metadata.get("holds", ""))),
-        pool=metadata.get("pool", ""),
-        members=int(seconds(metadata.get("members", ""))),
-        pool_bytes=int(seconds(metadata.get("pool_bytes", ""))),
-        origin=origin_of(metadata),
-    )
-
-
-def _refusal_metadata(refusal: Refusal) -> dict[str, str]:
-    return {
-        "path": _packed(refusal.path),
-        "code": quote(refusal.code),
-        "reason": _quoted_reason(refusal.reason),
-        "since": str(refusal.since),
-        "tries": str(refusal.tries),
-        "next_at": str(refusal.next_at),
-    }
-
-
-def _refusal_from(metadata: Mapping[str, str]) -> Refusal:
-    return Refusal(
-        path=_unpacked(metadata.get("path", "")),
-        code=unquote(metadata.get("code", "")),
-        reason=unquote(metadata.get("reason", "")),
-        since=seconds(metadata.get("since", "")),
-        tries=int(seconds(metadata.get("tries", ""))),
-        next_at=seconds(metadata.get("next_at", "")),
-    )
-
-
-def _packed(path: str) -> str:
-    return urlsafe_b64encode(path.encode()).decode()
-
-
-def _unpacked(text: str) -> str:
-    try:
-        return urlsafe_b64decode(text).decode()
-    except ValueError:
-        return ""
-
-
-def seconds(text: str) -> float:
-    """Read a time or a count; 0 for what is none."""
-    try:
-        told = float(text)
-    except ValueError:
-        return 0.0
-    return min(max(told, 0.0), LATEST) if isfinite(told) else 0.0
-
-
-def _quoted_reason(reason: str) -> str:
-    """Quote a reason; of one in a script that takes nine bytes for a character there is less."""
-    most = MAX_REASON_CHARS
-    while len(quoted := quote(reason[:most])) > MAX_QUOTED_REASON_CHARS:
-        most -= 20
-    return quoted

@@ -12,7 +12,7 @@ from urllib.parse import quote, unquote
 import msgspec
 
 from adapters.storage.blobs import BlobEntry, Container
-from adapters.work.claims import seconds
+from adapters.work.claim_metadata import seconds
 from domain import names
 from domain.errors import ConflictError, NotFoundError
 from domain.wishes import Standing, Wish, WishKind
