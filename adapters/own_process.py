@@ -12,7 +12,7 @@ from typing import IO, Any, Self
 import msgspec
 
 from adapters.threads import pool
-from domain.errors import PassingError, PipelineError
+from domain.errors import NeedsOwnProcessError, PassingError, PipelineError
 
 ROOT = Path(__file__).parents[1]
 COMMAND = (sys.executable, "-m", "steps.own_process")
@@ -43,7 +43,7 @@ class OwnProcess:
         if not _running.acquire(blocking=False):
             raise PassingError(
                 "It has to run alone, and another file does so now.",
-                code="runs_alone",
+                code=NeedsOwnProcessError.code,
                 retry_after=BUSY_WAIT_SECONDS,
             )
         return self

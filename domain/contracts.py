@@ -115,8 +115,6 @@ class SnapshotSettings(msgspec.Struct, frozen=True, kw_only=True):
     files_per_call: int = 1
     bytes_per_call: int = 20_000_000  # that they may move together
     seconds_per_call: float = 10.0  # after which those that have not begun are given back
-    # Whether a batch that has begun is looked at sooner again: so it was where nothing was said, and a history goes on as it began.
-    begun_is_progress: bool = True
 
     @property
     def light_bytes(self) -> int:

@@ -6,7 +6,7 @@ are held to this list by a test.
 
 import hashlib
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import msgspec
 from msgspec import Meta
@@ -18,6 +18,7 @@ from domain.ncrontab import mistake_in
 from domain.service.endpoints import DEFAULT_URL, Url, WantedEngine, named
 from domain.service.transports import FIRST_VERSION_WITH_BLOBS, TransportName
 from domain.spec.job_spec import Pool, SpecDefaults
+from domain.spec.sections import did_you_mean
 from domain.spec.text_column import DEFAULT_NAMES
 from domain.tokens import Price, parse_prices
 
@@ -399,7 +400,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="upper"):
                     # A key that was put into the wrong setting is a secret as well.
                     is_shown = field.encode_name not in SECRETS and len(given) < SHORTEST_KEY
                     told = f"{error} (is {given!r})" if is_shown else str(error).replace(given, "…")
-                    mistakes.append(f"{field.encode_name}: {told}")
+                    mistakes.append(f"{field.encode_name}: {told}{_allowed(given, field.type)}")
             elif field.required:
                 mistakes.append(f"{field.encode_name}: missing. {describe(field)}")
         mistakes += _contradictions(values)
@@ -422,6 +423,12 @@ def read_at_import(env: Mapping[str, str], name: str) -> Any:
         return msgspec.convert(given, field.type, strict=False)
     except msgspec.ValidationError:
         return field.default
+
+
+def _allowed(given: str, kind: Any) -> str:
+    """Say which values a setting takes, where they can be listed."""
+    options = get_args(get_args(kind)[0])
+    return f". {did_you_mean(given, options)}" if options and all(isinstance(o, str) for o in options) else ""
 
 
 def describe(field: Any) -> str:

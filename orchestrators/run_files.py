@@ -20,9 +20,9 @@ from domain.names import files_instance_id
 from orchestrators.in_flight import InFlight
 
 # Instances of these versions were begun by orchestrators that called in another order (in rounds; files behind a paused
-# deployment later); their histories do not fit this one. They end as failed, and the next snapshot takes their files over.
+# deployment later; other waits); their histories do not fit this one. They end as failed, and the next snapshot takes their files over.
 # The extension gives None where there was no version.
-OLDER_VERSIONS = frozenset({None, "", "1.0", "2.0"})
+OLDER_VERSIONS = frozenset({None, "", "1.0", "2.0", "2.1"})
 
 bp = df.Blueprint()
 

@@ -6,7 +6,10 @@ that finds out by itself that it is too much for a shared process is begun again
 Why: docs/decisions/0010-begun-tries-are-noted.md
 """
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from threading import Condition
 from typing import TypeVar
 
 from adapters.malloc import give_memory_back
@@ -24,6 +27,11 @@ ALONE_FROM = 3
 MOST_TRIES = 6
 ALONE_AFTER_SECONDS = 1.0
 
+# A second try waits so long for that of another step, where it stands, and then for the next call. One that goes on for long
+# is not waited for: what stops its worker does so soon.
+SUSPECT_WAIT_SECONDS = 3.0
+SUSPECT_SECONDS = 30.0
+
 # Smaller files of plain text cannot do harm: one call less for each of them.
 HARMLESS_BYTES = 1_000_000
 
@@ -31,6 +39,40 @@ HARMLESS_BYTES = 1_000_000
 def answers_are_harmless(size: int, requests: int) -> bool:
     """Tell whether a shard's requests (`size` in bytes, and their number) and their answers are too small to do harm."""
     return size + requests * answer_bytes() <= HARMLESS_BYTES
+
+
+class Suspects:
+    """Lets the steps that were under way when their worker was stopped go one after the other."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._turned = Condition()
+        self._latest: float | None = None  # when the one whose turn it is began
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """Take a turn. Raises PassingError while another step has one."""
+        with self._turned:
+            if not self._turned.wait_for(self._is_free, SUSPECT_WAIT_SECONDS):
+                raise PassingError(
+                    "Its worker was stopped while it was under way, as others were; they are tried one by one.",
+                    code=NeedsOwnProcessError.code,
+                    retry_after=ALONE_AFTER_SECONDS,
+                )
+            ours = self._latest = self._clock()
+        try:
+            yield
+        finally:
+            with self._turned:
+                if self._latest == ours:
+                    self._latest = None
+                    self._turned.notify()
+
+    def _is_free(self) -> bool:
+        return self._latest is None or self._clock() - self._latest >= SUSPECT_SECONDS
+
+
+_suspects = Suspects()
 
 
 class Contained:
@@ -69,8 +111,13 @@ class Contained:
             raise self._set_aside("")
         if number >= ALONE_FROM:
             return self._alone(work, kind, self._own_process, number)
-        if number > 1:
+        if number == 1:
+            return self._beside_others(step, is_done)
+        with _suspects.turn():
             self._attempts.note(self._key, self._step, number)
+            return self._beside_others(step, is_done)
+
+    def _beside_others(self, step: Callable[[], Result], is_done: Callable[[Result], bool]) -> Result:
         try:
             answer = step()
         except NeedsOwnProcessError as error:

@@ -5,6 +5,7 @@ from domain.flow.machine import begin_calls
 from domain.flow.pacing import EARLY_SECONDS
 from domain.flow.parts import can_split
 from domain.flow.state import Call
+from domain.flow.step import SLOW_SECONDS
 
 # A replay costs some 36 microseconds per event, and every turn is one; the promise is at most 1,000.
 EVENTS_PER_GENERATION = 200
@@ -13,9 +14,9 @@ EVENTS_PER_CALL = 6
 # A turn that begins nothing.
 EVENTS_PER_IDLE_LOOK = 4
 
-# A generation that has begun its last call waits for those under way: as long again as it went on, within these bounds.
+# A generation that has begun its last call waits for those under way: as long again as it went on, at least so long, and only
+# while one of them may be quick yet. Parts share nothing, so what is quick is worth a wait.
 LEAST_PATIENCE_SECONDS = 5.0
-MOST_PATIENCE_SECONDS = 60.0
 
 
 class Generation:
@@ -49,15 +50,18 @@ class Generation:
 
     def is_stuck(self, flow: Flow, now: float) -> bool:
         """Tell whether calls that take long keep the generation from its end, and others from going on."""
-        return self._closed_at is not None and now + EARLY_SECONDS >= self._patient_until and can_split(flow)
+        is_closed = self._closed_at is not None
+        return is_closed and now + EARLY_SECONDS >= self._patient_until(flow) and can_split(flow)
 
-    @property
-    def _patient_until(self) -> float:
+    def _patient_until(self, flow: Flow) -> float:
         closed_at = self._closed_at or self._began
-        return closed_at + min(max(closed_at - self._began, LEAST_PATIENCE_SECONDS), MOST_PATIENCE_SECONDS)
+        patience = max(closed_at - self._began, LEAST_PATIENCE_SECONDS)
+        newest = max((call.begun_at for call in flow.in_flight), default=closed_at)
+        return min(closed_at + patience, newest + SLOW_SECONDS)
 
     def wake_at(self, flow: Flow, now: float) -> float | None:
         """Give the time of the next look, if no call ends before; None: when a call ends."""
         if self.calls_left:
             return self._wake_at
-        return self._patient_until if can_split(flow) and now < self._patient_until else None
+        until = self._patient_until(flow)
+        return until if can_split(flow) and now < until else None

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 import msgspec
 
 from domain.contracts import Fault, Pause, SnapshotSettings
+from domain.errors import NeedsOwnProcessError
 from domain.service.reach import WHOLE_RESOURCE
 from domain.service.regrouping import PauseKind
 
@@ -13,6 +14,9 @@ PAUSE_FIRST_SECONDS = 5.0  # the service's own advice for a full queue: 5 s, dou
 PAUSE_LONGEST_SECONDS = 300.0
 FAULT_LONGEST_SECONDS = 300.0
 MAX_PASSING_TRIES = 300  # about a day at the longest delay
+# What waits for its turn to run alone, which comes in minutes, looks often, and for as long.
+TURN_LONGEST_SECONDS = 10.0
+MAX_TRIES_FOR_A_TURN = 8640
 MAX_OTHER_TRIES = 6  # a defect or a refusal rarely passes by itself; these are for the one that does
 
 # The engine's timers fire up to a second early: the rest of a second is cut off (Azure/durabletask, TaskHubQueue.cs, read
@@ -28,12 +32,19 @@ def later(now: float, seconds: float) -> float:
 
 def fault_delay(tries: int, fault: Fault) -> float:
     """Give the seconds to wait before try number `tries` + 1; never less than the service asked for."""
-    return max(min(2.0 ** min(tries - 1, 10), FAULT_LONGEST_SECONDS), fault.retry_after or 0.0)
+    longest = TURN_LONGEST_SECONDS if _waits_for_turn(fault) else FAULT_LONGEST_SECONDS
+    return max(min(2.0 ** min(tries - 1, 10), longest), fault.retry_after or 0.0)
 
 
 def exhausted(tries: int, fault: Fault) -> bool:
     """Tell whether a step that failed `tries` times with such faults is given up."""
+    if _waits_for_turn(fault):
+        return tries >= MAX_TRIES_FOR_A_TURN
     return fault.final or tries >= (MAX_PASSING_TRIES if fault.passing else MAX_OTHER_TRIES)
+
+
+def _waits_for_turn(fault: Fault) -> bool:
+    return fault.code == NeedsOwnProcessError.code and fault.passing
 
 
 class PollClock(msgspec.Struct):
@@ -120,7 +131,7 @@ class Pauses(msgspec.Struct):
                 pause.kind, pause.message, now, now + PAUSE_FIRST_SECONDS, PAUSE_FIRST_SECONDS
             )
             self.by_model[reach] = known
-        elif now >= known.until:
+        elif now + EARLY_SECONDS >= known.until:
             known.delay = min(known.delay * 2, PAUSE_LONGEST_SECONDS)
             known.until = now + known.delay
             known.kind, known.message, known.width = pause.kind, pause.message, 1

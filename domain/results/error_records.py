@@ -1,5 +1,6 @@
 """One line of an error file: which request, what became of it, why, and the request itself."""
 
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -12,6 +13,10 @@ from domain.service.outcomes import Outcome, ShardOutcome
 from domain.service.request_lines import BadLine
 
 MAX_SHOWN_CHARS = 2000  # of a line that is no JSON; the archived input has all of it
+# The records of rows and lines that never became requests are as long together as so many bytes, or as the file itself so many
+# times; then long texts are cut. A packed file of 1 kB may hold gigabytes.
+WHOLE_BYTES = 50_000_000
+WHOLE_TIMES = 4
 
 _encode = msgspec.json.Encoder().encode
 
@@ -38,36 +43,50 @@ class ErrorRecord(msgspec.Struct, frozen=True, kw_only=True):
     marks: list[str] | msgspec.UnsetType = msgspec.UNSET
 
 
-def of_bad_line(path: str, bad: BadLine) -> bytes:
-    """Write the record of a line that never became a request."""
-    return _line(
-        ErrorRecord(
-            file=path,
-            line=bad.number,
-            custom_id=bad.custom_id,
-            outcome=Outcome.INVALID,
-            code=bad.code,
-            message=bad.message,
-            attempts=0,
-            request=_shown(bad.line),
+class BadRecords:
+    """The records of what never became a request, of one file; `size` is that of its bytes as they are stored."""
+
+    def __init__(self, path: str, size: int, write: Callable[[bytes], object]) -> None:
+        self._path, self._write = path, write
+        self._whole_left = max(WHOLE_BYTES, WHOLE_TIMES * size)
+
+    def add_line(self, bad: BadLine) -> None:
+        """Write the record of a line."""
+        self._add(
+            ErrorRecord(
+                file=self._path,
+                line=bad.number,
+                custom_id=bad.custom_id,
+                outcome=Outcome.INVALID,
+                code=bad.code,
+                message=bad.message,
+                attempts=0,
+                request=_shown(bad.line),
+            )
         )
-    )
 
+    def add_row(self, row: int, line: int | None, why: PipelineError, shown: Any) -> None:
+        """Write the record of a row; `shown` are its values, or its raw text."""
+        self._add(
+            ErrorRecord(
+                file=self._path,
+                row=row,
+                line=line,
+                custom_id=f"{ROW_PREFIX}{row}",
+                outcome=Outcome.INVALID,
+                code=why.code,
+                message=str(why),
+                attempts=0,
+                request=shown,
+            )
+        )
 
-def of_bad_row(path: str, row: int, line: int | None, why: PipelineError, shown: Any) -> bytes:
-    """Write the record of a row that never became a request; `shown` are its values, or its raw text."""
-    record = ErrorRecord(
-        file=path,
-        row=row,
-        line=line,
-        custom_id=f"{ROW_PREFIX}{row}",
-        outcome=Outcome.INVALID,
-        code=why.code,
-        message=str(why),
-        attempts=0,
-        request=shown,
-    )
-    return _line(record)
+    def _add(self, record: ErrorRecord) -> None:
+        line = _line(record)
+        if len(line) > max(self._whole_left, MAX_SHOWN_CHARS):
+            line = _line(msgspec.structs.replace(record, request=_shortened(record.request)))
+        self._whole_left -= len(line)
+        self._write(line)
 
 
 def of_row_outcome(path: str, row: int, line: int | None, request: bytes, ended: ShardOutcome) -> bytes:
@@ -125,8 +144,19 @@ def _shown(line: bytes) -> Any:
     try:
         return _decoded(line)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        text = line[: 4 * MAX_SHOWN_CHARS].decode("utf-8", errors="replace")
-        return text if len(text) <= MAX_SHOWN_CHARS else text[:MAX_SHOWN_CHARS] + "…"
+        return _cut(line[: 4 * MAX_SHOWN_CHARS].decode("utf-8", errors="replace"))
+
+
+def _shortened(request: Any) -> Any:
+    """Cut what is long of a row's values, or of a request; what is not text is shown as its JSON."""
+    if isinstance(request, dict):
+        return {name: _cut(value) for name, value in request.items()}
+    return _cut(request)
+
+
+def _cut(value: Any) -> Any:
+    text = value if isinstance(value, str) else _encode(value).decode()
+    return value if len(text) <= MAX_SHOWN_CHARS else text[:MAX_SHOWN_CHARS] + "…"
 
 
 def _decoded(line: bytes) -> Any:

@@ -124,7 +124,6 @@ def snapshot_settings(settings: Settings) -> SnapshotSettings:
         files_per_call=settings.max_files_per_call,
         bytes_per_call=settings.max_bytes_per_call,
         seconds_per_call=settings.max_seconds_per_call,
-        begun_is_progress=False,
     )
 
 

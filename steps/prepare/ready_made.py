@@ -5,7 +5,6 @@ from itertools import chain
 
 import msgspec
 
-from adapters.storage.blobs import LazyWriter
 from adapters.work.claims import FrozenInput
 from adapters.work.store import WorkStore
 from domain import names
@@ -13,6 +12,7 @@ from domain.errors import InputFileError
 from domain.estimates import Estimate, TokenMeter
 from domain.records import Plan, PlannedShard
 from domain.results import error_records
+from domain.results.error_records import BadRecords
 from domain.service.endpoints import BY_URL, engine_of
 from domain.service.request_lines import BadLine, Request, RequestChecker
 from domain.settings import Settings
@@ -109,8 +109,9 @@ class RequestPreparation:
         """Write an error record for every line of a refused file; gives the plan that says so."""
         plan = msgspec.structs.replace(self._empty_plan, rejected=message, rejected_code=code)
         with self._store.blobs.writer(names.invalid_lines(self._key)) as records:
+            bad = BadRecords(self._path, self._size, records.write)
             for found in self._checked() if code in _LINE_CODES else ():
-                records.write(error_records.of_bad_line(self._path, _rejected_with_file(found, message)))
+                bad.add_line(_rejected_with_file(found, message))
                 plan.requests += 1
             if not plan.requests:
                 records.write(error_records.of_file(self._path, code, message))
@@ -167,18 +168,19 @@ class RequestPreparation:
             plan_number=plan.number,
         )
         meter: TokenMeter | None = None
-        invalid = self._store.blobs.lazy_writer(names.invalid_lines(self._key))
+        records = self._store.blobs.lazy_writer(names.invalid_lines(self._key))
+        bad = BadRecords(self._path, self._size, records.write)
         for lines in self._lines(self._allow()):
             good, texts = lines, checker.accept(lines)
             if texts is not None:
                 plan.requests += len(lines)
                 shards.add_all(lines)
             else:
-                good = list(self._sort_out(lines, checker, shards, plan, invalid))
+                good = list(self._sort_out(lines, checker, shards, plan, bad))
             if good:
                 meter = meter or self._meter(checker)
                 meter.add_all(good, texts)
-        invalid.close()
+        records.close()
         plan.shards, plan.estimate = shards.close(), meter.estimate if meter else Estimate()
         return plan
 
@@ -188,7 +190,7 @@ class RequestPreparation:
         checker: RequestChecker,
         shards: InputShards,
         plan: Plan,
-        invalid: LazyWriter,
+        bad: BadRecords,
     ) -> Iterator[bytes]:
         """Count lines of every kind, write records of the bad ones, and add the others to the shards; gives those as they are sent."""
         for line in lines:
@@ -207,7 +209,7 @@ class RequestPreparation:
             if found is not None:
                 plan.invalid += 1
                 self._cause = self._cause or f"Line {found.number}: {found.message}"
-                invalid.write(error_records.of_bad_line(self._path, found))
+                bad.add_line(found)
             if len(line) > self._settings.bounds.value_bytes:
                 shards.lose_place()  # it was cut off
             else:

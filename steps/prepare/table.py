@@ -6,7 +6,6 @@ from typing import Any
 
 import msgspec
 
-from adapters.storage.blobs import LazyWriter
 from adapters.work.claims import FrozenInput
 from adapters.work.store import WorkStore
 from domain import names
@@ -15,6 +14,7 @@ from domain.estimates import TokenMeter
 from domain.partitions import partition_values
 from domain.records import Plan
 from domain.results import error_records
+from domain.results.error_records import BadRecords
 from domain.service.endpoints import engine_of
 from domain.settings import Settings
 from domain.spec.job_spec import JobSpec
@@ -101,12 +101,13 @@ class TablePreparation:
             output_tokens=self._spec.target.most_output_tokens(self._spec.parameters),
             plan_number=plan.number,
         )
-        invalid = self._store.blobs.lazy_writer(names.invalid_lines(self._key))
+        records = self._store.blobs.lazy_writer(names.invalid_lines(self._key))
+        bad = self._bad_records(records.write)
         causes = Causes()
-        for lines in self._lists_of_requests(blocks, template, plan, causes, invalid):
+        for lines in self._lists_of_requests(blocks, template, plan, causes, bad):
             shards.add_all(lines)
             meter.add_all(lines)
-        invalid.close()
+        records.close()
         plan.shards, plan.estimate = shards.close(), meter.estimate
         self._refuse_hopeless(plan, causes)
         return plan
@@ -117,7 +118,7 @@ class TablePreparation:
         template: RequestTemplate,
         plan: Plan,
         causes: Causes,
-        invalid: LazyWriter,
+        bad: BadRecords,
     ) -> Iterator[list[bytes]]:
         """Give the requests by the handful; counts the rows, and writes records of those that become none."""
         for block in blocks:
@@ -125,7 +126,7 @@ class TablePreparation:
                 plan.requests += len(lines)
                 yield lines
             else:
-                yield from self._one_by_one(block, template, plan, causes, invalid)
+                yield from self._one_by_one(block, template, plan, causes, bad)
             self._allowance.check_time()
             self._allowance.check_rows(plan.requests)
 
@@ -136,7 +137,7 @@ class TablePreparation:
         return template.requests(block.first, block.rows, block.columns)
 
     def _one_by_one(
-        self, rows: Rows, template: RequestTemplate, plan: Plan, causes: Causes, invalid: LazyWriter
+        self, rows: Rows, template: RequestTemplate, plan: Plan, causes: Causes, bad: BadRecords
     ) -> Iterator[list[bytes]]:
         lines: list[bytes] = []
         held, allowance, most_work = 0, self._allowance, template.spent + WORK
@@ -152,7 +153,7 @@ class TablePreparation:
             except RowTemplateError as error:
                 plan.invalid += 1
                 causes.add(item, error)
-                invalid.write(_record(plan.path, item, error))
+                _add_to(bad, item, error)
                 continue
             lines.append(line)
             held += len(line)
@@ -171,9 +172,8 @@ class TablePreparation:
             self._empty_plan, spec=self._spec, rejected=message, rejected_code=code
         )
         with self._store.blobs.writer(names.invalid_lines(self._key)) as records:
-            for record in self._rows_refused(message) if code in _ROW_CODES else ():
-                records.write(record)
-                plan.requests += 1
+            if code in _ROW_CODES:
+                plan.requests = self._refuse_rows(message, self._bad_records(records.write))
             if not plan.requests:
                 records.write(error_records.of_file(plan.path, code, message))
         plan.invalid = plan.requests
@@ -236,18 +236,24 @@ class TablePreparation:
             path, self._source, spec, allowance=self._allowance
         )  # one is missing: the error names all that there are
 
-    def _rows_refused(self, message: str) -> Iterator[bytes]:
-        """Give the record of every row: its own mistake where it has one, else that it shares its file's fate."""
+    def _refuse_rows(self, message: str, bad: BadRecords) -> int:
+        """Record every row: its own mistake where it has one, else that it shares its file's fate. Gives their number."""
         blocks = self._blocks()
         template = RequestTemplate(self._spec)
         together = InputFileError(f"The whole file was rejected: {message}", code="file_rejected")
+        rows = 0
         for item in chain.from_iterable(blocks):
+            rows += 1
             try:
                 self._request(template, item)
             except RowTemplateError as error:
-                yield _record(self._empty_plan.path, item, error)
+                _add_to(bad, item, error)
             else:
-                yield _record(self._empty_plan.path, item, together)
+                _add_to(bad, item, together)
+        return rows
+
+    def _bad_records(self, write: Callable[[bytes], object]) -> BadRecords:
+        return BadRecords(self._empty_plan.path, self._empty_plan.size, write)
 
     def _request(self, template: RequestTemplate, item: Row | BadRow) -> bytes:
         """Give a row's request. Raises RowTemplateError with what keeps it from becoming one."""
@@ -283,9 +289,8 @@ def first_rows(blocks: Iterator[Rows], allowance: Allowance) -> tuple[list[Row |
     return first, chain(begun, blocks)
 
 
-def _record(path: str, item: Row | BadRow, why: PipelineError) -> bytes:
-    shown = item.values if isinstance(item, Row) else item.shown
-    return error_records.of_bad_row(path, item.number, item.line, why, shown)
+def _add_to(bad: BadRecords, item: Row | BadRow, why: PipelineError) -> None:
+    bad.add_row(item.number, item.line, why, item.values if isinstance(item, Row) else item.shown)
 
 
 def _carrying(spec: JobSpec, of_folders: Iterable[str]) -> JobSpec:

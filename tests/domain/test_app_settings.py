@@ -160,6 +160,11 @@ PRICES = '{"gpt": {"input": 1.0, "output": 2.0}}'
         ({"MAX_TOKENS_PER_FILE": "0"}, "MAX_TOKENS_PER_FILE: Expected `int` >= 1"),
         ({"MAX_COST_PER_SNAPSHOT": "nan"}, "MAX_COST_PER_SNAPSHOT"),
         ({"BATCH_ENDPOINT": "chat"}, "BATCH_ENDPOINT: Invalid enum value 'chat'"),
+        (
+            {"ON_INVALID_LINE": "ignore"},
+            "ON_INVALID_LINE: Invalid enum value 'ignore' (is 'ignore'). Allowed: isolate, reject.",
+        ),
+        ({"TRANSPORT": "uplod"}, "Allowed: upload, import, blob, auto. Did you mean upload?"),
     ],
 )
 def test_settings_about_tables_and_money_that_do_not_go_together(env: dict[str, str], told: str) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from domain.errors import InputFileError
 from domain.records import BatchRecord
 from domain.results import error_records
 from domain.results.metadata import Metadata, batch_metadata, iso, outcome_counts, schema
@@ -117,9 +118,40 @@ def test_an_outcome_that_says_little_still_makes_a_whole_record() -> None:
     ],
 )
 def test_a_bad_line_is_shown_as_json_or_as_the_beginning_of_its_text(line: bytes, shown: Any) -> None:
-    told = read(error_records.of_bad_line("a", BadLine(3, "invalid_request", "No.", line, "id")))
+    lines: list[bytes] = []
+    error_records.BadRecords("a", 0, lines.append).add_line(BadLine(3, "invalid_request", "No.", line, "id"))
+    (told,) = map(read, lines)
     assert told["request"] == shown
     assert (told["outcome"], told["attempts"], told["line"], told["custom_id"]) == ("invalid", 0, 3, "id")
+
+
+LONG = "long" * error_records.MAX_SHOWN_CHARS
+CUT = LONG[: error_records.MAX_SHOWN_CHARS] + "…"
+
+
+@pytest.mark.parametrize(
+    ("values", "cut"),
+    [
+        ({"id": 7, "text": LONG, "none": None}, {"id": 7, "text": CUT, "none": None}),
+        ({"texts": [LONG]}, {"texts": '["' + LONG[: error_records.MAX_SHOWN_CHARS - 2] + "…"}),
+        ({"short": "short"}, {"short": "short"}),
+    ],
+)
+@pytest.mark.parametrize("size", [0, 20_000])
+def test_bad_rows_are_shown_whole_until_they_are_much_more_than_their_file(
+    monkeypatch: pytest.MonkeyPatch, size: int, values: dict[str, Any], cut: dict[str, Any]
+) -> None:
+    monkeypatch.setattr(error_records, "WHOLE_BYTES", 40_000)
+    lines: list[bytes] = []
+    bad = error_records.BadRecords("a", size, lines.append)
+    for row in range(100):
+        bad.add_row(row, None, InputFileError("No.", code="template_error"), values)
+    shown = [json.loads(line)["request"] for line in lines]
+    whole = len([request for request in shown if request == values])
+    assert shown == [values] * whole + [cut] * (100 - whole)
+    bound = max(40_000, error_records.WHOLE_TIMES * size)
+    assert sum(map(len, lines[:whole])) <= bound
+    assert whole == 100 or sum(map(len, lines[:whole])) + len(lines[0]) > bound
 
 
 def test_a_file_that_never_had_lines_has_one_record() -> None:

@@ -33,27 +33,39 @@ PLAN: dict[str, Any] = {
     "quota": [{"deployment": "full", "tries": 1}],
 }
 DEADLINE_HOURS = "0.002"
+# Each call with an activity of its own, and small files together.
+FILES_PER_CALL = ("1", "20")
 
 
 def main() -> int:
     """Run the app until it has finished all files, and keep the histories in place of the old ones."""
+    with tempfile.TemporaryDirectory() as folder:
+        recordings = [_record(Path(folder, most), most) for most in FILES_PER_CALL]
+        _keep([file for folder in recordings for file in sorted(folder.iterdir())])
+    return 0
+
+
+def _record(folder: Path, files_per_call: str) -> Path:
     with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         storage = stack.enter_context(running_azurite())
         service = stack.enter_context(running_simulator(plan=PLAN, **SIMULATOR_SETTINGS))
         containers = stack.enter_context(Containers(storage.connection_string))
         containers.create()
-        changes = {"deadline_hours": DEADLINE_HOURS, "max_active_batches": "4", "micro_batch_size": "3"}
+        changes = {
+            "deadline_hours": DEADLINE_HOURS,
+            "max_active_batches": "4",
+            "micro_batch_size": "3",
+            "max_files_per_call": files_per_call,
+        }
         settings = app_settings(storage, service, containers, changes)
         recordings = folder / "recordings"
-        recordings.mkdir()
+        recordings.mkdir(parents=True)
         for model in ("plain", "expiring", "failing", "endless", "throttled", "full"):
             containers.drop(f"{model}.jsonl", requests(model, 4, model=model))
         containers.drop("lines.jsonl", b"no request\n" + request("lines/1", model="plain"))
         containers.drop("rejected.jsonl", b"no request\n")
         _run_host(folder, recordings, settings)
-        _keep(recordings)
-    return 0
+    return recordings
 
 
 def _run_host(folder: Path, recordings: Path, settings: dict[str, str]) -> None:
@@ -76,14 +88,15 @@ def _is_over(recordings: Path) -> bool:
     return bool(snapshots) and all(snapshot["answer"]["isDone"] for snapshot in snapshots)
 
 
-def _keep(recordings: Path) -> None:
+def _keep(recordings: list[Path]) -> None:
     shutil.rmtree(HISTORIES, ignore_errors=True)
     HISTORIES.mkdir()
-    for recording in sorted(recordings.iterdir()):
+    for number, recording in enumerate(recordings):
         text = json.dumps(json.loads(recording.read_text()), separators=(",", ":"))
         text = text.replace(f"{APP}/", "")  # in tracebacks: nobody's folders belong into the repository
-        (HISTORIES / recording.name).write_text(text + "\n")
-        print(f"{HISTORIES / recording.name}: {len(text):,} characters")  # noqa: T201 - a command says what it did
+        kept = HISTORIES / f"{number:02d}-{recording.name.partition('-')[2]}"
+        kept.write_text(text + "\n")
+        print(f"{kept}: {len(text):,} characters")  # noqa: T201 - a command says what it did
 
 
 if __name__ == "__main__":

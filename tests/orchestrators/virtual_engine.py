@@ -40,7 +40,7 @@ class Execution:
 class VirtualEngine:
     """Runs orchestrations to their end."""
 
-    def __init__(self, handles: dict[str, Handle], activity: Activity, *, version: str = "2.1") -> None:
+    def __init__(self, handles: dict[str, Handle], activity: Activity, *, version: str = "2.2") -> None:
         self.now = BEGIN
         self.instances: dict[str, Execution] = {}
         self.turns: Counter[str] = Counter()

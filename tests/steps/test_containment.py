@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -10,7 +11,8 @@ from adapters.own_process import OwnProcess, OwnProcessError
 from adapters.services import Services
 from adapters.work import attempts
 from domain.contracts import FileWork, PreparedFile, to_wire
-from domain.errors import PassingError, PipelineError, SetAsideError
+from domain.errors import NeedsOwnProcessError, PassingError, PipelineError, SetAsideError
+from steps import containment
 from steps.containment import ALONE_FROM, MOST_TRIES, Contained
 from tests.activities.conftest import MakePipeline
 
@@ -131,6 +133,74 @@ def test_two_that_have_to_run_alone_do_so_in_turn(wired: Services) -> None:
         begin(wired, dies)
     assert caught.value.retry_after
     assert begin(wired, dies, alone=lambda: {"ok": to_wire(ANSWER)}) == ANSWER
+
+
+def test_of_those_that_were_under_way_when_their_worker_was_stopped_one_is_tried_at_a_time(
+    wired: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(containment, "SUSPECT_WAIT_SECONDS", 0.0)
+    die(wired, ALONE_FROM - 2)
+
+    def beside_another() -> PreparedFile:
+        with pytest.raises(PassingError, match="one by one") as caught:
+            Contained("collect_batch", "other", ours, words="answers were collected").run(
+                WORK, PreparedFile, lambda: ANSWER
+            )
+        assert caught.value.code == NeedsOwnProcessError.code
+        raise Died
+
+    ours = replace(wired, own_process=lambda: Elsewhere(dies_alone))
+    with pytest.raises(Died):
+        Contained("collect_batch", "other", ours, words="answers were collected").run(
+            WORK, PreparedFile, dies
+        )
+    with pytest.raises(Died):
+        begin(wired, beside_another)
+    # The one that was not begun has no further try noted, and goes on here; the other one runs alone.
+    with pytest.raises(Died):
+        Contained("collect_batch", "other", ours, words="answers were collected").run(
+            WORK, PreparedFile, dies
+        )
+    assert begin(wired, dies, alone=lambda: {"ok": to_wire(ANSWER)}) == ANSWER
+
+
+def test_one_that_goes_on_for_long_is_not_waited_for_and_ends_no_turn_but_its_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(containment, "SUSPECT_WAIT_SECONDS", 0.0)
+    now = [0.0]
+    suspects = containment.Suspects(lambda: now[0])
+    slow = suspects.turn()
+    slow.__enter__()
+    now[0] = containment.SUSPECT_SECONDS - 1
+    with pytest.raises(PassingError), suspects.turn():
+        pass
+    now[0] = containment.SUSPECT_SECONDS
+    with suspects.turn():
+        slow.__exit__(None, None, None)
+        with pytest.raises(PassingError), suspects.turn():
+            pass
+    with suspects.turn():
+        pass
+
+
+def test_a_turn_that_ends_soon_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(containment, "SUSPECT_WAIT_SECONDS", 60.0)
+    suspects = containment.Suspects()
+    order: list[str] = []
+    with suspects.turn():
+        others = [Thread(target=take_turn, args=(suspects, order)) for _ in range(5)]
+        for other in others:
+            other.start()
+        order.append("first")
+    for other in others:
+        other.join()
+    assert order == ["first", *["in", "out"] * 5]
+
+
+def take_turn(suspects: containment.Suspects, order: list[str]) -> None:
+    with suspects.turn():
+        order += ["in", "out"]
 
 
 def test_another_version_of_the_app_has_its_chances_anew(

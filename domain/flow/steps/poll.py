@@ -100,11 +100,7 @@ def apply_news(flow: Flow, s: ShardState, told: BatchNews | None, now: float) ->
         if told:
             s.output_file_id, s.error_file_id = told.output_file_id, told.error_file_id
         make_room(flow, s.shard, now)
-    return s.step is not ShardStep.ACTIVE or (s.status != before and _is_nearer_its_end(flow, s))
-
-
-def _is_nearer_its_end(flow: Flow, s: ShardState) -> bool:
-    return s.status not in EARLY or flow.settings.begun_is_progress
+    return s.step is not ShardStep.ACTIVE or (s.status != before and s.status not in EARLY)
 
 
 def _count_odd_polls(s: ShardState, told: BatchNews | None) -> None:

@@ -22,9 +22,11 @@ from domain.flow.flow import Flow
 from domain.flow.generation import Generation
 from domain.flow.grouping import goes_on, stops_others
 from domain.flow.machine import answers_of, end_group
+from domain.flow.pacing import EARLY_SECONDS, SHORTEST_WAIT_SECONDS
 from domain.flow.parts import merged, split
 from domain.flow.progress import progress
 from domain.flow.state import Call, ShardStep
+from domain.flow.step import SLOW_SECONDS
 from domain.flow.steps.send import SMALL_SHARDS_REQUESTS
 from tests.domain.flow.world import PAGE_FILES, World
 
@@ -69,6 +71,7 @@ class History:
         self.world, self.settings, self.now = world, settings, BEGIN
         self.collected: set[tuple[str, str]] = set()
         self.left: Counter[str] = Counter()
+        self.refused_at: dict[tuple[str, str, str], float] = {}
         self.parts = 0
         self.turns_at_a_time = 0
         self.begin_anew()
@@ -83,6 +86,7 @@ class History:
         self.reports: list[SnapshotReport] = []
         self.collected.clear()
         self.left.clear()
+        self.refused_at.clear()
 
     def live(self, *, wiped_after: int | None = None) -> None:
         most_looks = LOOKS_PER_FILE * (1 + len(self.world.files))
@@ -120,6 +124,7 @@ class History:
             answers = answers_of(pending.group, result)
             end_group(life.flow, pending.group, answers, self.now)
             self.note_collections(pending.group, answers)
+            self.note_refusals(pending.group, answers)
             self.left.update(before - files_in(life.flow))
             life.events += 2
         self.check_state(life.flow)
@@ -190,7 +195,8 @@ class History:
     def _begin(self, life: Life, group: list[Call]) -> None:
         assert len(group) <= self.settings.files_per_call
         slow = self.world.happens(self.world.mood.slow)
-        pending = Pending(group, self.now + self.world.seconds(0.01, 600 if slow else 30))
+        longest = 600 if slow else 0.5 if self.world.seconds(0, 1) < 0.5 else SLOW_SECONDS - 1
+        pending = Pending(group, self.now + self.world.seconds(0.01, longest))
         if self.world.seconds(0, 1) < 0.5:
             pending.result, pending.done = self._carry_out(group), True
         life.pending.append(pending)
@@ -231,6 +237,8 @@ class History:
             assert (call.key, call.shard) not in self.collected, "a shard is collected again after success"
         if call.activity == "submit_batch":
             assert flow.shard_of(call).step is ShardStep.SUBMIT
+        since = self.now - self.refused_at.pop(call.identity, 0.0)
+        assert since >= SHORTEST_WAIT_SECONDS - EARLY_SECONDS, "it spins"
         if call.shard and flow.file(call.key).wants.unwanted:
             assert call.activity == "cancel_batch" or call.input["unwanted"], "an unwanted file goes on"
         about = [
@@ -267,6 +275,15 @@ class History:
             ok = told[0].ok if told else None
             if call.activity == "collect_batch" and ok and not ok["again"]:
                 self.collected.add((call.key, call.shard))
+
+    def note_refusals(self, group: list[Call], answers: list[list[Answer]]) -> None:
+        """Note when a call came to nothing: the next one like it is to wait, but where room was made for it."""
+        for call, told in zip(group, answers, strict=True):
+            if not (told and call.key):
+                continue
+            paused = told[0].ok.get("paused") if isinstance(told[0].ok, dict) else None
+            if told[0].fault or (paused and paused["kind"] != "quota"):
+                self.refused_at[call.identity] = self.now
 
     def check_state(self, flow: Flow) -> None:
         # A file that left its pool, and was then to be held and could not be marked so, is told of again by the pool's next owner.
@@ -313,5 +330,6 @@ def check_end(history: History) -> None:
     if not (world.mood.fault or world.mood.died):
         assert report.gone <= sum(file.count for file in world.files.values() if file.gone)
         done = [file for file in world.files.values() if file.archived and file.listed.key in history.left]
-        assert report.done + report.rejected == sum(file.count for file in done)
+        early = [file.delivered for file in world.files.values() if file.held]
+        assert report.done + report.rejected == sum(file.count for file in done) + sum(early)
         assert report.tally.total == sum(file.requests - len(file.taken_out) for file in done)

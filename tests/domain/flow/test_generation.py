@@ -8,9 +8,9 @@ from domain.flow.generation import (
     EVENTS_PER_GENERATION,
     EVENTS_PER_IDLE_LOOK,
     LEAST_PATIENCE_SECONDS,
-    MOST_PATIENCE_SECONDS,
     Generation,
 )
+from domain.flow.step import SLOW_SECONDS
 from tests.domain.flow.stories import NOW, answer, file_at, flow_of
 
 MOST_CALLS = EVENTS_PER_GENERATION // EVENTS_PER_CALL
@@ -67,7 +67,7 @@ def test_it_is_over_when_no_call_may_begin_and_none_is_under_way() -> None:
 
 @pytest.mark.parametrize(
     ("went_on", "patience"),
-    [(0, LEAST_PATIENCE_SECONDS), (30, 30), (1000, MOST_PATIENCE_SECONDS)],
+    [(0, LEAST_PATIENCE_SECONDS), (15, 15), (1000, SLOW_SECONDS)],
 )
 def test_calls_under_way_are_waited_for_as_long_again_within_bounds(went_on: float, patience: float) -> None:
     generation, flow = closed(NOW + went_on)
@@ -80,10 +80,37 @@ def test_calls_under_way_are_waited_for_as_long_again_within_bounds(went_on: flo
     assert generation.wake_at(flow, until) is None
 
 
+@pytest.mark.parametrize(
+    ("begun_before", "until"),
+    [
+        pytest.param([5], NOW + 65, id="quick-for-long-yet"),
+        pytest.param([27], NOW + 43, id="slow-soon"),
+        pytest.param([300, 27], NOW + 43, id="one-of-them-may-be-quick-yet"),
+        pytest.param([30], NOW + 40, id="slow-now"),
+        pytest.param([300], NOW + 40, id="slow-for-long"),
+    ],
+)
+def test_calls_that_are_known_to_be_slow_are_not_waited_for(begun_before: list[float], until: float) -> None:
+    closed_at = NOW + 40
+    flow = preparing(0)
+    for seconds in begun_before:
+        flow.files.append(file_at(key=f"begun {seconds} s before"))
+        Generation(NOW).begin_calls(flow, closed_at - seconds)
+    flow.files.append(file_at(key="other", not_before=NOW + 9999))
+    generation = Generation(NOW)
+    while generation.calls_left:
+        generation.begin_calls(flow, closed_at)
+    assert generation.is_stuck(flow, closed_at) is (until <= closed_at)
+    if until > closed_at:
+        assert not generation.is_stuck(flow, until - 1.5)
+        assert generation.wake_at(flow, until - 1.5) == until
+    assert generation.is_stuck(flow, until - 1)
+
+
 def test_the_wait_begins_with_the_last_call_and_not_anew_with_each_look_after_it() -> None:
-    generation, flow = closed(NOW + 30)
-    assert generation.begin_calls(flow, NOW + 50) == []
-    assert generation.wake_at(flow, NOW + 50) == NOW + 60
+    generation, flow = closed(NOW + 20)
+    assert generation.begin_calls(flow, NOW + 30) == []
+    assert generation.wake_at(flow, NOW + 30) == NOW + 40
 
 
 def test_where_nothing_else_could_go_on_the_calls_are_waited_for() -> None:

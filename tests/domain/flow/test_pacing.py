@@ -1,17 +1,21 @@
 """How long to wait for what."""
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.contracts import Fault, Pause, SnapshotSettings
+from domain.errors import NeedsOwnProcessError
 from domain.flow.pacing import (
     FAULT_LONGEST_SECONDS,
     MAX_OTHER_TRIES,
     MAX_PASSING_TRIES,
+    MAX_TRIES_FOR_A_TURN,
     PAUSE_FIRST_SECONDS,
     PAUSE_LONGEST_SECONDS,
     SHORTEST_WAIT_SECONDS,
+    TURN_LONGEST_SECONDS,
     Pauses,
     PollClock,
     QuotaGauge,
@@ -48,6 +52,19 @@ def test_what_passes_gets_a_day_and_what_does_not_a_minute() -> None:
     assert [exhausted(MAX_OTHER_TRIES - 1, lasting), exhausted(MAX_OTHER_TRIES, lasting)] == [False, True]
     assert [exhausted(MAX_PASSING_TRIES - 1, PASSING), exhausted(MAX_PASSING_TRIES, PASSING)] == [False, True]
     assert sum(fault_delay(tries, PASSING) for tries in range(1, MAX_PASSING_TRIES)) > 20 * 3600
+
+
+def test_what_waits_for_its_turn_to_run_alone_looks_often_and_for_a_day() -> None:
+    turn = Fault(code=NeedsOwnProcessError.code, message="Busy.", retry_after=5.0)
+    delays = [fault_delay(tries, turn) for tries in range(1, MAX_TRIES_FOR_A_TURN)]
+    assert delays[:4] == [5.0, 5.0, 5.0, 8.0]
+    assert max(delays) == TURN_LONGEST_SECONDS
+    assert 20 * 3600 < sum(delays) < 25 * 3600
+    assert [exhausted(tries, turn) for tries in (MAX_TRIES_FOR_A_TURN - 1, MAX_TRIES_FOR_A_TURN)] == [
+        False,
+        True,
+    ]
+    assert exhausted(MAX_OTHER_TRIES, msgspec.structs.replace(turn, passing=False))
 
 
 # --- looking at batches ----------------------------------------------------------------------------------------------
@@ -126,6 +143,16 @@ def test_a_pause_begins_short_and_doubles_with_each_refusal_after_it() -> None:
         now = pause.until
     assert delays[:3] == [PAUSE_FIRST_SECONDS, 2 * PAUSE_FIRST_SECONDS, 4 * PAUSE_FIRST_SECONDS]
     assert delays[-1] == PAUSE_LONGEST_SECONDS
+
+
+@pytest.mark.parametrize(("before_its_end", "delay"), [(1.5, 5.0), (1.0, 10.0), (0.2, 10.0), (0.0, 10.0)])
+def test_a_refusal_in_the_last_second_of_a_pause_is_one_after_it(before_its_end: float, delay: float) -> None:
+    """What is due within a second is due, so it may be sent by then."""
+    pauses = Pauses()
+    until = pauses.begin(QUOTA, NOW).until
+    known = pauses.begin(QUOTA, until - before_its_end)
+    assert known.delay == delay
+    assert known.until == (until if delay == PAUSE_FIRST_SECONDS else until - before_its_end + delay)
 
 
 def test_a_queue_has_room_up_to_its_limit() -> None:

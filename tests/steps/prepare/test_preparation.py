@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from domain import names
 from domain.contracts import FileWork, OpenShard, PreparedFile
 from domain.records import Claim, InputFile, SpecBlob
+from domain.results import error_records
 from steps.containment import HARMLESS_BYTES
 from steps.prepare.preparation import prepare
 from tests.activities.conftest import MakePipeline
@@ -358,3 +359,38 @@ def test_a_try_of_what_could_do_harm_is_noted_before(
     file.prepare(fresh=True)
     notes = [entry.name for entry in pipeline.storage.work.list(names.begun_steps(file.key))]
     assert notes == ([names.begun(file.key, "prepare_file")] if is_noted else [])
+
+
+LONG = 1_000_000
+TEXT_SPEC = b"deployment: gpt\nmessages: [{role: user, content: '{{ text }}'}]\n"
+
+
+@pytest.mark.parametrize("on_invalid_line", ["isolate", "reject"])
+@pytest.mark.parametrize(
+    ("path", "good", "bad"),
+    [
+        ("bomb.jsonl.gz", request("good"), b'{"text": "%s"}\n' % (b"a" * LONG) * 40),
+        ("bomb.csv.gz", b"text\ngood\n", (b"a" * (2 * LONG) + b"\n") * 20),
+    ],
+    ids=["lines", "rows"],
+)
+def test_the_records_of_a_small_file_stay_small_whatever_it_unpacks_to(  # noqa: PLR0917 - fixtures
+    make_pipeline: MakePipeline,
+    monkeypatch: pytest.MonkeyPatch,
+    path: str,
+    good: bytes,
+    bad: bytes,
+    on_invalid_line: str,
+) -> None:
+    monkeypatch.setattr(error_records, "WHOLE_BYTES", 3 * LONG)
+    pipeline, spec = make_pipeline(ON_INVALID_LINE=on_invalid_line), None
+    if "csv" in path:
+        pipeline.drop("_batch.yaml", TEXT_SPEC)
+        spec = SpecBlob(path="_batch.yaml", etag=pipeline.storage.input.entry("_batch.yaml").etag)
+    # The good one is refused with the others, or not.
+    file = Prepared(pipeline, gzip.compress(good + bad), path=path)
+    prepared = file.prepare(spec=spec)
+    records = file.records()
+    assert len(records) == prepared.requests - (on_invalid_line == "isolate")
+    assert 2 * LONG < len(file.content(names.invalid_lines(file.key))) < 4 * LONG
+    assert all("…" in json.dumps(record["request"], ensure_ascii=False) for record in records[4:])

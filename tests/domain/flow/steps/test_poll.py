@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import msgspec
 import pytest
 
 from domain.contracts import Fault, Pause
@@ -99,33 +98,28 @@ def test_the_share_is_agreed_on_along_the_way() -> None:
 def test_news_are_noted_and_the_next_look_is_soon() -> None:
     flow = flow_of(active(0), active(1))
     flow.poll.interval = 600.0
-    look(flow, NOW, batch_0={"status": "in_progress", "done": 3})
+    look(flow, NOW, batch_0={"status": "finalizing", "done": 3})
     first, second = flow.shards
-    assert (first.status, first.done, second.status, second.done) == ("in_progress", 3, "submitted", 0)
+    assert (first.status, first.done, second.status, second.done) == ("finalizing", 3, "submitted", 0)
     assert flow.poll.next_at == NOW + 60
     # More of the same is no progress.
     flow.poll.interval = 600.0
-    look(flow, NOW + 60, batch_0={"status": "in_progress", "done": 4})
+    look(flow, NOW + 60, batch_0={"status": "finalizing", "done": 4})
     assert (first.done, flow.poll.next_at) == (4, NOW + 60 + 900)
 
 
 @pytest.mark.parametrize(
-    ("status", "begun_is_progress", "is_sooner"),
+    ("status", "is_sooner"),
     [
-        ("validating", False, False),
-        ("in_progress", False, False),
-        ("finalizing", False, True),
-        ("cancelling", False, True),
-        ("a state of tomorrow", False, True),
-        ("in_progress", True, True),
+        ("validating", False),
+        ("in_progress", False),
+        ("finalizing", True),
+        ("cancelling", True),
+        ("a state of tomorrow", True),
     ],
 )
-def test_what_says_nothing_of_the_end_brings_no_look_sooner(
-    status: str, begun_is_progress: bool, is_sooner: bool
-) -> None:
-    """But where a snapshot was begun by a version that looked sooner then: its history has those looks."""
-    settings = msgspec.structs.replace(SETTINGS, begun_is_progress=begun_is_progress)
-    flow = flow_of(active(0), settings=settings)
+def test_what_says_nothing_of_the_end_brings_no_look_sooner(status: str, is_sooner: bool) -> None:
+    flow = flow_of(active(0))
     flow.poll.interval = 600.0
     look(flow, NOW, batch_0={"status": status})
     assert flow.poll.next_at == NOW + (60 if is_sooner else 900)
@@ -134,7 +128,7 @@ def test_what_says_nothing_of_the_end_brings_no_look_sooner(
 def test_progress_of_one_batch_is_progress_whatever_is_said_of_the_next() -> None:
     flow = flow_of(active(0), active(1))
     flow.poll.interval = 600.0
-    look(flow, NOW, batch_0={"status": "in_progress"}, batch_1={"status": "submitted"})
+    look(flow, NOW, batch_0={"status": "finalizing"}, batch_1={"status": "submitted"})
     assert flow.poll.next_at == NOW + 60
 
 
