@@ -14,8 +14,8 @@ EVENTS_PER_CALL = 6
 # A turn that begins nothing.
 EVENTS_PER_IDLE_LOOK = 4
 
-# A generation that has begun its last call waits for those under way: as long again as it went on, at least so long, and only
-# while one of them may be quick yet. Parts share nothing, so what is quick is worth a wait.
+# A generation that has begun its last call waits for those under way: each has as long as the generation went on, and at least
+# so long, before it counts as slow. Parts share nothing, so what is quick is worth a wait.
 LEAST_PATIENCE_SECONDS = 5.0
 
 
@@ -55,9 +55,8 @@ class Generation:
 
     def _patient_until(self, flow: Flow) -> float:
         closed_at = self._closed_at or self._began
-        patience = max(closed_at - self._began, LEAST_PATIENCE_SECONDS)
-        newest = max((call.begun_at for call in flow.in_flight), default=closed_at)
-        return min(closed_at + patience, newest + SLOW_SECONDS)
+        patience = min(max(closed_at - self._began, LEAST_PATIENCE_SECONDS), SLOW_SECONDS)
+        return patience + max((call.begun_at for call in flow.in_flight), default=closed_at)
 
     def wake_at(self, flow: Flow, now: float) -> float | None:
         """Give the time of the next look, if no call ends before; None: when a call ends."""
