@@ -14,8 +14,9 @@ EVENTS_PER_CALL = 6
 # A turn that begins nothing.
 EVENTS_PER_IDLE_LOOK = 4
 
-# A generation that has begun its last call waits for those under way: each has as long as the generation went on, and at least
-# so long, before it counts as slow. Parts share nothing, so what is quick is worth a wait.
+# A generation that has begun its last call waits for those under way. Where one takes longer than so many seconds, and so would
+# keep the others waiting, the generation has as much room once more. Then each has as long as the generation went on before it
+# counts as slow. Parts share nothing, so what is quick is worth a wait.
 LEAST_PATIENCE_SECONDS = 5.0
 
 
@@ -25,19 +26,27 @@ class Generation:
     def __init__(self, now: float) -> None:
         self._began = now
         self._events = 0
+        self._room = EVENTS_PER_GENERATION
         self._closed_at: float | None = None
         self._wake_at: float | None = None
 
     @property
     def calls_left(self) -> int:
         """How many more activities may begin."""
-        return max(0, (EVENTS_PER_GENERATION - self._events) // EVENTS_PER_CALL)
+        return max(0, (self._room - self._events) // EVENTS_PER_CALL)
 
     def begin_calls(self, flow: Flow, now: float) -> list[list[Call]]:
         """Begin what may begin now, while the history has room for it; gives the calls of each activity.
 
         Raises RuntimeError when there is nothing to wait for.
         """
+        groups = self._begin_calls(flow, now)
+        if self._room == EVENTS_PER_GENERATION and self._waits_long(flow, now):
+            self._room, self._closed_at = 2 * EVENTS_PER_GENERATION, None
+            groups += self._begin_calls(flow, now)
+        return groups
+
+    def _begin_calls(self, flow: Flow, now: float) -> list[list[Call]]:
         groups, self._wake_at = begin_calls(flow, now, most=self.calls_left)
         self._events += EVENTS_PER_CALL * len(groups) or EVENTS_PER_IDLE_LOOK
         if not self.calls_left and self._closed_at is None:
@@ -46,16 +55,22 @@ class Generation:
 
     def is_over(self, flow: Flow) -> bool:
         """Tell whether the next generation may begin: the engine wants no call under way."""
-        return not self.calls_left and not flow.in_flight
+        is_full = EVENTS_PER_GENERATION - self._events < EVENTS_PER_CALL
+        return is_full and not flow.in_flight
 
     def is_stuck(self, flow: Flow, now: float) -> bool:
         """Tell whether calls that take long keep the generation from its end, and others from going on."""
-        is_closed = self._closed_at is not None
-        return is_closed and now + EARLY_SECONDS >= self._patient_until(flow) and can_split(flow)
+        return self._waits_long(flow, now) and self._room > EVENTS_PER_GENERATION and can_split(flow)
+
+    def _waits_long(self, flow: Flow, now: float) -> bool:
+        is_closed = self._closed_at is not None and bool(flow.in_flight)
+        return is_closed and now + EARLY_SECONDS >= self._patient_until(flow)
 
     def _patient_until(self, flow: Flow) -> float:
         closed_at = self._closed_at or self._began
-        patience = min(max(closed_at - self._began, LEAST_PATIENCE_SECONDS), SLOW_SECONDS)
+        patience = LEAST_PATIENCE_SECONDS
+        if self._room > EVENTS_PER_GENERATION:
+            patience = min(max(closed_at - self._began, patience), SLOW_SECONDS)
         return patience + max((call.begun_at for call in flow.in_flight), default=closed_at)
 
     def wake_at(self, flow: Flow, now: float) -> float | None:

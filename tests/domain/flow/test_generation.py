@@ -23,11 +23,32 @@ def preparing(count: int) -> Flow:
 def closed(now: float) -> tuple[Generation, Flow]:
     """A generation that began its last call at a time; one call is under way, and a file waits."""
     generation, flow = Generation(NOW), preparing(1)
-    idle = flow_of(file_at(not_before=now + 9999))
-    while generation.calls_left > 1:
-        generation.begin_calls(idle, NOW)
+    fill(generation, NOW, but=1)
     assert len(generation.begin_calls(flow, now)) == 1
     flow.files.append(file_at(key="other"))
+    return generation, flow
+
+
+def fill(generation: Generation, now: float, *, but: int = 0) -> None:
+    """Have a generation look at what waits until it has but so many calls left."""
+    idle = flow_of(file_at(not_before=now + 9999))
+    while generation.calls_left > but:
+        generation.begin_calls(idle, now)
+
+
+def closed_again(now: float, *begun_before: float) -> tuple[Generation, Flow]:
+    """A generation that has had its room twice: calls were begun so many seconds before its end, and a file waits."""
+    generation, flow = Generation(NOW), preparing(1)
+    fill(generation, NOW)
+    Generation(NOW).begin_calls(flow, NOW)
+    assert generation.begin_calls(flow, NOW + LEAST_PATIENCE_SECONDS) == []
+    flow.files, flow.in_flight = [], []
+    for seconds in begun_before:
+        flow.files.append(file_at(key=f"begun {seconds} s before"))
+        Generation(NOW).begin_calls(flow, now - seconds)
+    flow.files.append(file_at(key="other", not_before=NOW + 9999))
+    while generation.calls_left:
+        generation.begin_calls(flow, now)
     return generation, flow
 
 
@@ -65,61 +86,69 @@ def test_it_is_over_when_no_call_may_begin_and_none_is_under_way() -> None:
     assert not Generation(NOW).is_over(flow)
 
 
-@pytest.mark.parametrize(
-    ("went_on", "patience"),
-    [(0, LEAST_PATIENCE_SECONDS), (15, 15), (1000, SLOW_SECONDS)],
-)
-def test_calls_under_way_are_waited_for_as_long_again_within_bounds(went_on: float, patience: float) -> None:
-    generation, flow = closed(NOW + went_on)
-    until = NOW + went_on + patience
-    assert not generation.is_stuck(flow, until - 1.5)
+def test_it_is_over_at_the_first_chance_once_it_has_more_room() -> None:
+    generation, flow = closed(NOW)
+    generation.begin_calls(flow, NOW + LEAST_PATIENCE_SECONDS)
+    assert generation.calls_left
+    for call in [*flow.in_flight]:
+        assert not generation.is_over(flow)
+        answer(flow, call, NOW, gone=True)
+    assert generation.is_over(flow)
+
+
+def test_calls_under_way_are_waited_for_a_little_and_then_the_others_go_on() -> None:
+    generation, flow = closed(NOW + 20)
+    until = NOW + 20 + LEAST_PATIENCE_SECONDS
+    assert generation.begin_calls(flow, until - 1.5) == []
     assert generation.wake_at(flow, until - 1.5) == until
     # The engine's timers fire up to a second early.
-    assert generation.is_stuck(flow, until - 1)
-    assert generation.is_stuck(flow, until)
-    assert generation.wake_at(flow, until) is None
+    assert len(generation.begin_calls(flow, until - 1)) == 1
+    assert not generation.is_stuck(flow, until + 3600)
+    assert MOST_CALLS - 3 <= generation.calls_left < MOST_CALLS
+
+
+def test_a_call_that_takes_long_already_is_not_waited_for() -> None:
+    generation, flow = Generation(NOW), preparing(1)
+    generation.begin_calls(flow, NOW)
+    flow.files.append(file_at(key="other", not_before=NOW + 99))
+    fill(generation, NOW + LEAST_PATIENCE_SECONDS)
+    assert generation.begin_calls(flow, NOW + LEAST_PATIENCE_SECONDS) == []
+    assert generation.calls_left
+    assert generation.wake_at(flow, NOW + LEAST_PATIENCE_SECONDS) == NOW + 99
 
 
 @pytest.mark.parametrize(
-    ("begun_before", "until"),
+    ("went_on", "begun_before", "patience"),
     [
-        pytest.param([5], 65, id="quick-for-long-yet"),
-        pytest.param([27], 43, id="slow-soon"),
-        pytest.param([300, 27], 43, id="one-of-them-may-be-quick-yet"),
-        pytest.param([30], 40, id="slow-now"),
-        pytest.param([300], 40, id="slow-for-long"),
+        (6, [5], 1),
+        (6, [3], 3),
+        (15, [0], 15),
+        (15, [14], 1),
+        (15, [15], 0),
+        (15, [300, 15], 0),
+        (15, [300, 7], 8),
+        (1000, [0], SLOW_SECONDS),
+        (1000, [300], 0),
     ],
 )
-def test_calls_that_have_taken_longer_than_the_generation_are_not_waited_for(
-    begun_before: list[float], until: float
+def test_then_a_call_has_as_long_as_the_generation_went_on_within_bounds(
+    went_on: float, begun_before: list[float], patience: float
 ) -> None:
-    closed_at, until = NOW + 40, NOW + until
-    flow = preparing(0)
-    for seconds in begun_before:
-        flow.files.append(file_at(key=f"begun {seconds} s before"))
-        Generation(NOW).begin_calls(flow, closed_at - seconds)
-    flow.files.append(file_at(key="other", not_before=NOW + 9999))
-    generation = Generation(NOW)
-    while generation.calls_left:
-        generation.begin_calls(flow, closed_at)
-    assert generation.is_stuck(flow, closed_at) is (until <= closed_at)
-    if until > closed_at:
-        assert not generation.is_stuck(flow, until - 1.5)
-        assert generation.wake_at(flow, until - 1.5) == until
-    assert generation.is_stuck(flow, until - 1)
-
-
-def test_the_wait_begins_with_the_last_call_and_not_anew_with_each_look_after_it() -> None:
-    generation, flow = closed(NOW + 20)
-    assert generation.begin_calls(flow, NOW + 30) == []
-    assert generation.wake_at(flow, NOW + 30) == NOW + 40
+    now = NOW + went_on
+    generation, flow = closed_again(now, *begun_before)
+    if patience > 1:
+        assert not generation.is_stuck(flow, now + patience - 1.5)
+        assert generation.wake_at(flow, now + patience - 1.5) == now + patience
+    assert generation.is_stuck(flow, now + patience - 1)
+    assert generation.is_stuck(flow, now + patience)
+    assert generation.wake_at(flow, now + patience) is None
 
 
 def test_where_nothing_else_could_go_on_the_calls_are_waited_for() -> None:
-    generation, flow = closed(NOW)
+    generation, flow = closed_again(NOW + 20, 0)
     del flow.files[1:]
     assert not generation.is_stuck(flow, NOW + 3600)
-    assert generation.wake_at(flow, NOW) is None
+    assert generation.wake_at(flow, NOW + 20) is None
 
 
 def test_while_calls_may_begin_it_is_not_stuck_and_wakes_at_the_next_time_to_come() -> None:
