@@ -253,6 +253,9 @@ class Submitted(msgspec.Struct, frozen=True, kw_only=True):
     submitted_at: float | None = None
     enqueued_tokens: int | None = None  # of the deployment, as the service estimates them
     enqueued_limit: int | None = None
+    others_look: bool = (
+        False  # batches of others are waited for on this host: their looks show this one as well
+    )
     wait_seconds: float | None = None  # this shard only: its file is not processed yet, an answer was lost
     paused: "Pause | None" = None
     refused: Fault | None = None

@@ -64,10 +64,15 @@ class Looks:
             self._await(wanted, found, max_age)
         return found
 
-    def expect(self, batch_id: str, max_age: float) -> None:
-        """Have the looks of others see a batch that was just made: news of it are asked for soon, and may be `max_age` seconds old."""
+    def expect(self, batch_id: str, max_age: float) -> bool:
+        """Have the looks of others see a batch that was just made: news of it are asked for soon, and may be `max_age` seconds old.
+
+        Tells whether there are others, whose batches are waited for.
+        """
         with self._lock:
             self._expect(batch_id, max_age)
+            now = self._clock()
+            return any(told.until >= now for other, told in self._awaited.items() if other != batch_id)
 
     def saw(self, batches: Iterable[BatchView], begun: float) -> None:
         """Take what another look at the list has shown, that was begun at a time (epoch seconds)."""

@@ -10,6 +10,9 @@ from domain.service.reach import WHOLE_RESOURCE
 from domain.service.regrouping import PauseKind
 
 POLL_GROWTH = 1.5
+# So much longer is the first wait for a batch where the looks of others show it: of files that come about as often as may be
+# looked, each has been seen by then with the next one's submission.
+OTHERS_FIRST = 1.5
 PAUSE_FIRST_SECONDS = 5.0  # the service's own advice for a full queue: 5 s, doubling
 PAUSE_LONGEST_SECONDS = 300.0
 FAULT_LONGEST_SECONDS = 300.0
@@ -61,9 +64,10 @@ class PollClock(msgspec.Struct):
         """
         return max(self.interval / 2, min(self.interval, 2 * settings.poll_min_seconds))
 
-    def after_submission(self, now: float, settings: SnapshotSettings) -> None:
-        """Look soon at a new batch, however patient the clock had become."""
-        due = later(now, settings.poll_min_seconds)
+    def after_submission(self, now: float, settings: SnapshotSettings, *, others_look: bool = False) -> None:
+        """Look soon at a new batch, however patient the clock had become; not at once where others look soon."""
+        wait = settings.poll_min_seconds * (OTHERS_FIRST if others_look else 1.0)
+        due = later(now, wait)
         self.next_at = min(self.next_at, due) if self.next_at > now else due
         self.interval = settings.poll_min_seconds
 

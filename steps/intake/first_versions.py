@@ -22,13 +22,14 @@ def first_versions(
     """Leave out files of which this snapshot has had another version: a later snapshot takes them.
 
     The other version was claimed before this one was written, and has its claim still, or its outputs already. What was
-    written well before the snapshot took anything has not come after another one; nothing is asked about it. Nor are there
-    outputs where the snapshot has not begun to take files before.
+    written well before the snapshot took anything has not come after another one; nothing is asked about it, nor where the
+    snapshot begins to take files only now.
     """
     if not files:
         return []
     # Before any claim, and after these files were seen: another host that has claimed an older version has noted it sooner.
-    is_first_take = services.work.snapshots.begin_to_take(snapshot_id)
+    if services.work.snapshots.begin_to_take(snapshot_id):
+        return list(files)
     timestamp = names.timestamp_of(snapshot_id)
     begun = (
         names.takes_files_at(snapshot_id, services.settings.snapshot_window_seconds) - CLOCKS_APART_SECONDS
@@ -41,8 +42,6 @@ def first_versions(
     def is_repeated(file: InputFile) -> bool:
         if file.path in claimed:
             return True
-        if is_first_take:
-            return False
         key = names.file_key(file.path, file.etag)
         has_outputs = refusals.attempt(key, file.path, lambda: _has_outputs(file, timestamp, services))
         return has_outputs is not False

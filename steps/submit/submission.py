@@ -239,8 +239,8 @@ class Submission:
         return self._entered(ledger.batch)
 
     def _entered(self, batch: BatchRecord) -> Submitted:
-        self._services.looks.expect(batch.batch_id, self._services.settings.poll_min_seconds)
-        return Submitted(batch_id=batch.batch_id, submitted_at=batch.submitted_at)
+        others_look = self._services.looks.expect(batch.batch_id, self._services.settings.poll_min_seconds)
+        return Submitted(batch_id=batch.batch_id, submitted_at=batch.submitted_at, others_look=others_look)
 
     def _paused(self, error: QuotaFullError | ConfigurationError) -> Submitted:
         is_full = isinstance(error, QuotaFullError)

@@ -114,7 +114,7 @@ class Submit(Step[ShardState]):
     def _active(self, flow: Flow, s: ShardState, submitted: Submitted, now: float) -> None:
         s.move(ShardStep.ACTIVE)
         s.batch_id, s.submitted_at = submitted.batch_id, submitted.submitted_at or now
-        flow.poll.after_submission(now, flow.settings)
+        flow.poll.after_submission(now, flow.settings, others_look=submitted.others_look)
         flow.pauses.succeeded(s.reaches, now, flow.settings.micro_batch_size)
         known = flow.gauges.get(s.shard.model)
         # Answers may overtake each other; the one about the later batch counts the earlier ones in.

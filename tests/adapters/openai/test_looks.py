@@ -79,7 +79,7 @@ def looks(world: World) -> Looks:
 
 
 @pytest.mark.parametrize(
-    ("apart", "most"), [(0.0, 150), (20.0, 210), (60.0, 210)], ids=["sharp", "about", "any time"]
+    ("apart", "most"), [(0.0, 150), (20.0, 150), (60.0, 170)], ids=["sharp", "about", "any time"]
 )
 def test_a_file_a_minute_costs_about_a_look_a_minute(
     world: World, looks: Looks, apart: float, most: int
@@ -99,8 +99,9 @@ def test_a_file_a_minute_costs_about_a_look_a_minute(
             # A snapshot reads the list before it makes a batch, once.
             looks.saw(list(world.batches(pages=1)), world.now)
             world.ends_at[batch_id] = world.now + 6000.0
-            looks.expect(batch_id, SETTINGS.poll_min_seconds)
-            clock.after_submission(world.now, SETTINGS)
+            others_look = looks.expect(batch_id, SETTINGS.poll_min_seconds)
+            assert others_look == (number > 0)
+            clock.after_submission(world.now, SETTINGS, others_look=others_look)
         else:
             max_age = clock.max_age(SETTINGS)
             view = look(looks, world, {batch_id}, max_age)[batch_id]
@@ -115,6 +116,15 @@ def test_a_file_a_minute_costs_about_a_look_a_minute(
     assert world.calls <= most
     # An end that is seen by another one's look, and no sooner, is one that comes between that and the own next one.
     assert max(late) <= 1.5 * SETTINGS.poll_max_seconds
+
+
+def test_it_is_told_whether_others_are_waited_for(world: World, looks: Looks) -> None:
+    assert not looks.expect("one", 60.0)
+    assert not looks.expect("one", 60.0)
+    assert looks.expect("other", 60.0)
+    world.now += 1000.0
+    # Both are on another host by now, or were looked at alone.
+    assert not looks.expect("third", 60.0)
 
 
 def test_what_another_look_has_shown_counts_as_a_look_where_it_is_newer(world: World, looks: Looks) -> None:
