@@ -66,10 +66,12 @@ class PollClock(msgspec.Struct):
 
     def after_submission(self, now: float, settings: SnapshotSettings, *, others_look: bool = False) -> None:
         """Look soon at a new batch, however patient the clock had become; not at once where others look soon."""
-        wait = settings.poll_min_seconds * (OTHERS_FIRST if others_look else 1.0)
+        wait = min(
+            settings.poll_min_seconds * (OTHERS_FIRST if others_look else 1.0), settings.poll_max_seconds
+        )
         due = later(now, wait)
         self.next_at = min(self.next_at, due) if self.next_at > now else due
-        self.interval = settings.poll_min_seconds
+        self.interval = wait
 
     def after_poll(
         self, now: float, settings: SnapshotSettings, *, progress: bool, fault: Fault | None = None

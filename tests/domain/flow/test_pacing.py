@@ -82,16 +82,17 @@ def test_looks_grow_apart_while_nothing_happens_and_come_back_after_progress() -
     assert clock.next_at == NOW + SETTINGS.poll_min_seconds
 
 
-def test_the_first_look_is_left_to_others_where_there_are_any_and_the_next_ones_are_as_always() -> None:
+def test_the_first_look_is_left_to_others_where_there_are_any() -> None:
     alone, beside = PollClock(), PollClock()
     alone.after_submission(NOW, SETTINGS)
     beside.after_submission(NOW, SETTINGS, others_look=True)
     assert (alone.next_at, beside.next_at) == (NOW + 60, NOW + 90)
+    assert (alone.max_age(SETTINGS), beside.max_age(SETTINGS)) == (60, 90)
+    no_longer = SnapshotSettings(poll_min_seconds=60.0, poll_max_seconds=70.0)
+    beside.after_submission(NOW + 100, no_longer, others_look=True)
+    assert beside.next_at == NOW + 170
     alone.after_submission(NOW + 10, SETTINGS, others_look=True)
     assert alone.next_at == NOW + 60
-    for clock in (alone, beside):
-        clock.after_poll(NOW + 90, SETTINGS, progress=False)
-    assert alone.next_at == beside.next_at
 
 
 def test_a_new_batch_is_looked_at_soon_and_does_not_put_off_the_others() -> None:

@@ -221,7 +221,7 @@ def test_the_first_look_at_a_batch_is_left_to_others_that_look_soon() -> None:
     flow = flow_of(waiting(0))
     (call,) = begun(flow, NOW, ACTIVITY)
     answer(flow, call, NOW, batch_id="batch-7", others_look=True)
-    assert (flow.poll.next_at, flow.poll.interval) == (NOW + 90, 60.0)
+    assert (flow.poll.next_at, flow.poll.interval) == (NOW + 90, 90.0)
 
 
 def test_a_batch_of_unknown_age_is_as_old_as_the_answer() -> None:
