@@ -1,8 +1,9 @@
 """Steps that could take the process down, or outlast their time: a begun try is noted before, outside the process.
 
 Nothing below an activity tells whose fault it was that a worker died; the task hub calls the same activities again. The
-notes tell: the first tries are made as usual, the last one in a process of its own, and then the file is set aside. A step
-that finds out by itself that it is too much for a shared process is begun again in that one as well.
+notes tell: the first try is made as usual, the second one while no other step makes its own, so that the next death has one
+culprit, the third one in a process of its own, and then the file is set aside. A step that finds out by itself that it is
+too much for a shared process is begun again in that one as well.
 Why: docs/decisions/0010-begun-tries-are-noted.md
 """
 
