@@ -26,14 +26,15 @@ class Generation:
     def __init__(self, now: float) -> None:
         self._began = now
         self._events = 0
-        self._room = EVENTS_PER_GENERATION
+        self._has_room_once_more = False
         self._closed_at: float | None = None
         self._wake_at: float | None = None
 
     @property
     def calls_left(self) -> int:
         """How many more activities may begin."""
-        return max(0, (self._room - self._events) // EVENTS_PER_CALL)
+        room = EVENTS_PER_GENERATION * (1 + self._has_room_once_more)
+        return max(0, (room - self._events) // EVENTS_PER_CALL)
 
     def begin_calls(self, flow: Flow, now: float) -> list[list[Call]]:
         """Begin what may begin now, while the history has room for it; gives the calls of each activity.
@@ -41,8 +42,8 @@ class Generation:
         Raises RuntimeError when there is nothing to wait for.
         """
         groups = self._begin_calls(flow, now)
-        if self._room == EVENTS_PER_GENERATION and self._waits_long(flow, now):
-            self._room, self._closed_at = 2 * EVENTS_PER_GENERATION, None
+        if self._waits_long(flow, now) and not self._has_room_once_more:
+            self._has_room_once_more, self._closed_at = True, None
             groups += self._begin_calls(flow, now)
         return groups
 
@@ -60,7 +61,7 @@ class Generation:
 
     def is_stuck(self, flow: Flow, now: float) -> bool:
         """Tell whether calls that take long keep the generation from its end, and others from going on."""
-        return self._waits_long(flow, now) and self._room > EVENTS_PER_GENERATION and can_split(flow)
+        return self._has_room_once_more and self._waits_long(flow, now) and can_split(flow)
 
     def _waits_long(self, flow: Flow, now: float) -> bool:
         is_closed = self._closed_at is not None and bool(flow.in_flight)
@@ -69,7 +70,7 @@ class Generation:
     def _patient_until(self, flow: Flow) -> float:
         closed_at = self._closed_at or self._began
         patience = LEAST_PATIENCE_SECONDS
-        if self._room > EVENTS_PER_GENERATION:
+        if self._has_room_once_more:
             patience = min(max(closed_at - self._began, patience), SLOW_SECONDS)
         return patience + max((call.begun_at for call in flow.in_flight), default=closed_at)
 
