@@ -2,7 +2,7 @@
 
 from domain.contracts import Pause
 from domain.flow.flow import Flow
-from domain.flow.pacing import EARLY_SECONDS, later
+from domain.flow.pacing import SHORTEST_WAIT_SECONDS, later
 from domain.flow.state import ShardState
 from domain.service.reach import WHOLE_RESOURCE
 
@@ -16,8 +16,8 @@ def pause(flow: Flow, s: ShardState, why: Pause, now: float) -> None:
     """Put a shard back to the end of the queue; set its file aside when the pause has lasted beyond the deadline."""
     known = flow.pauses.begin(why, now)
     since = min(known.since, s.failing_since or now)
-    if s.unwanted or flow.pauses.over_at(s.reaches) <= now + EARLY_SECONDS:
-        # It has been refused all the same, or does not heed the pause, so it waits by itself: nothing may spin.
+    if s.unwanted or flow.pauses.over_at(s.reaches) <= now + SHORTEST_WAIT_SECONDS:
+        # It has been refused all the same, or does not heed the pause, or that is as good as over: it waits by itself, nothing may spin.
         s.not_before = later(now, known.delay)
     if now - since >= flow.settings.deadline_seconds:
         flow.drop(s, why.message)

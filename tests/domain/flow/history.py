@@ -281,7 +281,11 @@ class History:
         for call, told in zip(group, answers, strict=True):
             if not (told and call.key):
                 continue
-            paused = told[0].ok.get("paused") if isinstance(told[0].ok, dict) else None
+            ok = told[0].ok if isinstance(told[0].ok, dict) else {}
+            if ok.get("batch_id"):
+                # What went through ends the pause of the others.
+                self.refused_at.clear()
+            paused = ok.get("paused")
             if told[0].fault or (paused and paused["kind"] != "quota"):
                 self.refused_at[call.identity] = self.now
 

@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from domain.contracts import Pause
-from domain.flow.pacing import PAUSE_FIRST_SECONDS
+from domain.flow.pacing import PAUSE_FIRST_SECONDS, SHORTEST_WAIT_SECONDS
 from domain.flow.state import Call, ShardStep
 from domain.flow.steps import pause as pausing
 from domain.flow.steps.pause import UNCERTAIN_SECONDS, pause
@@ -51,6 +51,17 @@ def test_a_shard_that_is_refused_although_nothing_that_is_paused_holds_it_waits_
     flow = flow_of(waiting(0))
     pause(flow, shard_in(flow), FULL, NOW)
     assert shard_in(flow).not_before == 0.0
+
+
+@pytest.mark.parametrize("before_its_end", [2.5, 2.0, 1.3, 0.5])
+def test_a_shard_that_is_refused_just_before_the_end_of_a_pause_does_not_begin_again_at_once(
+    before_its_end: float,
+) -> None:
+    flow = flow_of(waiting(0))
+    refused_at = flow.pauses.begin(FULL, NOW).until - before_its_end
+    pause(flow, shard_in(flow), FULL, refused_at)
+    due_at = max(shard_in(flow).not_before, flow.pauses.over_at(GPT))
+    assert due_at >= refused_at + SHORTEST_WAIT_SECONDS
 
 
 @pytest.mark.parametrize("kind", ["configuration", "quota"])
